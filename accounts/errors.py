@@ -46,7 +46,7 @@ class MarinaError(Exception):
 
 
 class InvalidInput(MarinaError):
-    """What was sent cannot be accepted as it is. `errors` names each field; the first one gives `field` and `message`."""
+    """What was sent cannot be accepted as it is. `errors` names each field; the first gives `field` and `message`."""
 
     code = "invalid"
     status = 400
