@@ -1,0 +1,208 @@
+"""Marina's settings. Each comes from the environment, has a type and a default that works; docs/settings.md lists them."""
+
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+DEBUG = env.bool("DJANGO_DEBUG", default=False)
+SECRET_KEY = env.str("DJANGO_SECRET_KEY", default="")
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        "DJANGO_SECRET_KEY is not set. Put a long random text there "
+        '(python -c "import secrets; print(secrets.token_urlsafe(50))"); `make demo` makes one by itself.'
+    )
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
+PUBLIC_URL = env.str("MARINA_PUBLIC_URL", default="http://127.0.0.1:8000")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "guardian",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "accounts",
+    "clusters",
+    "provisioning",
+    "controlplane",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "controlplane.request_id.RequestIdMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "controlplane.urls"
+WSGI_APPLICATION = "controlplane.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- database and broker -------------------------------------------------------------------------------------------
+DATABASES = {"default": env.db("DATABASE_URL", default="postgres://marina@localhost/marina")}
+DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    {"connect_timeout": env.int("DATABASE_CONNECT_TIMEOUT_SECONDS", default=5)}
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CELERY_BROKER_URL = env.str("BROKER_URL", default="redis://localhost:6379/0")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_DEFAULT_QUEUE = "operations"
+CELERY_TASK_ROUTES = {
+    "provisioning.operation_run": {"queue": "operations"},
+    "provisioning.host_probe": {"queue": "probes"},
+    "provisioning.*": {"queue": "housekeeping"},
+}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# a publisher gives up soon: the row is the truth and the waker publishes again
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5, "max_retries": 1}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+
+# --- people and access -----------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "guardian.backends.ObjectPermissionBackend"]
+GUARDIAN_RAISE_403 = False
+ANONYMOUS_USER_NAME = None  # guardian's own anonymous user is not wanted: nothing is public
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+ACCESS_TOKEN_DEFAULT_SECONDS = env.int("ACCESS_TOKEN_DEFAULT_SECONDS", default=30 * 86400)
+ACCESS_TOKEN_MAXIMUM_SECONDS = env.int("ACCESS_TOKEN_MAXIMUM_SECONDS", default=365 * 86400)
+
+# --- secrets at rest -------------------------------------------------------------------------------------------------
+# Fernet keys, comma separated: the first encrypts, all decrypt. `./manage.py rotate_encryption_keys` writes all anew.
+MARINA_ENCRYPTION_KEYS = env.list("MARINA_ENCRYPTION_KEYS", default=[])
+
+# --- vcluster's chart ------------------------------------------------------------------------------------------------
+CHART_REPOSITORY = env.str("CHART_REPOSITORY", default="https://charts.loft.sh")
+CHART_VERSION = env.str("CHART_VERSION", default="0.36.1")
+CHART_FOLDER = env.str("CHART_FOLDER", default="")  # a local chart folder, instead of the repository
+VCLUSTER_IMAGE_REGISTRY = env.str("VCLUSTER_IMAGE_REGISTRY", default="ghcr.io")
+VCLUSTER_IMAGE_REPOSITORY = env.str("VCLUSTER_IMAGE_REPOSITORY", default="loft-sh/vcluster-oss")
+VCLUSTER_IMAGE_TAG = env.str("VCLUSTER_IMAGE_TAG", default="")  # empty: the chart's version
+KUBERNETES_IMAGE_REGISTRY = env.str("KUBERNETES_IMAGE_REGISTRY", default="ghcr.io")
+KUBERNETES_IMAGE_REPOSITORY = env.str("KUBERNETES_IMAGE_REPOSITORY", default="loft-sh/kubernetes")
+DEFAULT_IMAGE_REGISTRY = env.str("DEFAULT_IMAGE_REGISTRY", default="")  # replaces every registry, as in the chart
+KUBERNETES_VERSIONS = env.list("KUBERNETES_VERSIONS", default=["1.36.3", "1.35.4"])
+
+# --- the worker half -------------------------------------------------------------------------------------------------
+STATE_FOLDER = Path(env.str("MARINA_STATE_FOLDER", default=str(BASE_DIR / ".marina" / "state")))
+HELM_BINARY = env.str("HELM_BINARY", default="helm")
+LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
+HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", default=10.0)
+ATTEMPT_LIMIT = env.int("ATTEMPT_LIMIT", default=10)
+RETRY_BASE_SECONDS = env.float("RETRY_BASE_SECONDS", default=1.0)
+RETRY_CAP_SECONDS = env.float("RETRY_CAP_SECONDS", default=300.0)
+STEP_DEADLINE_SECONDS = env.float("STEP_DEADLINE_SECONDS", default=600.0)
+IMAGE_PULL_PATIENCE_SECONDS = env.float("IMAGE_PULL_PATIENCE_SECONDS", default=60.0)
+WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=10)
+HOST_CONNECT_TIMEOUT_SECONDS = env.float("HOST_CONNECT_TIMEOUT_SECONDS", default=3.0)
+HOST_READ_TIMEOUT_SECONDS = env.float("HOST_READ_TIMEOUT_SECONDS", default=10.0)
+
+# --- kubeconfigs -----------------------------------------------------------------------------------------------------
+KUBECONFIG_MINIMUM_SECONDS = 600  # the least that TokenRequest grants (facts: 300 s is refused)
+KUBECONFIG_DEFAULT_SECONDS = env.int("KUBECONFIG_DEFAULT_SECONDS", default=3600)
+KUBECONFIG_MAXIMUM_SECONDS = env.int("KUBECONFIG_MAXIMUM_SECONDS", default=24 * 3600)
+SEALED_RESULT_SECONDS = env.int("SEALED_RESULT_SECONDS", default=60)
+
+# --- the API ---------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api.authentication.AccessTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "accounts.api.pagination.CreatedCursorPagination",
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "rest_framework.filters.SearchFilter",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_RATES": {"sign_in": env.str("SIGN_IN_RATE", default="20/min")},
+    "EXCEPTION_HANDLER": "accounts.api.problems.exception_handler",
+    "PAGE_SIZE": 50,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Marina",
+    "DESCRIPTION": "Virtual Kubernetes clusters on demand, across many host clusters.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # a kubeconfig of 1 MiB, escaped in JSON, must arrive to be refused by name
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+LOGIN_URL = "/admin/login/"
+UNFOLD = {"SITE_TITLE": "Marina", "SITE_HEADER": "Marina", "SITE_URL": "/admin/"}
+
+# --- browser security: safe by default, loosened only for the loopback demo --------------------------------------------
+_https = PUBLIC_URL.startswith("https://")
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=_https)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31536000 if _https else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=_https)
+SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=_https)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+
+LOGGING_CONFIG = "controlplane.logs.configure"
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_FORMAT = env.str("LOG_FORMAT", default="json")  # json or console
+LOGGING = {"level": LOG_LEVEL, "format": LOG_FORMAT}
