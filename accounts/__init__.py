@@ -1,0 +1,1 @@
+"""Users, organizations, teams, projects and who may do what in them."""

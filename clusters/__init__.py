@@ -1,0 +1,1 @@
+"""Host clusters, virtual clusters, placements and operations: desired and observed state."""

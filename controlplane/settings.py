@@ -175,7 +175,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # a kubeconfig of 1 MiB, escaped in JSON, must arrive to be refused by name
+DATA_UPLOAD_MAX_MEMORY_SIZE = (
+    4 * 1024 * 1024
+)  # a kubeconfig of 1 MiB, escaped in JSON, must arrive to be refused by name
 
 # --- pages -----------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

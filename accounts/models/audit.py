@@ -1,0 +1,32 @@
+"""The record of who did what."""
+
+from django.db import models
+
+from accounts.models.base import Row
+
+
+class AuditEvent(Row):
+    """Who did what to what, from where, with what result. Plain columns: it outlives what it speaks of. Append-only."""
+
+    actor_id = models.UUIDField(null=True)
+    actor = models.CharField(max_length=100, help_text="The handle, or the part of Marina that acted.")
+    token_prefix = models.CharField(max_length=8, blank=True)
+    address = models.GenericIPAddressField(null=True)
+    request_id = models.CharField(max_length=128, blank=True)
+    action = models.CharField(max_length=60)
+    object_kind = models.CharField(max_length=40)
+    object_id = models.CharField(max_length=64)
+    object_name = models.CharField(max_length=120, blank=True)
+    organization_id = models.UUIDField(null=True)
+    result = models.CharField(max_length=20, default="ok")
+    details = models.JSONField(default=dict, help_text="What changed, or what was given out. Never a secret.")
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["organization_id", "-created_at"]),
+            models.Index(fields=["object_kind", "object_id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.action} {self.object_name or self.object_id}"

@@ -1,0 +1,21 @@
+"""What every row of Marina has: a UUIDv7 key, which sorts by the time it was made, and that time."""
+
+import uuid
+
+from django.db import models
+from uuid6 import uuid7
+
+
+def new_id() -> uuid.UUID:
+    """A UUIDv7 as the standard library's type, so that it equals what the database gives back."""
+    return uuid.UUID(int=uuid7().int)
+
+
+class Row(models.Model):
+    """Base of Marina's models."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True, editable=False)
+
+    class Meta:
+        abstract = True

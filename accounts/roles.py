@@ -1,0 +1,80 @@
+"""The role table: which role may do what. It is data; services derive guardian's rows from it and tests walk it.
+
+An action of a project given by an organization's role holds in every project of that organization.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+# What can be done to an organization itself.
+ORGANIZATION_ONLY_ACTIONS: Final = (
+    "organization.view",
+    "organization.update",
+    "organization.audit",
+    "team.manage",
+    "project.create",
+    "host.view",
+    "host.connect",
+    "host.update",
+    "host.disconnect",
+)
+
+# What can be done to a project and to what lives in it.
+PROJECT_ACTIONS: Final = (
+    "project.view",
+    "project.update",
+    "project.delete",
+    "project.members",
+    "virtualcluster.view",
+    "virtualcluster.create",
+    "virtualcluster.update",
+    "virtualcluster.delete",
+    "virtualcluster.kubeconfig.view",
+    "virtualcluster.kubeconfig.admin",
+    "operation.view",
+    "operation.retry",
+    "operation.abort",
+)
+
+ORGANIZATION_ACTIONS: Final = ORGANIZATION_ONLY_ACTIONS + PROJECT_ACTIONS
+
+_PROJECT_VIEWER: Final = frozenset(
+    {"project.view", "virtualcluster.view", "virtualcluster.kubeconfig.view", "operation.view"}
+)
+_PROJECT_DEVELOPER: Final = _PROJECT_VIEWER | {
+    "virtualcluster.create",
+    "virtualcluster.update",
+    "virtualcluster.delete",
+    "virtualcluster.kubeconfig.admin",
+    "operation.retry",
+    "operation.abort",
+}
+
+PROJECT_ROLES: Final[Mapping[str, frozenset[str]]] = {
+    "viewer": _PROJECT_VIEWER,
+    "developer": _PROJECT_DEVELOPER,
+    "admin": frozenset(PROJECT_ACTIONS),
+}
+
+ORGANIZATION_ROLES: Final[Mapping[str, frozenset[str]]] = {
+    "member": frozenset({"organization.view", "host.view"}),
+    # sees everything, including the audit log, and changes nothing; no kubeconfig
+    "auditor": frozenset(
+        {
+            "organization.view",
+            "organization.audit",
+            "host.view",
+            "project.view",
+            "virtualcluster.view",
+            "operation.view",
+        }
+    ),
+    "admin": frozenset(ORGANIZATION_ACTIONS),
+}
+
+
+def roles_that_may(action: str) -> list[str]:
+    """The roles that hold an action, as people write them ("project developer"), for the refusal's sentence."""
+    project = [f"project {role}" for role, actions in PROJECT_ROLES.items() if action in actions]
+    organization = [f"organization {role}" for role, actions in ORGANIZATION_ROLES.items() if action in actions]
+    return project + organization

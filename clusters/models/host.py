@@ -1,0 +1,98 @@
+"""Host clusters: the real Kubernetes clusters that virtual ones are placed on."""
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Organization, Project
+from accounts.models.base import Row
+from accounts.models.organization import NAME_RULE
+
+
+class HostScope(models.TextChoices):
+    """Whose a host is."""
+
+    PLATFORM = "platform"
+    ORGANIZATION = "organization"
+
+
+class HostMode(models.TextChoices):
+    """`cluster`: Marina makes namespaces. `namespaces`: it uses a given list and makes no cluster-scoped call."""
+
+    CLUSTER = "cluster"
+    NAMESPACES = "namespaces"
+
+
+class HostPhase(models.TextChoices):
+    """Pending until its `connect` operation succeeded; only Connected hosts take placements."""
+
+    PENDING = "Pending"
+    CONNECTED = "Connected"
+    FAILED = "Failed"
+
+
+class Exposure(models.TextChoices):
+    """How a virtual cluster's API is published: not at all, by a load balancer, or as the local hosts do it."""
+
+    NONE = "None"
+    LOAD_BALANCER = "LoadBalancer"
+    LOCAL = "Local"
+
+
+class HostCluster(Row):
+    """A real Kubernetes cluster. Offered to everybody when it has scope platform and names nobody in particular."""
+
+    name = models.CharField(max_length=40, unique=True, validators=[NAME_RULE])
+    scope = models.CharField(max_length=20, choices=HostScope.choices, default=HostScope.PLATFORM)
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, null=True, blank=True, related_name="host_clusters"
+    )
+    offered_to_organizations = models.ManyToManyField(Organization, blank=True, related_name="offered_hosts")
+    offered_to_projects = models.ManyToManyField(Project, blank=True, related_name="offered_hosts")
+    mode = models.CharField(max_length=20, choices=HostMode.choices, default=HostMode.CLUSTER)
+    namespaces = models.JSONField(default=list, blank=True, help_text="Mode namespaces: those Marina may use.")
+    labels = models.JSONField(default=dict, blank=True)
+    region = models.CharField(max_length=60, blank=True)
+    exposure = models.CharField(max_length=20, choices=Exposure.choices, default=Exposure.NONE)
+    values = models.JSONField(default=dict, blank=True, help_text="Chart values for every virtual cluster here.")
+    cordoned = models.BooleanField(default=False, help_text="A cordoned host takes no new placement.")
+    generation = models.PositiveIntegerField(default=1, editable=False)
+
+    # observed by the workers
+    phase = models.CharField(max_length=20, choices=HostPhase.choices, default=HostPhase.PENDING, editable=False)
+    conditions = models.JSONField(default=list, editable=False)
+    server = models.URLField(max_length=500, editable=False)
+    kubernetes_version = models.CharField(max_length=40, blank=True, editable=False)
+    storage_class = models.CharField(max_length=253, blank=True, editable=False)
+    ingress_classes = models.JSONField(default=list, editable=False)
+    api_groups = models.JSONField(default=list, editable=False, help_text="What it serves, as GROUP/VERSION.")
+    capacity = models.JSONField(default=dict, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                name="host_scope_organization_names_it",
+                condition=Q(scope="platform", organization__isnull=True)
+                | Q(scope="organization", organization__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class HostCredential(Row):
+    """How Marina reaches a host, encrypted. A row of its own, so that reading a host never reads a secret.
+
+    `generation` grows with each new credential; workers cache one client a host and generation.
+    """
+
+    host = models.OneToOneField(HostCluster, on_delete=models.CASCADE, related_name="credential")
+    ciphertext = models.BinaryField(editable=False)
+    generation = models.PositiveIntegerField(default=1)
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    renewable = models.BooleanField(default=False, help_text="A ServiceAccount token that Marina renews by itself.")
+
+    def __str__(self) -> str:
+        return f"credential of {self.host}"

@@ -1,0 +1,115 @@
+"""Operations: one piece of work each. The row is the truth; the Celery message only says that there is one."""
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Organization, Project, User
+from accounts.models.base import Row
+from clusters.models.host import HostCluster
+from clusters.models.virtual_cluster import VirtualCluster
+
+
+class OperationKind(models.TextChoices):
+    """What can be done. Which steps a kind takes stands in provisioning/flows/."""
+
+    CONNECT = "connect"
+    RENEW_CREDENTIAL = "renew-credential"
+    PROVISION = "provision"
+    DELETE = "delete"
+    ISSUE_KUBECONFIG = "issue-kubeconfig"
+
+
+class OperationState(models.TextChoices):
+    """Queued waits for another operation of its object; Error will be tried again; the last three are final."""
+
+    QUEUED = "Queued"
+    PENDING = "Pending"
+    PROCESSING = "Processing"
+    ERROR = "Error"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    ABORTED = "Aborted"
+
+
+ACTIVE_STATES = (OperationState.PENDING, OperationState.PROCESSING, OperationState.ERROR)
+
+
+class Operation(Row):
+    """One piece of work on a host or a virtual cluster, done step by step by whichever worker holds its lease.
+
+    `lock_key` names the object: of the operations with the same key one is active at a time (unique index). Kinds that
+    only read their object have none. `lease_token` grows with each claim; a worker's writes carry the token it got, so
+    that one that lost its lease writes nothing.
+    """
+
+    kind = models.CharField(max_length=30, choices=OperationKind.choices)
+    state = models.CharField(max_length=20, choices=OperationState.choices, default=OperationState.PENDING)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, null=True, related_name="operations")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, null=True, related_name="operations")
+    host = models.ForeignKey(HostCluster, on_delete=models.CASCADE, null=True, related_name="operations")
+    virtual_cluster = models.ForeignKey(VirtualCluster, on_delete=models.PROTECT, null=True, related_name="operations")
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="operations")
+    lock_key = models.CharField(max_length=80, null=True)  # noqa: DJ001 (null: outside the unique index)
+    params = models.JSONField(default=dict)
+
+    # progress
+    steps = models.JSONField(default=list, help_text="Key, name, state, started_at and finished_at of each step.")
+    step = models.PositiveSmallIntegerField(default=0, help_text="Index of the current step.")
+    step_started_at = models.DateTimeField(null=True)
+    message = models.TextField(blank=True)
+    attempt = models.PositiveIntegerField(default=0, help_text="Attempts of the current step that ended in an error.")
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.TextField(blank=True)
+    error_hint = models.TextField(blank=True)
+    abort_requested = models.BooleanField(default=False)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    # whose turn it is
+    run_after = models.DateTimeField(null=True, help_text="Not before; empty: at once.")
+    published_at = models.DateTimeField(null=True, help_text="When a worker was last told of it.")
+    lease_owner = models.CharField(max_length=120, blank=True)
+    lease_token = models.PositiveIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True)
+
+    # handed over once, encrypted to a key only the requester has
+    sealed_result = models.BinaryField(null=True)
+    sealed_until = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                name="operation_one_active_an_object", fields=["lock_key"], condition=Q(state__in=ACTIVE_STATES)
+            ),
+        ]
+        indexes = [
+            # what the waker looks for every second
+            models.Index(name="operation_due", fields=["run_after"], condition=Q(state__in=ACTIVE_STATES)),
+            models.Index(name="operation_of_an_object", fields=["lock_key", "created_at"]),
+            models.Index(name="operation_sealed", fields=["sealed_until"], condition=Q(sealed_until__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.virtual_cluster or self.host or ''}"
+
+    @property
+    def finished(self) -> bool:
+        """Whether its state is final."""
+        return self.state in (OperationState.SUCCEEDED, OperationState.FAILED, OperationState.ABORTED)
+
+
+class OperationEvent(models.Model):
+    """One thing that happened in an operation, for people: an attempt that failed, a step that ended."""
+
+    operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="events")
+    time = models.DateTimeField()
+    step = models.CharField(max_length=60, blank=True)
+    level = models.CharField(max_length=10, default="info")
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.text

@@ -1,0 +1,51 @@
+"""Placements: one virtual cluster on one host."""
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models.base import Row
+from clusters.models.host import HostCluster
+from clusters.models.virtual_cluster import VirtualCluster
+
+
+class PlacementRole(models.TextChoices):
+    """`active` is where it runs; `target` where it moves to; `retained` where it came from; `lost` on a lost host."""
+
+    ACTIVE = "active"
+    TARGET = "target"
+    RETAINED = "retained"
+    LOST = "lost"
+
+
+class Placement(Row):
+    """One virtual cluster on one host: namespace, release, and what was observed there.
+
+    The row is there before anything on the host is, and goes only when the host was seen to be free of it.
+    """
+
+    virtual_cluster = models.ForeignKey(VirtualCluster, on_delete=models.PROTECT, related_name="placements")
+    host = models.ForeignKey(HostCluster, on_delete=models.PROTECT, related_name="placements")
+    role = models.CharField(max_length=20, choices=PlacementRole.choices, default=PlacementRole.ACTIVE)
+    namespace = models.CharField(max_length=63)
+    namespace_created = models.BooleanField(default=False, help_text="Marina made it, so Marina deletes it.")
+    release = models.CharField(max_length=53)
+
+    # observed
+    endpoint = models.URLField(max_length=500, blank=True)
+    kubernetes_version = models.CharField(max_length=40, blank=True)
+    chart_version = models.CharField(max_length=40, blank=True)
+    chart_digest = models.CharField(max_length=80, blank=True)
+    revision = models.PositiveIntegerField(default=0, help_text="The Helm release's newest revision.")
+    values_digest = models.CharField(max_length=80, blank=True)
+    not_synced = models.JSONField(default=list, help_text="Kinds that stay inside, with the reason.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="placement_one_active", fields=["virtual_cluster"], condition=Q(role=PlacementRole.ACTIVE)
+            ),
+            models.UniqueConstraint(name="placement_one_a_namespace", fields=["host", "namespace"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.virtual_cluster} on {self.host}"

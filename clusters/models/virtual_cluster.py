@@ -1,0 +1,96 @@
+"""Virtual clusters: what was asked for, and what is there."""
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Project, Team, User
+from accounts.models.base import Row
+from accounts.models.organization import NAME_RULE
+from clusters.models.host import Exposure, HostCluster
+
+
+class VirtualClusterPhase(models.TextChoices):
+    """Where a virtual cluster stands, in one word."""
+
+    PENDING = "Pending"
+    PROVISIONING = "Provisioning"
+    READY = "Ready"
+    UPDATING = "Updating"
+    UPGRADING = "Upgrading"
+    MIGRATING = "Migrating"
+    FALLING_ASLEEP = "FallingAsleep"
+    ASLEEP = "Asleep"
+    WAKING = "Waking"
+    DELETING = "Deleting"
+    DELETED = "Deleted"
+    FAILED = "Failed"
+
+
+class VirtualCluster(Row):
+    """A Kubernetes control plane of its own inside a namespace of a host cluster.
+
+    The columns of `spec` are desired; phase, conditions and observed_generation are what workers found. `generation`
+    grows with every change of what is desired.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="virtual_clusters")
+    name = models.CharField(max_length=40, validators=[NAME_RULE])
+    owner_user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="owned_clusters")
+    owner_team = models.ForeignKey(Team, on_delete=models.PROTECT, null=True, blank=True, related_name="owned_clusters")
+    creator = models.ForeignKey(User, on_delete=models.PROTECT, related_name="created_clusters", editable=False)
+    labels = models.JSONField(default=dict, blank=True)
+    deletion_protection = models.BooleanField(default=False)
+    generation = models.PositiveIntegerField(default=1, editable=False)
+
+    # spec
+    wanted_host = models.ForeignKey(
+        HostCluster,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Empty: Marina chooses.",
+    )
+    kubernetes_version = models.CharField(max_length=40)
+    chart_version = models.CharField(max_length=40)
+    size = models.CharField(max_length=20)
+    exposure = models.CharField(
+        max_length=20, choices=Exposure.choices, blank=True, help_text="Empty: as the host has it."
+    )
+    values = models.JSONField(default=dict, blank=True, help_text="Chart values.")
+    replicas = models.PositiveSmallIntegerField(default=1)
+    backing_store = models.CharField(max_length=40, default="embedded-database", editable=False)
+
+    # status
+    phase = models.CharField(
+        max_length=20, choices=VirtualClusterPhase.choices, default=VirtualClusterPhase.PENDING, editable=False
+    )
+    conditions = models.JSONField(default=list, editable=False)
+    observed_generation = models.PositiveIntegerField(default=0, editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                name="virtual_cluster_name_unique_in_project",
+                fields=["project", "name"],
+                condition=~Q(phase="Deleted"),
+            ),
+            models.CheckConstraint(
+                name="virtual_cluster_has_one_owner",
+                condition=Q(owner_user__isnull=False, owner_team__isnull=True)
+                | Q(owner_user__isnull=True, owner_team__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project}/{self.name}"
+
+    @property
+    def owner(self) -> User | Team:
+        """Who answers for it."""
+        owner = self.owner_user or self.owner_team
+        if owner is None:
+            raise ValueError("a virtual cluster always has an owner (check constraint)")
+        return owner
