@@ -1,4 +1,4 @@
-"""Marina's settings. Each comes from the environment, has a type and a default that works; docs/settings.md lists them."""
+"""Marina's settings: each from the environment, with a type and a default that works. docs/settings.md lists them."""
 
 from pathlib import Path
 
@@ -66,7 +66,7 @@ TEMPLATES = [
     },
 ]
 
-# --- database and broker -------------------------------------------------------------------------------------------
+# --- database and broker --------------------------------------------------------------------------------------------
 DATABASES = {"default": env.db("DATABASE_URL", default="postgres://marina@localhost/marina")}
 DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -92,7 +92,7 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 
-# --- people and access -----------------------------------------------------------------------------------------------
+# --- people and access ----------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "guardian.backends.ObjectPermissionBackend"]
 GUARDIAN_RAISE_403 = False
@@ -109,11 +109,11 @@ AUTH_PASSWORD_VALIDATORS = [
 ACCESS_TOKEN_DEFAULT_SECONDS = env.int("ACCESS_TOKEN_DEFAULT_SECONDS", default=30 * 86400)
 ACCESS_TOKEN_MAXIMUM_SECONDS = env.int("ACCESS_TOKEN_MAXIMUM_SECONDS", default=365 * 86400)
 
-# --- secrets at rest -------------------------------------------------------------------------------------------------
+# --- secrets at rest ------------------------------------------------------------------------------------------------
 # Fernet keys, comma separated: the first encrypts, all decrypt. `./manage.py rotate_encryption_keys` writes all anew.
 MARINA_ENCRYPTION_KEYS = env.list("MARINA_ENCRYPTION_KEYS", default=[])
 
-# --- vcluster's chart ------------------------------------------------------------------------------------------------
+# --- vcluster's chart -----------------------------------------------------------------------------------------------
 CHART_REPOSITORY = env.str("CHART_REPOSITORY", default="https://charts.loft.sh")
 CHART_VERSION = env.str("CHART_VERSION", default="0.36.1")
 CHART_FOLDER = env.str("CHART_FOLDER", default="")  # a local chart folder, instead of the repository
@@ -125,7 +125,7 @@ KUBERNETES_IMAGE_REPOSITORY = env.str("KUBERNETES_IMAGE_REPOSITORY", default="lo
 DEFAULT_IMAGE_REGISTRY = env.str("DEFAULT_IMAGE_REGISTRY", default="")  # replaces every registry, as in the chart
 KUBERNETES_VERSIONS = env.list("KUBERNETES_VERSIONS", default=["1.36.3", "1.35.4"])
 
-# --- the worker half -------------------------------------------------------------------------------------------------
+# --- the worker half ------------------------------------------------------------------------------------------------
 STATE_FOLDER = Path(env.str("MARINA_STATE_FOLDER", default=str(BASE_DIR / ".marina" / "state")))
 HELM_BINARY = env.str("HELM_BINARY", default="helm")
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
@@ -139,13 +139,13 @@ WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=10)
 HOST_CONNECT_TIMEOUT_SECONDS = env.float("HOST_CONNECT_TIMEOUT_SECONDS", default=3.0)
 HOST_READ_TIMEOUT_SECONDS = env.float("HOST_READ_TIMEOUT_SECONDS", default=10.0)
 
-# --- kubeconfigs -----------------------------------------------------------------------------------------------------
+# --- kubeconfigs ----------------------------------------------------------------------------------------------------
 KUBECONFIG_MINIMUM_SECONDS = 600  # the least that TokenRequest grants (facts: 300 s is refused)
 KUBECONFIG_DEFAULT_SECONDS = env.int("KUBECONFIG_DEFAULT_SECONDS", default=3600)
 KUBECONFIG_MAXIMUM_SECONDS = env.int("KUBECONFIG_MAXIMUM_SECONDS", default=24 * 3600)
 SEALED_RESULT_SECONDS = env.int("SEALED_RESULT_SECONDS", default=60)
 
-# --- the API ---------------------------------------------------------------------------------------------------------
+# --- the API --------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.api.authentication.AccessTokenAuthentication",
@@ -175,11 +175,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = (
-    4 * 1024 * 1024
-)  # a kubeconfig of 1 MiB, escaped in JSON, must arrive to be refused by name
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # one over 1 MiB must arrive to be refused by name
 
-# --- pages -----------------------------------------------------------------------------------------------------------
+# --- pages ----------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -192,7 +190,7 @@ STORAGES = {
 LOGIN_URL = "/admin/login/"
 UNFOLD = {"SITE_TITLE": "Marina", "SITE_HEADER": "Marina", "SITE_URL": "/admin/"}
 
-# --- browser security: safe by default, loosened only for the loopback demo --------------------------------------------
+# --- browser security: safe by default, loosened only for the loopback demo -----------------------------------------
 _https = PUBLIC_URL.startswith("https://")
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=_https)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
