@@ -4,9 +4,6 @@ Every error of a service, selector or rule is one of these. Each carries a code 
 the API turns them into problem+json, pages and commands show the sentence and the hint.
 """
 
-# The names say what happened, as an HTTP status does; "Error" behind each would say nothing more.
-# ruff: noqa: N818
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
