@@ -1,0 +1,101 @@
+"""One request to an API server, its answer as JSON, its failure as a StepError."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from provisioning.drivers.errors import NotFound, converting, response_error
+from provisioning.drivers.kinds import Json
+from provisioning.drivers.transport import ApiConnection
+from provisioning.engine.errors import TemporaryError
+from provisioning.failpoints import failpoint
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"  # JSON is YAML
+
+
+def no_effect_check() -> None:
+    """The default `before_effect`: for callers that hold no lease."""
+
+
+class ApiCalls:
+    """Sends requests; knows which of them change something.
+
+    `before_effect` runs before each that does, and may raise to forbid it; a failpoint stands after each.
+    """
+
+    def __init__(self, api: ApiConnection, before_effect: Callable[[], None]) -> None:
+        self._api = api
+        self._before_effect = before_effect
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._api.route.target}>"
+
+    @property
+    def target(self) -> str:
+        """What messages call the other side."""
+        return self._api.route.target
+
+    def _read(self, path: str, query: Mapping[str, str | int] | None = None) -> Json:
+        return _json(self._send("GET", path, query), self.target)
+
+    def _read_or_none(self, path: str) -> Json | None:
+        try:
+            return self._read(path)
+        except NotFound:
+            return None
+
+    def _ask(self, path: str, question: Json) -> Json:
+        """A POST that changes nothing: the reviews of Kubernetes are made that way."""
+        return _json(self._send("POST", path, body=question), self.target)
+
+    def _effect(
+        self,
+        name: str,
+        method: str,
+        path: str,
+        body: Any,
+        *,
+        query: Mapping[str, str | int] | None = None,
+        content_type: str = JSON,
+    ) -> Json:
+        """A request that changes something. `name` is the failpoint after it."""
+        self._before_effect()
+        answer = self._send(method, path, query, body=body, content_type=content_type)
+        failpoint(name)
+        return _json(answer, self.target)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int] | None = None,
+        *,
+        body: Any = None,
+        content_type: str = JSON,
+    ) -> bytes:
+        url = self._api.route.server + path + (f"?{urlencode(query)}" if query else "")
+        timeouts = self._api.route.timeouts
+        headers = {**self._api.default_headers, "Content-Type": content_type}
+        library: Any = self._api.rest_client  # untyped
+        with converting(self.target):
+            response = library.request(
+                method, url, headers=headers, body=body, _request_timeout=(timeouts.connect, timeouts.read)
+            )
+            content: bytes = response.read()
+        if not 200 <= response.status < 300:
+            raise response_error(response.status, response.headers, content, target=self.target)
+        return content
+
+
+def _json(content: bytes, target: str) -> Json:
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        message = f"{target[:1].upper()}{target[1:]} answered with something that is no JSON object."
+        raise TemporaryError(message, code="server-error")
+    return answer
