@@ -113,3 +113,10 @@ class PreconditionFailed(MarinaError):
 
     code = "precondition-failed"
     status = 412
+
+
+class Gone(MarinaError):
+    """It was there, and is not given out a second time."""
+
+    code = "gone"
+    status = 410

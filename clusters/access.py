@@ -1,0 +1,87 @@
+"""Which actions of the role table stand before what can be done to this app's objects."""
+
+from django.db.models import Q, QuerySet
+
+from accounts.access import organizations_where, projects_where, require
+from accounts.errors import NotAllowed, NotFound
+from accounts.models import Organization, Project, User
+from accounts.roles import roles_that_may
+from clusters.models import HostCluster, HostScope, Operation
+
+
+def hosts_visible(user: User) -> QuerySet[HostCluster]:
+    """The hosts a user may see: all for platform staff, else those offered to where the user works."""
+    if user.is_staff and user.is_active:
+        return HostCluster.objects.all()
+    organizations = organizations_where(user, "host.view")
+    return HostCluster.objects.filter(_offered(organizations, projects_where(user, "project.view")))
+
+
+def hosts_offered(project: Project) -> QuerySet[HostCluster]:
+    """The hosts on which a project's virtual clusters may be placed."""
+    return HostCluster.objects.filter(
+        _offered(Organization.objects.filter(pk=project.organization_id), Project.objects.filter(pk=project.pk))
+    )
+
+
+def _offered(organizations: QuerySet[Organization], projects: QuerySet[Project]) -> Q:
+    """An organization's own hosts, those offered by name, and platform hosts that are offered to nobody by name."""
+    hosts = HostCluster.objects
+    own = Q(organization__in=organizations.values("pk"))
+    named = Q(pk__in=hosts.filter(offered_to_organizations__in=organizations.values("pk")).values("pk")) | Q(
+        pk__in=hosts.filter(offered_to_projects__in=projects.values("pk")).values("pk")
+    )
+    to_all = hosts.filter(
+        scope=HostScope.PLATFORM, offered_to_organizations__isnull=True, offered_to_projects__isnull=True
+    )
+    return own | named | Q(pk__in=to_all.values("pk"))
+
+
+def host_require(user: User, action: str, host: HostCluster) -> None:
+    """Lets platform staff pass, and for an organization's own host those whose role there holds `action`."""
+    if user.is_staff and user.is_active:
+        return
+    if host.organization is not None and organizations_where(user, action).filter(pk=host.organization_id).exists():
+        return
+    if not hosts_visible(user).filter(pk=host.pk).exists():
+        raise NotFound("There is no such host cluster, or it is not offered to you.")
+    raise NotAllowed(f"You may not do {action} to {host.name}.", hint=_who(action, host))
+
+
+def host_connect_require(user: User, organization: Organization | None) -> None:
+    """Who may connect a host: platform staff, and for an organization's own host its admins."""
+    if user.is_staff and user.is_active:
+        return
+    if organization is not None and organizations_where(user, "host.connect").filter(pk=organization.pk).exists():
+        return
+    raise NotAllowed(
+        "You may not connect a host cluster here.",
+        hint=f"It takes platform staff, or for an organization's own host: {', '.join(roles_that_may('host.connect'))}.",
+    )
+
+
+def _who(action: str, host: HostCluster) -> str:
+    if host.organization is None:
+        return "The host belongs to the platform; it takes platform staff."
+    return f"It takes platform staff, or {', '.join(roles_that_may(action))} of {host.organization.name}."
+
+
+def operations_visible(user: User) -> QuerySet[Operation]:
+    """Operations of the projects a user may look into; for platform staff also those of hosts.
+
+    Staff see that an operation of a tenant is there by its host's pages and the admin, not here.
+    """
+    mine = Q(project__in=projects_where(user, "operation.view").values("pk"))
+    of_hosts = Q(project__isnull=True, host__in=hosts_visible(user).values("pk"))
+    if user.is_staff and user.is_active:
+        return Operation.objects.filter(mine | Q(project__isnull=True))
+    own_hosts = Q(host__organization__in=organizations_where(user, "host.update").values("pk"))
+    return Operation.objects.filter(mine | (of_hosts & own_hosts))
+
+
+def operation_require(user: User, action: str, operation: Operation) -> None:
+    """A tenant's operation takes the project's role; a host's takes whoever may update the host."""
+    if operation.project is not None:
+        require(user, action, operation.project)
+    elif operation.host is not None:
+        host_require(user, "host.update", operation.host)

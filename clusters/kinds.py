@@ -1,0 +1,41 @@
+"""What happens when an operation is asked for while another one of the same object is at work: one table.
+
+`tests/clusters/test_kinds.py` walks it; a pair that is missing here is a defect, not a default.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from clusters.models import OperationKind as Kind
+
+
+class Meeting(StrEnum):
+    """What the new operation does when it meets an active one."""
+
+    QUEUE = "queue"
+    """It waits for its turn."""
+    SUPERSEDE = "supersede"
+    """The active one is aborted between two steps, then the new one runs."""
+    NO_OP = "no-op"
+    """The active one already does what is asked: it is answered instead (200)."""
+    REFUSE = "refuse"
+    """409, naming the active one."""
+
+
+HOST_KINDS: Final = (Kind.CONNECT, Kind.RENEW_CREDENTIAL)
+VIRTUAL_CLUSTER_KINDS: Final = (Kind.PROVISION, Kind.DELETE)
+# These change nothing that another operation of their object leans on, so they take no lock.
+UNLOCKED_KINDS: Final = (Kind.ISSUE_KUBECONFIG,)
+
+MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
+    # (new, active)
+    (Kind.CONNECT, Kind.CONNECT): Meeting.SUPERSEDE,  # the newer credential counts
+    (Kind.CONNECT, Kind.RENEW_CREDENTIAL): Meeting.QUEUE,
+    (Kind.RENEW_CREDENTIAL, Kind.CONNECT): Meeting.NO_OP,  # it brings a credential of its own
+    (Kind.RENEW_CREDENTIAL, Kind.RENEW_CREDENTIAL): Meeting.NO_OP,
+    (Kind.PROVISION, Kind.PROVISION): Meeting.NO_OP,
+    (Kind.PROVISION, Kind.DELETE): Meeting.REFUSE,
+    (Kind.DELETE, Kind.PROVISION): Meeting.SUPERSEDE,
+    (Kind.DELETE, Kind.DELETE): Meeting.NO_OP,
+}

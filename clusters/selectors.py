@@ -1,0 +1,65 @@
+"""Reading: what a user may see, with what pages and API show of it fetched along."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+
+from accounts.access import projects_where
+from accounts.models import User
+from clusters.access import hosts_visible, operations_visible
+from clusters.models import Chart, HostCluster, Operation, Placement, PlacementRole, VirtualCluster, VirtualClusterPhase
+
+
+def chart_source() -> str:
+    """Where vcluster's chart comes from: the configured folder, else the repository."""
+    return str(settings.CHART_FOLDER or settings.CHART_REPOSITORY)
+
+
+def chart_versions() -> list[str]:
+    """The chart versions that a virtual cluster may name: those fetched, and the configured one."""
+    fetched = Chart.objects.filter(source=chart_source()).values_list("version", flat=True)
+    return sorted({*fetched, settings.CHART_VERSION})
+
+
+def chart_schema(version: str = "") -> dict[str, Any]:
+    """The values schema of a fetched chart; empty when no worker has fetched it yet, and then helm checks."""
+    found = Chart.objects.filter(source=chart_source(), version=version or settings.CHART_VERSION).first()
+    return dict(found.schema) if found else {}
+
+
+def hosts_list(user: User) -> QuerySet[HostCluster]:
+    """The hosts a user may see."""
+    return hosts_visible(user).select_related("organization", "credential").defer("credential__ciphertext")
+
+
+def virtual_clusters_list(user: User) -> QuerySet[VirtualCluster]:
+    """The virtual clusters a user may see, deleted ones too, each with its active placement and newest operation."""
+    visible = VirtualCluster.objects.filter(project__in=projects_where(user, "virtualcluster.view").values("pk"))
+    active = Placement.objects.filter(role=PlacementRole.ACTIVE).select_related("host")
+    return (
+        visible.select_related("project__organization", "owner_user", "owner_team__organization", "creator")
+        .prefetch_related(Prefetch("placements", queryset=active, to_attr="active_placements"))
+        .annotate(newest_operation_id=Subquery(_newest_operation()))
+    )
+
+
+def _newest_operation() -> QuerySet[Operation, UUID]:
+    """The newest one that changes the cluster: handing out a kubeconfig does not hide it."""
+    changing = Operation.objects.filter(virtual_cluster=OuterRef("pk"), lock_key__isnull=False)
+    return changing.order_by("-id").values_list("pk", flat=True)[:1]
+
+
+def virtual_clusters_alive(user: User) -> QuerySet[VirtualCluster]:
+    """Those that are not Deleted."""
+    return virtual_clusters_list(user).exclude(phase=VirtualClusterPhase.DELETED)
+
+
+def operations_list(user: User) -> QuerySet[Operation]:
+    """The operations a user may see."""
+    return (
+        operations_visible(user)
+        .select_related("virtual_cluster__project", "host", "requested_by")
+        .defer("sealed_result", "params")
+    )

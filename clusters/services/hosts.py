@@ -1,0 +1,233 @@
+"""Connecting, changing and disconnecting host clusters. Nothing here dials a host: the `connect` operation does."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from accounts.errors import Conflict, InvalidInput
+from accounts.models import Organization, Project
+from accounts.services.audit import Actor, audit_record
+from clusters.access import host_connect_require, host_require
+from clusters.chart_values import values_check
+from clusters.connection import HostConnection, connection_expires_at
+from clusters.credentials import connection_encrypt
+from clusters.kubeconfig import kubeconfig_parse
+from clusters.models import (
+    Exposure,
+    HostCluster,
+    HostCredential,
+    HostMode,
+    HostPhase,
+    HostScope,
+    Operation,
+    OperationKind,
+    OperationState,
+)
+from clusters.names import labels_validate, name_validate
+from clusters.selectors import chart_schema
+from clusters.services.operations import operation_start
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostSettings:
+    """What an administrator says of a host, besides its credential."""
+
+    name: str
+    mode: HostMode = HostMode.CLUSTER
+    namespaces: tuple[str, ...] = ()
+    scope: HostScope = HostScope.PLATFORM
+    organization: Organization | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    region: str = ""
+    exposure: Exposure = Exposure.NONE
+    values: dict[str, Any] = field(default_factory=dict)
+    offered_to_organizations: tuple[Organization, ...] = ()
+    offered_to_projects: tuple[Project, ...] = ()
+
+
+@dataclass(frozen=True)
+class HostConnecting:
+    """A host and the operation that connects it."""
+
+    host: HostCluster
+    operation: Operation
+
+
+@transaction.atomic
+def host_connect(*, settings: HostSettings, kubeconfig: str, actor: Actor, now: datetime) -> HostConnecting:
+    """Writes the host with phase Pending and its `connect` operation.
+
+    Raises InvalidInput for anything wrong with the kubeconfig's form or the settings; then nothing is written.
+    """
+    if actor.user is not None:
+        host_connect_require(actor.user, settings.organization)
+    connection = kubeconfig_parse(kubeconfig)
+    _settings_check(settings)
+    host = HostCluster.objects.create(
+        name=settings.name,
+        mode=settings.mode,
+        namespaces=list(settings.namespaces),
+        scope=settings.scope,
+        organization=settings.organization,
+        labels=settings.labels,
+        region=settings.region,
+        exposure=settings.exposure,
+        values=settings.values,
+        server=connection.server,
+    )
+    host.offered_to_organizations.set(settings.offered_to_organizations)
+    host.offered_to_projects.set(settings.offered_to_projects)
+    _audit(actor, "host.connect", host, server=connection.server, mode=host.mode)
+    return HostConnecting(host, _connect_start(host=host, connection=connection, actor=actor, now=now))
+
+
+@transaction.atomic
+def host_credential_replace(*, host: HostCluster, kubeconfig: str, actor: Actor, now: datetime) -> HostConnecting:
+    """Gives a host a new credential and connects it anew; what is placed there goes on meanwhile."""
+    if actor.user is not None:
+        host_require(actor.user, "host.connect", host)
+    connection = kubeconfig_parse(kubeconfig)
+    _audit(actor, "host.credential", host, server=connection.server)
+    return HostConnecting(host, _connect_start(host=host, connection=connection, actor=actor, now=now))
+
+
+def _connect_start(*, host: HostCluster, connection: HostConnection, actor: Actor, now: datetime) -> Operation:
+    credential_store(host=host, connection=connection, now=now)
+    HostCluster.objects.filter(pk=host.pk).update(server=connection.server)
+    return operation_start(kind=OperationKind.CONNECT, subject=host, actor=actor, now=now).operation
+
+
+def credential_store(
+    *, host: HostCluster, connection: HostConnection, now: datetime, renewable: bool = False
+) -> HostCredential:
+    """Encrypts and keeps a host's credential, in place of the one it had."""
+    old = HostCredential.objects.select_for_update().filter(host=host).first()
+    stored, _ = HostCredential.objects.update_or_create(
+        host=host,
+        defaults={
+            "ciphertext": connection_encrypt(connection),
+            "generation": old.generation + 1 if old else 1,
+            "issued_at": now,
+            "expires_at": connection_expires_at(connection),
+            "renewable": renewable,
+        },
+    )
+    return stored
+
+
+def _settings_check(settings: HostSettings) -> None:
+    name_validate(settings.name)
+    if HostCluster.objects.filter(name=settings.name).exists():
+        raise InvalidInput(
+            f"A host cluster named {settings.name} is already connected.", field="name", accepted="a name not in use"
+        )
+    if settings.mode == HostMode.NAMESPACES and not settings.namespaces:
+        raise InvalidInput(
+            "Mode namespaces needs the list of namespaces that Marina may use.",
+            field="namespaces",
+            accepted="at least one existing namespace; each takes one virtual cluster",
+        )
+    if settings.mode == HostMode.CLUSTER and settings.namespaces:
+        raise InvalidInput(
+            "In mode cluster Marina makes its namespaces by itself.", field="namespaces", accepted="an empty list"
+        )
+    if len(set(settings.namespaces)) != len(settings.namespaces):
+        raise InvalidInput("A namespace is listed twice.", field="namespaces", accepted="each namespace once")
+    if (settings.scope == HostScope.ORGANIZATION) != (settings.organization is not None):
+        raise InvalidInput(
+            "A host of scope organization names its organization, one of scope platform names none.",
+            field="organization",
+            accepted="an organization together with scope organization",
+        )
+    labels_validate(settings.labels)
+    _values_check(settings.values)
+
+
+def _values_check(values: dict[str, Any]) -> None:
+    """Whoever may connect a host may set what is kept from tenants."""
+    values_check(values, schema=chart_schema(), acting_staff=True)
+
+
+@transaction.atomic
+def host_update(
+    *,
+    host: HostCluster,
+    actor: Actor,
+    cordoned: bool | None = None,
+    labels: dict[str, str] | None = None,
+    region: str | None = None,
+    exposure: Exposure | None = None,
+    values: dict[str, Any] | None = None,
+    offered_to_organizations: tuple[Organization, ...] | None = None,
+    offered_to_projects: tuple[Project, ...] | None = None,
+) -> HostCluster:
+    """Changes what is given (None leaves a field as it is). What runs on the host is not touched by it."""
+    if actor.user is not None:
+        host_require(actor.user, "host.update", host)
+    if labels is not None:
+        labels_validate(labels)
+    if values is not None:
+        _values_check(values)
+    changes = {"cordoned": cordoned, "labels": labels, "region": region, "exposure": exposure, "values": values}
+    given = {name: value for name, value in changes.items() if value is not None}
+    locked = HostCluster.objects.select_for_update().get(pk=host.pk)
+    for name, value in given.items():
+        setattr(locked, name, value)
+    locked.generation += 1
+    locked.save(update_fields=[*given, "generation"])
+    if offered_to_organizations is not None:
+        locked.offered_to_organizations.set(offered_to_organizations)
+    if offered_to_projects is not None:
+        locked.offered_to_projects.set(offered_to_projects)
+    _audit(actor, "host.update", locked, **{k: v for k, v in given.items() if k != "values"})
+    return locked
+
+
+@transaction.atomic
+def host_disconnect(*, host: HostCluster, actor: Actor) -> None:
+    """Forgets a host and its credential. Raises Conflict while something is placed on it or an operation is at work.
+
+    Nothing is changed on the host itself: what the administrator applied there is the administrator's to remove.
+    """
+    if actor.user is not None:
+        host_require(actor.user, "host.disconnect", host)
+    placed = [
+        str(placement.virtual_cluster) for placement in host.placements.select_related("virtual_cluster__project")
+    ]
+    if placed:
+        raise Conflict(
+            f"{host.name} still holds {len(placed)} virtual clusters: {', '.join(sorted(placed)[:10])}.",
+            hint="Delete them first.",
+        )
+    busy = host.operations.filter(lock_key__isnull=False).exclude(
+        state__in=[OperationState.SUCCEEDED, OperationState.FAILED, OperationState.ABORTED]
+    )
+    active = busy.first()
+    if active:
+        raise Conflict(
+            f"{host.name} is busy: {active.kind} is at work.",
+            hint=f"Wait for operation {active.pk} or abort it.",
+            operation_id=active.pk,
+        )
+    _audit(actor, "host.disconnect", host)
+    host.delete()
+
+
+def host_credential_erase(*, host: HostCluster) -> None:
+    """Takes back the trust in a host whose connecting failed: no credential, and nothing can be placed there."""
+    HostCredential.objects.filter(host=host).delete()
+    HostCluster.objects.filter(pk=host.pk).update(phase=HostPhase.FAILED)
+
+
+def _audit(actor: Actor, action: str, host: HostCluster, **details: Any) -> None:
+    audit_record(
+        actor=actor,
+        action=action,
+        kind="host-cluster",
+        object_id=host.pk,
+        name=host.name,
+        organization_id=host.organization_id,
+        details=details,
+    )

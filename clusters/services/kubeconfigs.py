@@ -1,0 +1,128 @@
+"""Handing out kubeconfigs. The token is made by a worker and sealed to a key that only the requester has."""
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.access import allowed, require
+from accounts.errors import Conflict, Gone, InvalidInput, NotFound
+from accounts.models import User
+from accounts.services.audit import Actor, audit_record
+from clusters.models import Operation, OperationKind, VirtualCluster, VirtualClusterPhase
+from clusters.services.operations import operation_start
+
+# From the highest to the lowest; what each is inside the cluster stands in provisioning/steps/kubeconfig.py.
+LEVELS: Final = ("admin", "view")
+PUBLIC_KEY_BYTES: Final = 32
+
+
+@transaction.atomic
+def kubeconfig_issue(
+    *,
+    virtual_cluster: VirtualCluster,
+    public_key: str,
+    actor: Actor,
+    now: datetime,
+    level: str = "",
+    expires_in: int | None = None,
+) -> Operation:
+    """Starts the operation whose sealed result is a kubeconfig for the acting user.
+
+    `level`: admin or view; empty gives the highest that the role allows. `expires_in`: seconds. `public_key`: base64
+    of a one-time X25519 key. Raises InvalidInput, NotAllowed, or Conflict where the cluster is not Ready.
+    """
+    user = _person(actor)
+    chosen = _level(user, virtual_cluster, level)
+    seconds = _expiry(settings.KUBECONFIG_DEFAULT_SECONDS if expires_in is None else expires_in)
+    _key_check(public_key)
+    if virtual_cluster.phase != VirtualClusterPhase.READY:
+        raise Conflict(
+            f"{virtual_cluster} is {virtual_cluster.phase}; a kubeconfig can be given out once it is Ready.",
+            hint=f"See what it is waiting for: marina get {virtual_cluster.name}.",
+        )
+    started = operation_start(
+        kind=OperationKind.ISSUE_KUBECONFIG,
+        subject=virtual_cluster,
+        actor=actor,
+        now=now,
+        params={"level": chosen, "expires_in": seconds, "public_key": public_key},
+    )
+    audit_record(
+        actor=actor,
+        action=f"virtualcluster.kubeconfig.{chosen}",
+        kind="virtual-cluster",
+        object_id=virtual_cluster.pk,
+        name=str(virtual_cluster),
+        organization_id=virtual_cluster.project.organization_id,
+        details={"expires_in": seconds, "operation": str(started.operation.pk)},
+    )
+    return started.operation
+
+
+def _person(actor: Actor) -> User:
+    if actor.user is None:
+        raise NotFound("A kubeconfig is given to a person.")
+    return actor.user
+
+
+def _level(user: User, cluster: VirtualCluster, level: str) -> str:
+    if level and level not in LEVELS:
+        raise InvalidInput(f"There is no level {level}.", field="level", accepted=f"one of {', '.join(LEVELS)}")
+    if level:
+        require(user, f"virtualcluster.kubeconfig.{level}", cluster.project)
+        return level
+    for highest_first in LEVELS:
+        if allowed(user, f"virtualcluster.kubeconfig.{highest_first}", cluster.project):
+            return highest_first
+    require(user, f"virtualcluster.kubeconfig.{LEVELS[-1]}", cluster.project)
+    return LEVELS[-1]
+
+
+def _expiry(seconds: int) -> int:
+    least, most = settings.KUBECONFIG_MINIMUM_SECONDS, settings.KUBECONFIG_MAXIMUM_SECONDS
+    if not least <= seconds <= most:
+        raise InvalidInput(
+            f"A kubeconfig cannot be valid for {seconds} s.",
+            field="expires_in",
+            accepted=f"{least} to {most} seconds (Kubernetes grants no less than {least})",
+        )
+    return seconds
+
+
+def _key_check(public_key: str) -> None:
+    try:
+        raw = base64.b64decode(public_key, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != PUBLIC_KEY_BYTES:
+        raise InvalidInput(
+            "This is no X25519 public key.",
+            field="public_key",
+            accepted="32 bytes in base64, made for this one request",
+        )
+
+
+@transaction.atomic
+def sealed_result_take(*, operation: Operation, actor: Actor, now: datetime) -> bytes:
+    """Gives the sealed result to the person who asked for it, once, and deletes it.
+
+    Raises NotFound for anybody else or where there never was one (yet), Gone once it was read or its time is over.
+    """
+    locked = Operation.objects.select_for_update().get(pk=operation.pk)
+    if locked.sealed_until is None or actor.user is None or locked.requested_by_id != actor.user.pk:
+        raise NotFound("This operation holds nothing for you.")
+    sealed = locked.sealed_result
+    if sealed is None or locked.sealed_until < now:
+        raise Gone("This was handed over already, or nobody fetched it in time.", hint="Ask for a new one.")
+    locked.sealed_result = None
+    locked.save(update_fields=["sealed_result"])
+    return bytes(sealed)
+
+
+def sealed_results_expire(*, now: datetime) -> int:
+    """Deletes sealed results that nobody fetched in time; how many."""
+    return Operation.objects.filter(sealed_until__lt=now, sealed_result__isnull=False).update(sealed_result=None)

@@ -1,0 +1,239 @@
+"""Creating, changing and deleting virtual clusters: what is wanted, and the operation that brings it about."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.access import require
+from accounts.errors import Conflict, InvalidInput, NotAllowed
+from accounts.models import Project, User
+from accounts.services.audit import Actor, audit_record
+from clusters.chart_values import values_check
+from clusters.models import Exposure, HostCluster, Operation, OperationKind, VirtualCluster, VirtualClusterPhase
+from clusters.names import labels_validate, name_validate
+from clusters.placing import hosts_choose
+from clusters.selectors import chart_schema, chart_versions
+from clusters.services.operations import operation_start
+from clusters.sizes import SIZES
+from clusters.versions import KubernetesVersion
+
+DEFAULT_SIZE = "small"
+REPLICAS_MAXIMUM = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class VirtualClusterSpec:
+    """What somebody wants. Empty strings mean the default; `exposure` empty means as the host has it."""
+
+    kubernetes_version: str = ""
+    chart_version: str = ""
+    size: str = ""
+    exposure: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    replicas: int = 1
+
+    def with_defaults(self) -> "VirtualClusterSpec":
+        """The same with every default filled in, so that a later change of defaults changes nothing that exists."""
+        return VirtualClusterSpec(
+            kubernetes_version=self.kubernetes_version.removeprefix("v") or settings.KUBERNETES_VERSIONS[0],
+            chart_version=self.chart_version or settings.CHART_VERSION,
+            size=self.size or DEFAULT_SIZE,
+            exposure=self.exposure,
+            values=self.values,
+            replicas=self.replicas,
+        )
+
+
+@dataclass(frozen=True)
+class ClusterWork:
+    """A virtual cluster and the operation at work on it; `created` is False where that was already under way."""
+
+    virtual_cluster: VirtualCluster
+    operation: Operation
+    created: bool = True
+
+
+@transaction.atomic
+def virtual_cluster_create(
+    *,
+    project: Project,
+    name: str,
+    spec: VirtualClusterSpec,
+    actor: Actor,
+    now: datetime,
+    host: HostCluster | None = None,
+    labels: dict[str, str] | None = None,
+    deletion_protection: bool = False,
+) -> ClusterWork:
+    """Writes the cluster and its `provision` operation. Raises InvalidInput naming the field; then nothing is written."""
+    user = _user(actor)
+    require(user, "virtualcluster.create", project)
+    wanted = spec.with_defaults()
+    _check(project=project, name=name, spec=wanted, host=host, labels=labels or {}, user=user)
+    cluster = VirtualCluster.objects.create(
+        project=project,
+        name=name,
+        owner_user=user,
+        creator=user,
+        labels=labels or {},
+        deletion_protection=deletion_protection,
+        wanted_host=host,
+        kubernetes_version=wanted.kubernetes_version,
+        chart_version=wanted.chart_version,
+        size=wanted.size,
+        exposure=wanted.exposure,
+        values=wanted.values,
+        replicas=wanted.replicas,
+    )
+    _audit(actor, "virtualcluster.create", cluster, kubernetes_version=wanted.kubernetes_version, size=wanted.size)
+    started = operation_start(kind=OperationKind.PROVISION, subject=cluster, actor=actor, now=now)
+    return ClusterWork(cluster, started.operation)
+
+
+def _user(actor: Actor) -> User:
+    if actor.user is None:
+        raise NotAllowed("Only a person or a service account can do this: every cluster has an owner.")
+    return actor.user
+
+
+def _check(
+    *,
+    project: Project,
+    name: str,
+    spec: VirtualClusterSpec,
+    host: HostCluster | None,
+    labels: dict[str, str],
+    user: User,
+) -> None:
+    name_validate(name)
+    # the lock makes the second of two requests for one name wait, and then see the first
+    Project.objects.select_for_update().get(pk=project.pk)
+    if VirtualCluster.objects.filter(project=project, name=name).exclude(phase=VirtualClusterPhase.DELETED).exists():
+        raise InvalidInput(
+            f"{project} already has a virtual cluster named {name}.", field="name", accepted="a name not in use there"
+        )
+    labels_validate(labels)
+    _version_check(spec)
+    if spec.size not in SIZES:
+        raise InvalidInput(f"There is no size {spec.size}.", field="spec.size", accepted=f"one of {', '.join(SIZES)}")
+    if spec.exposure and spec.exposure not in Exposure.values:
+        raise InvalidInput(
+            f"There is no exposure {spec.exposure}.",
+            field="spec.exposure",
+            accepted=f"one of {', '.join(Exposure.values)}, or nothing for the host's own",
+        )
+    if not 1 <= spec.replicas <= REPLICAS_MAXIMUM:
+        raise InvalidInput(
+            f"{spec.replicas} replicas of the control plane are not possible.",
+            field="spec.control_plane.replicas",
+            accepted=f"1 to {REPLICAS_MAXIMUM}",
+        )
+    values_check(spec.values, schema=chart_schema(spec.chart_version), acting_staff=user.is_staff)
+    _host_check(project=project, spec=spec, host=host)
+
+
+def _version_check(spec: VirtualClusterSpec) -> None:
+    supported = list(settings.KUBERNETES_VERSIONS)
+    try:
+        KubernetesVersion.parse(spec.kubernetes_version)
+    except InvalidInput as error:
+        raise InvalidInput(
+            error.message, field="spec.kubernetes_version", accepted=f"one of {', '.join(supported)}"
+        ) from None
+    if spec.kubernetes_version not in supported:
+        raise InvalidInput(
+            f"Kubernetes {spec.kubernetes_version} is not one that vcluster's chart {spec.chart_version} runs here.",
+            field="spec.kubernetes_version",
+            accepted=f"one of {', '.join(supported)}",
+        )
+    if spec.chart_version not in chart_versions():
+        raise InvalidInput(
+            f"Version {spec.chart_version} of vcluster's chart is not available here.",
+            field="spec.chart_version",
+            accepted=f"one of {', '.join(chart_versions())}",
+        )
+
+
+def _host_check(*, project: Project, spec: VirtualClusterSpec, host: HostCluster | None) -> None:
+    choice = hosts_choose(project=project, kubernetes_version=spec.kubernetes_version, wanted=host)
+    if choice.fitting:
+        return
+    if host is not None and not choice.left_out:
+        raise InvalidInput(
+            f"{host.name} is not offered to {project}.",
+            field="host",
+            accepted="a host that `marina host list` shows for this project",
+        )
+    field_name = "spec.kubernetes_version" if _only_versions(choice.left_out) else "host"
+    raise InvalidInput(
+        f"No host cluster can take it. {choice.explain()}",
+        field=field_name,
+        accepted="a connected host that is offered to this project and can run this Kubernetes version",
+        hint="An admin of the organization or the platform team can offer or connect one.",
+    )
+
+
+def _only_versions(left_out: dict[str, str]) -> bool:
+    return bool(left_out) and all("Kubernetes" in why for why in left_out.values())
+
+
+@transaction.atomic
+def virtual_cluster_update(
+    *,
+    virtual_cluster: VirtualCluster,
+    actor: Actor,
+    labels: dict[str, str] | None = None,
+    deletion_protection: bool | None = None,
+) -> VirtualCluster:
+    """Changes what is given (None leaves a field as it is); nothing on the host has to follow."""
+    require(_user(actor), "virtualcluster.update", virtual_cluster.project)
+    locked = VirtualCluster.objects.select_for_update().get(pk=virtual_cluster.pk)
+    if locked.phase == VirtualClusterPhase.DELETED:
+        raise Conflict(f"{locked} was deleted; nothing of it can be changed.")
+    if labels is not None:
+        labels_validate(labels)
+        locked.labels = labels
+    if deletion_protection is not None:
+        locked.deletion_protection = deletion_protection
+    locked.generation += 1
+    locked.save(update_fields=["labels", "deletion_protection", "generation"])
+    _audit(actor, "virtualcluster.update", locked, labels=labels, deletion_protection=deletion_protection)
+    return locked
+
+
+@transaction.atomic
+def virtual_cluster_delete(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime) -> ClusterWork:
+    """Starts the deletion. Raises Conflict while it is protected, or where it is deleted already."""
+    require(_user(actor), "virtualcluster.delete", virtual_cluster.project)
+    locked = (
+        VirtualCluster.objects.select_for_update(of=("self",))
+        .select_related("project__organization")
+        .get(pk=virtual_cluster.pk)
+    )
+    if locked.phase == VirtualClusterPhase.DELETED:
+        raise Conflict(f"{locked} is deleted already.")
+    if locked.deletion_protection:
+        raise Conflict(
+            f"{locked} is protected from deletion.",
+            hint=f"Take the protection away first: marina unprotect {locked.name}.",
+            code="protected",
+        )
+    started = operation_start(kind=OperationKind.DELETE, subject=locked, actor=actor, now=now)
+    if started.created:
+        _audit(actor, "virtualcluster.delete", locked)
+    return ClusterWork(locked, started.operation, created=started.created)
+
+
+def _audit(actor: Actor, action: str, cluster: VirtualCluster, **details: Any) -> None:
+    audit_record(
+        actor=actor,
+        action=action,
+        kind="virtual-cluster",
+        object_id=cluster.pk,
+        name=str(cluster),
+        organization_id=cluster.project.organization_id,
+        details={name: value for name, value in details.items() if value is not None},
+    )

@@ -1,0 +1,74 @@
+"""What a step is given: its operation, the right to act, and the clients of the host it acts on."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Model
+
+from clusters.models import HostCluster, Operation, Placement, PlacementRole, VirtualCluster
+from provisioning.drivers.clients import Clients
+from provisioning.engine.lease import Lease, LeaseLost
+
+
+class StepContext:
+    """Lives for one run of one operation. `now` is the clock; time is never asked of anything else."""
+
+    def __init__(self, *, operation: Operation, lease: Lease, clients: Clients, clock: Callable[[], datetime]) -> None:
+        self.operation = operation
+        self.lease = lease
+        self.clients = clients
+        self.clock = clock
+
+    @property
+    def now(self) -> datetime:
+        """The time, from the clock that was passed in."""
+        return self.clock()
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What the operation was asked with."""
+        params: dict[str, Any] = self.operation.params
+        return params
+
+    @property
+    def virtual_cluster(self) -> VirtualCluster:
+        """The cluster that the operation is about."""
+        if self.operation.virtual_cluster is None:
+            raise ValueError(f"{self.operation.kind} is about no virtual cluster")
+        return self.operation.virtual_cluster
+
+    @property
+    def placement(self) -> Placement:
+        """The cluster's active placement. Raises Placement.DoesNotExist before a host was chosen."""
+        return Placement.objects.select_related("host", "host__credential").get(
+            virtual_cluster=self.virtual_cluster, role=PlacementRole.ACTIVE
+        )
+
+    @property
+    def host(self) -> HostCluster:
+        """The host that the operation is about, or on which its cluster is placed."""
+        return self.operation.host or self.placement.host
+
+    @contextmanager
+    def fenced(self) -> Iterator[Operation]:
+        """A transaction that holds the operation's row and ends in LeaseLost where the token is no longer ours.
+
+        Every write of a worker goes through it. Gives the row as it is in the database.
+        """
+        with transaction.atomic():
+            row = (
+                Operation.objects.select_for_update().filter(pk=self.operation.pk, lease_token=self.lease.token).first()
+            )
+            if row is None:
+                raise LeaseLost(f"Operation {self.operation.pk} was taken over; nothing was written.")
+            yield row
+
+    def write(self, row: Model, **fields: Any) -> None:
+        """Writes these columns of a row, in memory and in the database, if the lease is still ours."""
+        with self.fenced():
+            type(row)._default_manager.filter(pk=row.pk).update(**fields)
+        for name, value in fields.items():
+            setattr(row, name, value)

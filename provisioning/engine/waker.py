@@ -1,0 +1,111 @@
+"""Wakes operations when their time has come. One thread a worker process; they share the rows, not each other.
+
+It sleeps until the next `run_after` it knows of and at most a second: that second is the safety net for rows whose
+message was lost and for leases whose worker died. A wake-up is sent again only after it stayed unclaimed for 15 s.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, close_old_connections, transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+
+from clusters.models import ACTIVE_STATES, Operation
+
+log = structlog.get_logger(__name__)
+
+TICK_SECONDS = 1.0
+UNCLAIMED_SECONDS = 15.0
+BATCH = 200
+
+
+class Waker(threading.Thread):
+    """`publish(operation_id)` sends the wake-up; `beat()` is called at each round, for the process's heartbeat."""
+
+    def __init__(
+        self,
+        *,
+        publish: Callable[[UUID], None],
+        clock: Callable[[], datetime],
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(name="waker", daemon=True)
+        self.publish = publish
+        self.clock = clock
+        self.beat = beat
+        self._news = threading.Condition()
+        self._next: datetime | None = None
+        self._stopped = False
+
+    def notify(self, when: datetime) -> None:
+        """An operation of this process has to be looked at again at `when`."""
+        with self._news:
+            if self._next is None or when < self._next:
+                self._next = when
+                self._news.notify()
+
+    def stop(self) -> None:
+        """Ends the thread soon."""
+        with self._news:
+            self._stopped = True
+            self._news.notify()
+
+    def run(self) -> None:
+        """Publishes what is due until stopped."""
+        while not self._stopped:
+            try:
+                self.beat()
+                following = self.publish_due()
+            except DatabaseError as error:
+                log.warning("due operations could not be looked up", error=str(error))
+                following = None
+            finally:
+                close_old_connections()
+            self._sleep_until(following)
+
+    def publish_due(self) -> datetime | None:
+        """Publishes each due operation once; says when the next one known is due."""
+        with transaction.atomic():
+            due = list(_due().select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH])
+            if due:
+                Operation.objects.filter(pk__in=due).update(published_at=Now())
+            for pk in due:
+                transaction.on_commit(partial(self.publish, pk))
+        return _waiting().order_by("run_after").values_list("run_after", flat=True).first()
+
+    def _sleep_until(self, following: datetime | None) -> None:
+        with self._news:
+            if following is not None and (self._next is None or following < self._next):
+                self._next = following
+            while not self._stopped:
+                left = self._left()
+                if left <= 0 or not self._news.wait(min(left, TICK_SECONDS)):
+                    break
+            self._next = None
+
+    def _left(self) -> float:
+        if self._next is None:
+            return TICK_SECONDS
+        return min(TICK_SECONDS, (self._next - self.clock()).total_seconds())
+
+
+def _due() -> QuerySet[Operation]:
+    """By the database's clock, which claims go by too: a worker whose own clock is off still claims what it is told."""
+    unclaimed = Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lt=Now())
+    untold = Q(published_at__isnull=True) | Q(published_at__lt=Now() - timedelta(seconds=UNCLAIMED_SECONDS))
+    return (
+        Operation.objects.filter(state__in=ACTIVE_STATES)
+        .filter(Q(run_after__isnull=True) | Q(run_after__lte=Now()))
+        .filter(unclaimed)
+        .filter(untold)
+        .order_by(F("run_after").asc(nulls_first=True))
+    )
+
+
+def _waiting() -> QuerySet[Operation]:
+    return Operation.objects.filter(state__in=ACTIVE_STATES, run_after__gt=Now(), lease_expires_at__isnull=True)
