@@ -15,7 +15,7 @@ from typing import Any
 
 from accounts.errors import FieldError, InvalidInput
 from clusters.connection import HostConnection
-from clusters.credentials import (
+from clusters.connection_values import (
     certificates_read,
     key_check,
     key_read,
