@@ -1,0 +1,106 @@
+"""How virtual clusters are shown to people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.text import Text
+
+from marina_cli.durations import age
+from marina_cli.operations import operation_read, timeline
+from marina_cli.output import Column, console, print_fields, state_text
+from marina_cli.text import Json, clean, labels, project_path, word
+
+
+def cluster_columns(now: datetime) -> tuple[Column, ...]:
+    """The columns of `marina list`."""
+    return (
+        Column("NAME", lambda item: word(item.get("name"))),
+        Column("PROJECT", lambda item: project_path(item.get("project"))),
+        Column("PHASE", lambda item: word(item.get("phase")), state=True),
+        Column("VERSION", lambda item: kubernetes_version(item)),
+        Column("HOST", lambda item: word(_placement(item).get("host"))),
+        Column("OWNER", lambda item: word(item.get("owner"))),
+        Column("AGE", lambda item: age(item.get("created_at"), now)),
+        Column("ENDPOINT", lambda item: word(_placement(item).get("endpoint")), wide=True),
+        Column("NAMESPACE", lambda item: word(_placement(item).get("namespace")), wide=True),
+        Column("LABELS", lambda item: labels(item.get("labels")), wide=True),
+        Column("ID", lambda item: word(item.get("id")), wide=True),
+    )
+
+
+def _placement(item: Json) -> Json:
+    placement = item.get("placement")
+    return placement if isinstance(placement, dict) else {}
+
+
+def kubernetes_version(item: Json) -> str:
+    """The version that runs, else the one that is wanted."""
+    return word(_placement(item).get("kubernetes_version") or (item.get("spec") or {}).get("kubernetes_version"))
+
+
+def cluster_show(item: Json, now: datetime) -> None:
+    """Everything about one virtual cluster: what it is, how it is, what is being done with it."""
+    out = console()
+    out.print(Text(f"{word(item.get('name'))}  ", style="bold").append_text(state_text(word(item.get("phase")))))
+    print_fields(_fields(item, now))
+    conditions_show(item, now)
+    if item.get("not_synced"):
+        out.print(Text("\nNot synced to the host: ", style="bold").append(word(item["not_synced"]), style="default"))
+    if item.get("operation"):
+        operation_show(item["operation"], now)
+
+
+def _fields(item: Json, now: datetime) -> list[tuple[str, str]]:
+    spec, placement = item.get("spec") or {}, _placement(item)
+    chart = word(placement.get("chart_version") or spec.get("chart_version"))
+    host = word(placement.get("host"))
+    return [
+        ("project", project_path(item.get("project"))),
+        ("host", f"{host}, namespace {word(placement.get('namespace'))}" if placement else "not chosen yet"),
+        ("endpoint", word(placement.get("endpoint"))),
+        ("Kubernetes", kubernetes_version(item) + (f" (chart {chart})" if chart != "-" else "")),
+        ("size", word(spec.get("size"))),
+        ("exposure", word(spec.get("exposure"))),
+        ("owner", word(item.get("owner"))),
+        ("created", f"{age(item.get('created_at'), now)} ago by {word(item.get('created_by'))}"),
+        ("labels", labels(item.get("labels"))),
+        ("protected", "yes: it cannot be deleted" if item.get("deletion_protection") else ""),
+        ("id", word(item.get("id"))),
+    ]
+
+
+def conditions_show(item: Json, now: datetime) -> None:
+    """The conditions in words, with since when."""
+    conditions = [condition for condition in item.get("conditions") or () if isinstance(condition, dict)]
+    if not conditions:
+        return
+    out = console()
+    out.print(Text("\nConditions", style="bold"))
+    width = max(len(word(condition.get("type"))) for condition in conditions)
+    for condition in conditions:
+        out.print(_condition_line(condition, width, now))
+
+
+def _condition_line(condition: Json, width: int, now: datetime) -> Text:
+    status = word(condition.get("status"))
+    words = clean(str(condition.get("message") or condition.get("reason") or ""))
+    line = Text(f"  {word(condition.get('type')).ljust(width)}  ").append_text(state_text(status).append("  "))
+    since = age(condition.get("last_transition_time"), now)
+    return line.append(words, style="default").append(f"  (for {since})" if since != "-" else "", style="bright_black")
+
+
+def operation_show(raw: Json, now: datetime) -> None:
+    """An operation with its steps."""
+    operation = operation_read(raw)
+    out = console()
+    out.print(
+        Text(f"\nOperation {operation.kind}  ", style="bold")
+        .append_text(state_text(operation.state))
+        .append(f"  {operation.id}", style="bright_black")
+    )
+    if operation.steps or not operation.ended:
+        out.print(timeline(operation, now))
+    if operation.state == "Failed":
+        out.print(Text(f"  {operation.error_message}", style="red"))
+        out.print(Text(f"  {operation.error_hint}".rstrip()))

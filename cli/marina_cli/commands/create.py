@@ -1,0 +1,82 @@
+"""`marina create`."""
+
+from __future__ import annotations
+
+import click
+
+from marina_cli.commands.waiting import operation_await, wait_options, watch_command
+from marina_cli.completing import complete_hosts, complete_projects
+from marina_cli.durations import span
+from marina_cli.given import labels_parse, values_read
+from marina_cli.output import note, output_option, print_one
+from marina_cli.session import Session, pass_session
+from marina_cli.text import Json, word
+
+
+@click.command("create")
+@click.argument("name")
+@click.option("--project", "-p", metavar="ORG/NAME", shell_complete=complete_projects, help="The project it is for.")
+@click.option("--host", metavar="HOST", shell_complete=complete_hosts, help="The host; chosen for you unless given.")
+@click.option("--kubernetes-version", metavar="V", help="Such as 1.36; see `marina options`.")
+@click.option("--chart-version", metavar="V", help="The version of the vcluster chart.")
+@click.option("--size", metavar="S", help="Such as small; see `marina options`.")
+@click.option("--exposure", metavar="E", help="How its API is published; see `marina options`.")
+@click.option("--values", "values_file", metavar="FILE", help="Chart values as YAML; - for standard input.")
+@click.option("--label", "labels", metavar="K=V", multiple=True, help="A label; may be repeated.")
+@click.option("--protect", is_flag=True, help="Protect it from being deleted.")
+@wait_options
+@output_option
+@pass_session
+def create(
+    session: Session,
+    name: str,
+    project: str | None,
+    host: str | None,
+    kubernetes_version: str | None,
+    chart_version: str | None,
+    size: str | None,
+    exposure: str | None,
+    values_file: str | None,
+    labels: tuple[str, ...],
+    protect: bool,
+    wait: bool,
+    timeout: int,
+    form: str,
+) -> None:
+    """Create the virtual cluster NAME.
+
+    Without --wait it returns at once, and the work goes on by itself.
+    """
+    spec = {
+        "kubernetes_version": kubernetes_version,
+        "chart_version": chart_version,
+        "size": size,
+        "exposure": exposure,
+        "values": values_read(values_file) if values_file else None,
+    }
+    body = {
+        "name": name,
+        "project": session.project(project),
+        "host": host,
+        "spec": {key: value for key, value in spec.items() if value is not None},
+        "labels": labels_parse(labels),
+        "deletion_protection": protect,
+    }
+    started = session.clock.monotonic()
+    # what is not given is left to the server's defaults
+    answer = session.api.start("POST", "/virtual-clusters", {key: value for key, value in body.items() if value})
+    item: Json = answer["virtual_cluster"]
+    if wait:
+        operation_await(session, answer, timeout)
+        item = session.api.get(f"/virtual-clusters/{item['id']}")
+
+    def people(item: Json) -> None:
+        if wait:
+            took = span(session.clock.monotonic() - started)
+            click.echo(f"{name} is {word(item.get('phase'))} after {took}.")
+            note(f"Use it: marina kubeconfig {name} --merge && kubectl --context marina-{name} get namespaces")
+        else:
+            click.echo(f"{name} is being created in {body['project']}.")
+            note(f"Watch it with `{watch_command(answer)}`.")
+
+    print_one(item, form, people)

@@ -1,0 +1,132 @@
+"""`marina host`: the clusters that virtual clusters run on."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+
+import click
+from rich.text import Text
+
+from marina_cli.commands.cluster_views import conditions_show, operation_show
+from marina_cli.commands.host_connect import host_connect, host_renew
+from marina_cli.completing import complete_hosts
+from marina_cli.durations import age, time_parse
+from marina_cli.lookup import host_find
+from marina_cli.output import Column, console, note, output_option, print_fields, print_list, print_one, state_text
+from marina_cli.session import Session, pass_session
+from marina_cli.text import Json, labels, word
+
+COLUMNS = (
+    Column("NAME", lambda item: word(item.get("name"))),
+    Column("PHASE", lambda item: _phase(item), state=True),
+    Column("VERSION", lambda item: word(item.get("kubernetes_version"))),
+    Column("MODE", lambda item: word(item.get("mode"))),
+    Column("REGION", lambda item: word(item.get("region"))),
+    Column("EXPOSURE", lambda item: word(item.get("exposure"))),
+    Column("SERVER", lambda item: word(item.get("server")), wide=True),
+    Column("SCOPE", lambda item: word(item.get("scope")), wide=True),
+    Column("LABELS", lambda item: labels(item.get("labels")), wide=True),
+    Column("ID", lambda item: word(item.get("id")), wide=True),
+)
+
+
+def _phase(item: Json) -> str:
+    return word(item.get("phase")) + (", cordoned" if item.get("cordoned") else "")
+
+
+@click.group()
+def host() -> None:
+    """Host clusters: the real clusters that virtual ones run on."""
+
+
+host.add_command(host_connect)
+host.add_command(host_renew)
+
+
+@host.command("list")
+@output_option
+@pass_session
+def host_list(session: Session, form: str) -> None:
+    """List the host clusters you may see."""
+    empty = "There is no host cluster that you may see. Connect one with `marina host connect NAME --context C`."
+    print_list(list(session.api.pages("/host-clusters")), form, COLUMNS, empty=empty)
+
+
+@host.command("get")
+@click.argument("name", shell_complete=complete_hosts)
+@output_option
+@pass_session
+def host_get(session: Session, name: str, form: str) -> None:
+    """Show one host cluster."""
+    item = session.api.get(f"/host-clusters/{host_find(session.api, name)['id']}")
+    print_one(item, form, lambda item: _show(item, session.clock.now()))
+
+
+def _show(item: Json, now: datetime) -> None:
+    console().print(Text(f"{word(item.get('name'))}  ", style="bold").append_text(state_text(_phase(item))))
+    expires = time_parse(item.get("credential_expires_at"))
+    print_fields(
+        [
+            ("server", word(item.get("server"))),
+            ("Kubernetes", word(item.get("kubernetes_version"))),
+            ("mode", word(item.get("mode"))),
+            ("namespaces", word(item.get("namespaces"))),
+            ("scope", word(item.get("scope"))),
+            ("region", word(item.get("region"))),
+            ("exposure", word(item.get("exposure"))),
+            ("storage class", word(item.get("storage_class"))),
+            ("ingress classes", word(item.get("ingress_classes"))),
+            ("labels", labels(item.get("labels"))),
+            ("credential", f"holds until {expires.astimezone():%Y-%m-%d %H:%M %Z}" if expires else ""),
+            ("connected", f"{age(item['created_at'], now)} ago" if item.get("created_at") else ""),
+            ("id", word(item.get("id"))),
+        ]
+    )
+    conditions_show(item, now)
+    if item.get("operation"):
+        operation_show(item["operation"], now)
+
+
+def _cordon_set(session: Session, name: str, wanted: bool, form: str) -> None:
+    item = host_find(session.api, name)
+    changed = session.api.change("PATCH", f"/host-clusters/{item['id']}", {"cordoned": wanted})
+    sentence = "is cordoned: nothing new is placed there." if wanted else "takes new virtual clusters again."
+    print_one(changed or item, form, lambda _: click.echo(f"{word(item.get('name'))} {sentence}"))
+
+
+@host.command("cordon")
+@click.argument("name", shell_complete=complete_hosts)
+@output_option
+@pass_session
+def host_cordon(session: Session, name: str, form: str) -> None:
+    """Place nothing new on a host; what is there stays."""
+    _cordon_set(session, name, True, form)
+
+
+@host.command("uncordon")
+@click.argument("name", shell_complete=complete_hosts)
+@output_option
+@pass_session
+def host_uncordon(session: Session, name: str, form: str) -> None:
+    """Allow new placements on a host again."""
+    _cordon_set(session, name, False, form)
+
+
+@host.command("disconnect")
+@click.argument("name", shell_complete=complete_hosts)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@output_option
+@pass_session
+def host_disconnect(session: Session, name: str, yes: bool, form: str) -> None:
+    """Forget a host and its credential; refused while a virtual cluster is placed there."""
+    item = host_find(session.api, name)
+    if not yes and sys.stdin.isatty():
+        note(
+            f"This makes Marina forget the host {word(item.get('name'))} and its credential.\n"
+            f"What goes: Marina's way to {word(item.get('server'))}.\n"
+            "What stays: the cluster itself, with the ServiceAccount and roles that were made for Marina."
+        )
+        click.confirm(f"Disconnect {word(item.get('name'))}?", abort=True, err=True)
+    session.api.change("DELETE", f"/host-clusters/{item['id']}")
+    print_one(item, form, lambda _: click.echo(f"{word(item.get('name'))} is disconnected."))

@@ -1,0 +1,65 @@
+"""Spans of time as people write and read them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def duration_parse(text: str) -> int:
+    """Seconds of `90`, `90s`, `30m`, `1h30m` or `7d`; ValueError for everything else."""
+    if text.isdecimal():
+        return int(text)
+    if not re.fullmatch(r"(\d+[smhd])+", text):
+        raise ValueError(text)
+    return sum(int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", text))
+
+
+class Duration(click.ParamType[int]):
+    """A click option given as `1h30m`, received as seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Seconds; a number without a unit is seconds already."""
+        if isinstance(value, int):
+            return value
+        try:
+            return duration_parse(str(value).strip().lower())
+        except ValueError:
+            self.fail(f"{value!r} is no span of time. Accepted: 90s, 30m, 1h, 1h30m, 7d, or a number of seconds.")
+
+
+DURATION = Duration()
+
+
+def span(seconds: float) -> str:
+    """A span in the unit that says most: `0.4 s`, `12 s`, `3 min`, `5 h`, `2 d`."""
+    seconds = max(0.0, seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds // 60:.0f} min"
+    return f"{seconds // 3600:.0f} h" if seconds < 172800 else f"{seconds // 86400:.0f} d"
+
+
+def time_parse(value: Any) -> datetime | None:
+    """A time of the API; None where there is none or it cannot be read."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def age(value: Any, now: datetime) -> str:
+    """How long ago a time of the API was, or a dash."""
+    moment = time_parse(value)
+    return span((now - moment).total_seconds()) if moment else "-"

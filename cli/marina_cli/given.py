@@ -1,0 +1,43 @@
+"""Values given on the command line or in files, checked before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import yaml
+
+from marina_cli.errors import FieldError, UsageProblem
+from marina_cli.private_file import text_file_read
+from marina_cli.text import Json
+
+
+def labels_parse(pairs: Iterable[str]) -> dict[str, str]:
+    """Labels of several `key=value`; UsageProblem for one without a key or an equals sign."""
+    labels = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageProblem(
+                f"{pair!r} is no label.", fields=[FieldError("--label", "It has no key and value.", "key=value")]
+            )
+        labels[key] = value
+    return labels
+
+
+def values_read(path: str) -> Json:
+    """The chart values in a YAML or JSON file (`-`: standard input); UsageProblem where they are no mapping."""
+    try:
+        values = yaml.safe_load(text_file_read(path, "values file"))
+    except yaml.YAMLError as error:
+        raise UsageProblem(f"The values file {path} is no YAML: {' '.join(str(error).split())}") from None
+    if values is not None and not isinstance(values, dict):
+        raise UsageProblem(f"The values file {path} is no mapping of keys to values.")
+    return values or {}
+
+
+def offers_parse(targets: Iterable[str]) -> dict[str, list[str]]:
+    """Whom a host is offered to: `organization`, or `organization/project`."""
+    offered: dict[str, list[str]] = {"organizations": [], "projects": []}
+    for target in targets:
+        offered["projects" if "/" in target else "organizations"].append(target)
+    return offered

@@ -1,0 +1,51 @@
+"""Finding the object a name on the command line means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from marina_cli.client import Api
+from marina_cli.errors import CliError, ExitCode
+from marina_cli.session import Session
+from marina_cli.text import Json
+
+
+def cluster_find(session: Session, name: str, project: str | None) -> Json:
+    """The virtual cluster of this name in the project, or with this id; CliError (4) where there is none."""
+    if is_id(name):
+        return session.api.get(f"/virtual-clusters/{name}")
+    path = session.project(project)
+    found = session.api.pages("/virtual-clusters", {"project": path, "name": name})
+    # a deleted one may still be listed, and its name is free again
+    return _only(
+        (item for item in found if item.get("name") == name and item.get("phase") != "Deleted"),
+        f"There is no virtual cluster {name!r} in {path}.",
+        "See what there is with `marina list --all`.",
+    )
+
+
+def host_find(api: Api, name: str) -> Json:
+    """The host cluster of this name or id; CliError (4) where there is none that the user may see."""
+    if is_id(name):
+        return api.get(f"/host-clusters/{name}")
+    return _only(
+        (item for item in api.pages("/host-clusters", {"name": name}) if item.get("name") == name),
+        f"There is no host cluster {name!r} that you may see.",
+        "See what there is with `marina host list`.",
+    )
+
+
+def _only(found: Iterable[Json], missing: str, hint: str) -> Json:
+    item = next(iter(found), None)
+    if item is None:
+        raise CliError(missing, hint=hint, exit_code=ExitCode.NOT_FOUND)
+    return item
+
+
+def is_id(text: str) -> bool:
+    """Whether a word on the command line is an object's id."""
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False

@@ -1,0 +1,120 @@
+"""Operations as the API gives them, and how they read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rich.text import Text
+
+from marina_cli.durations import age, span, time_parse
+from marina_cli.output import state_text
+from marina_cli.text import Json, clean, word
+
+ENDED = ("Succeeded", "Failed", "Aborted")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: the sentence the user reads, and how far it is."""
+
+    key: str
+    name: str
+    state: str
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it is not over or the times are not known."""
+        if self.started_at and self.finished_at:
+            return (self.finished_at - self.started_at).total_seconds()
+        return None
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What the command needs of an operation; `raw` is the API's object."""
+
+    id: str
+    kind: str
+    state: str
+    message: str = ""
+    error_message: str = ""
+    error_hint: str = ""
+    steps: tuple[Step, ...] = ()
+    raw: Json = field(default_factory=dict, repr=False)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will happen any more."""
+        return self.state in ENDED
+
+    @property
+    def subject(self) -> str:
+        """The name of what is worked on."""
+        return word(self.raw.get("virtual_cluster") or self.raw.get("host_cluster"))
+
+    @property
+    def current(self) -> Step | None:
+        """The step that is going on or failed."""
+        return next((step for step in self.steps if step.state in ("current", "failed")), None)
+
+
+def operation_read(raw: Json) -> Operation:
+    """An operation from the API's object."""
+    error = raw.get("error") or {}
+    return Operation(
+        id=str(raw.get("id", "")),
+        kind=str(raw.get("kind", "")),
+        state=str(raw.get("state", "")),
+        message=clean(str(raw.get("message") or "")),
+        error_message=clean(str(error.get("message") or "")),
+        error_hint=clean(str(error.get("hint") or "")),
+        steps=tuple(_step_read(step) for step in raw.get("steps") or ()),
+        raw=raw,
+    )
+
+
+def _step_read(raw: Json) -> Step:
+    return Step(
+        key=str(raw.get("key", "")),
+        name=clean(str(raw.get("name") or raw.get("key") or "")),
+        state=str(raw.get("state", "")),
+        started_at=time_parse(raw.get("started_at")),
+        finished_at=time_parse(raw.get("finished_at")),
+    )
+
+
+def timeline(operation: Operation, now: datetime) -> Text:
+    """The steps below each other: done with its duration, current with what it waits for, to come in grey."""
+    width = max((len(step.name) for step in operation.steps), default=0)
+    lines = [_step_line(operation, step, width, now) for step in operation.steps]
+    if not operation.ended and operation.current is None:
+        lines.append(Text("  ").append_text(state_text(operation.state)).append(f"  {operation.message}"))
+    if operation.state == "Error":
+        lines.append(_error_line(operation, now))
+    return Text("\n").join(lines)
+
+
+def _step_line(operation: Operation, step: Step, width: int, now: datetime) -> Text:
+    name = step.name.ljust(width)
+    if step.state == "done":
+        took = span(step.seconds) if step.seconds is not None else ""
+        return Text("  ✓ ", style="green").append(name, style="default").append(f"  {took}", style="bright_black")
+    if step.state == "current":
+        since = f"  {age(step.started_at, now)}" if step.started_at else ""
+        line = Text("  ◐ ", style="yellow").append(name, style="bold default").append(since, style="yellow")
+        return line.append(f"  {operation.message}" if operation.message else "", style="default")
+    if step.state == "failed":
+        line = Text("  ✗ ", style="red").append(name, style="bold default")
+        return line.append(f"  {operation.error_message or operation.message}", style="red")
+    return Text(f"  · {name.rstrip()}", style="bright_black")
+
+
+def _error_line(operation: Operation, now: datetime) -> Text:
+    again = time_parse(operation.raw.get("run_after"))
+    wait = f" in {span((again - now).total_seconds())}" if again and again > now else ""
+    reason = operation.error_message or operation.message
+    line = Text(f"  ! {reason} ".rstrip() + " ", style="red")
+    return line.append(f"It will be tried again{wait} (attempt {word(operation.raw.get('attempt'))}).", style="default")

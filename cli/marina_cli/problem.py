@@ -1,0 +1,65 @@
+"""The server's refusals (RFC 9457 problem documents), turned into the command's errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from marina_cli.errors import CliError, ExitCode, FieldError
+
+EXIT_CODES = {
+    401: ExitCode.LOGIN,
+    404: ExitCode.NOT_FOUND,
+    409: ExitCode.CONFLICT,
+    412: ExitCode.CONFLICT,
+    502: ExitCode.UNREACHABLE,
+    503: ExitCode.UNREACHABLE,
+    504: ExitCode.UNREACHABLE,
+}
+EXEC_HINT = "Use `marina host connect NAME --context CONTEXT`: it needs only this machine's own kubectl."
+
+
+def problem_to_error(response: httpx.Response, server: str) -> CliError:
+    """The error a refused request ends the command with."""
+    problem = _document(response)
+    fields = tuple(_field(item) for item in problem.get("errors") or () if isinstance(item, dict))
+    message = str(problem.get("detail") or problem.get("title") or "")
+    return CliError(
+        message or f"{server} answered {response.status_code} {response.reason_phrase} without saying why.",
+        hint=_hint(response.status_code, problem, fields, server),
+        fields=fields,
+        exit_code=EXIT_CODES.get(response.status_code, ExitCode.REFUSED),
+        status=response.status_code,
+        code=str(problem.get("code") or ""),
+    )
+
+
+def _document(response: httpx.Response) -> dict[str, Any]:
+    if "json" not in response.headers.get("content-type", ""):
+        return {}
+    try:
+        document = response.json()
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _field(item: dict[str, Any]) -> FieldError:
+    accepted = item.get("accepted") or ""
+    if isinstance(accepted, list):
+        accepted = ", ".join(str(value) for value in accepted)
+    return FieldError(str(item.get("field") or ""), str(item.get("message") or ""), str(accepted))
+
+
+def _hint(status: int, problem: dict[str, Any], fields: tuple[FieldError, ...], server: str) -> str:
+    hint = str(problem.get("hint") or "")
+    if status == 401:
+        return hint or f"Log in again with `marina login {server}`."
+    if any(".exec" in field.field or ".auth-provider" in field.field for field in fields) and "--context" not in hint:
+        return f"{hint} {EXEC_HINT}".strip()
+    if not hint and problem.get("operation_id"):
+        return f"Watch what is going on with `marina op watch {problem['operation_id']}`."
+    if not hint and status >= 500 and problem.get("request_id"):
+        return f"Tell those who run the server the request id {problem['request_id']}."
+    return hint
