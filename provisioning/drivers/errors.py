@@ -26,7 +26,7 @@ _SECRETS = re.compile(
     re.DOTALL,
 )
 _RBAC = re.compile(
-    r'cannot (?P<verb>\S+) resource "(?P<resource>[^"]+)" in API group "(?P<group>[^"]*)"'
+    r'cannot (?P<verb>\S+) resource "(?P<resource>[^"]+)"(?: in API group "(?P<group>[^"]*)")?'
     r'(?: in the namespace "(?P<namespace>[^"]+)")?'
 )
 
@@ -107,14 +107,13 @@ def response_error(status: int, headers: Mapping[str, str], body: bytes, *, targ
     answer = _status_object(body)
     said = redact(str(answer.get("message") or body[:300].decode("utf-8", "replace") or f"HTTP status {status}"))
     message = f"{_start(target)} answered: {said}"
-    details = answer.get("details")
-    wait = _retry_after(headers, details if isinstance(details, dict) else {})
+    wait = _retry_after(headers, answer.get("details") or {})
     reason = str(answer.get("reason") or "")
     if status == 401:
         hint = "The credential has expired or was revoked: give Marina a new one."
         return PermanentError(message, code="unauthorized", hint=hint)
     if status == 403:
-        return _forbidden(message, said, details)
+        return forbidden_error(message, said)
     if status == 404:
         return NotFound(message, code="not-found")
     if status in (409, 410):
@@ -132,15 +131,14 @@ def _other_status(status: int, message: str, wait: float | None) -> StepError:
     return PermanentError(message, code="invalid")
 
 
-def _forbidden(message: str, said: str, details: Any) -> StepError:
-    causes = details.get("causes") or [] if isinstance(details, dict) else []
-    if any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
+def forbidden_error(message: str, said: str) -> StepError:
+    """A 403, by what the API server said: a namespace on its way out is a conflict, all else is refused for good."""
+    if "is being terminated" in said:
         return ConflictError(message, reason="NamespaceTerminating")
     found = _RBAC.search(said)
     if not found:
         return ForbiddenError(message)
-    group = found["group"]
-    resource = f"{found['resource']}.{group}" if group else found["resource"]
+    resource = f"{found['resource']}.{found['group']}" if found["group"] else found["resource"]
     return ForbiddenError(message, verb=found["verb"], resource=resource, namespace=found["namespace"] or "")
 
 

@@ -71,7 +71,5 @@ def kind_of(manifest: Json) -> Kind:
     """The kind a manifest is of. LookupError for one that Marina does not use."""
     key = (str(manifest.get("apiVersion")), str(manifest.get("kind")))
     if key not in KINDS:
-        raise LookupError(
-            f"Marina does not use the kind {key[1]} of {key[0]}: it is not in drivers/kinds.py."
-        )
+        raise LookupError(f"Marina does not use the kind {key[1]} of {key[0]}: it is not in drivers/kinds.py.")
     return KINDS[key]

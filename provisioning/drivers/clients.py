@@ -1,0 +1,104 @@
+"""Gives steps their clients: one cached connection a host and credential, one port-forward a use of a virtual API."""
+
+import base64
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+
+from clusters.connection import HostConnection
+from clusters.encryption import connection_decrypt
+from clusters.models import HostCluster, Placement
+from provisioning.drivers.helm import HelmClient
+from provisioning.drivers.kinds import SECRET
+from provisioning.drivers.kube import KubeClient
+from provisioning.drivers.route import Timeouts
+from provisioning.drivers.transport import HostTransport, connection_open, virtual_transport
+from provisioning.engine.errors import PermanentError, TemporaryError
+
+BeforeEffect = Callable[[], None]
+
+
+class Clients:
+    """Thread-safe; one a worker process."""
+
+    def __init__(self, transport: HostTransport | None = None) -> None:
+        self._transport = transport or HostTransport(timeouts=_timeouts())
+
+    def kube(self, host: HostCluster, before_effect: BeforeEffect) -> KubeClient:
+        """The host's API. PermanentError where its credential was erased."""
+        return KubeClient(self._api(host), before_effect=before_effect)
+
+    def _api(self, host: HostCluster):  # type: ignore[no-untyped-def]
+        return self._transport.client(
+            host_id=str(host.pk),
+            generation=host.credential.generation,
+            connection=host_connection(host),
+            name=host.name,
+        )
+
+    @contextmanager
+    def candidate(self, host: HostCluster, before_effect: BeforeEffect) -> Iterator[KubeClient]:
+        """The host's API by the credential that is still to be proved."""
+        with connection_open(candidate_connection(host), target=f"host {host.name}", timeouts=_timeouts()) as api:
+            yield KubeClient(api, before_effect=before_effect)
+
+    @contextmanager
+    def virtual(self, placement: Placement, before_effect: BeforeEffect) -> Iterator[KubeClient]:
+        """The API of the virtual cluster placed there, by port-forward through its host's. TemporaryError until it is up."""
+        connection = virtual_connection(self.kube(placement.host, before_effect), placement)
+        pod = f"{placement.release}-0"
+        with virtual_transport(
+            self._api(placement.host), placement.namespace, pod, connection=connection, name=placement.release
+        ) as api:
+            yield KubeClient(api, before_effect=before_effect)
+
+    def helm(self, host: HostCluster, before_effect: BeforeEffect) -> HelmClient:
+        """Helm on the host."""
+        return HelmClient(
+            binary=Path(settings.HELM_BINARY),
+            connection=host_connection(host),
+            folder=settings.STATE_FOLDER / "helm",
+            before_effect=before_effect,
+        )
+
+    def forget(self, host: HostCluster) -> None:
+        """Closes what is cached of a host whose credential is gone."""
+        self._transport.forget(str(host.pk))
+
+
+def _timeouts() -> Timeouts:
+    return Timeouts(connect=settings.HOST_CONNECT_TIMEOUT_SECONDS, read=settings.HOST_READ_TIMEOUT_SECONDS)
+
+
+def host_connection(host: HostCluster) -> HostConnection:
+    """The credential in use. PermanentError where there is none."""
+    credential = getattr(host, "credential", None)
+    if credential is None or credential.ciphertext is None:
+        raise PermanentError(
+            f"Marina holds no credential for {host.name}.", code="unauthorized", hint="Connect the host anew."
+        )
+    return connection_decrypt(credential.ciphertext)
+
+
+def candidate_connection(host: HostCluster) -> HostConnection:
+    """The credential to be proved; the one in use where there is no candidate."""
+    credential = getattr(host, "credential", None)
+    if credential is not None and credential.candidate is not None:
+        return connection_decrypt(credential.candidate)
+    return host_connection(host)
+
+
+def virtual_connection(kube: KubeClient, placement: Placement) -> HostConnection:
+    """The identity vcluster wrote into the secret vc-NAME: it stays in the worker. TemporaryError until it is there."""
+    secret = kube.get(SECRET, f"vc-{placement.release}", placement.namespace)
+    if secret is None:
+        raise TemporaryError("The control plane has not written its certificate yet.", code="not-ready")
+    data = {key: base64.b64decode(value).decode() for key, value in (secret.get("data") or {}).items()}
+    return HostConnection(
+        server="https://localhost:8443",
+        ca_pem=data["certificate-authority"],
+        client_certificate_pem=data["client-certificate"],
+        client_key_pem=data["client-key"],
+    )
