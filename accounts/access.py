@@ -3,17 +3,25 @@
 Platform staff and superusers get nothing here by being so: a tenant's object is seen by those who have a role in it.
 """
 
-from typing import Protocol, TypeVar
+from typing import Final, Protocol
 from uuid import UUID
 
-from django.db.models import Model, Q, QuerySet
-from guardian.shortcuts import get_objects_for_user
+from django.db.models import Q, QuerySet
 
 from accounts.errors import NotAllowed, NotFound
-from accounts.models import Organization, Project, User
+from accounts.models import (
+    Organization,
+    OrganizationGroupPermission,
+    OrganizationUserPermission,
+    Project,
+    ProjectGroupPermission,
+    ProjectUserPermission,
+    User,
+)
 from accounts.roles import ORGANIZATION_ACTIONS, PROJECT_ACTIONS, roles_that_may
 
-M = TypeVar("M", bound=Model)
+UNSEEN: Final = "There is no such object, or you have no role that shows it."
+"""Said of what is not there and of what somebody may not see: the answers must not differ."""
 
 
 class InProject(Protocol):
@@ -26,27 +34,32 @@ class InProject(Protocol):
 Scope = Organization | Project | InProject
 
 
+# The rows are asked for directly, not through guardian's get_objects_for_user: it was measured at a sixth of the speed
+# and cannot tell one action's permission on an organization from the one of the same name on a project.
+
+
 def organizations_where(user: User, action: str) -> QuerySet[Organization]:
     """The organizations in which a role of the organization itself gives `action`."""
     if action not in ORGANIZATION_ACTIONS or not user.is_active:
         return Organization.objects.none()
-    return _rows(user, action, Organization)
+    own = OrganizationUserPermission.objects.filter(user=user, permission__codename=action)
+    teams = OrganizationGroupPermission.objects.filter(group__user=user, permission__codename=action)
+    return Organization.objects.filter(
+        Q(pk__in=own.values("content_object")) | Q(pk__in=teams.values("content_object"))
+    )
 
 
 def projects_where(user: User, action: str) -> QuerySet[Project]:
     """The projects in which the user may do `action`, by a role in the project or in its organization."""
     if action not in PROJECT_ACTIONS or not user.is_active:
         return Project.objects.none()
-    own = _rows(user, action, Project).values("pk")
-    return Project.objects.filter(Q(pk__in=own) | Q(organization__in=organizations_where(user, action).values("pk")))
-
-
-def _rows(user: User, action: str, model: type[M]) -> QuerySet[M]:
-    permission = f"accounts.{action}"
-    found: QuerySet[M] = get_objects_for_user(
-        user, permission, klass=model._default_manager.all(), with_superuser=False, accept_global_perms=False
+    own = ProjectUserPermission.objects.filter(user=user, permission__codename=action)
+    teams = ProjectGroupPermission.objects.filter(group__user=user, permission__codename=action)
+    return Project.objects.filter(
+        Q(pk__in=own.values("content_object"))
+        | Q(pk__in=teams.values("content_object"))
+        | Q(organization__in=organizations_where(user, action).values("pk"))
     )
-    return found
 
 
 def allowed(user: User, action: str, scope: Scope) -> bool:
@@ -65,10 +78,12 @@ def require(user: User, action: str, scope: Scope) -> None:
     if allowed(user, action, scope):
         return
     if not allowed(user, _view_action(scope), scope):
-        raise NotFound("There is no such object, or you have no role that shows it.")
+        raise NotFound(UNSEEN)
+    kind = "organization" if isinstance(scope, Organization) else "project"
+    roles = [role for role in roles_that_may(action) if kind == "project" or role.startswith("organization ")]
     raise NotAllowed(
         f"You may not do {action} here.",
-        hint=f"It takes one of these roles: {', '.join(roles_that_may(action))}. An admin of the project can give it.",
+        hint=f"It takes one of these roles: {', '.join(roles)}. An admin of the {kind} can give it.",
     )
 
 

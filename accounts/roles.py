@@ -10,6 +10,8 @@ from typing import Final
 ORGANIZATION_ONLY_ACTIONS: Final = (
     "organization.view",
     "organization.update",
+    "organization.delete",
+    "organization.members",
     "organization.audit",
     "team.manage",
     "project.create",

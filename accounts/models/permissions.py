@@ -9,25 +9,25 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from accounts.models.organization import Organization, Project
 
 
-class OrganizationUserPermission(UserObjectPermissionBase):  # type: ignore[misc]
+class OrganizationUserPermission(UserObjectPermissionBase):
     """A user's permission on an organization and all in it."""
 
     content_object = models.ForeignKey(Organization, on_delete=models.CASCADE)
 
 
-class OrganizationGroupPermission(GroupObjectPermissionBase):  # type: ignore[misc]
+class OrganizationGroupPermission(GroupObjectPermissionBase):
     """A team's permission on an organization and all in it."""
 
     content_object = models.ForeignKey(Organization, on_delete=models.CASCADE)
 
 
-class ProjectUserPermission(UserObjectPermissionBase):  # type: ignore[misc]
+class ProjectUserPermission(UserObjectPermissionBase):
     """A user's permission on a project and all in it."""
 
     content_object = models.ForeignKey(Project, on_delete=models.CASCADE)
 
 
-class ProjectGroupPermission(GroupObjectPermissionBase):  # type: ignore[misc]
+class ProjectGroupPermission(GroupObjectPermissionBase):
     """A team's permission on a project and all in it."""
 
     content_object = models.ForeignKey(Project, on_delete=models.CASCADE)

@@ -18,6 +18,8 @@ class AccessToken(Row):
     digest = models.CharField(max_length=64, editable=False)
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # kept, so that whoever still sends it is told that it was revoked
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["-created_at"]

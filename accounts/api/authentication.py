@@ -1,0 +1,83 @@
+"""Who asks: an access token everywhere; handle and password only where a first token is made."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication, BasicAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed, Throttled
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+
+from accounts.api.actor import address_of
+from accounts.models import AccessToken, User
+from accounts.services.tokens import token_use_note
+from accounts.tokens import TokenText
+
+if TYPE_CHECKING:  # REST framework's views import this module
+    from rest_framework.views import APIView
+
+UNKNOWN: Final = "This access token is not known. Make one with `marina login`."
+
+
+class AccessTokenAuthentication(BaseAuthentication):
+    """`Authorization: Bearer mar_PREFIX_SECRET`. `request.auth` is then the AccessToken.
+
+    Why a token is refused is told only to who sent its right secret; everybody else hears that it is not known.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, AccessToken] | None:
+        words = get_authorization_header(request).split()
+        if not words or words[0].lower() != b"bearer":
+            return None
+        text = TokenText.parse(words[1].decode("latin-1")) if len(words) == 2 else None
+        if text is None:
+            raise AuthenticationFailed("This is not an access token: one is written mar_PREFIX_SECRET.")
+        token = _token_checked(text)
+        token_use_note(token=token, now=timezone.now())
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="marina"'
+
+
+def _token_checked(text: TokenText) -> AccessToken:
+    token = AccessToken.objects.select_related("user").filter(prefix=text.prefix).first()
+    # an unknown prefix costs the same comparison as a wrong secret
+    known = text.has_digest(token.digest if token else "0" * 64)
+    if token is None or not known:
+        raise AuthenticationFailed(UNKNOWN)
+    if token.revoked_at is not None:
+        raise AuthenticationFailed(f"This access token was revoked at {token.revoked_at:%Y-%m-%d %H:%M} UTC.")
+    if token.expires_at <= timezone.now():
+        raise AuthenticationFailed(f"This access token expired at {token.expires_at:%Y-%m-%d %H:%M} UTC.")
+    if not token.user.is_active:
+        raise AuthenticationFailed(f"The user {token.user.handle} was deactivated.")
+    return token
+
+
+class _SignInThrottle(SimpleRateThrottle):
+    scope = "sign_in"
+
+    def __init__(self, kind: str, who: str) -> None:
+        self._cache_key = f"sign-in:{kind}:{who}"
+        super().__init__()
+
+    def get_cache_key(self, request: Request, view: "APIView") -> str:
+        return self._cache_key
+
+
+class PasswordAuthentication(BasicAuthentication):
+    """HTTP Basic with handle and password, counted by address and by handle before the password is looked at."""
+
+    def authenticate_credentials(self, userid: Any, password: Any, request: Any = None) -> tuple[User, None]:
+        handle = str(userid)[:40]
+        throttles = [_SignInThrottle("address", address_of(request) or "socket"), _SignInThrottle("handle", handle)]
+        # both count, whichever refuses
+        refused = [each for each in throttles if not each.allow_request(request, None)]  # type: ignore[arg-type]
+        if refused:
+            raise Throttled(max(each.wait() or 1 for each in refused))
+        try:
+            user, _ = super().authenticate_credentials(handle, str(password), request)
+        except AuthenticationFailed:
+            raise AuthenticationFailed("Handle and password do not fit, or the user was deactivated.") from None
+        return user, None

@@ -1,0 +1,81 @@
+"""Fields of request bodies that stand for Marina's nouns: an id or a name, among what the sender may see."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts.access import organizations_where, projects_where
+from accounts.api.actor import user_of
+from accounts.models import Organization, Project
+from accounts.models.organization import NAME_RULE
+
+NAME_ACCEPTED: Final = "1 to 40 lower-case letters, digits and dashes, beginning and ending with a letter or digit"
+
+
+class NameField(serializers.CharField):
+    """A name as organizations, teams, projects and users have it."""
+
+    accepted = NAME_ACCEPTED
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=40, validators=[NAME_RULE], **kwargs)
+
+
+def uuid_of(text: str) -> UUID | None:
+    """The id that is written there, if one is."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+class _ReferenceField(serializers.Field[Any, str, str, Any]):
+    """Text that names an object; the value is the object."""
+
+    noun = ""
+    accepted = ""
+
+    def to_internal_value(self, data: Any) -> Any:
+        # what cannot be seen gets the sentence of what does not exist
+        found = self.find(data) if isinstance(data, str) and "\0" not in data else None
+        if found is None:
+            raise serializers.ValidationError(f"There is no such {self.noun}, or you have no role that shows it.")
+        return found
+
+    def to_representation(self, value: Any) -> str:
+        return str(value.pk)
+
+    def find(self, text: str) -> Any:
+        """The object, or None."""
+        raise NotImplementedError
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class ProjectField(_ReferenceField):
+    """A project by id or as `organization/name`, among those the sender may see. Needs `request` in the context."""
+
+    noun = "project"
+    accepted = "a project's id, or organization/name"
+
+    def find(self, text: str) -> Project | None:
+        seen = projects_where(user_of(self.context["request"]), "project.view").select_related("organization")
+        if (key := uuid_of(text)) is not None:
+            return seen.filter(pk=key).first()
+        organization, _, name = text.partition("/")
+        return seen.filter(organization__name=organization, name=name).first()
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class OrganizationField(_ReferenceField):
+    """An organization by id or name, among those the sender may see. Needs `request` in the context."""
+
+    noun = "organization"
+    accepted = "an organization's id or name"
+
+    def find(self, text: str) -> Organization | None:
+        seen = organizations_where(user_of(self.context["request"]), "organization.view")
+        key = uuid_of(text)
+        return seen.filter(name=text).first() if key is None else seen.filter(pk=key).first()

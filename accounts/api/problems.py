@@ -1,0 +1,153 @@
+"""Errors as RFC 9457 problem details: one shape for every refusal of the API, also where Django itself refuses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from accounts.access import UNSEEN
+from accounts.api.actor import request_id_of
+from accounts.api.field_errors import field_errors_of
+from accounts.errors import Conflict, FieldError, InvalidInput, MarinaError
+
+CONTENT_TYPE: Final = "application/problem+json"
+API_PREFIX: Final = "/api/"
+
+_CODES: Final[Mapping[int, str]] = {
+    400: "invalid",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    413: "too-large",
+    415: "unsupported-media-type",
+    429: "throttled",
+    500: "internal",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What a refusal says."""
+
+    status: int
+    detail: str
+    code: str = ""
+    hint: str = ""
+    errors: tuple[FieldError, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    members: Mapping[str, str] = field(default_factory=dict)
+    """Further members of the body, for one code."""
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        """The body of the answer. `code` tells programs what `title` and `detail` tell people."""
+        return {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "code": self.code or _CODES.get(self.status, "error"),
+            "detail": self.detail,
+            "hint": self.hint,
+            "errors": [{"field": e.field, "message": e.message, "accepted": e.accepted} for e in self.errors],
+            "request_id": request_id,
+            **self.members,
+        }
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    """REST framework's hook. None (so that it goes on to the 500 page) for what is nobody's request's fault."""
+    problem = problem_of(exc)
+    if problem is None:
+        return None
+    body = problem.body(request_id_of(context["request"]))
+    return Response(body, status=problem.status, headers=dict(problem.headers), content_type=CONTENT_TYPE)
+
+
+def problem_of(exc: Exception) -> Problem | None:
+    """The problem that tells of this error, or None where the error is not one to tell."""
+    match exc:
+        case MarinaError():
+            return _of_marina(exc)
+        case Http404():
+            return Problem(status=404, detail=UNSEEN)
+        case PermissionDenied():
+            return Problem(status=403, detail="You may not do this.")
+        case exceptions.ValidationError():
+            errors = tuple(field_errors_of(exc.detail))
+            return Problem(status=400, detail=errors[0].message if errors else "Not accepted.", errors=errors)
+        case exceptions.APIException():
+            return _of_framework(exc)
+    return None
+
+
+def _of_marina(exc: MarinaError) -> Problem:
+    errors: tuple[FieldError, ...] = ()
+    if isinstance(exc, InvalidInput):
+        errors = exc.errors
+    elif exc.field:
+        errors = (FieldError(field=exc.field, message=exc.message),)
+    operation = exc.operation_id if isinstance(exc, Conflict) else None
+    return Problem(
+        status=exc.status,
+        code=exc.code,
+        detail=exc.message,
+        hint=exc.hint,
+        errors=errors,
+        members={"operation_id": str(operation)} if operation else {},
+    )
+
+
+def _of_framework(exc: exceptions.APIException) -> Problem:
+    detail, code, headers = str(exc.detail), "", {}
+    if header := getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = header
+    match exc:
+        case exceptions.NotFound():
+            detail = UNSEEN
+        case exceptions.NotAuthenticated():
+            detail = "Sign in first: send an access token in the header `Authorization: Bearer ...`."
+        case exceptions.ParseError():
+            code = "malformed"
+        case exceptions.Throttled():
+            wait = max(1, round(getattr(exc, "wait", None) or 1))
+            headers["Retry-After"] = str(wait)
+            detail = f"Too many requests. Try again in {wait} s."
+    return Problem(status=exc.status_code, code=code, detail=detail, headers=headers)
+
+
+# --- where Django refuses before, or fails after, a view of the API ---------------------------------------------------
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404: below /api/ a problem, elsewhere the ordinary page."""
+    if not request.path.startswith(API_PREFIX):
+        return defaults.page_not_found(request, exception)
+    return _answer(
+        request, Problem(status=404, detail=f"There is nothing at {request.path}.", hint="See /api/v1/docs.")
+    )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400."""
+    if not request.path.startswith(API_PREFIX):
+        return defaults.bad_request(request, exception)
+    return _answer(request, Problem(status=400, code="malformed", detail="The request could not be read."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: says the request's id, by which the log has the cause, and nothing of the inside."""
+    if not request.path.startswith(API_PREFIX):
+        return defaults.server_error(request)
+    hint = "Try again. If it stays, tell the platform team the request id: the log has the cause under it."
+    return _answer(request, Problem(status=500, detail="Marina failed to answer; it is not your fault.", hint=hint))
+
+
+def _answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+    return JsonResponse(problem.body(request_id_of(request)), status=problem.status, content_type=CONTENT_TYPE)

@@ -1,0 +1,101 @@
+"""What the API's nouns have in common: lists with filters, search, order and pages; one object; strict bodies."""
+
+from typing import Any, ClassVar, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.http import Http404
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.filters import SearchFilter
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from accounts.access import UNSEEN
+from accounts.api.actor import actor_of, user_of
+from accounts.api.field_errors import name_suggested
+from accounts.api.pagination import StableOrdering
+from accounts.api.schema import MarinaSchema
+from accounts.api.strict import NoBody, StrictSerializer
+from accounts.errors import InvalidInput, NotFound
+from accounts.models import User
+from accounts.services.audit import Actor
+
+M = TypeVar("M", bound=Model)
+
+
+class Resource(GenericViewSet[M]):
+    """Base of the API's viewsets. A subclass says what is visible, how it is shown, and calls services to change it."""
+
+    schema = MarinaSchema()
+    metadata_class = None
+    lookup_value_converter = "uuid"
+    filter_backends = (DjangoFilterBackend, SearchFilter, StableOrdering)
+    search_fields: ClassVar[tuple[str, ...]] = ()
+    ordering_fields: ClassVar[tuple[str, ...]] = ("created_at",)
+    further_refusals: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """More statuses that an action's operation may answer with, for the OpenAPI document."""
+
+    def visible(self) -> QuerySet[M]:
+        """What the person who asks may see, with everything the serializer reads; a selector's answer."""
+        raise NotImplementedError
+
+    def get_queryset(self) -> QuerySet[M]:
+        if getattr(self, "swagger_fake_view", False):
+            model: type[M] = self.get_serializer_class().Meta.model  # type: ignore[attr-defined]
+            return model._default_manager.none()
+        return self.visible()
+
+    def get_object(self) -> M:
+        """The object of the address. Raises NotFound for what is not there and for what may not be seen."""
+        try:
+            return super().get_object()
+        except Http404:
+            raise NotFound(UNSEEN) from None
+
+    def body(self, serializer: type[StrictSerializer]) -> dict[str, Any]:
+        """The request's body, read strictly. With PATCH, what was not sent is not in it."""
+        partial = self.request.method == "PATCH"
+        read = serializer(data=self.request.data, partial=partial, context=self.get_serializer_context())
+        read.is_valid(raise_exception=True)
+        found: dict[str, Any] = read.validated_data
+        return found
+
+    def no_body(self) -> None:
+        """Refuses a body where none is expected."""
+        self.body(NoBody)
+
+    def shown(self, row: M) -> dict[str, Any]:
+        """The object as the API shows it, with whatever its serializer reads loaded afresh."""
+        fresh = self.get_queryset().filter(pk=row.pk).first()
+        data: dict[str, Any] = self.get_serializer(row if fresh is None else fresh).data
+        return data
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, for the services."""
+        return actor_of(self.request)
+
+    @property
+    def user(self) -> User:
+        """Who asks, for the selectors."""
+        return user_of(self.request)
+
+
+class ListedResource(ListModelMixin, RetrieveModelMixin, Resource[M]):
+    """A noun with a list and single objects."""
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        self._parameters_check(request)
+        return super().list(request, *args, **kwargs)
+
+    def _parameters_check(self, request: Request) -> None:
+        # a misspelt filter would otherwise list everything
+        known = ["cursor", "page_size", "search", "ordering"]
+        filterset = getattr(self, "filterset_class", None)
+        known += list(filterset.base_filters) if filterset else []
+        for name in request.query_params:
+            if name not in known:
+                raise InvalidInput(
+                    "There is no such parameter here.", field=name[:80], accepted=name_suggested(name, known)
+                )

@@ -1,0 +1,35 @@
+"""Writing rows so that what the database or the model refuses comes out as an error for people."""
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Model
+
+from accounts.errors import Conflict, FieldError, InvalidInput
+
+
+def row_validate(row: Model) -> None:
+    """Raises InvalidInput naming each field that the model's own rules refuse. Uniqueness is the database's affair."""
+    try:
+        row.clean_fields()
+    except ValidationError as error:
+        raise InvalidInput.of(
+            FieldError(field=name, message=message)
+            for name, messages in error.message_dict.items()
+            for message in messages
+        ) from None
+
+
+def row_save(row: Model, *, taken: str, field: str = "name") -> None:
+    """Validates and writes the row. Raises Conflict with the sentence `taken` where a unique constraint stands against.
+
+    Must run in a transaction, which stays usable after the refusal.
+    """
+    row_validate(row)
+    try:
+        with transaction.atomic():
+            row.save(force_insert=row._state.adding)
+    except IntegrityError as error:
+        diagnostics = getattr(error.__cause__, "diag", None)
+        if getattr(diagnostics, "sqlstate", "") != "23505":  # unique_violation
+            raise
+        raise Conflict(taken, field=field) from None
