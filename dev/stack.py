@@ -1,0 +1,146 @@
+"""One running Marina on this machine: web server, worker and beat as processes of their own."""
+
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dev.environment import generated_secrets, marina_settings, of_the_machine
+from dev.errors import DevError
+from dev.processes import Processes, Program
+from dev.settings_names import ROOT
+from dev.waiting import wait_until
+from localkube.lifetime import dies_with_parent
+
+_READY_WITHIN_SECONDS = 60.0
+_WEB_THREADS = 8
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """What a stack is made of. `settings` go over everything the environment says."""
+
+    folder: Path
+    database_url: str
+    broker_url: str
+    port: int
+    helm: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+class Stack:
+    """Starts and stops its processes in `processes`, which may hold others (database, broker) too."""
+
+    def __init__(self, plan: StackPlan, processes: Processes) -> None:
+        self._plan = plan
+        self._processes = processes
+        self.url = f"http://127.0.0.1:{plan.port}"
+        self.environment = self._environment()
+        """What every process of this Marina gets; also for `manage.py` commands of a test."""
+
+    def migrate(self) -> None:
+        """Brings the database to the newest shape."""
+        self.manage("migrate", "--no-input")
+
+    def start(self) -> None:
+        """Starts all and returns when /readyz says that they work together. Raises DevError with the reason if not."""
+        for program in (self._web(), self._worker(), self._beat()):
+            self._processes.start(program)
+        self._wait_until_ready()
+
+    def start_worker(self) -> None:
+        """A worker again, after `stop("worker")`; does not wait for it."""
+        self._processes.start(self._worker())
+
+    def stop(self, *names: str) -> None:
+        """Stops web, worker and beat, or those named."""
+        self._processes.stop(*(names or ("beat", "worker", "web")))
+
+    def manage(self, *arguments: str) -> str:
+        """Runs a manage.py command; returns what it printed. Raises DevError with what it said when it fails."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=dies_with_parent(),
+            check=False,
+        )
+        if done.returncode:
+            tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
+            raise DevError(f"manage.py {arguments[0]} failed:\n{tail}")
+        return done.stdout
+
+    def readiness(self) -> dict[str, str]:
+        """What /readyz says of each part; {"web": reason} while the web server itself does not answer."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:  # noqa: S310 (our own loopback)
+                body = answer.read()
+        except urllib.error.HTTPError as error:
+            body = error.read()
+        except OSError as error:
+            return {"web": str(error)}
+        try:
+            parts: dict[str, str] = json.loads(body)
+        except json.JSONDecodeError:
+            return {"web": f"It answers {body[:200]!r} instead of its state."}
+        return parts
+
+    def _wait_until_ready(self) -> None:
+        last: dict[str, str] = {}
+
+        def ready() -> bool:
+            last.clear()
+            last.update(self.readiness())
+            return all(word == "ok" for word in last.values())
+
+        try:
+            wait_until(
+                ready,
+                seconds=_READY_WITHIN_SECONDS,
+                what="Marina did not become ready",
+                alive=self._processes.require_running,
+            )
+        except DevError as error:
+            said = "; ".join(f"{part}: {word}" for part, word in last.items() if word != "ok")
+            raise DevError(f"{error} {said}".strip()) from None
+
+    def _environment(self) -> dict[str, str]:
+        plan = self._plan
+        return {
+            **of_the_machine(),
+            **generated_secrets(plan.folder / "secrets.json"),
+            **marina_settings(),
+            "PYTHONUNBUFFERED": "1",
+            "DATABASE_URL": plan.database_url,
+            "BROKER_URL": plan.broker_url,
+            "MARINA_PUBLIC_URL": self.url,
+            "MARINA_STATE_FOLDER": str(plan.folder / "state"),
+            "STATIC_ROOT": str(ROOT / ".marina" / "static"),
+            "HELM_BINARY": str(plan.helm),
+            **plan.settings,
+        }
+
+    def _program(self, name: str, *command: str) -> Program:
+        return Program(name, [sys.executable, "-m", *command], self.environment, ROOT)
+
+    def _web(self) -> Program:
+        how = ["--workers", "1", "--threads", str(_WEB_THREADS), "--graceful-timeout", "5", "--no-control-socket"]
+        return self._program("web", "gunicorn", "controlplane.wsgi", "--bind", self.url.removeprefix("http://"), *how)
+
+    def _worker(self) -> Program:
+        concurrency = self.environment.get("WORKER_CONCURRENCY", "10")
+        how = ["--pool", "threads", "--concurrency", concurrency, "-Q", "operations,housekeeping"]
+        # workers have nothing to tell each other: the rows are shared
+        quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+        return self._program("worker", "celery", "-A", "controlplane", "worker", *how, *quiet)
+
+    def _beat(self) -> Program:
+        schedule = str(self._plan.folder / "beat-schedule")
+        return self._program("beat", "celery", "-A", "controlplane", "beat", "--schedule", schedule, "--pidfile=")
