@@ -52,7 +52,12 @@ class KubeApi:
             context.load_cert_chain(*certificate)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=4)
         self._http = httpx.AsyncClient(
-            base_url=server, verify=context, timeout=10.0, limits=limits, trust_env=False, headers={"User-Agent": manager}
+            base_url=server,
+            verify=context,
+            timeout=10.0,
+            limits=limits,
+            trust_env=False,
+            headers={"User-Agent": manager},
         )
         self.token = token
         self._manager = manager

@@ -72,14 +72,17 @@ def node_status(name: str, version: str, kubelet_port: int) -> Object:
 
 
 def _storage_class() -> Object:
-    """Every claim gets a volume of its own (volumes.py); which only shows in the objects, as nothing is mounted."""
+    """Every claim gets a volume of its own (volumes.py), at once: none is mounted, so no node matters.
+
+    With WaitForFirstConsumer the scheduler and the volume controller race to bind, and a pod that loses waits 1 s.
+    """
     default = {"storageclass.kubernetes.io/is-default-class": "true"}
     return {
         "apiVersion": "storage.k8s.io/v1",
         "kind": "StorageClass",
         "metadata": {"name": STORAGE_CLASS, "annotations": default},
         "provisioner": "kubernetes.io/no-provisioner",
-        "volumeBindingMode": "WaitForFirstConsumer",
+        "volumeBindingMode": "Immediate",
     }
 
 

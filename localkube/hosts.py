@@ -111,10 +111,7 @@ class LocalKube:
                 start_new_session=True,  # Ctrl-C reaches the one who started it, who stops it in order
             )
         self._supervisors[folder.name] = supervisor
-        assert supervisor.stdout
-        with supervisor.stdout as answer:
-            first = answer.readline().strip()
-            rest = answer.read().strip() if first.startswith("error:") else ""
+        first, rest = _first_words(supervisor)
         if first == "ready":
             return
         self._supervisors.pop(folder.name).wait()
@@ -126,6 +123,15 @@ class LocalKube:
         if not _wait(lambda: _is_ready(folder), _STARTS_WITHIN_SECONDS):
             raise LocalKubeError(f"Host {folder.name!r} is running but not ready: see {folder.supervisor_log}.")
         return _described(folder)
+
+
+def _first_words(supervisor: subprocess.Popen[str]) -> tuple[str, str]:
+    """The supervisor's first line, and for an error the lines after it."""
+    if supervisor.stdout is None:
+        return "", ""
+    with supervisor.stdout as answer:
+        first = answer.readline().strip()
+        return first, answer.read().strip() if first.startswith("error:") else ""
 
 
 def _is_ready(folder: HostFolder) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -34,8 +35,7 @@ class Authority:
         self.certificate = self.certificate_file.read_bytes()
         self._ca = x509.load_pem_x509_certificate(self.certificate)
         key = serialization.load_pem_private_key(key_file.read_bytes(), None)
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
-        self._key = key
+        self._key = cast(ec.EllipticCurvePrivateKey, key)
 
     def issue(self, common_name: str, *, groups: Sequence[str] = (), hosts: Sequence[str] = ()) -> Identity:
         """A certificate valid one year: for a server when `hosts` are given, for a client otherwise."""
@@ -71,7 +71,7 @@ def signing_key(path: Path) -> Path:
 def write_private(path: Path, content: bytes) -> None:
     """Writes a file that only its owner can read, whole or not at all."""
     unfinished = path.with_name(path.name + ".new")
-    with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
     unfinished.rename(path)
 

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
-from pathlib import Path
 
 from localkube import commands, kubeconfig
 from localkube.api import KubeApi
@@ -230,5 +229,3 @@ def _say_ready() -> None:
     print("ready", flush=True)
     sys.stdout.flush()
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-
-

@@ -1,7 +1,8 @@
 """Builds the tools from their Go modules in `gotools/`. Standard library only.
 
 Everything happens in a scratch folder beside `bin/`: modules, compiler cache and unfinished programs are several
-gigabytes that nobody needs afterwards, and a program enters `bin/` by one rename, so a killed build leaves no half of one.
+gigabytes that nobody needs afterwards, and a program enters `bin/` by one rename, so a killed build leaves no half of
+one.
 """
 
 import fcntl
@@ -86,7 +87,7 @@ def _build_module(go: Path, module: str, tools: Sequence[Tool], scratch: Path, r
     out.mkdir()
     packages = [tool.package for tool in tools]
     flags = ["-trimpath", "-ldflags", _linker_flags(_KUBERNETES_VERSION[module]), "-o", f"{out}/"]
-    command = [go, "build", "-C", _RECIPES / module, *flags, *packages]
+    command: list[str | Path] = [go, "build", "-C", _RECIPES / module, *flags, *packages]
     started = time.monotonic()
     _run(command, _go_environment(scratch), report, f"the Go build of {names}")
     report(f"Built {names} in {time.monotonic() - started:.0f} s.")
@@ -148,7 +149,7 @@ def _move_in(tools: Sequence[Tool], scratch: Path, bin_folder: Path) -> None:
     bin_folder.mkdir(exist_ok=True)
     for tool in tools:
         built = scratch / "bin" / tool.module / _binary_name(tool.package)
-        os.rename(built, bin_folder / tool.name)
+        built.rename(bin_folder / tool.name)
 
 
 def _binary_name(package: str) -> str:

@@ -126,10 +126,14 @@ def _look(folder: Path) -> dict[str, Path]:
 def _find(tool: Tool, bin_folder: Path) -> Path | None:
     on_path = shutil.which(tool.on_path_as)
     for candidate in (bin_folder / tool.name, Path(on_path) if on_path else None):
-        if candidate and candidate.is_file() and (version := version_of(candidate, tool.version_args)):
-            if tool.fits(version):
-                return candidate.absolute()
+        if candidate and candidate.is_file() and _has_fitting_version(tool, candidate):
+            return candidate.absolute()
     return None
+
+
+def _has_fitting_version(tool: Tool, program: Path) -> bool:
+    version = version_of(program, tool.version_args)
+    return version is not None and tool.fits(version)
 
 
 def version_of(program: Path, args: tuple[str, ...]) -> Version | None:

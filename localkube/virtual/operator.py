@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import shutil
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -62,8 +63,8 @@ class Operator:
             while True:
                 try:
                     await plane.run()
-                except* (ApiError, *Unreachable) as errors:
-                    print(f"{metadata['namespace']}/{metadata['name']}: {errors.exceptions}", flush=True)
+                except Exception:  # one virtual cluster's trouble must not end the others
+                    print(f"{metadata['namespace']}/{metadata['name']}:\n{traceback.format_exc()}", flush=True)
                 await asyncio.sleep(_RETRY_AFTER_SECONDS)
 
     async def _end(self, pod: Object, gone: bool) -> None:

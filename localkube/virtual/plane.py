@@ -135,7 +135,7 @@ class ControlPlane:
         manager = self._start("kube-controller-manager", command)
         await self._tell(podstatus.started(self._pod, ready=True, since=since, restarts=restarts))
         work = [
-            asyncio.create_task(Syncer(release, virtual, host).run()),
+            asyncio.create_task(Syncer(release, virtual, host, kubernetes_version(self._pod)).run()),
             asyncio.create_task(self._renew_token(host)),
             asyncio.create_task(apiserver.ended()),
             asyncio.create_task(manager.ended()),
