@@ -12,6 +12,8 @@ NOT_FOUND = "release: not found"
 
 _NOISE = re.compile(r"^(?:WARNING:|level=|time=|\d{4}/\d{2}/\d{2} |[IWE]\d{4} ).*$", re.MULTILINE)
 
+_PREFIX = re.compile(r"^Error: (?:(?:INSTALLATION|UPGRADE) FAILED: )?")
+
 # The first that fits counts. More telling words stand before those that often come with them.
 _PERMANENT = (
     ("values", "values don't meet the specifications of the schema"),
@@ -53,4 +55,4 @@ def helm_error(doing: str, finished: Finished, *secrets: str) -> StepError:
 def said_by(finished: Finished, *secrets: str) -> str:
     """Helm's own sentence: the error stream without warnings and log lines."""
     text = redact(_NOISE.sub("", finished.errors), *secrets)
-    return re.sub(r"\n{2,}", "\n", text.removeprefix("Error: ")).strip()
+    return re.sub(r"\n{2,}", "\n", _PREFIX.sub("", text)).strip()

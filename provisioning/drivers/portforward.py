@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import websocket
 
-from provisioning.drivers.errors import converting, redact
+from provisioning.drivers.errors import ConflictError, NotFound, converting, redact
 from provisioning.drivers.route import Route
-from provisioning.engine.errors import TemporaryError
+from provisioning.engine.errors import PermanentError, TemporaryError
 
 PROTOCOL = "v4.channel.k8s.io"
 """The one subprotocol the port-forward endpoint speaks over WebSocket (v5 is for exec and attach)."""
@@ -22,19 +22,35 @@ _LARGEST_FRAME = 32 * 1024
 
 
 def port_forward(route: Route, *, namespace: str, pod: str, port: int) -> "ForwardedSocket":
-    """Exactly one port-forward, for exactly one connection. Closing what is returned ends it."""
+    """Exactly one port-forward, for exactly one connection. Closing what is returned ends it.
+
+    A pod that is not there or not running is `unreachable`, and no 404: nobody asked for the pod itself.
+    """
     path = f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/portforward?ports={port}"
-    with converting(route.target):
-        channel: Any = websocket.WebSocket(skip_utf8_validation=True)
-        channel.connect(
-            "wss" + route.server.removeprefix("https") + path,
-            socket=route.dial(),
-            header=route.headers(),
-            subprotocols=[PROTOCOL],
-            suppress_origin=True,
-            redirect_limit=0,  # the token goes nowhere else
-        )
+    try:
+        with converting(route.target):
+            channel = _open(route, "wss" + route.server.removeprefix("https") + path)
+    except (NotFound, ConflictError, PermanentError) as error:
+        if error.code in _ABOUT_US:
+            raise
+        raise TemporaryError(f"Pod {namespace}/{pod} cannot be reached: {error.message}", code="unreachable") from error
     return ForwardedSocket(channel, f"pod {namespace}/{pod}, port {port}")
+
+
+_ABOUT_US = ("unauthorized", "forbidden", "certificate")
+
+
+def _open(route: Route, url: str) -> Any:
+    channel: Any = websocket.WebSocket(skip_utf8_validation=True)
+    channel.connect(
+        url,
+        socket=route.dial(),
+        header=route.headers(),
+        subprotocols=[PROTOCOL],
+        suppress_origin=True,
+        redirect_limit=0,  # the token goes nowhere else
+    )
+    return channel
 
 
 class ForwardedSocket:
