@@ -12,7 +12,7 @@ from rich.text import Text
 from marina_cli.client import Api
 from marina_cli.clock import Clock
 from marina_cli.durations import span
-from marina_cli.errors import CliError, ExitCode, Unreachable
+from marina_cli.errors import CliError, ExitCode
 from marina_cli.operations import Operation, Step, operation_read, timeline
 from marina_cli.output import console
 
@@ -139,8 +139,9 @@ def _poll(operation: Operation, view: View, api: Api, clock: Clock, timeout: flo
         pause = min(pause * 1.3, LONGEST_POLL)
         try:
             operation = operation_read(api.get(f"/operations/{operation.id}"))
-        except Unreachable as error:
-            if clock.monotonic() - last_answer >= LOST_CONNECTION_LIMIT:
+        except CliError as error:
+            away = error.exit_code == ExitCode.UNREACHABLE
+            if not away or clock.monotonic() - last_answer >= LOST_CONNECTION_LIMIT:
                 raise
             view.say(f"{error.message} Trying again.")
         else:
