@@ -3,7 +3,7 @@
 Platform staff and superusers get nothing here by being so: a tenant's object is seen by those who have a role in it.
 """
 
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -19,6 +19,9 @@ from accounts.models import (
     User,
 )
 from accounts.roles import ORGANIZATION_ACTIONS, PROJECT_ACTIONS, roles_that_may
+
+if TYPE_CHECKING:
+    from accounts.services.audit import Actor
 
 UNSEEN: Final = "There is no such object, or you have no role that shows it."
 """Said of what is not there and of what somebody may not see: the answers must not differ."""
@@ -85,6 +88,18 @@ def require(user: User, action: str, scope: Scope) -> None:
         f"You may not do {action} here.",
         hint=f"It takes one of these roles: {', '.join(roles)}. An admin of the {kind} can give it.",
     )
+
+
+def actor_require(actor: "Actor", action: str, scope: Scope) -> None:
+    """As `require`, for who acts. Marina itself, and platform staff in the admin site, need no role."""
+    if actor.user is not None and not actor.platform:
+        require(actor.user, action, scope)
+
+
+def staff_require(actor: "Actor", what: str) -> None:
+    """Lets pass platform staff and Marina itself; `what` completes "Only platform staff may ..."."""
+    if actor.user is not None and not (actor.user.is_staff and actor.user.is_active):
+        raise NotAllowed(f"Only platform staff may {what}.", hint="Ask your platform team.")
 
 
 def _view_action(scope: Scope) -> str:

@@ -11,7 +11,8 @@ from accounts.models import AuditEvent, User
 class Actor:
     """Who acts, and from where: passed by every interface to the services.
 
-    `user` is None where Marina acts by itself (a schedule, a command); `name` then says which part.
+    `user` is None where Marina acts by itself (a schedule, a command); `name` then says which part. `platform` is set
+    by the admin site: its superusers act for the platform, without a role in the organization, and the row says so.
     """
 
     user: User | None
@@ -19,6 +20,7 @@ class Actor:
     token_prefix: str = ""
     address: str | None = None
     request_id: str = ""
+    platform: bool = False
 
     @property
     def label(self) -> str:
@@ -50,5 +52,5 @@ def audit_record(
         object_name=name,
         organization_id=organization_id,
         result=result,
-        details=details or {},
+        details={**(details or {}), **({"for_the_platform": True} if actor.platform else {})},
     )

@@ -1,8 +1,10 @@
 """Writing rows so that what the database or the model refuses comes out as an error for people."""
 
+from collections import Counter
+
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Model
+from django.db.models import Model, ProtectedError
 
 from accounts.errors import Conflict, FieldError, InvalidInput
 
@@ -33,3 +35,12 @@ def row_save(row: Model, *, taken: str, field: str = "name") -> None:
         if getattr(diagnostics, "sqlstate", "") != "23505":  # unique_violation
             raise
         raise Conflict(taken, field=field) from None
+
+
+def protected_sentence(name: str, error: ProtectedError) -> str:
+    """What the database says still needs the row, counted: "payments still has 2 virtual clusters."."""
+    kinds = Counter(type(each)._meta for each in error.protected_objects)
+    counted = [
+        f"{count} {kind.verbose_name if count == 1 else kind.verbose_name_plural}" for kind, count in kinds.items()
+    ]
+    return f"{name} still has {', '.join(sorted(counted))}."

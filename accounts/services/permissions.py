@@ -1,0 +1,145 @@
+"""Guardian's permission rows, computed from role bindings. Nothing else writes them.
+
+Whoever changes bindings holds the lock of their organization (`organization_lock`), so that two changes for the same
+subject and scope cannot each miss the other's.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+from django.db.models import Model, Q, QuerySet
+
+from accounts.models import (
+    Organization,
+    OrganizationGroupPermission,
+    OrganizationUserPermission,
+    Project,
+    ProjectGroupPermission,
+    ProjectUserPermission,
+    RoleBinding,
+    Team,
+    User,
+)
+
+Scope = Organization | Project
+Subject = User | Team
+
+
+@dataclass(frozen=True, order=True)
+class PermissionRow:
+    """One guardian row, in words: the subject may do `action` in the scope."""
+
+    subject_kind: Literal["user", "team"]
+    subject_id: UUID
+    scope_kind: Literal["organization", "project"]
+    scope_id: UUID
+    action: str
+
+    def __str__(self) -> str:
+        return f"{self.subject_kind} {self.subject_id}: {self.action} in {self.scope_kind} {self.scope_id}"
+
+
+# guardian's table for each pair of scope and subject
+_TABLES: Final[dict[tuple[str, str], type[Model]]] = {
+    ("organization", "user"): OrganizationUserPermission,
+    ("organization", "team"): OrganizationGroupPermission,
+    ("project", "user"): ProjectUserPermission,
+    ("project", "team"): ProjectGroupPermission,
+}
+
+
+def organization_lock(scope: Scope) -> Organization:
+    """Serializes changes of roles within an organization until the transaction ends. Reading is not held up."""
+    key = scope.pk if isinstance(scope, Organization) else scope.organization_id
+    return Organization.objects.select_for_update(no_key=True).get(pk=key)
+
+
+def permissions_derive(*, scope: Scope, subject: Subject, now: datetime) -> None:
+    """Makes guardian's rows of this subject in this scope the union of what its bindings give at `now`."""
+    kinds: tuple[Any, Any] = (scope._meta.model_name, subject._meta.model_name)
+    bindings = RoleBinding.objects.filter(**{kinds[0]: scope, kinds[1]: subject})
+    wanted = permissions_wanted(bindings, now=now)
+    existing = permissions_existing(kinds[0], kinds[1], scope_id=scope.pk, subject_id=subject.pk)
+    permission_rows_write(add=wanted - existing, remove=existing - wanted)
+
+
+def permissions_wanted(bindings: QuerySet[RoleBinding], *, now: datetime) -> set[PermissionRow]:
+    """What these bindings give at `now`."""
+    found = set()
+    for binding in bindings.filter(Q(expires_at=None) | Q(expires_at__gt=now)):
+        subject: tuple[Any, Any] = ("user", binding.user_id) if binding.user_id else ("team", binding.team_id)
+        scope: tuple[Any, Any] = (
+            ("organization", binding.organization_id) if binding.organization_id else ("project", binding.project_id)
+        )
+        found |= {PermissionRow(*subject, *scope, action) for action in binding.actions}
+    return found
+
+
+def permissions_existing(
+    scope_kind: Literal["organization", "project"],
+    subject_kind: Literal["user", "team"],
+    *,
+    scope_id: UUID | None = None,
+    subject_id: UUID | None = None,
+) -> set[PermissionRow]:
+    """Guardian's rows as they are, of one scope and subject or of all."""
+    subject = "user_id" if subject_kind == "user" else "group__team__id"
+    rows = _TABLES[scope_kind, subject_kind]._default_manager.all()
+    if scope_id is not None:
+        rows = rows.filter(content_object=scope_id)
+    if subject_id is not None:
+        rows = rows.filter(**{subject: subject_id})
+    return {
+        PermissionRow(subject_kind, subject_key, scope_kind, scope_key, action)
+        for subject_key, scope_key, action in rows.values_list(subject, "content_object", "permission__codename")
+    }
+
+
+@transaction.atomic
+def permission_rows_write(*, add: Iterable[PermissionRow], remove: Iterable[PermissionRow]) -> None:
+    """Adds and removes guardian rows in bulk."""
+    for (scope_kind, subject_kind), rows in _by_table(add).items():
+        table, permissions = _TABLES[scope_kind, subject_kind], _permission_ids(scope_kind)
+        column, keys = _subject_keys(subject_kind, rows)
+        table._default_manager.bulk_create(
+            table(
+                **{column: keys[row.subject_id]},
+                content_object_id=row.scope_id,
+                permission_id=permissions[row.action],
+            )
+            for row in rows
+        )
+    for (scope_kind, subject_kind), rows in _by_table(remove).items():
+        column, keys = _subject_keys(subject_kind, rows)
+        for (subject_id, scope_id), same in groupby(rows, key=lambda row: (row.subject_id, row.scope_id)):
+            _TABLES[scope_kind, subject_kind]._default_manager.filter(
+                **{column: keys[subject_id]},
+                content_object=scope_id,
+                permission__codename__in=[row.action for row in same],
+            ).delete()
+
+
+def _by_table(rows: Iterable[PermissionRow]) -> defaultdict[tuple[str, str], list[PermissionRow]]:
+    found: defaultdict[tuple[str, str], list[PermissionRow]] = defaultdict(list)
+    for row in sorted(rows):
+        found[row.scope_kind, row.subject_kind].append(row)
+    return found
+
+
+def _permission_ids(scope_kind: str) -> dict[str, int]:
+    rows = Permission.objects.filter(content_type__app_label="accounts", content_type__model=scope_kind)
+    return dict(rows.values_list("codename", "pk"))
+
+
+def _subject_keys(subject_kind: str, rows: list[PermissionRow]) -> tuple[str, dict[UUID, Any]]:
+    subjects = {row.subject_id for row in rows}
+    if subject_kind == "user":
+        return "user_id", {key: key for key in subjects}
+    return "group_id", dict(Group.objects.filter(team__in=subjects).values_list("team__id", "pk"))

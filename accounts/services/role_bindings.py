@@ -1,0 +1,174 @@
+"""Giving and taking roles. Guardian's rows follow in the same transaction."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.access import actor_require, allowed
+from accounts.errors import InvalidInput
+from accounts.models import Organization, Project, RoleBinding, Team, User
+from accounts.roles import ORGANIZATION_ROLES, PROJECT_ROLES
+from accounts.services.audit import Actor, audit_record
+from accounts.services.organizations import organization_admin_kept
+from accounts.services.permissions import Scope, Subject, organization_lock, permissions_derive
+from accounts.services.rows import row_save
+
+
+@transaction.atomic
+def role_binding_create(
+    *, actor: Actor, subject: Subject, role: str, scope: Scope, expires_at: datetime | None = None, now: datetime
+) -> RoleBinding:
+    """Gives a user or team a role in an organization or project, until `expires_at` where that is given.
+
+    Raises InvalidInput for a role that the scope does not have, for a team of another organization, and for somebody
+    from outside the organization whom only its admins may take in; Conflict where the role was given already.
+    """
+    actor_require(actor, _members_action(scope), scope)
+    _role_check(role, scope)
+    _expiry_check(expires_at, now)
+    organization = organization_lock(scope)
+    _subject_check(actor, subject, scope, organization)
+    key = {_kind(subject): subject, _kind(scope): scope}
+    RoleBinding.objects.filter(**key, role=role, expires_at__lte=now).delete()  # ended, though not yet cleared away
+    binding = RoleBinding(**key, role=role, expires_at=expires_at)
+    row_save(binding, taken=f"{subject} is {role} of {scope} already.", field=_kind(subject))
+    permissions_derive(scope=scope, subject=subject, now=now)
+    _audit(actor, "role.give", binding)
+    return binding
+
+
+@transaction.atomic
+def role_binding_update(
+    *, actor: Actor, binding: RoleBinding, expires_at: datetime | None, now: datetime
+) -> RoleBinding:
+    """Lets a role end at another time, or (None) not at all."""
+    scope, subject = scope_of(binding), subject_of(binding)
+    actor_require(actor, _members_action(scope), scope)
+    _expiry_check(expires_at, now)
+    organization = organization_lock(scope)
+    with organization_admin_kept(organization):
+        binding.expires_at = expires_at
+        binding.save(update_fields=["expires_at"])
+    permissions_derive(scope=scope, subject=subject, now=now)
+    _audit(actor, "role.change", binding)
+    return binding
+
+
+@transaction.atomic
+def role_binding_delete(*, actor: Actor, binding: RoleBinding, now: datetime) -> None:
+    """Takes a role away; one may always give up one's own. Raises Conflict for an organization's last admin."""
+    scope, subject = scope_of(binding), subject_of(binding)
+    if actor.user is None or subject != actor.user:
+        actor_require(actor, _members_action(scope), scope)
+    organization = organization_lock(scope)
+    _audit(actor, "role.take", binding)
+    with organization_admin_kept(organization):
+        binding.delete()
+    permissions_derive(scope=scope, subject=subject, now=now)
+
+
+def role_bindings_expire(*, now: datetime) -> int:
+    """Removes bindings that ended by `now`, with their permissions; says how many. Run by a schedule."""
+    ended = RoleBinding.objects.filter(expires_at__lte=now).order_by("expires_at").values_list("pk", flat=True)
+    return sum(_expire(key, now) for key in list(ended))
+
+
+@transaction.atomic
+def _expire(key: UUID, now: datetime) -> bool:
+    binding = RoleBinding.objects.filter(pk=key).first()
+    if binding is None:
+        return False
+    organization_lock(scope_of(binding))
+    # it may have been prolonged before the lock was had
+    current = RoleBinding.objects.filter(pk=key, expires_at__lte=now).first()
+    if current is None:
+        return False
+    _audit(Actor(user=None, name="marina"), "role.expire", current)
+    current.delete()
+    permissions_derive(scope=scope_of(current), subject=subject_of(current), now=now)
+    return True
+
+
+def scope_of(binding: RoleBinding) -> Scope:
+    """Where the role holds."""
+    scope = binding.organization or binding.project
+    if scope is None:
+        raise ValueError("a role binding always has a scope (check constraint)")
+    return scope
+
+
+def subject_of(binding: RoleBinding) -> Subject:
+    """Who has the role."""
+    subject = binding.user or binding.team
+    if subject is None:
+        raise ValueError("a role binding always has a subject (check constraint)")
+    return subject
+
+
+def _kind(row: Scope | Subject) -> str:
+    return str(row._meta.model_name)
+
+
+def _members_action(scope: Scope) -> str:
+    return "organization.members" if isinstance(scope, Organization) else "project.members"
+
+
+def _role_check(role: str, scope: Scope) -> None:
+    table = ORGANIZATION_ROLES if isinstance(scope, Organization) else PROJECT_ROLES
+    if role not in table:
+        kind = _kind(scope)
+        article = "An" if kind == "organization" else "A"
+        raise InvalidInput(
+            f"{article} {kind} has no role {role[:40]!r}.", field="role", accepted=f"one of: {', '.join(table)}"
+        )
+
+
+def _expiry_check(expires_at: datetime | None, now: datetime) -> None:
+    if expires_at is not None and expires_at <= now:
+        raise InvalidInput("A role cannot end before it begins.", field="expires_at", accepted="a time to come")
+
+
+def _subject_check(actor: Actor, subject: Subject, scope: Scope, organization: Organization) -> None:
+    if isinstance(subject, Team):
+        if subject.organization_id != organization.pk:
+            raise InvalidInput(
+                f"{subject} is a team of another organization.",
+                field="team",
+                accepted=f"a team of {organization.name}",
+            )
+        return
+    if not subject.is_active:
+        raise InvalidInput(f"{subject.handle} was deactivated.", field="user", accepted="an active user's handle")
+    takes_in = actor.user is None or actor.platform or allowed(actor.user, "organization.members", organization)
+    if isinstance(scope, Project) and not takes_in and not _belongs(subject, organization):
+        raise InvalidInput(
+            f"{subject.handle} does not belong to {organization.name}.",
+            field="user",
+            accepted="somebody with a role in the organization; its admins can give one",
+        )
+
+
+def _belongs(user: User, organization: Organization) -> bool:
+    by_role = Q(organization=organization) | Q(project__organization=organization)
+    in_team = organization.teams.filter(members=user).exists()
+    return in_team or RoleBinding.objects.filter(by_role, user=user).exists()
+
+
+def _audit(actor: Actor, action: str, binding: RoleBinding) -> None:
+    scope, subject = scope_of(binding), subject_of(binding)
+    audit_record(
+        actor=actor,
+        action=action,
+        kind="role-binding",
+        object_id=binding.pk,
+        name=str(binding)[:120],
+        organization_id=scope.pk if isinstance(scope, Organization) else scope.organization_id,
+        details={
+            "subject": {"kind": _kind(subject), "id": str(subject.pk), "name": str(subject)},
+            "role": binding.role,
+            "scope": {"kind": _kind(scope), "id": str(scope.pk), "name": str(scope)},
+            "expires_at": binding.expires_at.isoformat() if binding.expires_at else None,
+        },
+    )

@@ -1,0 +1,94 @@
+"""People: made and deactivated by platform staff, never deleted."""
+
+from datetime import datetime
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts.access import staff_require
+from accounts.errors import FieldError, InvalidInput
+from accounts.models import AccessToken, Organization, User
+from accounts.services.audit import Actor, audit_record
+from accounts.services.organizations import organization_admins
+from accounts.services.rows import row_save
+
+
+@transaction.atomic
+def user_create(
+    *,
+    actor: Actor,
+    handle: str,
+    password: str | None = None,
+    name: str = "",
+    email: str = "",
+    is_staff: bool = False,
+    is_superuser: bool = False,
+) -> User:
+    """A new user; without a password, one who cannot sign in by password. Handles are never used again."""
+    staff_require(actor, "create users")
+    user = User(handle=handle, name=name, email=email, is_staff=is_staff, is_superuser=is_superuser)
+    _password_put(user, password)
+    row_save(user, taken=f"There is a user {handle} already.", field="handle")
+    _audit(actor, "user.create", user, is_staff=is_staff, is_superuser=is_superuser)
+    return user
+
+
+@transaction.atomic
+def user_update(*, actor: Actor, user: User, name: str, email: str, is_staff: bool, is_superuser: bool) -> User:
+    """Changes what may change of a user: everything but the handle."""
+    staff_require(actor, "change users")
+    names = ("name", "email", "is_staff", "is_superuser")
+    before = dict(User.objects.filter(pk=user.pk).values(*names).get())
+    user.name, user.email, user.is_staff, user.is_superuser = name, email, is_staff, is_superuser
+    row_save(user, taken="Another user has this handle.", field="handle")
+    _audit(actor, "user.update", user, before=before, after={key: getattr(user, key) for key in names})
+    return user
+
+
+@transaction.atomic
+def user_password_set(*, actor: Actor, user: User, password: str) -> None:
+    """Gives a new password, which ends the user's sessions in the browser. Access tokens stay."""
+    staff_require(actor, "set passwords")
+    _password_put(user, password)
+    user.save(update_fields=["password"])
+    _audit(actor, "user.password", user)
+
+
+@transaction.atomic
+def user_deactivate(*, actor: Actor, user: User, now: datetime) -> list[Organization]:
+    """Ends a user's access at once, tokens and sessions included. Says which organizations have no admin now.
+
+    It is not refused for those: when somebody has to be locked out, that comes first. Roles stay, in case of return.
+    """
+    staff_require(actor, "deactivate users")
+    administered = Organization.objects.filter(role_bindings__role="admin", role_bindings__user=user)
+    through_team = Organization.objects.filter(role_bindings__role="admin", role_bindings__team__members=user)
+    user.is_active = False
+    user.save(update_fields=["is_active"])
+    AccessToken.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
+    orphaned = [each for each in (administered | through_team).distinct() if not organization_admins(each).exists()]
+    _audit(actor, "user.deactivate", user, organizations_without_admin=[each.name for each in orphaned])
+    return orphaned
+
+
+@transaction.atomic
+def user_activate(*, actor: Actor, user: User) -> None:
+    """Lets a deactivated user in again, with the roles that were not taken meanwhile. Tokens stay revoked."""
+    staff_require(actor, "activate users")
+    user.is_active = True
+    user.save(update_fields=["is_active"])
+    _audit(actor, "user.activate", user)
+
+
+def _password_put(user: User, password: str | None) -> None:
+    if password is not None:
+        try:
+            validate_password(password, user)
+        except ValidationError as error:
+            raise InvalidInput.of(FieldError(field="password", message=text) for text in error.messages) from None
+    user.set_password(password)
+
+
+def _audit(actor: Actor, action: str, user: User, **details: object) -> None:
+    audit_record(actor=actor, action=action, kind="user", object_id=user.pk, name=user.handle, details=details)
