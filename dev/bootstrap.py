@@ -139,7 +139,9 @@ def _run(command: Sequence[str | Path], what: str, accept: Sequence[int] = (0,))
 
 def _hint(output: str) -> str:
     if "THESE PACKAGES DO NOT MATCH THE HASHES" in output:
-        return "Hint: the package index gave other files than those Marina was tested with; ask another index or mirror."
+        return (
+            "Hint: the package index gave other files than those Marina was tested with; ask another index or mirror."
+        )
     if "No matching distribution" in output and "Connection" not in output:
         return "Hint: the package index has no ready-made package for this machine; Marina is tested on Linux x86-64."
     return "Hint: pip needs a package index (PIP_INDEX_URL, or pypi.org); check network, proxy and free disk space."

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
@@ -50,8 +51,7 @@ class Postgres:
 
     def url(self, database: str) -> str:
         """As DATABASE_URL."""
-        # not percent-encoded: that is how django-environ recognises a socket's folder
-        return f"postgres://{_USER}@/{database}?host={self._socket}"
+        return f"postgres://{_USER}@/{database}?host={quote(str(self._socket))}"
 
     def start(self) -> None:
         """Makes the data where there are none yet, starts the server and waits until it answers."""

@@ -91,11 +91,11 @@ class Processes:
     """A group of them, which stops as it was started: last in, first out."""
 
     def __init__(self, logs: Path) -> None:
-        self._logs = logs
+        self.logs = logs
         self._running: list[Process] = []
 
     def start(self, program: Program) -> Process:
-        process = Process(program, self._logs / f"{program.name}.log")
+        process = Process(program, self.logs / f"{program.name}.log")
         self._running.append(process)
         return process
 

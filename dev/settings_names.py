@@ -28,7 +28,9 @@ def settings_read(path: Path = SETTINGS) -> list[Setting]:
 
 def _setting(call: ast.Call) -> tuple[int, Setting] | None:
     function = call.func
-    if not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "env"):
+    if not (
+        isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "env"
+    ):
         return None
     name = ast.literal_eval(call.args[0])
     defaults = [ast.unparse(keyword.value) for keyword in call.keywords if keyword.arg == "default"]

@@ -1,0 +1,163 @@
+"""What tests may ask for. Each starts on first use and ends with the run, also when the run is killed.
+
+- `db` (pytest-django): a database in this process, for unit tests; `backing` started it.
+- `tools`, `local_hosts`: kubectl, helm and so on; two real host clusters, harbor-east and harbor-west.
+- `stack`: a whole Marina in processes of its own, with a database of its own in which everything is committed.
+- `people`, `marina`, `platform`: who can log in there, and the `marina` command as a developer and as platform staff.
+- `hosts`: hosts connected to that Marina: the local ones, or the one of `make e2e-host KUBECONFIG=file`.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dev.backing import Backing
+from dev.demo_people import DemoPeople, demo_people_make
+from dev.processes import Processes
+from dev.stack import Stack, StackPlan
+from dev.static_files import collect_static
+from localkube import LocalHost, LocalKube, Tools, ensure_tools
+from localkube.ports import free_ports
+from tests.commands import Kubectl, Marina
+from tests.plugin import BACKING, GIVEN_SETTINGS, PROCESSES, RUN_FOLDER
+
+LOCAL_HOSTS = ("harbor-east", "harbor-west")
+LOCAL_CHART = Path(__file__).parent.parent / "localkube" / "charts" / "vcluster"
+
+
+@dataclass(frozen=True)
+class TestHost:
+    """A host for journeys: its name in Marina, and its administrator's kubectl."""
+
+    __test__ = False
+    name: str
+    kubeconfig: Path
+    exposure: str
+    kubectl: Kubectl
+
+
+@pytest.fixture(scope="session")
+def run_folder(pytestconfig: pytest.Config) -> Path:
+    """Where this run keeps its data and logs."""
+    return pytestconfig.stash[RUN_FOLDER]
+
+
+@pytest.fixture(scope="session")
+def processes(pytestconfig: pytest.Config) -> Processes:
+    """The processes of this run, by name; what starts there ends with the run."""
+    return pytestconfig.stash[PROCESSES]
+
+
+@pytest.fixture(scope="session")
+def backing(pytestconfig: pytest.Config) -> Backing:
+    """Database and broker, running."""
+    backing = pytestconfig.stash[BACKING]
+    backing.start()
+    if backing.postgres:
+        backing.postgres.ensure_database("marina")
+    return backing
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(backing: Backing, django_db_setup: None) -> None:
+    """pytest-django's own, after the server runs."""
+
+
+@pytest.fixture(scope="session")
+def tools() -> Tools:
+    """kubectl, helm and the programs of local hosts; built once on this machine when they are missing."""
+    return ensure_tools(print)
+
+
+@pytest.fixture(scope="session")
+def local_hosts(tools: Tools, run_folder: Path) -> Iterator[Mapping[str, LocalHost]]:
+    """Two real host clusters by name."""
+    with LocalKube(folder=run_folder / "localkube", tools=tools) as local:
+        yield {host.name: host for host in local.start_all(LOCAL_HOSTS)}
+
+
+@pytest.fixture(scope="session")
+def stack(
+    pytestconfig: pytest.Config, backing: Backing, tools: Tools, run_folder: Path, processes: Processes
+) -> Iterator[Stack]:
+    """A running Marina: web server, worker and beat."""
+    assert backing.postgres, "journeys need a database of their own: unset DATABASE_URL"
+    assert backing.valkey, "journeys need a broker of their own: unset BROKER_URL"
+    plan = StackPlan(
+        folder=run_folder / "stack",
+        database_url=backing.postgres.create_database("marina_e2e"),
+        broker_url=backing.valkey.url(1),
+        port=free_ports(1)[0],
+        helm=tools.helm,
+        settings=_chart_settings(pytestconfig),
+    )
+    stack = Stack(plan, processes)
+    collect_static(stack)
+    stack.migrate()
+    stack.start()
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture(scope="session")
+def people(stack: Stack) -> DemoPeople:
+    """Who can log in to `stack`, with passwords."""
+    return demo_people_make(stack)
+
+
+@pytest.fixture(scope="session")
+def marina_of(stack: Stack, tools: Tools, run_folder: Path) -> Callable[[str], Marina]:
+    """The `marina` command of somebody, by any name: not logged in yet."""
+
+    def make(who: str) -> Marina:
+        home = run_folder / "homes" / who
+        home.mkdir(parents=True, exist_ok=True)
+        return Marina(home=home, server=stack.url, path=[tools.kubectl.parent, tools.helm.parent])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def platform(marina_of: Callable[[str], Marina], people: DemoPeople) -> Marina:
+    """The `marina` command of platform staff, logged in."""
+    marina = marina_of("platform")
+    marina.login(people.staff.handle, people.staff.password)
+    return marina
+
+
+@pytest.fixture(scope="session")
+def marina(marina_of: Callable[[str], Marina], people: DemoPeople) -> Marina:
+    """The `marina` command of a developer of the demo project, logged in."""
+    marina = marina_of("developer")
+    marina.login(people.developer.handle, people.developer.password)
+    return marina
+
+
+@pytest.fixture(scope="session")
+def hosts(platform: Marina, tools: Tools, request: pytest.FixtureRequest) -> list[TestHost]:
+    """At least one host, connected to `stack`."""
+    given = os.environ.get("MARINA_E2E_KUBECONFIG")
+    if given:
+        exposure = os.environ.get("MARINA_E2E_EXPOSURE", "None")
+        found = [TestHost("given-host", Path(given), exposure, Kubectl(tools.kubectl, Path(given)))]
+    else:
+        local: Mapping[str, LocalHost] = request.getfixturevalue("local_hosts")
+        found = [
+            TestHost(host.name, host.kubeconfig, "Local", Kubectl(tools.kubectl, host.kubeconfig))
+            for host in local.values()
+        ]
+    for host in found:
+        platform(
+            "host", "connect", host.name, "--kubeconfig", str(host.kubeconfig), "--exposure", host.exposure, "--wait"
+        )
+    return found
+
+
+def _chart_settings(config: pytest.Config) -> dict[str, str]:
+    """On a given cluster what the caller set, such as CHART_FOLDER; on local hosts always the stand-in chart."""
+    if "MARINA_E2E_KUBECONFIG" in os.environ:
+        return config.stash[GIVEN_SETTINGS]
+    return {"CHART_FOLDER": str(LOCAL_CHART)}
