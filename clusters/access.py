@@ -56,7 +56,7 @@ def host_connect_require(user: User, organization: Organization | None) -> None:
         return
     raise NotAllowed(
         "You may not connect a host cluster here.",
-        hint=f"It takes platform staff, or for an organization's own host: {', '.join(roles_that_may('host.connect'))}.",
+        hint=f"It takes platform staff, or for its own host: {', '.join(roles_that_may('host.connect'))}.",
     )
 
 

@@ -83,6 +83,7 @@ CELERY_TASK_DEFAULT_QUEUE = "operations"
 CELERY_TASK_ROUTES = {
     "provisioning.operation_run": {"queue": "operations"},
     "provisioning.host_probe": {"queue": "probes"},
+    "provisioning.probes_start": {"queue": "probes"},
     "provisioning.*": {"queue": "housekeeping"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -91,6 +92,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout"
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+
+PROBE_SECONDS = env.float("PROBE_SECONDS", default=30.0)
+CELERY_BEAT_SCHEDULE = {
+    "tidy": {"task": "provisioning.tidy", "schedule": 10.0, "options": {"expires": 10}},
+    "credentials-renew": {"task": "provisioning.credentials_renew", "schedule": 60.0, "options": {"expires": 60}},
+    "probes": {"task": "provisioning.probes_start", "schedule": PROBE_SECONDS, "options": {"expires": PROBE_SECONDS}},
+}
 
 # --- people and access ----------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

@@ -84,13 +84,15 @@ class HostCluster(Row):
 class HostCredential(Row):
     """How Marina reaches a host, encrypted. A row of its own, so that reading a host never reads a secret.
 
-    `generation` grows with each new credential; workers cache one client a host and generation.
+    `generation` grows with each new credential; workers cache one client a host and generation. A replacement is a
+    candidate until its `connect` succeeded, so that a wrong one does not cut off what runs.
     """
 
     host = models.OneToOneField(HostCluster, on_delete=models.CASCADE, related_name="credential")
-    ciphertext = models.BinaryField(editable=False)
+    ciphertext = models.BinaryField(null=True, editable=False, help_text="The one in use.")
+    candidate = models.BinaryField(null=True, editable=False, help_text="One that `connect` has still to prove.")
     generation = models.PositiveIntegerField(default=1)
-    issued_at = models.DateTimeField()
+    issued_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     renewable = models.BooleanField(default=False, help_text="A ServiceAccount token that Marina renews by itself.")
 

@@ -37,6 +37,7 @@ class Placement(Row):
     chart_digest = models.CharField(max_length=80, blank=True)
     revision = models.PositiveIntegerField(default=0, help_text="The Helm release's newest revision.")
     values_digest = models.CharField(max_length=80, blank=True)
+    syncs_priority_classes = models.BooleanField(default=False, help_text="Leaves host PriorityClasses behind.")
     not_synced = models.JSONField(default=list, help_text="Kinds that stay inside, with the reason.")
 
     class Meta:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from accounts.errors import Conflict, InvalidInput
 from accounts.models import Organization, Project
@@ -12,7 +13,7 @@ from accounts.services.audit import Actor, audit_record
 from clusters.access import host_connect_require, host_require
 from clusters.chart_values import values_check
 from clusters.connection import HostConnection, connection_expires_at
-from clusters.credentials import connection_encrypt
+from clusters.encryption import connection_encrypt
 from clusters.kubeconfig import kubeconfig_parse
 from clusters.models import (
     Exposure,
@@ -94,27 +95,29 @@ def host_credential_replace(*, host: HostCluster, kubeconfig: str, actor: Actor,
 
 
 def _connect_start(*, host: HostCluster, connection: HostConnection, actor: Actor, now: datetime) -> Operation:
-    credential_store(host=host, connection=connection, now=now)
-    HostCluster.objects.filter(pk=host.pk).update(server=connection.server)
+    candidate = connection_encrypt(connection)
+    HostCredential.objects.update_or_create(host=host, defaults={"candidate": candidate})
     return operation_start(kind=OperationKind.CONNECT, subject=host, actor=actor, now=now).operation
 
 
-def credential_store(
-    *, host: HostCluster, connection: HostConnection, now: datetime, renewable: bool = False
-) -> HostCredential:
-    """Encrypts and keeps a host's credential, in place of the one it had."""
-    old = HostCredential.objects.select_for_update().filter(host=host).first()
-    stored, _ = HostCredential.objects.update_or_create(
-        host=host,
-        defaults={
-            "ciphertext": connection_encrypt(connection),
-            "generation": old.generation + 1 if old else 1,
-            "issued_at": now,
-            "expires_at": connection_expires_at(connection),
-            "renewable": renewable,
-        },
+def credential_store(*, host: HostCluster, connection: HostConnection, now: datetime, renewable: bool) -> None:
+    """Keeps a credential that was proved, in place of the one in use and of the candidate."""
+    HostCredential.objects.filter(host=host).update(
+        ciphertext=connection_encrypt(connection),
+        candidate=None,
+        generation=F("generation") + 1,
+        issued_at=now,
+        expires_at=connection_expires_at(connection),
+        renewable=renewable,
     )
-    return stored
+    HostCluster.objects.filter(pk=host.pk).update(server=connection.server)
+
+
+def candidate_erase(*, host: HostCluster) -> None:
+    """Forgets a credential that could not be proved; a host that had none before is Failed and takes nothing."""
+    HostCredential.objects.filter(host=host).update(candidate=None)
+    if HostCredential.objects.filter(host=host, ciphertext__isnull=True).delete()[0]:
+        HostCluster.objects.filter(pk=host.pk).update(phase=HostPhase.FAILED)
 
 
 def _settings_check(settings: HostSettings) -> None:
@@ -213,12 +216,6 @@ def host_disconnect(*, host: HostCluster, actor: Actor) -> None:
         )
     _audit(actor, "host.disconnect", host)
     host.delete()
-
-
-def host_credential_erase(*, host: HostCluster) -> None:
-    """Takes back the trust in a host whose connecting failed: no credential, and nothing can be placed there."""
-    HostCredential.objects.filter(host=host).delete()
-    HostCluster.objects.filter(pk=host.pk).update(phase=HostPhase.FAILED)
 
 
 def _audit(actor: Actor, action: str, host: HostCluster, **details: Any) -> None:

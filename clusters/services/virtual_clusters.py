@@ -18,7 +18,7 @@ from clusters.placing import hosts_choose
 from clusters.selectors import chart_schema, chart_versions
 from clusters.services.operations import operation_start
 from clusters.sizes import SIZES
-from clusters.versions import KubernetesVersion
+from clusters.versions import kubernetes_version_resolve
 
 DEFAULT_SIZE = "small"
 REPLICAS_MAXIMUM = 3
@@ -36,9 +36,14 @@ class VirtualClusterSpec:
     replicas: int = 1
 
     def with_defaults(self) -> "VirtualClusterSpec":
-        """The same with every default filled in, so that a later change of defaults changes nothing that exists."""
+        """The same with every default filled in, so that a later change of defaults changes nothing that exists.
+
+        Raises InvalidInput for a Kubernetes version that is not offered.
+        """
         return VirtualClusterSpec(
-            kubernetes_version=self.kubernetes_version.removeprefix("v") or settings.KUBERNETES_VERSIONS[0],
+            kubernetes_version=str(
+                kubernetes_version_resolve(self.kubernetes_version, supported=settings.KUBERNETES_VERSIONS)
+            ),
             chart_version=self.chart_version or settings.CHART_VERSION,
             size=self.size or DEFAULT_SIZE,
             exposure=self.exposure,
@@ -68,7 +73,7 @@ def virtual_cluster_create(
     labels: dict[str, str] | None = None,
     deletion_protection: bool = False,
 ) -> ClusterWork:
-    """Writes the cluster and its `provision` operation. Raises InvalidInput naming the field; then nothing is written."""
+    """Writes the cluster and its `provision` operation. InvalidInput names the field; then nothing is written."""
     user = _user(actor)
     require(user, "virtualcluster.create", project)
     wanted = spec.with_defaults()
@@ -136,19 +141,6 @@ def _check(
 
 
 def _version_check(spec: VirtualClusterSpec) -> None:
-    supported = list(settings.KUBERNETES_VERSIONS)
-    try:
-        KubernetesVersion.parse(spec.kubernetes_version)
-    except InvalidInput as error:
-        raise InvalidInput(
-            error.message, field="spec.kubernetes_version", accepted=f"one of {', '.join(supported)}"
-        ) from None
-    if spec.kubernetes_version not in supported:
-        raise InvalidInput(
-            f"Kubernetes {spec.kubernetes_version} is not one that vcluster's chart {spec.chart_version} runs here.",
-            field="spec.kubernetes_version",
-            accepted=f"one of {', '.join(supported)}",
-        )
     if spec.chart_version not in chart_versions():
         raise InvalidInput(
             f"Version {spec.chart_version} of vcluster's chart is not available here.",

@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from django.conf import settings
 
@@ -14,7 +13,7 @@ from provisioning.drivers.helm import HelmClient
 from provisioning.drivers.kinds import SECRET
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.route import Timeouts
-from provisioning.drivers.transport import HostTransport, connection_open, virtual_transport
+from provisioning.drivers.transport import ApiConnection, HostTransport, connection_open, virtual_transport
 from provisioning.engine.errors import PermanentError, TemporaryError
 
 BeforeEffect = Callable[[], None]
@@ -30,7 +29,7 @@ class Clients:
         """The host's API. PermanentError where its credential was erased."""
         return KubeClient(self._api(host), before_effect=before_effect)
 
-    def _api(self, host: HostCluster):  # type: ignore[no-untyped-def]
+    def _api(self, host: HostCluster) -> ApiConnection:
         return self._transport.client(
             host_id=str(host.pk),
             generation=host.credential.generation,
@@ -46,7 +45,7 @@ class Clients:
 
     @contextmanager
     def virtual(self, placement: Placement, before_effect: BeforeEffect) -> Iterator[KubeClient]:
-        """The API of the virtual cluster placed there, by port-forward through its host's. TemporaryError until it is up."""
+        """The virtual cluster's API, by port-forward through its host's. TemporaryError until it is up."""
         connection = virtual_connection(self.kube(placement.host, before_effect), placement)
         pod = f"{placement.release}-0"
         with virtual_transport(
@@ -55,12 +54,13 @@ class Clients:
             yield KubeClient(api, before_effect=before_effect)
 
     def helm(self, host: HostCluster, before_effect: BeforeEffect) -> HelmClient:
-        """Helm on the host."""
+        """Helm on the host. A helm that is at work is ended when `before_effect` begins to raise."""
         return HelmClient(
-            binary=Path(settings.HELM_BINARY),
-            connection=host_connection(host),
-            folder=settings.STATE_FOLDER / "helm",
+            settings.HELM_BINARY,
+            host_connection(host),
+            settings.STATE_FOLDER / "helm" / str(host.pk),
             before_effect=before_effect,
+            keep_alive=before_effect,
         )
 
     def forget(self, host: HostCluster) -> None:

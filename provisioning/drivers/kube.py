@@ -57,6 +57,11 @@ class KubeClient(ApiCalls):
         """What /version says: gitVersion, major, minor and so on."""
         return self._read("/version")
 
+    def api_groups(self) -> list[str]:
+        """What it serves besides the core API, as GROUP/VERSION."""
+        groups = self._read("/apis").get("groups") or []
+        return sorted(version["groupVersion"] for group in groups for version in group.get("versions") or [])
+
     def readyz(self) -> bool:
         """Whether the server calls itself ready. One that cannot be reached raises instead."""
         try:

@@ -1,8 +1,9 @@
 """What a step is given: its operation, the right to act, and the clients of the host it acts on."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.db import transaction
@@ -10,6 +11,8 @@ from django.db.models import Model
 
 from clusters.models import HostCluster, Operation, Placement, PlacementRole, VirtualCluster
 from provisioning.drivers.clients import Clients
+from provisioning.drivers.helm import HelmClient
+from provisioning.drivers.kube import KubeClient
 from provisioning.engine.lease import Lease, LeaseLost
 
 
@@ -40,7 +43,7 @@ class StepContext:
             raise ValueError(f"{self.operation.kind} is about no virtual cluster")
         return self.operation.virtual_cluster
 
-    @property
+    @cached_property
     def placement(self) -> Placement:
         """The cluster's active placement. Raises Placement.DoesNotExist before a host was chosen."""
         return Placement.objects.select_related("host", "host__credential").get(
@@ -51,6 +54,22 @@ class StepContext:
     def host(self) -> HostCluster:
         """The host that the operation is about, or on which its cluster is placed."""
         return self.operation.host or self.placement.host
+
+    def kube(self) -> KubeClient:
+        """The host's API."""
+        return self.clients.kube(self.host, self.lease.check)
+
+    def candidate(self) -> AbstractContextManager[KubeClient]:
+        """The host's API by the credential that is still to be proved."""
+        return self.clients.candidate(self.host, self.lease.check)
+
+    def virtual(self) -> AbstractContextManager[KubeClient]:
+        """The virtual cluster's API. TemporaryError until it is up."""
+        return self.clients.virtual(self.placement, self.lease.check)
+
+    def helm(self) -> HelmClient:
+        """Helm on the host."""
+        return self.clients.helm(self.host, self.lease.check)
 
     @contextmanager
     def fenced(self) -> Iterator[Operation]:

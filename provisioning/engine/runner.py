@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 class Runner:
-    """Does operations in this process. `notify(time)` is told when one has to be looked at again."""
+    """Does operations in this process. `notify(time)` is told when one is to be looked at again."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Runner:
         self.stopping = stopping
 
     def run(self, operation_id: UUID) -> None:
-        """Works on the operation until it ends, must wait, or somebody else has it. Does nothing where it is not due."""
+        """Works on the operation until it ends or must wait. Does nothing where it is not due or somebody has it."""
         lease = lease_claim(operation_id=operation_id, owner=self.owner, seconds=settings.LEASE_SECONDS)
         if lease is None:
             return

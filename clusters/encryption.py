@@ -1,0 +1,41 @@
+"""Encryption of what Marina must keep secret: MultiFernet, with the keys from the environment."""
+
+from functools import lru_cache
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from clusters.connection import HostConnection
+
+
+def encrypter() -> MultiFernet:
+    """The configured keys: the first encrypts, all decrypt."""
+    return _encrypter(tuple(settings.MARINA_ENCRYPTION_KEYS))
+
+
+@lru_cache(maxsize=4)
+def _encrypter(keys: tuple[str, ...]) -> MultiFernet:
+    if not keys:
+        raise ImproperlyConfigured(
+            "MARINA_ENCRYPTION_KEYS is not set. Make a key with "
+            'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())" and keep it '
+            "safe: without it the credentials of host clusters cannot be read again."
+        )
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+def connection_encrypt(connection: HostConnection) -> bytes:
+    """The connection as ciphertext for HostCredential."""
+    return encrypter().encrypt(connection.to_json().encode())
+
+
+def connection_decrypt(ciphertext: bytes) -> HostConnection:
+    """The connection of a ciphertext. Raises ImproperlyConfigured where none of the keys opens it."""
+    try:
+        return HostConnection.from_json(encrypter().decrypt(bytes(ciphertext)))
+    except InvalidToken:
+        raise ImproperlyConfigured(
+            "None of MARINA_ENCRYPTION_KEYS opens a host's stored credential. Put the key with which it was written "
+            "back into the list, or connect the host anew."
+        ) from None

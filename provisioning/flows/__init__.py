@@ -1,0 +1,16 @@
+"""All flows, by kind. A flow file is the documentation of what an operation does."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from clusters.models import OperationKind
+from provisioning.engine.flow import Flow
+from provisioning.flows.connect import CONNECT
+from provisioning.flows.delete import DELETE
+from provisioning.flows.issue_kubeconfig import ISSUE_KUBECONFIG
+from provisioning.flows.provision import PROVISION
+from provisioning.flows.renew_credential import RENEW_CREDENTIAL
+
+FLOWS: Final[Mapping[OperationKind, Flow]] = {
+    flow.kind: flow for flow in (CONNECT, RENEW_CREDENTIAL, PROVISION, DELETE, ISSUE_KUBECONFIG)
+}

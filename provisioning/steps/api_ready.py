@@ -1,0 +1,80 @@
+"""Waiting until a virtual cluster's API answers, and making it ready for people."""
+
+from datetime import timedelta
+
+from django.conf import settings
+
+from provisioning.drivers.kinds import INGRESS_CLASS, NAMESPACE, Json
+from provisioning.drivers.trouble import Trouble, why_not_ready
+from provisioning.engine.context import StepContext
+from provisioning.engine.errors import PermanentError, TemporaryError
+from provisioning.engine.flow import StepResult, Wait, step
+from provisioning.steps.names import ACCESS_NAMESPACE, MANAGED_BY, MARINA
+
+EVENTS_AFTER_SECONDS = 2.0
+"""Until then a control plane that does not answer is just starting, and the host is not asked why."""
+
+
+@step("Wait for the virtual cluster's API")
+def wait_for_api(context: StepContext) -> StepResult:
+    """Looks at /readyz through the host's API; tells the host's own reason for as long as it does not answer."""
+    waited = _waited(context)
+    try:
+        with context.virtual() as virtual:
+            if virtual.readyz():
+                context.write(context.placement, kubernetes_version=_version(virtual.version()))
+                return None
+    except TemporaryError:
+        pass  # no pod, no certificate, no listener yet: what the host says of it is told below
+    trouble = _trouble(context) if waited > EVENTS_AFTER_SECONDS else None
+    if trouble and trouble.permanent and waited > settings.IMAGE_PULL_PATIENCE_SECONDS:
+        raise PermanentError(
+            trouble.message,
+            code=trouble.reason,
+            hint="Mend its cause, then retry; or delete the cluster: nothing of it stays.",
+        )
+    return Wait(_pause(waited), trouble.message if trouble else "Waiting for the API server.")
+
+
+def _trouble(context: StepContext) -> Trouble | None:
+    return why_not_ready(context.kube(), context.placement.namespace, context.placement.release)
+
+
+def _waited(context: StepContext) -> float:
+    started = context.operation.step_started_at or context.now
+    return (context.now - started) / timedelta(seconds=1)
+
+
+def _pause(waited: float) -> float:
+    """Often while it usually gets ready, rarely when it takes long."""
+    return 0.2 if waited < 10 else 1.0 if waited < 60 else 3.0
+
+
+def _version(version: Json) -> str:
+    return str(version.get("gitVersion", "")).removeprefix("v")
+
+
+@step("Prepare access inside the virtual cluster")
+def prepare_inside(context: StepContext) -> StepResult:
+    """Makes Marina's own namespace there, and shows the host's ingress classes.
+
+    The classes are copied because the chart's own sync of them would need a ClusterRole on the host, which Marina's
+    least privilege does not hold.
+    """
+    labels = {MANAGED_BY: MARINA}
+    with context.virtual() as virtual:
+        virtual.apply(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ACCESS_NAMESPACE, "labels": labels}}
+        )
+        for found in context.placement.host.ingress_classes:
+            virtual.apply(
+                {
+                    "apiVersion": INGRESS_CLASS.api_version,
+                    "kind": INGRESS_CLASS.kind,
+                    "metadata": {"name": found["name"], "labels": labels},
+                    "spec": {"controller": found["controller"]},
+                }
+            )
+        if virtual.get(NAMESPACE, ACCESS_NAMESPACE) is None:
+            raise TemporaryError(f"The namespace {ACCESS_NAMESPACE} is not there yet.", code="not-ready")
+    return None

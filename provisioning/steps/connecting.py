@@ -1,0 +1,184 @@
+"""Proving a host's credential, its permissions, and what the host offers."""
+
+from datetime import datetime
+
+from clusters.host_roles import Permission as Needed
+from clusters.host_roles import permissions_needed
+from django.conf import settings
+
+from clusters.models import HostCluster, HostMode
+from clusters.services.hosts import credential_store
+from provisioning.charts import chart_fetch
+from provisioning.drivers.clients import candidate_connection
+from provisioning.drivers.kinds import INGRESS_CLASS, NAMESPACE, NODE, STORAGE_CLASS, Json
+from provisioning.drivers.kube import KubeClient, Permission
+from provisioning.engine.context import StepContext
+from provisioning.engine.errors import PermanentError, TemporaryError
+from provisioning.engine.flow import Skip, StepResult, Wait, step
+from provisioning.steps.names import MANAGED_BY, MARINA
+from provisioning.steps.placing import bind_tenant_role, pod_security_labels
+
+TRIES = 3
+"""Attempts at a host that does not answer, before its administrator is told so."""
+BINDING_SECONDS = 5.0
+"""A role binding takes effect within moments; what is still missing after this is missing."""
+DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+MARINA_ACCOUNT = "system:serviceaccount:marina-system:marina"
+API_GROUPS_OF_INTEREST = ("networking.k8s.io/v1", "policy/v1")
+
+
+@step("Reach the host cluster")
+def reach_host(context: StepContext) -> StepResult:
+    """Version and identity. A host that does not answer fails the operation after three tries, with why."""
+    try:
+        with context.candidate() as kube:
+            version = str(kube.version().get("gitVersion", ""))
+            kube.self_subject()
+    except TemporaryError as error:
+        if context.operation.attempt + 1 < TRIES:
+            raise
+        raise PermanentError(error.message, code=error.code, hint=_unreachable_hint(context.host)) from error
+    context.write(context.host, kubernetes_version=version.removeprefix("v"))
+    return None
+
+
+def _unreachable_hint(host: HostCluster) -> str:
+    return f"Check that {host.server} can be reached from where Marina's workers run, then connect the host again."
+
+
+@step("Check Marina's permissions on the host")
+def check_permissions(context: StepContext) -> StepResult:
+    """Asks the host about each permission (SelfSubjectAccessReview), first those for the host as a whole."""
+    needed = permissions_needed(HostMode(context.host.mode))
+    with context.candidate() as kube:
+        missing = [permission for permission in needed.host if not kube.access_review(_review(permission))]
+        for namespace in context.host.namespaces:
+            missing += [p for p in needed.namespace if not kube.access_review(_review(p, namespace))]
+    _missing_refuse(context.host, missing)
+    return None
+
+
+@step("Try a namespace with Marina's tenant role")
+def check_tenant_role(context: StepContext) -> StepResult:
+    """Makes a namespace as for a virtual cluster, binds marina-tenant there, asks what that allows, and removes it."""
+    if context.host.mode == HostMode.NAMESPACES:
+        return Skip("Marina makes no namespaces on this host.")
+    with context.candidate() as kube:
+        name = f"marina-preflight-{context.operation.pk.hex[-10:]}"
+        kube.apply(_preflight_namespace(name))
+        bind_tenant_role(kube, name)
+        needed = permissions_needed(HostMode.CLUSTER).namespace
+        missing = [permission for permission in needed if not kube.access_review(_review(permission, name))]
+        if missing and _seconds_in_step(context) < BINDING_SECONDS:
+            return Wait(0.3, "Waiting for the host to apply Marina's role.")
+        kube.delete(NAMESPACE, name)
+    _missing_refuse(context.host, missing)
+    return None
+
+
+def _review(permission: Needed, namespace: str = "") -> Permission:
+    """What a rule asks for, as a question to the host."""
+    return Permission(
+        verb=permission.verb,
+        group=permission.group,
+        resource=permission.resource,
+        subresource=permission.subresource,
+        name=permission.name,
+        namespace=namespace,
+    )
+
+
+def _preflight_namespace(name: str) -> Json:
+    labels = {MANAGED_BY: MARINA, **pod_security_labels()}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def _seconds_in_step(context: StepContext) -> float:
+    started: datetime = context.operation.step_started_at or context.now
+    return (context.now - started).total_seconds()
+
+
+def _missing_refuse(host: HostCluster, missing: list[Permission]) -> None:
+    if not missing:
+        return
+    listed = "; ".join(sorted({_spelled(permission) for permission in missing}))
+    raise PermanentError(
+        f"The credential lacks {len(missing)} permissions on {host.name}: {listed}.",
+        code="permissions",
+        hint="As an administrator of the host apply the manifest that `marina host connect` shows; then connect again.",
+    )
+
+
+def _spelled(permission: Permission) -> str:
+    """`verb resource.group/subresource (name)`, as kubectl auth can-i takes it."""
+    resource = f"{permission.resource}.{permission.group}" if permission.group else permission.resource
+    resource += f"/{permission.subresource}" if permission.subresource else ""
+    return f"{permission.verb} {resource}" + (f" ({permission.name})" if permission.name else "")
+
+
+@step("Read what the host offers")
+def survey_host(context: StepContext) -> StepResult:
+    """Storage class, ingress classes, API groups and capacity. Nothing cluster-scoped is read in mode namespaces."""
+    if context.host.mode == HostMode.NAMESPACES:
+        return Skip("Marina reads nothing outside its namespaces on this host.")
+    with context.candidate() as kube:
+        context.write(
+            context.host,
+            storage_class=_default_class(kube),
+            ingress_classes=[_ingress_class(found) for found in kube.list(INGRESS_CLASS)],
+            api_groups=kube.api_groups(),
+            capacity=_capacity(kube.list(NODE)),
+        )
+    return None
+
+
+def _default_class(kube: KubeClient) -> str:
+    classes = kube.list(STORAGE_CLASS)
+    default = [c for c in classes if c["metadata"].get("annotations", {}).get(DEFAULT_CLASS) == "true"]
+    return str(default[0]["metadata"]["name"]) if default else ""
+
+
+def _ingress_class(found: Json) -> dict[str, str]:
+    return {"name": found["metadata"]["name"], "controller": found.get("spec", {}).get("controller", "")}
+
+
+def _capacity(nodes: list[Json]) -> Json:
+    """Kubernetes quantities as the nodes give them, a node each; summed where they are shown."""
+    return {
+        "nodes": len(nodes),
+        "allocatable": [
+            {key: node["status"].get("allocatable", {}).get(key, "0") for key in ("cpu", "memory", "pods")}
+            for node in nodes
+        ],
+    }
+
+
+@step("Fetch vcluster's chart")
+def fetch_chart(context: StepContext) -> StepResult:
+    """So that values can be checked against its schema before anything is placed."""
+    about = chart_fetch(settings.CHART_VERSION)
+    return Skip(f"vcluster {about.version} ({about.digest[:19]}).")
+
+
+@step("Keep the credential")
+def accept_credential(context: StepContext) -> StepResult:
+    """The proved candidate takes the place of the credential in use."""
+    host = context.host
+    with context.candidate() as kube:
+        renewable = kube.self_subject().username == MARINA_ACCOUNT and _renewal_allowed(kube)
+    connection = candidate_connection(host)
+    with context.fenced():
+        credential_store(host=host, connection=connection, now=context.now, renewable=renewable)
+    return None
+
+
+def _renewal_allowed(kube: KubeClient) -> bool:
+    return kube.access_review(
+        Permission(
+            verb="create",
+            resource="serviceaccounts",
+            subresource="token",
+            namespace="marina-system",
+            name="marina",
+        )
+    )

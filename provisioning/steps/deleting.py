@@ -1,0 +1,143 @@
+"""Taking a virtual cluster away, until the host was seen to be free of it.
+
+Helm's uninstall leaves the claims of the StatefulSet, and installing the same name over them would revive the old
+state; so they go too, with the namespace where Marina made it, one by one where it was given.
+"""
+
+from clusters.models import Placement, PlacementRole
+from provisioning.drivers.errors import ForbiddenError
+from provisioning.drivers.kinds import (
+    CONFIG_MAP,
+    LIMIT_RANGE,
+    NAMESPACE,
+    NETWORK_POLICY,
+    PERSISTENT_VOLUME_CLAIM,
+    POD,
+    PRIORITY_CLASS,
+    RESOURCE_QUOTA,
+    SECRET,
+    SERVICE,
+    STATEFUL_SET,
+    Kind,
+)
+from provisioning.drivers.kube import KubeClient
+from provisioning.engine.context import StepContext
+from provisioning.engine.flow import Skip, StepResult, Wait, step
+from provisioning.steps.names import CLUSTER_ID_LABEL, MANAGED_BY, MARINA, owner_labels
+from provisioning.steps.placing import pod_security_labels
+
+SYNCED_BY = "vcluster.loft.sh/managed-by"
+NOT_PLACED = Skip("Nothing of it was ever on a host.")
+GUARDRAIL_KINDS = (NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE)
+SYNCED_KINDS = (POD, SERVICE, PERSISTENT_VOLUME_CLAIM, CONFIG_MAP, SECRET)
+
+
+def placed(context: StepContext) -> Placement | None:
+    """The active placement; None where no host was chosen yet."""
+    return (
+        Placement.objects.select_related("host__credential")
+        .filter(virtual_cluster=context.virtual_cluster, role=PlacementRole.ACTIVE)
+        .first()
+    )
+
+
+@step("Remove the virtual cluster's release")
+def uninstall_release(context: StepContext) -> StepResult:
+    """Helm's uninstall; what was synced to the host goes by its owner references."""
+    placement = placed(context)
+    if placement is None:
+        return NOT_PLACED
+    if placement.namespace_created and context.kube().get(NAMESPACE, placement.namespace) is None:
+        return Skip("Its namespace is gone already.")
+    context.helm().uninstall(placement.release, placement.namespace)
+    return None
+
+
+@step("Remove what belongs to it outside its namespace")
+def remove_priority_classes(context: StepContext) -> StepResult:
+    """Host PriorityClasses, where their sync was switched on: they are the whole host's and outlive the release."""
+    placement = placed(context)
+    if placement is None:
+        return NOT_PLACED
+    if not placement.syncs_priority_classes:
+        return Skip("It synced nothing outside its namespace.")
+    kube = context.kube()
+    owner = f"{placement.namespace}-x-{placement.release}"
+    for found in kube.list(PRIORITY_CLASS, label_selector=f"{SYNCED_BY}={owner}"):
+        kube.delete(PRIORITY_CLASS, found["metadata"]["name"], uid=found["metadata"]["uid"])
+    return None
+
+
+@step("Remove its namespace")
+def remove_namespace(context: StepContext) -> StepResult:
+    """Deletes the namespace that Marina made; empties the one it was given."""
+    placement = placed(context)
+    if placement is None:
+        return NOT_PLACED
+    kube = context.kube()
+    if placement.namespace_created:
+        return _delete_own(kube, placement)
+    return _empty_given(kube, placement, context)
+
+
+def _delete_own(kube: KubeClient, placement: Placement) -> StepResult:
+    found = kube.get(NAMESPACE, placement.namespace)
+    if found is None or found["metadata"].get("labels", {}).get(CLUSTER_ID_LABEL) != str(placement.virtual_cluster_id):
+        return None
+    if not found["metadata"].get("deletionTimestamp"):
+        kube.delete(NAMESPACE, placement.namespace, uid=found["metadata"]["uid"])
+    return Wait(0.5, _still_there(found))
+
+
+def _still_there(namespace: dict[str, object]) -> str:
+    """The host's own words on why a namespace stays."""
+    status = namespace.get("status")
+    conditions = status.get("conditions", []) if isinstance(status, dict) else []
+    said = [str(c["message"]) for c in conditions if c.get("status") == "True" and "Remaining" in str(c.get("type"))]
+    return " ".join(["Waiting for the host to remove the namespace.", *said])
+
+
+def _empty_given(kube: KubeClient, placement: Placement, context: StepContext) -> StepResult:
+    """Only what carries the cluster's own labels: other things there are not Marina's."""
+    left = []
+    for kind, selector in _selectors(placement):
+        for found in kube.list(kind, placement.namespace, label_selector=selector):
+            left.append(f"{kind.kind} {found['metadata']['name']}")
+            if not found["metadata"].get("deletionTimestamp"):
+                kube.delete(kind, found["metadata"]["name"], placement.namespace, uid=found["metadata"]["uid"])
+    if left:
+        return Wait(0.5, f"Waiting for the host to remove {', '.join(left[:5])}{' and more' if len(left) > 5 else ''}.")
+    labels = dict.fromkeys([*owner_labels(context.virtual_cluster), *pod_security_labels()], None)
+    kube.patch_merge(NAMESPACE, placement.namespace, None, {"metadata": {"labels": labels}})
+    return None
+
+
+def _selectors(placement: Placement) -> list[tuple[Kind, str]]:
+    synced = [(kind, f"{SYNCED_BY}={placement.release}") for kind in SYNCED_KINDS]
+    release = [(kind, f"app=vcluster,release={placement.release}") for kind in (STATEFUL_SET, PERSISTENT_VOLUME_CLAIM)]
+    written = [(kind, f"vcluster.loft.sh/vcluster-name={placement.release}") for kind in (CONFIG_MAP, SECRET)]
+    guardrails = [
+        (kind, f"{MANAGED_BY}={MARINA},{CLUSTER_ID_LABEL}={placement.virtual_cluster_id}") for kind in GUARDRAIL_KINDS
+    ]
+    return [*release, *synced, *written, *guardrails]
+
+
+@step("Check that nothing is left of it")
+def verify_absence(context: StepContext) -> StepResult:
+    """Looks once more, at the host itself, before Marina forgets where it was."""
+    placement = placed(context)
+    if placement is None:
+        return NOT_PLACED
+    kube = context.kube()
+    if placement.namespace_created:
+        namespace = kube.get(NAMESPACE, placement.namespace)
+        return Wait(0.5, "The namespace is there again.") if namespace else None
+    try:
+        left = [
+            kind.kind
+            for kind, selector in _selectors(placement)
+            if kube.list(kind, placement.namespace, label_selector=selector)
+        ]
+    except ForbiddenError:
+        return None  # the administrator took the namespace back; it is no longer ours to look into
+    return Wait(0.5, f"Still there: {', '.join(left)}.") if left else None

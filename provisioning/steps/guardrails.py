@@ -1,0 +1,84 @@
+"""What keeps a virtual cluster's pods in their place on the host: quota, defaults for limits, network isolation."""
+
+from clusters.models import Exposure, VirtualCluster
+from clusters.names import release_for
+from clusters.sizes import SIZES
+from provisioning.drivers.kinds import Json
+from provisioning.engine.context import StepContext
+from provisioning.engine.flow import StepResult, step
+from provisioning.steps.names import owner_labels
+
+NAME = "marina"
+API_PORT = 8443
+# Addresses that are the cluster's own, its nodes' or the cloud's (metadata): pods reach none of them by default.
+PRIVATE_NETWORKS = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"]
+
+
+@step("Set quota, limits and network isolation")
+def apply_guardrails(context: StepContext) -> StepResult:
+    """From the start, before anything runs there."""
+    kube, placement = context.kube(), context.placement
+    for manifest in guardrail_manifests(placement.namespace, context.virtual_cluster, exposure_of(context)):
+        kube.apply(manifest)
+    return None
+
+
+def exposure_of(context: StepContext) -> Exposure:
+    """The cluster's own exposure, or the host's."""
+    return Exposure(context.virtual_cluster.exposure or context.placement.host.exposure)
+
+
+def guardrail_manifests(namespace: str, cluster: VirtualCluster, exposure: Exposure) -> list[Json]:
+    """The LimitRange goes first: with a quota on limits and no defaults, pods without limits would be refused."""
+    size = SIZES[cluster.size]
+    quota = size.quota_hard(replicas=cluster.replicas)
+    metadata = {"name": NAME, "namespace": namespace, "labels": owner_labels(cluster)}
+    return [
+        {"apiVersion": "v1", "kind": "LimitRange", "metadata": metadata, "spec": {"limits": size.limit_range_limits()}},
+        {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": quota}},
+        *_network_policies(namespace, cluster, exposure),
+    ]
+
+
+def _network_policies(namespace: str, cluster: VirtualCluster, exposure: Exposure) -> list[Json]:
+    def policy(name: str, spec: Json) -> Json:
+        metadata = {"name": name, "namespace": namespace, "labels": owner_labels(cluster)}
+        return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+    control_plane = {"matchLabels": {"app": "vcluster", "release": release_for(cluster.name)}}
+    policies = [
+        policy("marina-isolation", _isolation()),
+        # the syncer speaks to the host's API, whose address differs from host to host
+        policy(
+            "marina-control-plane",
+            {"podSelector": control_plane, "policyTypes": ["Egress"], "egress": [{"ports": _tcp(443, 6443, API_PORT)}]},
+        ),
+    ]
+    if exposure == Exposure.LOAD_BALANCER:
+        policies.append(
+            policy(
+                "marina-published-api",
+                {"podSelector": control_plane, "policyTypes": ["Ingress"], "ingress": [{"ports": _tcp(API_PORT)}]},
+            )
+        )
+    return policies
+
+
+def _isolation() -> Json:
+    """In: only from the same namespace. Out: the same namespace, DNS, and the internet; no other tenant, no node."""
+    own = {"podSelector": {}}
+    dns = {
+        "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}],
+        "ports": [{"port": port, "protocol": protocol} for port in (53, 1053) for protocol in ("UDP", "TCP")],
+    }
+    internet = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": PRIVATE_NETWORKS}}]}
+    return {
+        "podSelector": {},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"from": [own]}],
+        "egress": [{"to": [own]}, dns, internet],
+    }
+
+
+def _tcp(*ports: int) -> list[Json]:
+    return [{"port": port, "protocol": "TCP"} for port in ports]

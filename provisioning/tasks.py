@@ -1,0 +1,44 @@
+"""The Celery tasks. Each only names what is to be done; the rows say what it is."""
+
+from uuid import UUID
+
+from celery import shared_task
+from django.utils import timezone
+
+from accounts.services.role_bindings import role_bindings_expire
+from clusters.services.credentials import credentials_renew
+from clusters.services.kubeconfigs import sealed_results_expire
+from provisioning import probes, worker
+
+
+@shared_task(name="provisioning.operation_run")
+def operation_run(operation_id: str) -> None:
+    """Works on one operation, if it is due and nobody has it."""
+    worker.operation_run(UUID(operation_id))
+
+
+@shared_task(name="provisioning.tidy")
+def tidy() -> None:
+    """Every few seconds: what must not stay longer than promised."""
+    now = timezone.now()
+    sealed_results_expire(now=now)
+    role_bindings_expire(now=now)
+
+
+@shared_task(name="provisioning.credentials_renew")
+def credentials_renewed() -> None:
+    """Starts the renewal of host tokens that passed half of their life."""
+    credentials_renew(now=timezone.now())
+
+
+@shared_task(name="provisioning.probes_start")
+def probes_start() -> None:
+    """One probe a host, each its own message, so that a dead host delays no other."""
+    for host_id in probes.hosts_to_probe():
+        host_probe.delay(str(host_id))
+
+
+@shared_task(name="provisioning.host_probe", expires=60)
+def host_probe(host_id: str) -> None:
+    """Looks at one host and at what is placed there."""
+    probes.host_probe(UUID(host_id), clients=worker.worker().clients, now=timezone.now())
