@@ -1,16 +1,15 @@
 """Fields of request bodies that stand for Marina's nouns: an id or a name, among what the sender may see."""
 
 from typing import Any, Final
-from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.access import organizations_where, projects_where
 from accounts.api.actor import user_of
 from accounts.models import Organization, Project
 from accounts.models.organization import NAME_RULE
+from accounts.selectors import organizations_visible_to, projects_visible_to, uuid_of
 
 NAME_ACCEPTED: Final = "1 to 40 lower-case letters, digits and dashes, beginning and ending with a letter or digit"
 
@@ -22,14 +21,6 @@ class NameField(serializers.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=40, validators=[NAME_RULE], **kwargs)
-
-
-def uuid_of(text: str) -> UUID | None:
-    """The id that is written there, if one is."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 class _ReferenceField(serializers.Field[Any, str, str, Any]):
@@ -61,7 +52,7 @@ class ProjectField(_ReferenceField):
     accepted = "a project's id, or organization/name"
 
     def find(self, text: str) -> Project | None:
-        seen = projects_where(user_of(self.context["request"]), "project.view").select_related("organization")
+        seen = projects_visible_to(user_of(self.context["request"]))
         if (key := uuid_of(text)) is not None:
             return seen.filter(pk=key).first()
         organization, _, name = text.partition("/")
@@ -76,6 +67,6 @@ class OrganizationField(_ReferenceField):
     accepted = "an organization's id or name"
 
     def find(self, text: str) -> Organization | None:
-        seen = organizations_where(user_of(self.context["request"]), "organization.view")
+        seen = organizations_visible_to(user_of(self.context["request"]))
         key = uuid_of(text)
         return seen.filter(name=text).first() if key is None else seen.filter(pk=key).first()

@@ -4,11 +4,12 @@ from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import Http404
-from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.rest_framework import DjangoFilterBackend  # type: ignore[import-untyped]
 from rest_framework.filters import SearchFilter
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.status import HTTP_201_CREATED
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.access import UNSEEN
@@ -70,6 +71,11 @@ class Resource(GenericViewSet[M]):
         fresh = self.get_queryset().filter(pk=row.pk).first()
         data: dict[str, Any] = self.get_serializer(row if fresh is None else fresh).data
         return data
+
+    def created(self, row: M) -> Response:
+        """201 with the object and its address."""
+        location = f"{self.request.path}/{row.pk}"
+        return Response(self.shown(row), status=HTTP_201_CREATED, headers={"Location": location})
 
     @property
     def actor(self) -> Actor:

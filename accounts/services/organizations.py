@@ -73,7 +73,7 @@ def organization_admins(organization: Organization) -> QuerySet[User]:
 
 @contextmanager
 def organization_admin_kept(organization: Organization) -> Iterator[None]:
-    """Around a change of roles or teams, under the organization's lock: raises Conflict where its last admin would go."""
+    """Around a change of roles or teams, under the organization's lock: Conflict where its last admin would go."""
     had_admin = organization_admins(organization).exists()
     yield
     if had_admin and not organization_admins(organization).exists():

@@ -25,7 +25,7 @@ def role_binding_create(
     Raises InvalidInput for a role that the scope does not have, for a team of another organization, and for somebody
     from outside the organization whom only its admins may take in; Conflict where the role was given already.
     """
-    actor_require(actor, _members_action(scope), scope)
+    actor_require(actor, members_action(scope), scope)
     _role_check(role, scope)
     _expiry_check(expires_at, now)
     organization = organization_lock(scope)
@@ -45,7 +45,7 @@ def role_binding_update(
 ) -> RoleBinding:
     """Lets a role end at another time, or (None) not at all."""
     scope, subject = scope_of(binding), subject_of(binding)
-    actor_require(actor, _members_action(scope), scope)
+    actor_require(actor, members_action(scope), scope)
     _expiry_check(expires_at, now)
     organization = organization_lock(scope)
     with organization_admin_kept(organization):
@@ -61,7 +61,7 @@ def role_binding_delete(*, actor: Actor, binding: RoleBinding, now: datetime) ->
     """Takes a role away; one may always give up one's own. Raises Conflict for an organization's last admin."""
     scope, subject = scope_of(binding), subject_of(binding)
     if actor.user is None or subject != actor.user:
-        actor_require(actor, _members_action(scope), scope)
+        actor_require(actor, members_action(scope), scope)
     organization = organization_lock(scope)
     _audit(actor, "role.take", binding)
     with organization_admin_kept(organization):
@@ -111,7 +111,8 @@ def _kind(row: Scope | Subject) -> str:
     return str(row._meta.model_name)
 
 
-def _members_action(scope: Scope) -> str:
+def members_action(scope: Scope) -> str:
+    """What one must be allowed to do in the scope to give and take roles there."""
     return "organization.members" if isinstance(scope, Organization) else "project.members"
 
 

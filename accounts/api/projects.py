@@ -1,0 +1,73 @@
+"""/projects"""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.fields import NameField, OrganizationField
+from accounts.api.filters import ProjectFilters
+from accounts.api.references import OrganizationReference
+from accounts.api.resources import ListedResource
+from accounts.api.strict import StrictSerializer
+from accounts.models import Project
+from accounts.selectors import projects_visible_to
+from accounts.services.projects import project_create, project_delete, project_update
+
+
+class ProjectSerializer(serializers.ModelSerializer[Project]):
+    """A project."""
+
+    organization = OrganizationReference(read_only=True)
+
+    class Meta:
+        model = Project
+        fields = ("id", "name", "display_name", "organization", "created_at")
+        read_only_fields = fields
+
+
+class ProjectUpdate(StrictSerializer):
+    """What can be changed of a project."""
+
+    name = NameField()
+    display_name = serializers.CharField(max_length=150, allow_blank=True, required=False)
+
+
+class ProjectCreate(ProjectUpdate):
+    """A new project."""
+
+    organization = OrganizationField(help_text="Id or name.")
+
+
+class ProjectResource(ListedResource[Project]):
+    """Projects that a role of yours shows."""
+
+    serializer_class = ProjectSerializer
+    filterset_class = ProjectFilters
+    search_fields = ("name", "display_name", "organization__name")
+    ordering_fields = ("name", "created_at")
+
+    def visible(self) -> QuerySet[Project]:
+        return projects_visible_to(self.user)
+
+    @extend_schema(request=ProjectCreate, responses={201: ProjectSerializer})
+    def create(self, request: Request) -> Response:
+        """Makes a project in an organization."""
+        return self.created(project_create(actor=self.actor, **self.body(ProjectCreate)))
+
+    @extend_schema(request=ProjectUpdate, responses=ProjectSerializer)
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Changes a project."""
+        project, body = self.get_object(), self.body(ProjectUpdate)
+        return Response(self.shown(project_update(actor=self.actor, project=project, **body)))
+
+    @extend_schema(request=None, responses={204: None})
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Deletes an empty project."""
+        project = self.get_object()
+        self.no_body()
+        project_delete(actor=self.actor, project=project)
+        return Response(status=204)

@@ -1,0 +1,113 @@
+"""Reading people and roles: what somebody may see, with what its readers need, in a fixed number of queries."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from accounts.access import organizations_where, projects_where
+from accounts.models import AccessToken, Organization, Project, RoleBinding, Team, User
+
+# from the weakest to the strongest, over both tables
+_STRENGTH: Final = ("member", "viewer", "auditor", "developer", "admin")
+
+
+def organizations_visible_to(user: User) -> QuerySet[Organization]:
+    """Those in which the user has a role of the organization itself."""
+    return organizations_where(user, "organization.view")
+
+
+def projects_visible_to(user: User) -> QuerySet[Project]:
+    """Those in which a role of the project or of its organization shows the project."""
+    return projects_where(user, "project.view").select_related("organization")
+
+
+def teams_visible_to(user: User) -> QuerySet[Team]:
+    """Those of the user's organizations, and those the user is in."""
+    seen = Q(organization__in=organizations_visible_to(user).values("pk")) | Q(
+        pk__in=Team.members.through.objects.filter(user=user).values("team")
+    )
+    return Team.objects.filter(seen).select_related("organization").prefetch_related("members")
+
+
+def role_bindings_visible_to(user: User) -> QuerySet[RoleBinding]:
+    """Who sees an organization or project sees who has which role in it."""
+    return RoleBinding.objects.filter(_in_scopes_of(user)).select_related(
+        "user", "team__organization", "organization", "project__organization"
+    )
+
+
+def users_visible_to(user: User) -> QuerySet[User]:
+    """Active colleagues: who has a role in, or is in a team of, what the user sees; and the user."""
+    bindings = role_bindings_visible_to(user).select_related(None)
+    members = Team.members.through.objects
+    organizations = organizations_visible_to(user).values("pk")
+    seen = (
+        Q(pk=user.pk)
+        | Q(pk__in=bindings.values("user"))
+        | Q(pk__in=members.filter(team__in=bindings.values("team")).values("user"))
+        | Q(pk__in=members.filter(team__organization__in=organizations).values("user"))
+        | Q(pk__in=RoleBinding.objects.filter(project__organization__in=organizations).values("user"))
+    )
+    return User.objects.filter(seen, is_active=True)
+
+
+def _in_scopes_of(user: User) -> Q:
+    return Q(organization__in=organizations_visible_to(user).values("pk")) | Q(
+        project__in=projects_where(user, "project.view").values("pk")
+    )
+
+
+def access_tokens_of(user: User) -> QuerySet[AccessToken]:
+    """The user's own tokens, expired ones too, but not those revoked."""
+    return AccessToken.objects.filter(user=user, revoked_at=None)
+
+
+def user_named(text: str) -> User | None:
+    """The user with this id or handle, whoever asks: only for who may give roles."""
+    key = uuid_of(text)
+    return User.objects.filter(handle=text).first() if key is None else User.objects.filter(pk=key).first()
+
+
+def team_named(organization: Organization, text: str) -> Team | None:
+    """The team of the organization with this id or name."""
+    key = uuid_of(text)
+    named = Q(name=text) if key is None else Q(pk=key)
+    return Team.objects.select_related("organization").filter(named, organization=organization).first()
+
+
+def uuid_of(text: str) -> UUID | None:
+    """The id that is written there, if one is."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where somebody works: each organization and project with the strongest of their roles in it."""
+
+    organizations: list[tuple[Organization, str]]
+    projects: list[tuple[Project, str]]
+
+
+def places_of(user: User, *, now: datetime) -> Places:
+    """Everything the user sees, by name. In a project the role may come from its organization."""
+    roles: dict[UUID | None, list[str]] = {}
+    held = Q(user=user) | Q(team__in=Team.members.through.objects.filter(user=user).values("team"))
+    for binding in RoleBinding.objects.filter(held, Q(expires_at=None) | Q(expires_at__gt=now)):
+        roles.setdefault(binding.organization_id or binding.project_id, []).append(binding.role)
+    organizations = organizations_visible_to(user).order_by("name")
+    projects = projects_visible_to(user).order_by("organization__name", "name")
+    return Places(
+        [(each, _strongest(roles.get(each.pk, []))) for each in organizations],
+        [(each, _strongest(roles.get(each.pk, []) + roles.get(each.organization_id, []))) for each in projects],
+    )
+
+
+def _strongest(roles: Iterable[str]) -> str:
+    return max(roles, key=_STRENGTH.index, default="")
