@@ -35,7 +35,7 @@ class Api:
         self._clock = clock
         self._delays = () if patience else RETRY_DELAYS
         url = httpx.URL(self.server)
-        headers = {"User-Agent": f"marina-cli/{__version__}", "Accept": "application/json"}
+        headers = {"User-Agent": f"marina-cli/{__version__}", "Accept": "application/json, */*;q=0.5"}
         if context.token and basic is None:
             headers["Authorization"] = f"Bearer {context.token}"
         self._http = httpx.Client(

@@ -34,8 +34,9 @@ class FieldError:
     message: str
     accepted: str = ""
 
-    def __str__(self) -> str:
-        sentence = f"{self.field}: {self.message}" if self.field else self.message
+    def beside(self, said: str) -> str:
+        """This as a line below the sentence `said`, which it does not repeat."""
+        sentence = f"Field {self.field}." if self.message == said else f"{self.field}: {self.message}"
         return f"{sentence} Accepted: {self.accepted}" if self.accepted else sentence
 
 
@@ -61,9 +62,9 @@ class CliError(click.ClickException):
         self.code = code
 
     def lines(self) -> list[str]:
-        """What the user sees, line by line; a field whose sentence is already said is not said twice."""
+        """What the user sees, line by line."""
         lines = [f"Error: {self.message}"]
-        lines += [f"  {field}" for field in self.fields if str(field) != self.message]
+        lines += [f"  {field.beside(self.message)}" for field in self.fields]
         lines += [f"Hint: {self.hint}"] if self.hint else []
         return lines
 

@@ -35,7 +35,8 @@ class Kubectl:
 
     def __init__(self, context: str, environment: Mapping[str, str]) -> None:
         self.context = context
-        self._environment = dict(environment)
+        # plugins of the administrator's kubeconfig have no business with Marina's own token
+        self._environment = {name: value for name, value in environment.items() if name != "MARINA_TOKEN"}
         wanted = environment.get("KUBECTL") or "kubectl"
         found = shutil.which(wanted, path=environment.get("PATH"))
         if found is None:

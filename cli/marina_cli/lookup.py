@@ -30,7 +30,7 @@ def host_find(api: Api, name: str) -> Json:
     if is_id(name):
         return api.get(f"/host-clusters/{name}")
     return _only(
-        (item for item in api.pages("/host-clusters", {"name": name}) if item.get("name") == name),
+        (item for item in api.pages("/host-clusters", {"search": name}) if item.get("name") == name),
         f"There is no host cluster {name!r} that you may see.",
         "See what there is with `marina host list`.",
     )

@@ -60,6 +60,6 @@ def _hint(status: int, problem: dict[str, Any], fields: tuple[FieldError, ...], 
         return f"{hint} {EXEC_HINT}".strip()
     if not hint and problem.get("operation_id"):
         return f"Watch what is going on with `marina op watch {problem['operation_id']}`."
-    if not hint and status >= 500 and problem.get("request_id"):
-        return f"Tell those who run the server the request id {problem['request_id']}."
+    if status >= 500 and problem.get("request_id"):
+        return f"{hint} The request id is {problem['request_id']}.".strip()
     return hint

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -81,7 +82,7 @@ def problem(status: int, detail: str, **more: Any) -> Answer:
 class ApiServer:
     """Start it with `with`; `url` is where it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.passwords = {"alice": "correct horse"}
         self.tokens = {"mar_alice001_secret"}
         self.projects = [{"id": "p1", "name": "payments", "organization": "acme", "role": "developer"}]
@@ -96,7 +97,9 @@ class ApiServer:
         self.polls_needed = len(STEPS)
         self._answers: dict[str, Answer] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> ApiServer:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()

@@ -107,6 +107,21 @@ def test_a_refusal_names_the_field_and_what_would_be_accepted(server: ApiServer,
     assert "  spec.size: There is no size huge. Accepted: small, medium, large" in result.stderr.splitlines()
 
 
+def test_a_sentence_is_not_said_twice(server: ApiServer, run: Run) -> None:
+    errors = [{"field": "spec.size", "message": "There is no size huge.", "accepted": "small"}]
+    server.say_once("POST", "/virtual-clusters", problem(400, "There is no size huge.", errors=errors))
+    result = run("create", "hello", "--size", "huge")
+    assert result.stderr == "Error: There is no size huge.\n  Field spec.size. Accepted: small\n"
+
+
+def test_an_inner_error_tells_the_request_id(server: ApiServer, run: Run) -> None:
+    answer = problem(500, "Marina failed to answer.", hint="Tell the platform team.", request_id="r-17")
+    server.say_once("GET", "/virtual-clusters", answer)
+    result = run("list")
+    assert result.exit_code == 1
+    assert "Hint: Tell the platform team. The request id is r-17." in result.stderr
+
+
 def test_list_shows_every_page_and_never_follows_a_link_elsewhere(server: ApiServer, run: Run) -> None:
     for index in range(7):
         server.add_cluster(f"c{index}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from marina_cli.text import Json
 
 from tests.cli.api_server import ApiServer, problem
 from tests.cli.conftest import Run
@@ -51,18 +52,19 @@ def kubectl(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def write_view(home: Path, cluster: dict) -> None:
+def write_view(home: Path, cluster: Json) -> None:
     user = {"exec": {"command": "aws"}, "token": SECRET_OF_THE_ADMINISTRATOR}
     view = {"clusters": [{"name": "prod", "cluster": cluster}], "users": [{"name": "me", "user": user}]}
     (home / "view.json").write_text(json.dumps(view))
 
 
-def calls(home: Path) -> list[dict]:
+def calls(home: Path) -> list[Json]:
     return [json.loads(line) for line in (home / "kubectl.calls").read_text().splitlines()]
 
 
-def sent_kubeconfig(server: ApiServer, method: str = "POST") -> dict:
-    return yaml.safe_load(server.asked(method, "/host-clusters")[-1].body["kubeconfig"])
+def sent_kubeconfig(server: ApiServer, method: str = "POST") -> Json:
+    sent: Json = yaml.safe_load(server.asked(method, "/host-clusters")[-1].body["kubeconfig"])
+    return sent
 
 
 def test_a_context_is_connected_with_server_ca_and_a_token_of_marinas_own_account(

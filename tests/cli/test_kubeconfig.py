@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from marina_cli.text import Json
 from nacl.public import PrivateKey, SealedBox
 
-from tests.cli.api_server import KUBECONFIG, Answer, ApiServer
+from tests.cli.api_server import KUBECONFIG, Answer, ApiServer, Request
 from tests.cli.conftest import Run
 
 OTHERS = """\
@@ -40,7 +41,7 @@ contexts:
 
 
 @pytest.fixture
-def hello(server: ApiServer) -> dict:
+def hello(server: ApiServer) -> Json:
     return server.add_cluster("hello")
 
 
@@ -48,7 +49,7 @@ def sealed_to_somebody_else() -> str:
     return base64.b64encode(SealedBox(PrivateKey.generate().public_key).encrypt(b"x")).decode()
 
 
-def test_the_kubeconfig_is_opened_here_and_travels_sealed(server: ApiServer, run: Run, hello: dict) -> None:
+def test_the_kubeconfig_is_opened_here_and_travels_sealed(server: ApiServer, run: Run, hello: Json) -> None:
     result = run("kubeconfig", "hello", "--level", "view", "--expires-in", "1h30m")
     assert result.exit_code == 0, result.output
     assert result.stdout == KUBECONFIG
@@ -58,16 +59,16 @@ def test_the_kubeconfig_is_opened_here_and_travels_sealed(server: ApiServer, run
     assert asked.body == {"level": "view", "expires_in": 5400}
 
 
-def test_every_run_has_a_key_of_its_own(server: ApiServer, run: Run, hello: dict) -> None:
+def test_every_run_has_a_key_of_its_own(server: ApiServer, run: Run, hello: Json) -> None:
     run("kubeconfig", "hello")
     run("kubeconfig", "hello")
     assert len({request.body["public_key"] for request in server.asked("POST", "/virtual-clusters/")}) == 2
 
 
-def test_a_lost_sealed_answer_is_asked_for_anew_with_a_new_key(server: ApiServer, run: Run, hello: dict) -> None:
-    lost = []
+def test_a_lost_sealed_answer_is_asked_for_anew_with_a_new_key(server: ApiServer, run: Run, hello: Json) -> None:
+    lost: list[Request] = []
 
-    def lose_the_first(request):
+    def lose_the_first(request: Request) -> Answer | None:
         if request.path.endswith("/sealed-result") and not lost:
             lost.append(request)
             return Answer(lose=True)
@@ -80,8 +81,8 @@ def test_a_lost_sealed_answer_is_asked_for_anew_with_a_new_key(server: ApiServer
     assert len({request.body["public_key"] for request in server.asked("POST", "/virtual-clusters/")}) == 2
 
 
-def test_what_was_sealed_to_another_key_is_refused(server: ApiServer, run: Run, hello: dict) -> None:
-    def swapped(request):
+def test_what_was_sealed_to_another_key_is_refused(server: ApiServer, run: Run, hello: Json) -> None:
+    def swapped(request: Request) -> Answer | None:
         return Answer(200, {"sealed": sealed_to_somebody_else()}) if "sealed-result" in request.path else None
 
     server.scripted.append(swapped)
@@ -90,7 +91,7 @@ def test_what_was_sealed_to_another_key_is_refused(server: ApiServer, run: Run, 
     assert "not sealed for this command" in result.stderr
 
 
-def test_a_file_is_readable_by_its_owner_only_even_where_it_was_not(run: Run, hello: dict, home: Path) -> None:
+def test_a_file_is_readable_by_its_owner_only_even_where_it_was_not(run: Run, hello: Json, home: Path) -> None:
     path = home / "hello.yaml"
     path.write_text("old")
     path.chmod(0o644)
@@ -101,7 +102,7 @@ def test_a_file_is_readable_by_its_owner_only_even_where_it_was_not(run: Run, he
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_another_address_keeps_the_name_on_the_certificate(run: Run, hello: dict) -> None:
+def test_another_address_keeps_the_name_on_the_certificate(run: Run, hello: Json) -> None:
     result = run("kubeconfig", "hello", "--server", "https://127.0.0.1:7443")
     cluster = yaml.safe_load(result.stdout)["clusters"][0]["cluster"]
     assert cluster == {
@@ -112,7 +113,7 @@ def test_another_address_keeps_the_name_on_the_certificate(run: Run, hello: dict
     assert run("kubeconfig", "hello", "--server", "http://127.0.0.1").exit_code == 2
 
 
-def test_merge_touches_nothing_else_in_the_file(run: Run, hello: dict, home: Path) -> None:
+def test_merge_touches_nothing_else_in_the_file(run: Run, hello: Json, home: Path) -> None:
     path = home / ".kube/config"
     path.parent.mkdir()
     path.write_text(OTHERS)
@@ -128,7 +129,7 @@ def test_merge_touches_nothing_else_in_the_file(run: Run, hello: dict, home: Pat
     assert not (home / ".kube/config.lock").exists()
 
 
-def test_merge_again_replaces_what_it_put_there(run: Run, hello: dict, home: Path) -> None:
+def test_merge_again_replaces_what_it_put_there(run: Run, hello: Json, home: Path) -> None:
     run("kubeconfig", "hello", "--merge")
     run("kubeconfig", "hello", "--merge", "--server", "https://127.0.0.1:7443")
     merged = yaml.safe_load((home / ".kube/config").read_text())
@@ -144,7 +145,7 @@ def test_merge_again_replaces_what_it_put_there(run: Run, hello: dict, home: Pat
 
 
 def test_merge_goes_where_kubectl_would_write(
-    run: Run, hello: dict, home: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, hello: Json, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = home / "second"
     second.write_text('{"clusters": [], "users": null, "contexts": []}')
@@ -154,7 +155,7 @@ def test_merge_goes_where_kubectl_would_write(
     assert not (home / "absent").exists()
 
 
-def test_a_link_stays_a_link(run: Run, hello: dict, home: Path) -> None:
+def test_a_link_stays_a_link(run: Run, hello: Json, home: Path) -> None:
     real = home / "dotfiles"
     real.write_text(OTHERS)
     (home / ".kube").mkdir()
@@ -165,7 +166,7 @@ def test_a_link_stays_a_link(run: Run, hello: dict, home: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", ["clusters: [", "- a list\n", "clusters: 3\n"])
-def test_a_file_that_is_no_kubeconfig_is_left_as_it_is(run: Run, hello: dict, home: Path, broken: str) -> None:
+def test_a_file_that_is_no_kubeconfig_is_left_as_it_is(run: Run, hello: Json, home: Path, broken: str) -> None:
     (home / ".kube").mkdir()
     path = home / ".kube/config"
     path.write_text(broken)
@@ -175,7 +176,7 @@ def test_a_file_that_is_no_kubeconfig_is_left_as_it_is(run: Run, hello: dict, ho
     assert path.read_text() == broken
 
 
-def test_a_file_that_kubectl_is_writing_is_not_written(run: Run, hello: dict, home: Path) -> None:
+def test_a_file_that_kubectl_is_writing_is_not_written(run: Run, hello: Json, home: Path) -> None:
     (home / ".kube").mkdir()
     (home / ".kube/config.lock").touch()
     result = run("kubeconfig", "hello", "--merge")
@@ -184,7 +185,7 @@ def test_a_file_that_kubectl_is_writing_is_not_written(run: Run, hello: dict, ho
     assert not (home / ".kube/config").exists()
 
 
-def test_a_failed_issue_says_why(server: ApiServer, run: Run, hello: dict) -> None:
+def test_a_failed_issue_says_why(server: ApiServer, run: Run, hello: Json) -> None:
     server.outcome = "Failed"
     result = run("kubeconfig", "hello")
     assert result.exit_code == 1

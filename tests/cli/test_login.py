@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from marina_cli.text import Json
 
 from tests.cli.api_server import ApiServer
 from tests.cli.conftest import TOKEN, Run
 
 
-def stored(home: Path) -> dict:
-    return yaml.safe_load((home / ".config/marina/config.yaml").read_text())
+def stored(home: Path) -> Json:
+    document: Json = yaml.safe_load((home / ".config/marina/config.yaml").read_text())
+    return document
 
 
 def test_login_with_handle_and_password_stores_a_token_and_not_the_password(
