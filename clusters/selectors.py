@@ -1,10 +1,9 @@
 """Reading: what a user may see, with what pages and API show of it fetched along."""
 
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Prefetch, QuerySet
 
 from accounts.access import projects_where
 from accounts.models import User
@@ -38,17 +37,19 @@ def virtual_clusters_list(user: User) -> QuerySet[VirtualCluster]:
     """The virtual clusters a user may see, deleted ones too, each with its active placement and newest operation."""
     visible = VirtualCluster.objects.filter(project__in=projects_where(user, "virtualcluster.view").values("pk"))
     active = Placement.objects.filter(role=PlacementRole.ACTIVE).select_related("host")
-    return (
-        visible.select_related("project__organization", "owner_user", "owner_team__organization", "creator")
-        .prefetch_related(Prefetch("placements", queryset=active, to_attr="active_placements"))
-        .annotate(newest_operation_id=Subquery(_newest_operation()))
+    return visible.select_related(
+        "project__organization", "owner_user", "owner_team__organization", "creator"
+    ).prefetch_related(
+        Prefetch("placements", queryset=active, to_attr="active_placements"),
+        Prefetch("operations", queryset=_newest_operations(), to_attr="newest_operations"),
     )
 
 
-def _newest_operation() -> QuerySet[Operation, UUID]:
-    """The newest one that changes the cluster: handing out a kubeconfig does not hide it."""
-    changing = Operation.objects.filter(virtual_cluster=OuterRef("pk"), lock_key__isnull=False)
-    return changing.order_by("-id").values_list("pk", flat=True)[:1]
+def _newest_operations() -> QuerySet[Operation]:
+    """The newest one of each cluster that changes it: handing out a kubeconfig does not hide it."""
+    newest = Operation.objects.filter(lock_key__isnull=False).order_by("virtual_cluster_id", "-id")
+    one_each = newest.distinct("virtual_cluster_id")
+    return one_each.select_related("virtual_cluster", "host", "requested_by").defer("sealed_result", "params")
 
 
 def virtual_clusters_alive(user: User) -> QuerySet[VirtualCluster]:

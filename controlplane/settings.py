@@ -182,6 +182,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "OperationKind": "clusters.models.OperationKind",
+        "OperationState": "clusters.models.OperationState",
+        "StepState": ["waiting", "current", "done", "failed"],
+        "OwnerKind": ["user", "team"],
+        "PlacementRole": "clusters.models.PlacementRole",
+    },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # one over 1 MiB must arrive to be refused by name
 

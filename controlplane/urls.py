@@ -17,4 +17,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("api/v1/docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
     path("api/v1/", include("accounts.api.urls")),
+    path("api/v1/", include("clusters.api.urls")),
 ]

@@ -23,7 +23,7 @@ class NameField(serializers.CharField):
         super().__init__(max_length=40, validators=[NAME_RULE], **kwargs)
 
 
-class _ReferenceField(serializers.Field[Any, str, str, Any]):
+class ReferenceField(serializers.Field[Any, str, str, Any]):
     """Text that names an object; the value is the object."""
 
     noun = ""
@@ -45,7 +45,7 @@ class _ReferenceField(serializers.Field[Any, str, str, Any]):
 
 
 @extend_schema_field(OpenApiTypes.STR)
-class ProjectField(_ReferenceField):
+class ProjectField(ReferenceField):
     """A project by id or as `organization/name`, among those the sender may see. Needs `request` in the context."""
 
     noun = "project"
@@ -60,7 +60,7 @@ class ProjectField(_ReferenceField):
 
 
 @extend_schema_field(OpenApiTypes.STR)
-class OrganizationField(_ReferenceField):
+class OrganizationField(ReferenceField):
     """An organization by id or name, among those the sender may see. Needs `request` in the context."""
 
     noun = "organization"

@@ -39,6 +39,7 @@ _REFUSALS: Final = {
     "403": "You see the object but may not do this; `hint` names the roles that may.",
     "404": "There is no such object, or none that you may see.",
     "409": "The object's present state forbids it.",
+    "410": "It was there, and is not given out a second time.",
     "412": "The object changed since you read it (If-Match).",
     "422": "The Idempotency-Key was used for another request.",
     "429": "Too many requests; see Retry-After.",

@@ -1,11 +1,13 @@
 """Proving a host's credential, its permissions, and what the host offers."""
 
 from datetime import datetime
+from typing import Literal
+
+from django.conf import settings
 
 from clusters.host_roles import Permission as Needed
 from clusters.host_roles import permissions_needed
-from django.conf import settings
-
+from clusters.host_rules import SERVICE_ACCOUNT, SYSTEM_NAMESPACE
 from clusters.models import HostCluster, HostMode
 from clusters.services.hosts import credential_store
 from provisioning.charts import chart_fetch
@@ -23,7 +25,7 @@ TRIES = 3
 BINDING_SECONDS = 5.0
 """A role binding takes effect within moments; what is still missing after this is missing."""
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
-MARINA_ACCOUNT = "system:serviceaccount:marina-system:marina"
+MARINA_ACCOUNT = f"system:serviceaccount:{SYSTEM_NAMESPACE}:{SERVICE_ACCOUNT}"
 API_GROUPS_OF_INTEREST = ("networking.k8s.io/v1", "policy/v1")
 
 
@@ -49,11 +51,14 @@ def _unreachable_hint(host: HostCluster) -> str:
 @step("Check Marina's permissions on the host")
 def check_permissions(context: StepContext) -> StepResult:
     """Asks the host about each permission (SelfSubjectAccessReview), first those for the host as a whole."""
-    needed = permissions_needed(HostMode(context.host.mode))
+    host = context.host
+    missing: list[Needed] = []
     with context.candidate() as kube:
-        missing = [permission for permission in needed.host if not kube.access_review(_review(permission))]
-        for namespace in context.host.namespaces:
-            missing += [p for p in needed.namespace if not kube.access_review(_review(p, namespace))]
+        for permission in permissions_needed(_mode(host)).host:
+            missing += [] if kube.access_review(_review(permission)) else [permission]
+        for namespace in host.namespaces:
+            needed = permissions_needed(_mode(host), namespace=namespace).namespace
+            missing += [permission for permission in needed if not kube.access_review(_review(permission, namespace))]
     _missing_refuse(context.host, missing)
     return None
 
@@ -67,13 +72,17 @@ def check_tenant_role(context: StepContext) -> StepResult:
         name = f"marina-preflight-{context.operation.pk.hex[-10:]}"
         kube.apply(_preflight_namespace(name))
         bind_tenant_role(kube, name)
-        needed = permissions_needed(HostMode.CLUSTER).namespace
+        needed = permissions_needed("cluster").namespace
         missing = [permission for permission in needed if not kube.access_review(_review(permission, name))]
         if missing and _seconds_in_step(context) < BINDING_SECONDS:
             return Wait(0.3, "Waiting for the host to apply Marina's role.")
         kube.delete(NAMESPACE, name)
     _missing_refuse(context.host, missing)
     return None
+
+
+def _mode(host: HostCluster) -> Literal["cluster", "namespaces"]:
+    return "namespaces" if host.mode == HostMode.NAMESPACES else "cluster"
 
 
 def _review(permission: Needed, namespace: str = "") -> Permission:
@@ -98,22 +107,15 @@ def _seconds_in_step(context: StepContext) -> float:
     return (context.now - started).total_seconds()
 
 
-def _missing_refuse(host: HostCluster, missing: list[Permission]) -> None:
+def _missing_refuse(host: HostCluster, missing: list[Needed]) -> None:
     if not missing:
         return
-    listed = "; ".join(sorted({_spelled(permission) for permission in missing}))
+    listed = "; ".join(sorted({str(permission) for permission in missing}))
     raise PermanentError(
         f"The credential lacks {len(missing)} permissions on {host.name}: {listed}.",
         code="permissions",
         hint="As an administrator of the host apply the manifest that `marina host connect` shows; then connect again.",
     )
-
-
-def _spelled(permission: Permission) -> str:
-    """`verb resource.group/subresource (name)`, as kubectl auth can-i takes it."""
-    resource = f"{permission.resource}.{permission.group}" if permission.group else permission.resource
-    resource += f"/{permission.subresource}" if permission.subresource else ""
-    return f"{permission.verb} {resource}" + (f" ({permission.name})" if permission.name else "")
 
 
 @step("Read what the host offers")
@@ -173,12 +175,5 @@ def accept_credential(context: StepContext) -> StepResult:
 
 
 def _renewal_allowed(kube: KubeClient) -> bool:
-    return kube.access_review(
-        Permission(
-            verb="create",
-            resource="serviceaccounts",
-            subresource="token",
-            namespace="marina-system",
-            name="marina",
-        )
-    )
+    needed = permissions_needed("cluster").renewal
+    return all(kube.access_review(_review(permission, SYSTEM_NAMESPACE)) for permission in needed)

@@ -2,18 +2,19 @@
 
 from django.db import IntegrityError, transaction
 
+from clusters.host_roles import tenant_binding
+from clusters.host_rules import TENANT_ROLE
 from clusters.models import HostCluster, HostMode, Placement, PlacementRole, VirtualCluster
 from clusters.names import namespace_for, release_for
 from clusters.placing import hosts_choose, namespaces_free
 from provisioning.drivers.errors import ConflictError, ForbiddenError
 from provisioning.drivers.kinds import NAMESPACE, Json
-from provisioning.drivers.kube import KubeClient, Subject
+from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Skip, StepResult, step
-from provisioning.steps.names import CLUSTER_ID_LABEL, MANAGED_BY, MARINA, owner_labels
+from provisioning.steps.names import CLUSTER_ID_LABEL, owner_labels
 
-TENANT_ROLE = "marina-tenant"
 POD_SECURITY_LABEL = "pod-security.kubernetes.io/enforce"
 POD_SECURITY_LEVEL = "baseline"
 
@@ -107,7 +108,7 @@ def bind_tenant_role(kube: KubeClient, namespace: str) -> None:
     Where the credential may do everything anyway and the host has no such role, the binding does no harm.
     """
     try:
-        kube.apply(tenant_binding_manifest(namespace, kube.self_subject()))
+        kube.apply(tenant_binding(namespace, subject=_rbac_subject(kube.self_subject().username)))
     except ForbiddenError as error:
         raise PermanentError(
             f"Marina may not give itself the role {TENANT_ROLE} in {namespace}: {error.message}",
@@ -120,18 +121,7 @@ def bind_tenant_role(kube: KubeClient, namespace: str) -> None:
         ) from None
 
 
-def tenant_binding_manifest(namespace: str, subject: Subject) -> Json:
-    """Binds ClusterRole marina-tenant to whoever Marina is on the host."""
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": TENANT_ROLE, "namespace": namespace, "labels": {MANAGED_BY: MARINA}},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": TENANT_ROLE},
-        "subjects": [_rbac_subject(subject.username)],
-    }
-
-
-def _rbac_subject(username: str) -> Json:
+def _rbac_subject(username: str) -> dict[str, str]:
     prefix = "system:serviceaccount:"
     if username.startswith(prefix):
         namespace, name = username.removeprefix(prefix).split(":")

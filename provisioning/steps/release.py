@@ -7,7 +7,8 @@ from typing import Any
 
 from django.conf import settings
 
-from clusters.chart_values import HostCapabilities, ImageSettings, ReleaseWish, not_synced, values_render
+from clusters.chart_values import not_synced, values_render
+from clusters.chart_wish import HostCapabilities, ImageSettings, ReleaseWish
 from clusters.models import Exposure
 from clusters.sizes import SIZES
 from clusters.versions import KubernetesVersion

@@ -1,0 +1,22 @@
+"""Fields of request bodies that stand for this app's nouns."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+
+from accounts.api.actor import user_of
+from accounts.api.fields import ReferenceField, uuid_of
+from clusters.models import HostCluster
+from clusters.selectors import hosts_list
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class HostField(ReferenceField):
+    """A host cluster by id or name, among those the sender may see. Needs `request` in the context."""
+
+    noun = "host cluster"
+    accepted = "a host cluster's id or name"
+
+    def find(self, text: str) -> HostCluster | None:
+        seen = hosts_list(user_of(self.context["request"]))
+        key = uuid_of(text)
+        return seen.filter(name=text).first() if key is None else seen.filter(pk=key).first()

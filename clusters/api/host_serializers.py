@@ -1,0 +1,91 @@
+"""How the API shows host clusters, and the bodies by which they are connected and changed."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts.api.fields import NameField, OrganizationField, ProjectField
+from accounts.api.strict import StrictSerializer
+from clusters.api.virtual_cluster_serializers import ConditionSerializer
+from clusters.models import Exposure, HostCluster, HostMode, HostScope
+
+
+class OfferedToSerializer(StrictSerializer):
+    """To whom a host is offered. A platform host that names nobody is offered to all."""
+
+    organizations = serializers.ListField(child=OrganizationField(), required=False)
+    projects = serializers.ListField(child=ProjectField(), required=False)
+
+
+class HostConnectSerializer(StrictSerializer):
+    """What connects a host."""
+
+    name = NameField()
+    kubeconfig = serializers.CharField(trim_whitespace=False, help_text="The file's text, with one usable context.")
+    mode = serializers.ChoiceField(HostMode.choices, required=False)
+    namespaces = serializers.ListField(child=serializers.CharField(max_length=63), required=False)
+    scope = serializers.ChoiceField(HostScope.choices, required=False)
+    organization = OrganizationField(required=False, allow_null=True)
+    labels = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+    region = serializers.CharField(required=False, allow_blank=True, max_length=60)
+    exposure = serializers.ChoiceField(Exposure.choices, required=False)
+    values = serializers.DictField(required=False, help_text="Chart values for every virtual cluster here.")
+    offered_to = OfferedToSerializer(required=False)
+
+
+class HostChangeSerializer(StrictSerializer):
+    """What can be changed of a host."""
+
+    cordoned = serializers.BooleanField(required=False)
+    labels = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+    region = serializers.CharField(required=False, allow_blank=True, max_length=60)
+    exposure = serializers.ChoiceField(Exposure.choices, required=False)
+    values = serializers.DictField(required=False)
+    offered_to = OfferedToSerializer(required=False)
+
+
+class CredentialSerializer(StrictSerializer):
+    """A new credential for a host."""
+
+    kubeconfig = serializers.CharField(trim_whitespace=False)
+
+
+class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
+    """A host cluster. Never its credential."""
+
+    organization = serializers.CharField(source="organization.name", default=None)
+    conditions = ConditionSerializer(many=True)
+    credential_expires_at = serializers.DateTimeField(source="credential.expires_at", default=None)
+    values = serializers.SerializerMethodField()
+
+    class Meta:
+        model = HostCluster
+        fields: ClassVar[list[str]] = [
+            "id",
+            "name",
+            "scope",
+            "organization",
+            "mode",
+            "namespaces",
+            "labels",
+            "region",
+            "exposure",
+            "values",
+            "cordoned",
+            "generation",
+            "phase",
+            "conditions",
+            "server",
+            "kubernetes_version",
+            "storage_class",
+            "ingress_classes",
+            "capacity",
+            "credential_expires_at",
+            "created_at",
+        ]
+
+    @extend_schema_field({"type": ["object", "null"], "description": "Shown to platform staff only."})
+    def get_values(self, host: HostCluster) -> dict[str, Any] | None:
+        values: dict[str, Any] = host.values
+        return values if self.context["request"].user.is_staff else None

@@ -1,0 +1,188 @@
+"""How the API shows virtual clusters, and the bodies by which they are made and changed."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts.api.fields import NameField, ProjectField
+from accounts.api.strict import StrictSerializer
+from clusters.api.fields import HostField
+from clusters.api.operation_serializers import NamedSerializer, OperationSerializer, PersonSerializer
+from clusters.models import Exposure, Placement, VirtualCluster
+from clusters.services.kubeconfigs import LEVELS
+from clusters.sizes import SIZES
+
+
+class ConditionSerializer(serializers.Serializer[Any]):
+    """As Kubernetes writes conditions."""
+
+    type = serializers.CharField()
+    status = serializers.ChoiceField(["True", "False", "Unknown"])
+    reason = serializers.CharField()
+    message = serializers.CharField()
+    last_transition_time = serializers.DateTimeField()
+
+
+class NotSyncedSerializer(serializers.Serializer[Any]):
+    """A kind that stays inside the virtual cluster."""
+
+    kind = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class PlacementSerializer(serializers.ModelSerializer[Placement]):
+    """Where it runs."""
+
+    host = NamedSerializer()
+
+    class Meta:
+        model = Placement
+        fields: ClassVar[list[str]] = [
+            "id",
+            "host",
+            "namespace",
+            "release",
+            "role",
+            "endpoint",
+            "kubernetes_version",
+            "chart_version",
+        ]
+
+
+class ProjectShownSerializer(serializers.Serializer[Any]):
+    """The project it lives in."""
+
+    id = serializers.UUIDField(source="pk")
+    name = serializers.CharField()
+    organization = serializers.CharField(source="organization.name")
+
+
+class OwnerSerializer(serializers.Serializer[Any]):
+    """Who answers for it."""
+
+    kind = serializers.ChoiceField(["user", "team"])
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class ControlPlaneSerializer(StrictSerializer):
+    """How the control plane itself runs; set when the cluster is made."""
+
+    replicas = serializers.IntegerField(required=False, help_text="1 to 3; 1 unless said otherwise.")
+
+
+class SpecSerializer(StrictSerializer):
+    """What is wanted. Whatever is left out gets its default."""
+
+    kubernetes_version = serializers.CharField(
+        required=False, allow_blank=True, max_length=40, help_text="1.36.3, or 1.36 for its newest patch."
+    )
+    chart_version = serializers.CharField(required=False, allow_blank=True, max_length=40)
+    size = serializers.CharField(required=False, allow_blank=True, max_length=20, help_text=", ".join(SIZES))
+    exposure = serializers.CharField(
+        required=False, allow_blank=True, max_length=20, help_text=", ".join(Exposure.values)
+    )
+    values = serializers.DictField(required=False, help_text="Chart values.")
+    control_plane = ControlPlaneSerializer(required=False)
+
+
+class VirtualClusterCreateSerializer(StrictSerializer):
+    """What makes a virtual cluster."""
+
+    project = ProjectField()
+    name = NameField()
+    host = HostField(required=False, allow_null=True)
+    spec = SpecSerializer(required=False)
+    labels = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+    deletion_protection = serializers.BooleanField(required=False)
+
+
+class VirtualClusterChangeSerializer(StrictSerializer):
+    """What can be changed without touching the host."""
+
+    labels = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+    deletion_protection = serializers.BooleanField(required=False)
+
+
+class KubeconfigRequestSerializer(StrictSerializer):
+    """Asks for a kubeconfig, sealed to a one-time key."""
+
+    level = serializers.CharField(
+        required=False, allow_blank=True, help_text=f"{' or '.join(LEVELS)}; empty: the highest your role allows."
+    )
+    expires_in = serializers.IntegerField(required=False, help_text="Seconds.")
+    public_key = serializers.CharField(max_length=100, help_text="Base64 of a one-time X25519 public key.")
+
+
+class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
+    """A virtual cluster: what is wanted, and what is there."""
+
+    project = ProjectShownSerializer()
+    owner = serializers.SerializerMethodField()
+    created_by = PersonSerializer(source="creator")
+    spec = serializers.SerializerMethodField()
+    conditions = ConditionSerializer(many=True)
+    not_synced = serializers.SerializerMethodField()
+    placement = serializers.SerializerMethodField()
+    operation = serializers.SerializerMethodField()
+
+    class Meta:
+        model = VirtualCluster
+        fields: ClassVar[list[str]] = [
+            "id",
+            "name",
+            "project",
+            "owner",
+            "created_by",
+            "spec",
+            "labels",
+            "deletion_protection",
+            "generation",
+            "observed_generation",
+            "phase",
+            "conditions",
+            "not_synced",
+            "placement",
+            "operation",
+            "created_at",
+            "deleted_at",
+        ]
+
+    @extend_schema_field(OwnerSerializer)
+    def get_owner(self, cluster: VirtualCluster) -> dict[str, Any]:
+        owner = cluster.owner
+        kind = "user" if cluster.owner_user_id else "team"
+        return {"kind": kind, "id": str(owner.pk), "name": str(owner)}
+
+    @extend_schema_field(SpecSerializer)
+    def get_spec(self, cluster: VirtualCluster) -> dict[str, Any]:
+        return {
+            "kubernetes_version": cluster.kubernetes_version,
+            "chart_version": cluster.chart_version,
+            "size": cluster.size,
+            "exposure": cluster.exposure,
+            "values": cluster.values,
+            "control_plane": {"replicas": cluster.replicas},
+        }
+
+    @extend_schema_field(NotSyncedSerializer(many=True))
+    def get_not_synced(self, cluster: VirtualCluster) -> list[dict[str, Any]]:
+        placement = self._placement(cluster)
+        return placement.not_synced if placement else []
+
+    @extend_schema_field(PlacementSerializer(allow_null=True))
+    def get_placement(self, cluster: VirtualCluster) -> dict[str, Any] | None:
+        placement = self._placement(cluster)
+        return PlacementSerializer(placement).data if placement else None
+
+    @staticmethod
+    def _placement(cluster: VirtualCluster) -> Placement | None:
+        """The active one, as the selector fetched it along."""
+        found: list[Placement] = getattr(cluster, "active_placements", [])
+        return found[0] if found else None
+
+    @extend_schema_field(OperationSerializer(allow_null=True))
+    def get_operation(self, cluster: VirtualCluster) -> dict[str, Any] | None:
+        found = getattr(cluster, "newest_operations", [])
+        return OperationSerializer(found[0]).data if found else None

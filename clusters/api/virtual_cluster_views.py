@@ -1,0 +1,178 @@
+"""Virtual clusters over the API."""
+
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.fields import uuid_of
+from accounts.api.idempotency import idempotent
+from accounts.api.preconditions import etag_set, if_match_check
+from accounts.api.resources import ListedResource
+from clusters.api.operation_serializers import OperationSerializer
+from clusters.api.operation_views import OperationAnswer, operation_accepted
+from clusters.api.virtual_cluster_serializers import (
+    KubeconfigRequestSerializer,
+    VirtualClusterChangeSerializer,
+    VirtualClusterCreateSerializer,
+    VirtualClusterSerializer,
+)
+from clusters.models import VirtualCluster, VirtualClusterPhase
+from clusters.selectors import operations_list, virtual_clusters_alive, virtual_clusters_list
+from clusters.services.kubeconfigs import kubeconfig_issue
+from clusters.services.virtual_clusters import (
+    ClusterWork,
+    VirtualClusterSpec,
+    virtual_cluster_create,
+    virtual_cluster_delete,
+    virtual_cluster_update,
+)
+
+
+class VirtualClusterFilter(filters.FilterSet):
+    """Deleted ones are listed only when ?phase=Deleted asks for them."""
+
+    project = filters.CharFilter(method="by_project", help_text="Id, or organization/name.")
+    organization = filters.CharFilter(method="by_organization", help_text="Id or name.")
+    host = filters.CharFilter(method="by_host", help_text="Id or name of the host it runs on.")
+    name = filters.CharFilter()
+    phase = filters.MultipleChoiceFilter(choices=VirtualClusterPhase.choices)
+
+    class Meta:
+        model = VirtualCluster
+        fields: ClassVar[list[str]] = []
+
+    def by_project(self, found: QuerySet[VirtualCluster], name: str, value: str) -> QuerySet[VirtualCluster]:
+        if uuid_of(value):
+            return found.filter(project_id=value)
+        organization, _, project = value.partition("/")
+        return found.filter(project__organization__name=organization, project__name=project)
+
+    def by_organization(self, found: QuerySet[VirtualCluster], name: str, value: str) -> QuerySet[VirtualCluster]:
+        if uuid_of(value):
+            return found.filter(project__organization_id=value)
+        return found.filter(project__organization__name=value)
+
+    def by_host(self, found: QuerySet[VirtualCluster], name: str, value: str) -> QuerySet[VirtualCluster]:
+        host = Q(placements__host_id=value) if uuid_of(value) else Q(placements__host__name=value)
+        return found.filter(host, placements__role="active")
+
+
+class VirtualClusterAnswer(OperationAnswer):
+    """The operation at work, and the cluster."""
+
+    virtual_cluster = VirtualClusterSerializer()
+
+
+class VirtualClusterViewSet(ListedResource[VirtualCluster]):
+    """Kubernetes control planes of one's own, on demand."""
+
+    serializer_class = VirtualClusterSerializer
+    filterset_class = VirtualClusterFilter
+    search_fields: ClassVar[tuple[str, ...]] = ("name", "project__name")
+    ordering_fields: ClassVar[tuple[str, ...]] = ("created_at", "name", "phase")
+
+    def visible(self) -> QuerySet[VirtualCluster]:
+        wants_deleted = VirtualClusterPhase.DELETED in self.request.query_params.getlist("phase")
+        one = self.action != "list"
+        return virtual_clusters_list(self.user) if one or wants_deleted else virtual_clusters_alive(self.user)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        cluster = self.get_object()
+        return etag_set(Response(self.get_serializer(cluster).data), cluster)
+
+    @extend_schema(request=VirtualClusterCreateSerializer, responses={202: VirtualClusterAnswer})
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Starts a new virtual cluster; its operation tells how far it is."""
+        body = self.body(VirtualClusterCreateSerializer)
+        work = virtual_cluster_create(
+            project=body["project"],
+            name=body["name"],
+            spec=_spec(body.get("spec", {})),
+            actor=self.actor,
+            now=timezone.now(),
+            host=body.get("host"),
+            labels=body.get("labels"),
+            deletion_protection=body.get("deletion_protection", False),
+        )
+        return self._answer(work)
+
+    @extend_schema(request=VirtualClusterChangeSerializer, responses={200: VirtualClusterSerializer})
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Changes labels or deletion protection."""
+        body = self.body(VirtualClusterChangeSerializer)
+        with transaction.atomic():
+            seen = self.get_object()
+            if_match_check(request, VirtualCluster.objects.select_for_update().get(pk=seen.pk))
+            changed = virtual_cluster_update(virtual_cluster=seen, actor=self.actor, **body)
+        return etag_set(Response(self.shown(changed)), changed)
+
+    @extend_schema(responses={202: VirtualClusterAnswer})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Starts its deletion. 200 where one is under way."""
+        with transaction.atomic():
+            seen = self.get_object()
+            if_match_check(request, VirtualCluster.objects.select_for_update().get(pk=seen.pk))
+            work = virtual_cluster_delete(virtual_cluster=seen, actor=self.actor, now=timezone.now())
+        return self._answer(work)
+
+    @extend_schema(request=KubeconfigRequestSerializer, responses={202: OperationAnswer})
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def kubeconfigs(self, request: Request, pk: str) -> Response:
+        """Starts the making of a kubeconfig for you; fetch it, sealed, from the operation once it Succeeded."""
+        body = self.body(KubeconfigRequestSerializer)
+        operation = kubeconfig_issue(virtual_cluster=self.get_object(), actor=self.actor, now=timezone.now(), **body)
+        return operation_accepted(self._operation(operation.pk), operation)
+
+    def _answer(self, work: ClusterWork) -> Response:
+        shown = self._operation(work.operation.pk)
+        answer = operation_accepted(shown, work.operation, virtual_cluster=self.shown(work.virtual_cluster))
+        if not work.created:
+            answer.status_code = status.HTTP_200_OK
+        return answer
+
+    def _operation(self, pk: Any) -> dict[str, Any]:
+        data: dict[str, Any] = OperationSerializer(operations_list(self.user).get(pk=pk)).data
+        return data
+
+
+def _spec(body: dict[str, Any]) -> VirtualClusterSpec:
+    control_plane = body.get("control_plane", {})
+    given = {name: value for name, value in body.items() if name != "control_plane"}
+    return VirtualClusterSpec(**given, **control_plane)
+
+
+class SizeSerializer(serializers.Serializer[Any]):
+    """One size."""
+
+    name = serializers.CharField()
+    description = serializers.CharField()
+
+
+class ExpirySerializer(serializers.Serializer[Any]):
+    """Seconds."""
+
+    minimum = serializers.IntegerField()
+    default = serializers.IntegerField()
+    maximum = serializers.IntegerField()
+
+
+class OptionsSerializer(serializers.Serializer[Any]):
+    """What can be chosen."""
+
+    kubernetes_versions = serializers.ListField(child=serializers.CharField())
+    default_kubernetes_version = serializers.CharField()
+    chart_versions = serializers.ListField(child=serializers.CharField())
+    chart_version = serializers.CharField()
+    sizes = SizeSerializer(many=True)
+    exposures = serializers.ListField(child=serializers.CharField())
+    kubeconfig_expiry = ExpirySerializer()
