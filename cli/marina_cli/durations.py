@@ -60,6 +60,9 @@ def time_parse(value: Any) -> datetime | None:
 
 
 def age(value: Any, now: datetime) -> str:
-    """How long ago a time of the API was, or a dash."""
+    """How long ago a time of the API was, in whole seconds or more, or a dash."""
     moment = time_parse(value)
-    return span((now - moment).total_seconds()) if moment else "-"
+    if moment is None:
+        return "-"
+    seconds = max(0.0, (now - moment).total_seconds())
+    return f"{seconds:.0f} s" if seconds < 10 else span(seconds)

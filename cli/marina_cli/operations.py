@@ -115,6 +115,6 @@ def _step_line(operation: Operation, step: Step, width: int, now: datetime) -> T
 def _error_line(operation: Operation, now: datetime) -> Text:
     again = time_parse(operation.raw.get("run_after"))
     wait = f" in {span((again - now).total_seconds())}" if again and again > now else ""
-    reason = operation.error_message or operation.message
-    line = Text(f"  ! {reason} ".rstrip() + " ", style="red")
+    reason = operation.error_message if operation.error_message != operation.message else ""
+    line = Text(f"  ! {reason}".rstrip() + " ", style="red")
     return line.append(f"It will be tried again{wait} (attempt {word(operation.raw.get('attempt'))}).", style="default")

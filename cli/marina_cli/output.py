@@ -60,9 +60,12 @@ def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
-def console(*, err: bool = False) -> Console:
-    """A console on stdout or stderr as they are now; it knows NO_COLOR and what is no terminal."""
-    return Console(stderr=err, highlight=False, markup=False, emoji=False, soft_wrap=True)
+def console(*, err: bool = False, wrap: bool = False) -> Console:
+    """A console on stdout or stderr as they are now; it knows NO_COLOR and what is no terminal.
+
+    With `wrap` it breaks long lines itself, which it must where it redraws them.
+    """
+    return Console(stderr=err, highlight=False, markup=False, emoji=False, soft_wrap=not wrap)
 
 
 def state_text(state: str) -> Text:

@@ -41,7 +41,7 @@ class LiveTimeline:
         self._clock = clock
         self._operation: Operation | None = None
         self._remark = ""
-        self._live = Live(get_renderable=self._render, console=console(err=True), refresh_per_second=8)
+        self._live = Live(get_renderable=self._render, console=console(err=True, wrap=True), refresh_per_second=8)
 
     def __enter__(self) -> Self:
         self._live.__enter__()

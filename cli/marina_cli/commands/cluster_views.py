@@ -42,13 +42,18 @@ def kubernetes_version(item: Json) -> str:
 def cluster_show(item: Json, now: datetime) -> None:
     """Everything about one virtual cluster: what it is, how it is, what is being done with it."""
     out = console()
-    out.print(Text(f"{word(item.get('name'))}  ", style="bold").append_text(state_text(word(item.get("phase")))))
+    out.print(heading(f"{word(item.get('name'))}  ").append_text(state_text(word(item.get("phase")))))
     print_fields(_fields(item, now))
     conditions_show(item, now)
     if item.get("not_synced"):
-        out.print(Text("\nNot synced to the host: ", style="bold").append(word(item["not_synced"]), style="default"))
+        out.print(heading("\nNot synced to the host: ").append(word(item["not_synced"])))
     if item.get("operation"):
         operation_show(item["operation"], now)
+
+
+def heading(text: str) -> Text:
+    """Bold text that what is appended to it does not inherit."""
+    return Text().append(text, style="bold")
 
 
 def _fields(item: Json, now: datetime) -> list[tuple[str, str]]:
@@ -95,7 +100,7 @@ def operation_show(raw: Json, now: datetime) -> None:
     operation = operation_read(raw)
     out = console()
     out.print(
-        Text(f"\nOperation {operation.kind}  ", style="bold")
+        heading(f"\nOperation {operation.kind}  ")
         .append_text(state_text(operation.state))
         .append(f"  {operation.id}", style="bright_black")
     )

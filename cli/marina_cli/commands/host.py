@@ -6,9 +6,8 @@ import sys
 from datetime import datetime
 
 import click
-from rich.text import Text
 
-from marina_cli.commands.cluster_views import conditions_show, operation_show
+from marina_cli.commands.cluster_views import conditions_show, heading, operation_show
 from marina_cli.commands.host_connect import host_connect, host_renew
 from marina_cli.completing import complete_hosts
 from marina_cli.durations import age, time_parse
@@ -64,7 +63,7 @@ def host_get(session: Session, name: str, form: str) -> None:
 
 
 def _show(item: Json, now: datetime) -> None:
-    console().print(Text(f"{word(item.get('name'))}  ", style="bold").append_text(state_text(_phase(item))))
+    console().print(heading(f"{word(item.get('name'))}  ").append_text(state_text(_phase(item))))
     expires = time_parse(item.get("credential_expires_at"))
     print_fields(
         [

@@ -74,7 +74,7 @@ def kubeconfig(
     text = _issue(session, item, {key: value for key, value in request.items() if value is not None})
     if server:
         text = kubeconfig_with_server(text, server)
-    valid = f"It holds for {span(expires_in)}." if expires_in else "Run the same again when it has expired."
+    valid = f"It holds for {span(expires_in)}." if expires_in else "When it has expired, run the same command again."
     if merge:
         context = context_name or f"marina-{item['name']}"
         path = kubeconfig_target(session.environment)
