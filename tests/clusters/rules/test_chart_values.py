@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.errors import InvalidInput
@@ -173,6 +173,7 @@ trees = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(trees, trees, trees)
 def test_merging_is_associative_and_the_last_layer_is_found_whole(a: Any, b: Any, c: Any) -> None:
     assert values_merge(a, b, c) == values_merge(values_merge(a, b), c)
@@ -262,7 +263,8 @@ def test_nothing_that_reaches_the_host_is_for_users(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["controlPlane", "controlPlane.statefulSet", "sync", "rbac", "policies"])
 def test_a_whole_branch_cannot_be_wiped_by_a_user(path: str) -> None:
-    for value in (None, "x", [], 0):
+    wiping: tuple[Any, ...] = (None, "x", [], 0)
+    for value in wiping:
         refusal_of(path_with(path, value), schema={})
 
 
@@ -301,6 +303,7 @@ def test_what_is_no_json_mapping_of_limited_size_is_refused(values: Any) -> None
     assert refusal_of(values, staff=True).field == "spec.values"
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["sync", "controlPlane", "x"]) | st.text(max_size=4), trees | leaves, max_size=3)
 )

@@ -48,27 +48,32 @@ def outcome(text: bytes | str) -> HostConnection | InvalidInput:
     return result
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_a_connection_or_refused(data: bytes) -> None:
     outcome(data)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from(list("ab:-[]{}&*!|>%?,'\"#\n\t \\x0U@`~0")), max_size=200))
 def test_any_odd_yaml_is_a_connection_or_refused(text: str) -> None:
     outcome(text)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2000), st.binary(max_size=6), st.integers(0, 6))
 def test_a_good_kubeconfig_with_some_bytes_changed_is_a_connection_or_refused(at: int, new: bytes, drop: int) -> None:
     data = kubeconfig_with().encode()
     outcome(data[:at] + new + data[at + drop :])
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.sampled_from(TOP_KEYS), TREES, max_size=6))
 def test_any_tree_at_the_top_is_a_connection_or_refused(top: dict[str, Any]) -> None:
     outcome(yaml.safe_dump({**GOOD, **top}, allow_unicode=True))
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(KEYS), TREES, max_size=4),
     st.dictionaries(st.sampled_from(KEYS), TREES, max_size=4),
@@ -104,6 +109,7 @@ def connections(draw: st.DrawFn) -> HostConnection:
     )
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     connections(),
     st.text(min_size=1, max_size=30, alphabet=st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])),
@@ -113,7 +119,7 @@ def test_every_connection_that_is_rendered_is_read_back_unchanged(connection: Ho
     assert HostConnection.from_json(connection.to_json()) == connection
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=100), st.text(max_size=100))
 def test_any_credential_has_an_end_or_none(token: str, pem: str) -> None:
     connection_expires_at(HostConnection(server="https://x", token=token, client_certificate_pem=pem))

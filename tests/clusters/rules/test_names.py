@@ -4,7 +4,7 @@ import re
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.errors import InvalidInput
@@ -51,6 +51,7 @@ def test_another_text_is_refused_with_what_was_wrong_and_what_would_do(name: obj
     assert (caught.value.field, caught.value.accepted) == ("virtual_cluster.name", NAME_ACCEPTED)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_what_is_taken_is_a_label_for_kubernetes(name: str) -> None:
     try:
@@ -61,6 +62,7 @@ def test_what_is_taken_is_a_label_for_kubernetes(name: str) -> None:
     assert len(taken) <= 40
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", fullmatch=True), st.uuids())
 def test_every_name_gives_a_namespace_that_kubernetes_takes(name: str, id: UUID) -> None:  # noqa: A002
     namespace = namespace_for(name, id)
