@@ -41,7 +41,7 @@ def host_require(user: User, action: str, host: HostCluster) -> None:
     """Lets platform staff pass, and for an organization's own host those whose role there holds `action`."""
     if user.is_staff and user.is_active:
         return
-    if host.organization is not None and organizations_where(user, action).filter(pk=host.organization_id).exists():
+    if host.organization is not None and organizations_where(user, action).filter(pk=host.organization.pk).exists():
         return
     if not hosts_visible(user).filter(pk=host.pk).exists():
         raise NotFound("There is no such host cluster, or it is not offered to you.")

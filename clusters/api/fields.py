@@ -4,7 +4,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
 from accounts.api.actor import user_of
-from accounts.api.fields import ReferenceField, uuid_of
+from accounts.api.fields import ReferenceField
+from accounts.selectors import uuid_of
 from clusters.models import HostCluster
 from clusters.selectors import hosts_list
 

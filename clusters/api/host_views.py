@@ -142,7 +142,11 @@ class HostClusterViewSet(ListedResource[HostCluster]):
         for name in namespaces:
             name_validate(name, "namespaces", length_max=63)
         long_lived = request.query_params.get("long_lived", "false").lower() in ("1", "true", "yes")
-        text = manifest_render(mode=HostMode(mode), namespaces=namespaces, long_lived=long_lived)
+        text = manifest_render(
+            mode="namespaces" if mode == HostMode.NAMESPACES else "cluster",
+            namespaces=namespaces,
+            long_lived=long_lived,
+        )
         return HttpResponse(text, content_type="application/yaml")
 
     def _answer(self, connecting: HostConnecting) -> Response:

@@ -12,10 +12,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.fields import uuid_of
 from accounts.api.idempotency import idempotent
 from accounts.api.preconditions import etag_set, if_match_check
 from accounts.api.resources import ListedResource
+from accounts.selectors import uuid_of
 from clusters.api.operation_serializers import OperationSerializer
 from clusters.api.operation_views import OperationAnswer, operation_accepted
 from clusters.api.virtual_cluster_serializers import (

@@ -100,20 +100,21 @@ def _create(
     now: datetime,
 ) -> Operation:
     queued = lock_key is not None and _unfinished(lock_key).exists()
-    on_cluster = isinstance(subject, VirtualCluster)
-    operation = Operation.objects.create(
+    operation = Operation(
         kind=kind,
         state=OperationState.QUEUED if queued else OperationState.PENDING,
-        host=None if on_cluster else subject,
-        virtual_cluster=subject if on_cluster else None,
-        project=subject.project if on_cluster else None,
-        organization=subject.project.organization if on_cluster else subject.organization,
         requested_by=actor.user,
         lock_key=lock_key,
         params=params,
         run_after=now,
         published_at=now,
     )
+    if isinstance(subject, VirtualCluster):
+        operation.virtual_cluster, operation.project = subject, subject.project
+        operation.organization = subject.project.organization
+    else:
+        operation.host, operation.organization = subject, subject.organization
+    operation.save(force_insert=True)
     if not queued:
         transaction.on_commit(partial(operation_wake, operation.pk))
     return operation

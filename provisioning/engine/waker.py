@@ -32,7 +32,7 @@ class Waker(threading.Thread):
         *,
         publish: Callable[[UUID], None],
         clock: Callable[[], datetime],
-        beat: Callable[[], None] = lambda: None,
+        beat: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__(name="waker", daemon=True)
         self.publish = publish

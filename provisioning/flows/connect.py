@@ -40,7 +40,14 @@ def refused(operation: Operation, now: datetime) -> None:
 
 
 def _locked(operation: Operation) -> HostCluster:
-    return HostCluster.objects.select_for_update(of=("self",)).get(pk=operation.host_id)
+    return HostCluster.objects.select_for_update(of=("self",)).get(pk=host_of(operation).pk)
+
+
+def host_of(operation: Operation) -> HostCluster:
+    """The host that the operation is about."""
+    if operation.host is None:
+        raise ValueError(f"{operation.kind} is about no host")
+    return operation.host
 
 
 CONNECT = Flow(

@@ -4,14 +4,14 @@ from datetime import datetime
 
 from clusters.models import Operation, OperationKind, Placement, VirtualCluster, VirtualClusterPhase
 from provisioning.engine.flow import Flow
-from provisioning.flows.phases import aborted, failed, phase_becomes
+from provisioning.flows.phases import aborted, cluster_of, failed, phase_becomes
 from provisioning.steps.deleting import remove_namespace, remove_priority_classes, uninstall_release, verify_absence
 
 
 def gone(operation: Operation, now: datetime) -> None:
     """The host was seen to be free of it, so its placement is forgotten; the row stays as a record."""
     Placement.objects.filter(virtual_cluster=operation.virtual_cluster_id).delete()
-    VirtualCluster.objects.filter(pk=operation.virtual_cluster_id).update(
+    VirtualCluster.objects.filter(pk=cluster_of(operation).pk).update(
         phase=VirtualClusterPhase.DELETED, deleted_at=now, conditions=[]
     )
 

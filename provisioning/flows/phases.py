@@ -10,7 +10,7 @@ def phase_becomes(phase: VirtualClusterPhase) -> Hook:
     """A hook that sets the phase and nothing else."""
 
     def hook(operation: Operation, now: datetime) -> None:
-        VirtualCluster.objects.filter(pk=operation.virtual_cluster_id).update(phase=phase)
+        VirtualCluster.objects.filter(pk=cluster_of(operation).pk).update(phase=phase)
 
     return hook
 
@@ -20,7 +20,7 @@ def ready(operation: Operation, now: datetime) -> None:
     cluster = _locked(operation)
     cluster.phase = VirtualClusterPhase.READY
     # what the operation worked with, not what may have been written since
-    cluster.observed_generation = _of(operation).generation
+    cluster.observed_generation = cluster_of(operation).generation
     condition = Condition(type="Ready", status="True", reason="Provisioned", message="Its API answers.")
     cluster.conditions = condition_set(cluster.conditions, condition, now=now)
     cluster.save(update_fields=["phase", "observed_generation", "conditions"])
@@ -45,10 +45,11 @@ def _not_ready(operation: Operation, now: datetime, *, reason: str, message: str
 
 
 def _locked(operation: Operation) -> VirtualCluster:
-    return VirtualCluster.objects.select_for_update().get(pk=operation.virtual_cluster_id)
+    return VirtualCluster.objects.select_for_update().get(pk=cluster_of(operation).pk)
 
 
-def _of(operation: Operation) -> VirtualCluster:
+def cluster_of(operation: Operation) -> VirtualCluster:
+    """The cluster as the operation read it when it began."""
     if operation.virtual_cluster is None:
         raise ValueError(f"{operation.kind} is about no virtual cluster")
     return operation.virtual_cluster

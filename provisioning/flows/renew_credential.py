@@ -4,6 +4,7 @@ from datetime import datetime
 
 from clusters.models import Condition, HostCluster, Operation, OperationKind, condition_set
 from provisioning.engine.flow import Flow
+from provisioning.flows.connect import host_of
 from provisioning.steps.renewing import renew_token
 
 
@@ -14,7 +15,7 @@ def renewed(operation: Operation, now: datetime) -> None:
 
 def not_renewed(operation: Operation, now: datetime) -> None:
     """Somebody has to give a new credential before the date."""
-    host = HostCluster.objects.select_related("credential").get(pk=operation.host_id)
+    host = HostCluster.objects.select_related("credential").get(pk=host_of(operation).pk)
     ends = host.credential.expires_at
     until = f"It ends at {ends:%Y-%m-%d %H:%M} UTC. " if ends else ""
     message = f"Marina could not renew its token: {operation.error_message} {until}Connect the host anew before that."
@@ -22,7 +23,7 @@ def not_renewed(operation: Operation, now: datetime) -> None:
 
 
 def _expiring(operation: Operation, now: datetime, *, status: str, reason: str, message: str) -> None:
-    host = HostCluster.objects.select_for_update(of=("self",)).get(pk=operation.host_id)
+    host = HostCluster.objects.select_for_update(of=("self",)).get(pk=host_of(operation).pk)
     condition = Condition(
         type="CredentialExpiring", status="True" if status == "True" else "False", reason=reason, message=message
     )

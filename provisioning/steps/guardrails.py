@@ -66,7 +66,7 @@ def _network_policies(namespace: str, cluster: VirtualCluster, exposure: Exposur
 
 def _isolation() -> Json:
     """In: only from the same namespace. Out: the same namespace, DNS, and the internet; no other tenant, no node."""
-    own = {"podSelector": {}}
+    own: Json = {"podSelector": {}}
     dns = {
         "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}],
         "ports": [{"port": port, "protocol": protocol} for port in (53, 1053) for protocol in ("UDP", "TCP")],
