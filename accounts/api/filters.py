@@ -2,14 +2,14 @@
 
 from typing import Any
 
-import django_filters  # type: ignore[import-untyped]
+import django_filters
 from django.db.models import Q, QuerySet
 
 from accounts.models import Project, RoleBinding, Team, User
 from accounts.selectors import uuid_of
 
 
-class ReferenceFilter(django_filters.CharFilter):  # type: ignore[misc]
+class ReferenceFilter(django_filters.CharFilter):
     """`?organization=acme` or `?organization=<id>`: `by_name` is the column that the name stands in."""
 
     def __init__(self, *, by_name: str, **kwargs: Any) -> None:
@@ -23,7 +23,7 @@ class ReferenceFilter(django_filters.CharFilter):  # type: ignore[misc]
         return qs.filter(**({f"{self.field_name}__pk": key} if key else {self.by_name: value}))
 
 
-class ProjectFilter(django_filters.CharFilter):  # type: ignore[misc]
+class ProjectFilter(django_filters.CharFilter):
     """`?project=<id>`, `?project=organization/name`, or a name alone."""
 
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
@@ -38,13 +38,13 @@ class ProjectFilter(django_filters.CharFilter):  # type: ignore[misc]
         return qs.filter(wanted)
 
 
-class OrganizationFilters(django_filters.FilterSet):  # type: ignore[misc]
+class OrganizationFilters(django_filters.FilterSet):
     """Of /organizations."""
 
     name = django_filters.CharFilter()
 
 
-class TeamFilters(django_filters.FilterSet):  # type: ignore[misc]
+class TeamFilters(django_filters.FilterSet):
     """Of /teams."""
 
     organization = ReferenceFilter(by_name="organization__name")
@@ -55,7 +55,7 @@ class TeamFilters(django_filters.FilterSet):  # type: ignore[misc]
         fields = ("organization", "name", "member")
 
 
-class ProjectFilters(django_filters.FilterSet):  # type: ignore[misc]
+class ProjectFilters(django_filters.FilterSet):
     """Of /projects."""
 
     organization = ReferenceFilter(by_name="organization__name")
@@ -65,17 +65,15 @@ class ProjectFilters(django_filters.FilterSet):  # type: ignore[misc]
         fields = ("organization", "name")
 
 
-class UserFilters(django_filters.FilterSet):  # type: ignore[misc]
+class UserFilters(django_filters.FilterSet):
     """Of /users."""
-
-    team = ReferenceFilter(by_name="teams__name", field_name="teams", distinct=True)
 
     class Meta:
         model = User
-        fields = ("handle", "team")
+        fields = ("handle",)
 
 
-class RoleBindingFilters(django_filters.FilterSet):  # type: ignore[misc]
+class RoleBindingFilters(django_filters.FilterSet):
     """Of /role-bindings."""
 
     user = ReferenceFilter(by_name="user__handle")

@@ -52,6 +52,11 @@ def user_password_set(*, actor: Actor, user: User, password: str) -> None:
     staff_require(actor, "set passwords")
     _password_put(user, password)
     user.save(update_fields=["password"])
+    user_password_changed(actor=actor, user=user)
+
+
+def user_password_changed(*, actor: Actor, user: User) -> None:
+    """Records a change of the password that a form of Django's made, in the same transaction."""
     _audit(actor, "user.password", user)
 
 
