@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036 (an older one may be what runs this)
     sys.exit(
         "Marina needs Python 3.11 or newer; "
         f"{sys.executable} is {sys.version_info[0]}.{sys.version_info[1]}. Name another one with `make PYTHON=...`."
@@ -101,7 +101,7 @@ def _make(root: Path, venv: Path, requirements: Path) -> None:
     shutil.rmtree(venv, ignore_errors=True)
     _run([sys.executable, "-m", "venv", venv], "Making the virtual environment")
     python = venv / "bin" / "python"
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     # every package of the tree is listed with its hash, so nothing is resolved, built or run on the way
     exactly = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile"]
     _run([*pip, *exactly, "--requirement", requirements], "Installing the Python packages")
@@ -139,9 +139,7 @@ def _run(command: Sequence[str | Path], what: str, accept: Sequence[int] = (0,))
 
 def _hint(output: str) -> str:
     if "THESE PACKAGES DO NOT MATCH THE HASHES" in output:
-        return (
-            "Hint: the package index gave other files than those Marina was tested with; ask another index or mirror."
-        )
+        return "Hint: the package index gave other files than Marina was tested with; ask another index or mirror."
     if "No matching distribution" in output and "Connection" not in output:
         return "Hint: the package index has no ready-made package for this machine; Marina is tested on Linux x86-64."
     return "Hint: pip needs a package index (PIP_INDEX_URL, or pypi.org); check network, proxy and free disk space."

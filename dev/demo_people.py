@@ -34,6 +34,5 @@ class DemoPeople:
 def demo_people_make(stack: Stack) -> DemoPeople:
     """Makes what is missing of them, and gives each a new password."""
     made = json.loads(stack.manage("demo_data"))
-    return DemoPeople(
-        project=made["project"], **{name: Person(**made[name]) for name in ("staff", "admin", "developer")}
-    )
+    people = {name: Person(**made[name]) for name in ("staff", "admin", "developer")}
+    return DemoPeople(project=made["project"], **people)

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from dev.errors import DevError
-from dev.processes import Process, Processes, Program
+from dev.processes import Processes, Program
 from dev.unprivileged import become_ordinary_user, give_to_ordinary_user
 from dev.waiting import wait_until
 

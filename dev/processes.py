@@ -1,5 +1,6 @@
 """The processes of a running Marina: each with a log of its own, and none that outlives the one that started it."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -80,10 +81,8 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL to it and to what it started in its session, and waits for its end."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._popen.wait()
 
 
@@ -104,9 +103,13 @@ class Processes:
         for process in self._running:
             process.require_running()
 
+    def stop_all(self) -> None:
+        """Stops what still runs."""
+        self.stop(*self.pids)
+
     def stop(self, *names: str, grace_seconds: float = 10.0) -> None:
-        """Stops those named, or all: asks them at once, then kills what is left after `grace_seconds`."""
-        chosen = [process for process in reversed(self._running) if not names or process.name in names]
+        """Stops those named: asks them at once, then kills what is left after `grace_seconds`."""
+        chosen = [process for process in reversed(self._running) if process.name in names]
         deadline = time.monotonic() + grace_seconds
         for process in chosen:
             process.ask_to_stop()

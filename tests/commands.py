@@ -62,8 +62,8 @@ class Kubectl:
 
     def __call__(self, *arguments: str, stdin: str = "", exit_code: int | None = 0) -> Answer:
         """Runs it. Fails the test, with all it said, on another exit code (None: any will do)."""
-        command = [self.program, "--kubeconfig", self.kubeconfig, "--request-timeout", "20s", *arguments]
-        return _run(command, of_the_machine(), stdin, exit_code)
+        how: list[str | Path] = ["--kubeconfig", self.kubeconfig, "--request-timeout", "20s"]
+        return _run([self.program, *how, *arguments], of_the_machine(), stdin, exit_code)
 
     def get(self, *arguments: str) -> Any:
         """`kubectl get ARGUMENTS -o json`; the items where it is a list."""

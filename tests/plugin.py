@@ -64,7 +64,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     processes = config.stash.get(PROCESSES, None)
     if processes is None:
         return
-    processes.stop()
+    processes.stop_all()
     config.stash[BACKING].remove_sockets()
     failed = config.stash.get(_FAILED, False)
     folder = config.stash[RUN_FOLDER]

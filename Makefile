@@ -1,0 +1,39 @@
+# Marina's commands. `make help` lists them.
+PYTHON = python3
+VENV = .venv/bin
+
+# A KUBECONFIG that merely stands in your shell is not taken: only `make demo KUBECONFIG=file` names a host.
+given_host = $(if $(filter command line,$(origin KUBECONFIG)),$(KUBECONFIG))
+yes = $(filter-out 0 no false,$(1))
+
+.DEFAULT_GOAL = help
+.PHONY: help environment tools demo test check e2e-host requirements clean
+
+help: ## this list
+	@awk -F ': .*## ' '/^[a-z0-9-]+: .*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+
+environment: # the virtual environment with everything pinned; 0.1 s when it is there
+	@$(PYTHON) dev/bootstrap.py
+
+tools: environment ## find the Kubernetes tools, or build them (minutes, once a machine)
+	@$(VENV)/python -m localkube tools >/dev/null
+
+demo: environment ## Marina with two local hosts; ONCE=1 ends by itself, KEEP=1 keeps data, KUBECONFIG=file uses that cluster
+	@exec $(VENV)/python -m dev.demo $(if $(call yes,$(ONCE)),--once) $(if $(call yes,$(KEEP)),--keep) \
+	  $(if $(given_host),--kubeconfig '$(given_host)') $(if $(EXPOSURE),--exposure '$(EXPOSURE)')
+
+test: tools ## all tests, on real API servers, PostgreSQL and Valkey; ARGS=... goes to pytest
+	@exec $(VENV)/python -m pytest $(ARGS)
+
+check: environment ## lint, format, types, layers, migrations, deployment settings, requirements, docs
+	@exec $(VENV)/python -m dev.check
+
+e2e-host: tools ## the journeys of tests/e2e on a cluster of yours: KUBECONFIG=file, CHART_FOLDER=..., EXPOSURE=...
+	@exec $(VENV)/python -m dev.e2e_host --kubeconfig '$(given_host)' --exposure '$(or $(EXPOSURE),None)' -- $(ARGS)
+
+requirements: environment ## compile requirements*.txt anew from the short *.in (needs a package index)
+	@exec $(VENV)/python -m dev.requirements compile
+
+clean: ## remove everything that these commands made here; the tools in the cache folder stay
+	rm -rf .marina .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

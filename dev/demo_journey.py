@@ -1,0 +1,104 @@
+"""The main job of Marina, typed as people would type it: connect hosts, create a cluster, use it, delete it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dev.demo_hosts import DemoHost, connect_command
+from dev.demo_people import DemoPeople, Person
+from dev.errors import DevError
+from dev.leftovers import Gone, leftovers
+from dev.port_forward import port_forward
+from dev.processes import Processes
+from dev.stack import Stack
+from dev.terminal import Terminal
+
+NAME = "hello"
+_FILE = "hello.kubeconfig"
+_IMAGE = "registry.k8s.io/pause:3.10"
+_KUBECTL = ("kubectl", "--kubeconfig", _FILE)
+
+
+class Journey:
+    """Each part raises DevError where it fails; the command that failed has said why by then."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        people: DemoPeople,
+        hosts: Sequence[DemoHost],
+        terminal: Terminal,
+        kubectl: Path,
+        processes: Processes,
+    ) -> None:
+        self._stack = stack
+        self._people = people
+        self._hosts = {host.name: host for host in hosts}
+        self._terminal = terminal
+        self._kubectl = kubectl
+        self._processes = processes
+
+    def connect_hosts(self, *, agreed: bool) -> None:
+        """As platform staff. Hosts that an earlier run with KEEP=1 connected stay as they are."""
+        self._login(self._people.staff, "platform")
+        known = self._ask_json("--context", "platform", "host", "list")
+        for host in self._hosts.values():
+            if host.name not in {each["name"] for each in known}:
+                command, environment = connect_command(host, agreed=agreed)
+                self._terminal.run(*command, environment=environment)
+
+    def use(self) -> None:
+        """As a developer: create it, take a kubeconfig, run something."""
+        self._login(self._people.developer, "demo")
+        if NAME not in {each["name"] for each in self._ask_json("list")}:
+            self._terminal.run("marina", "create", NAME, "--wait")
+        self._terminal.run("marina", "kubeconfig", NAME, "--output", _FILE, *self._server())
+        run = self._terminal.run
+        run(*_KUBECTL, "create", "namespace", "shop")
+        run(*_KUBECTL, "--namespace", "shop", "create", "deployment", "web", f"--image={_IMAGE}", "--replicas=2")
+        run(*_KUBECTL, "--namespace", "shop", "rollout", "status", "deployment/web", "--timeout=120s")
+        run(*_KUBECTL, "--namespace", "shop", "get", "pods", "--output", "wide")
+
+    def remove(self) -> None:
+        """Deletes it, then looks on the host itself for anything that stayed."""
+        cluster = self._cluster()
+        self._processes.stop(*(name for name in self._processes.pids if name.startswith("port-forward")))
+        self._terminal.run("marina", "delete", NAME, "--yes", "--wait")
+        gone = Gone(id=cluster["id"], namespace=cluster["placement"]["namespace"])
+        host = self._host(cluster)
+        ask = [str(self._kubectl), "--kubeconfig", str(host.kubeconfig)]
+        found = leftovers(gone, lambda *arguments: self._terminal.ask(*ask, *arguments))
+        if found:
+            raise DevError(f"After the delete the host {host.name} still has: {', '.join(found)}.")
+
+    def _login(self, person: Person, context: str) -> None:
+        how = ("--handle", person.handle, "--password-stdin", "--context", context)
+        self._terminal.run("marina", "login", self._stack.url, *how, stdin=person.password + "\n")
+
+    def _server(self) -> list[str]:
+        """--server with a port-forward, where the cluster's API is published nowhere."""
+        cluster = self._cluster()
+        placement = cluster["placement"]
+        if placement["endpoint"]:
+            return []
+        address = port_forward(
+            kubectl=self._kubectl,
+            kubeconfig=self._host(cluster).kubeconfig,
+            namespace=placement["namespace"],
+            pod=f"{placement['release']}-0",
+            processes=self._processes,
+            environment=self._terminal.environment,
+        )
+        return ["--server", address]
+
+    def _cluster(self) -> dict[str, Any]:
+        cluster: dict[str, Any] = json.loads(self._terminal.ask("marina", "get", NAME, "--output", "json"))
+        return cluster
+
+    def _host(self, cluster: dict[str, Any]) -> DemoHost:
+        return self._hosts[cluster["placement"]["host"]["name"]]
+
+    def _ask_json(self, *arguments: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self._terminal.ask("marina", *arguments, "--output", "json"))
+        return found
