@@ -64,11 +64,12 @@ def _report(line: str) -> None:
 
 
 def _kube(options: argparse.Namespace) -> LocalKube:
-    return LocalKube(folder=options.folder, tools=ensure_tools(_report))
+    return LocalKube(folder=options.folder)
 
 
 def _start(options: argparse.Namespace) -> None:
-    for host in _kube(options).start_all(options.names, bound=False, audit=options.audit):
+    kube = LocalKube(folder=options.folder, tools=ensure_tools(_report))
+    for host in kube.start_all(options.names, bound=False, audit=options.audit):
         print(f"{host.name}\t{host.server}\t{host.kubeconfig}")
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -35,9 +36,12 @@ class LocalHost:
 
 
 class LocalKube:
-    """The local hosts of one folder. As a context manager it stops on leaving what it started."""
+    """The local hosts of one folder. As a context manager it stops on leaving what it started.
 
-    def __init__(self, *, folder: Path, tools: Tools) -> None:
+    `tools` are needed to start hosts, not to list or stop them.
+    """
+
+    def __init__(self, *, folder: Path, tools: Tools | None = None) -> None:
         self.folder = folder.absolute()
         self._tools = tools
         self._supervisors: dict[str, subprocess.Popen[str]] = {}
@@ -69,11 +73,8 @@ class LocalKube:
     def stop(self, name: str) -> None:
         """Ends the host and every process of it; its data stays for the next start. Does nothing if none runs."""
         folder = self._host_folder(name)
-        pid = folder.running_pid()
-        if pid is not None:
-            os.kill(pid, signal.SIGTERM)
-            if not _wait(lambda: folder.running_pid() is None, _STOPS_WITHIN_SECONDS):
-                os.kill(pid, signal.SIGKILL)  # the kernel takes its children with it
+        if (pid := folder.running_pid()) is not None:
+            _end(pid)
         if supervisor := self._supervisors.pop(name, None):
             supervisor.wait()
 
@@ -94,6 +95,8 @@ class LocalKube:
         return HostFolder(self.folder / name)
 
     def _launch(self, folder: HostFolder, *, bound: bool, audit: bool) -> None:
+        if self._tools is None:
+            raise LocalKubeError("Starting a host takes tools: give LocalKube what ensure_tools() returns.")
         folder.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         command = [sys.executable, "-m", "localkube", "supervise", folder.name, "--folder", str(self.folder)]
         command += ["--tools", _tools_as_text(self._tools)]
@@ -151,6 +154,19 @@ def _wait(holds: Callable[[], bool], within_seconds: float) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def _end(pid: int) -> None:
+    """Returns when that process has ended. A pidfd cannot mean another process that got the same number."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    with os.fdopen(process):
+        signal.pidfd_send_signal(process, signal.SIGTERM)
+        if not select.select([process], [], [], _STOPS_WITHIN_SECONDS)[0]:
+            signal.pidfd_send_signal(process, signal.SIGKILL)  # the kernel takes its children with it
+            select.select([process], [], [], _STOPS_WITHIN_SECONDS)
 
 
 def _why_not_started(folder: HostFolder, said: str) -> str:

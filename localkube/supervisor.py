@@ -6,12 +6,12 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 
 from localkube import commands, kubeconfig
-from localkube.api import KubeApi
+from localkube.api import ApiError, KubeApi
 from localkube.bootstrap import furnish
 from localkube.children import Child, cut_log
 from localkube.errors import LocalKubeError
@@ -92,6 +92,7 @@ class Supervisor:
         gate = await self._start_gate(authority)
         try:
             await self._start_rest()
+            await self._until(lambda: _controllers_work(api), 0.05, "The controller-manager")
             operator = Operator(self._folder, self._plan.tools, self._state.ports, api, gate, self._note_children)
             volumes = Volumes(api, operator.forget_claim)
             async with asyncio.TaskGroup() as tasks:
@@ -111,14 +112,14 @@ class Supervisor:
         self._start("etcd", commands.etcd(self._plan.tools, folder, ports))
         token = self._admin_token()
         command = self._apiserver_command(authority, token)
-        await self._until(lambda: asyncio.sleep(0, not is_free(ports.etcd)), 0.02, "etcd")
+        await self._until(lambda: asyncio.sleep(0, not is_free(ports.etcd)), 0.02, "Etcd")
         self._start("kube-apiserver", command)
         text = kubeconfig.with_token(
             name=folder.name, server=self._state.server, authority=authority.certificate, token=token
         )
         write_private(folder.kubeconfig, text.encode())
         api = KubeApi(self._state.server, authority.certificate_file, token=token)
-        await self._until(api.is_ready, 0.05, "the API server")
+        await self._until(api.is_ready, 0.05, "The API server")
         await furnish(api, host=folder.name, kubelet_port=ports.kubelet, version=HOST_VERSION)
         return api
 
@@ -177,9 +178,9 @@ class Supervisor:
             self._failure = f"{child.name} of host {self._folder.name!r} ended with code {code}: {child.last_words()}"
             self._stop.set()
 
-    async def _until(self, holds: Callable[[], "asyncio.Future[bool] | object"], every: float, what: str) -> None:
+    async def _until(self, holds: Callable[[], Awaitable[bool]], every: float, what: str) -> None:
         deadline = asyncio.get_running_loop().time() + _READY_WITHIN_SECONDS
-        while not await holds():  # type: ignore[misc]
+        while not await holds():
             if self._stop.is_set():
                 raise LocalKubeError(self._failure or f"Host {self._folder.name!r} was stopped before it was ready.")
             if asyncio.get_running_loop().time() > deadline:
@@ -207,6 +208,15 @@ class Supervisor:
         etcd = [child for child in self._core if child.name == "etcd"]
         await asyncio.gather(*(child.stop() for child in self._core if child not in etcd))
         await asyncio.gather(*(child.stop() for child in etcd))
+
+
+async def _controllers_work(api: KubeApi) -> bool:
+    """Before this ServiceAccount is there, no pod can be created."""
+    try:
+        await api.get("/api/v1/namespaces/default/serviceaccounts/default")
+    except ApiError:
+        return False
+    return True
 
 
 def supervise(plan: Plan) -> int:

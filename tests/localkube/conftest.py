@@ -1,0 +1,50 @@
+"""One host for all tests that do not need one of their own, and virtual clusters on it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from localkube import LocalHost, LocalKube, Tools, ensure_tools
+from tests.localkube.driving import VirtualCluster
+
+MakeCluster = Callable[[str], VirtualCluster]
+
+
+@pytest.fixture(scope="session")
+def tools() -> Tools:
+    return ensure_tools(print)
+
+
+@pytest.fixture(scope="session")
+def host(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHost]:
+    with LocalKube(folder=tmp_path_factory.mktemp("hosts"), tools=tools) as kube:
+        yield kube.start("shared", audit=True)
+
+
+@pytest.fixture(scope="session")
+def new_cluster(host: LocalHost, tools: Tools) -> MakeCluster:
+    """Names a virtual cluster in a namespace of its own, which is made; nothing is installed yet."""
+
+    def make(name: str) -> VirtualCluster:
+        cluster = VirtualCluster(host, tools, name, f"marina-{name}")
+        cluster.on_host("create", "namespace", cluster.namespace)
+        return cluster
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def hello(new_cluster: MakeCluster) -> VirtualCluster:
+    """One that runs all the time, for facts that leave it as it is."""
+    cluster = new_cluster("hello")
+    cluster.install()
+    cluster.wait_ready()
+    return cluster
+
+
+@pytest.fixture
+def kube(tools: Tools, tmp_path: Path) -> Iterator[LocalKube]:
+    """For tests that start and end hosts of their own."""
+    with LocalKube(folder=tmp_path / "hosts", tools=tools) as kube:
+        yield kube
