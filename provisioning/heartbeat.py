@@ -32,7 +32,7 @@ def worker_heartbeat_write(name: str = "") -> bool:
 
 
 def workers_alive() -> list[str]:
-    """Names of the workers that have written lately, sorted. Raises redis.RedisError when the broker does not answer."""
+    """Names of the workers that wrote lately, sorted. Raises redis.RedisError when the broker does not answer."""
     keys = _broker(settings.CELERY_BROKER_URL).scan_iter(match=KEY_PREFIX + "*", count=1000)
     return sorted(key.decode().removeprefix(KEY_PREFIX) for key in keys)
 

@@ -50,7 +50,7 @@ class Command(BaseCommand):
 def demo_data_make(*, now: datetime) -> dict[str, Any]:
     """Makes what is missing; the answer has a new password for each person."""
     passwords = {handle: secrets.token_urlsafe(15) for handle, _ in (STAFF, ADMIN, DEVELOPER)}
-    _person(STAFF[0], passwords, is_staff=True, is_superuser=True)
+    _person(STAFF[0], passwords, platform=True)
     admin = _person(ADMIN[0], passwords)
     developer = _person(DEVELOPER[0], passwords)
     organization = Organization.objects.filter(name=ORGANIZATION).first() or organization_create(
@@ -71,9 +71,11 @@ def demo_data_make(*, now: datetime) -> dict[str, Any]:
     return {"project": f"{ORGANIZATION}/{PROJECT}", **described}
 
 
-def _person(handle: str, passwords: dict[str, str], **flags: bool) -> User:
+def _person(handle: str, passwords: dict[str, str], *, platform: bool = False) -> User:
     user = User.objects.filter(handle=handle).first()
     if user is None:
-        return user_create(actor=ACTOR, handle=handle, password=passwords[handle], **flags)
+        return user_create(
+            actor=ACTOR, handle=handle, password=passwords[handle], is_staff=platform, is_superuser=platform
+        )
     user_password_set(actor=ACTOR, user=user, password=passwords[handle])
     return user
