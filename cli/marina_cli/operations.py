@@ -16,20 +16,21 @@ ENDED = ("Succeeded", "Failed", "Aborted")
 
 @dataclass(frozen=True)
 class Step:
-    """One step: the sentence the user reads, and how far it is."""
+    """One step: the sentence the user reads, and how far it is. `note` says why there was nothing to do."""
 
     key: str
     name: str
     state: str
+    note: str = ""
     started_at: datetime | None = None
     finished_at: datetime | None = None
 
     @property
-    def seconds(self) -> float | None:
-        """How long it took; None while it is not over or the times are not known."""
-        if self.started_at and self.finished_at:
-            return (self.finished_at - self.started_at).total_seconds()
-        return None
+    def took(self) -> str:
+        """How long it took, or why nothing had to be done; empty while it is not over."""
+        if self.note or not (self.started_at and self.finished_at):
+            return self.note
+        return span((self.finished_at - self.started_at).total_seconds())
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def _step_read(raw: Json) -> Step:
         key=str(raw.get("key", "")),
         name=clean(str(raw.get("name") or raw.get("key") or "")),
         state=str(raw.get("state", "")),
+        note=clean(str(raw.get("note") or "")),
         started_at=time_parse(raw.get("started_at")),
         finished_at=time_parse(raw.get("finished_at")),
     )
@@ -100,12 +102,11 @@ def timeline(operation: Operation, now: datetime) -> Text:
 def _step_line(operation: Operation, step: Step, width: int, now: datetime) -> Text:
     name = step.name.ljust(width)
     if step.state == "done":
-        took = span(step.seconds) if step.seconds is not None else ""
-        return Text("  ✓ ", style="green").append(name, style="default").append(f"  {took}", style="bright_black")
+        return Text("  ✓ ", style="green").append(name, style="default").append(f"  {step.took}", style="bright_black")
     if step.state == "current":
         since = f"  {age(step.started_at, now)}" if step.started_at else ""
         line = Text("  ◐ ", style="yellow").append(name, style="bold default").append(since, style="yellow")
-        return line.append(f"  {operation.message}" if operation.message else "", style="default")
+        return line.append(f"  {operation.message}".rstrip(), style="default")
     if step.state == "failed":
         line = Text("  ✗ ", style="red").append(name, style="bold default")
         return line.append(f"  {operation.error_message or operation.message}", style="red")

@@ -99,7 +99,7 @@ class PlainLines:
 
 def _plain_step(operation: Operation, step: Step) -> str:
     if step.state == "done":
-        return f"{step.name}: done" + (f" ({span(step.seconds)})" if step.seconds is not None else "")
+        return f"{step.name}: done" + (f" ({step.took})" if step.took else "")
     if step.state == "current":
         return f"{step.name}: {operation.message}" if operation.message else f"{step.name} ..."
     return f"{step.name}: failed" if step.state == "failed" else ""
@@ -152,7 +152,7 @@ def _poll(operation: Operation, view: View, api: Api, clock: Clock, timeout: flo
 
 def _timed_out(operation: Operation, timeout: float) -> CliError:
     doing = f" It is at: {operation.current.name}." if operation.current else ""
-    why = f" {operation.message}" if operation.message else ""
+    why = f" {operation.message}".rstrip()
     return CliError(
         f"{operation.kind} of {operation.subject} did not end within {span(timeout)}; the work goes on.{doing}{why}",
         hint=f"Watch it with `marina op watch {operation.id}`.",

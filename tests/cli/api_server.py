@@ -116,7 +116,7 @@ class ApiServer:
         self.clusters[identity] = {
             "id": identity,
             "name": name,
-            "project": self.projects[0],
+            "project": {key: self.projects[0][key] for key in ("id", "name", "organization")},
             "owner": {"kind": "team", "id": "t1", "name": "tills"},
             "created_by": {"id": "u1", "handle": "alice"},
             "spec": {"size": "small"},
@@ -280,7 +280,8 @@ class ApiServer:
     def _me(self, request: Request, rest: str) -> Answer:
         organizations = [{"id": "o1", "name": "acme", "role": "member"}]
         me = {"id": "u1", "handle": "alice", "name": "Alice", "email": "alice@example.org", "is_staff": False}
-        return Answer(body={**me, "organizations": organizations, "projects": self.projects})
+        projects = [{**each, "organization": {"id": "o1", "name": each["organization"]}} for each in self.projects]
+        return Answer(body={**me, "organizations": organizations, "projects": projects})
 
     def _options(self, request: Request, rest: str) -> Answer:
         return Answer(
@@ -345,7 +346,7 @@ class ApiServer:
     def _host_clusters(self, request: Request, rest: str) -> Answer:
         if rest == "manifest":
             text = MANIFEST + (TOKEN_SECRET if request.query.get("long_lived") == "true" else "")
-            return Answer(body=text, headers={"Content-Type": "text/yaml"})
+            return Answer(body=text, headers={"Content-Type": "application/yaml"})
         if request.method == "POST":
             return self._started("host_cluster", self.add_host(request.body["name"], phase="Pending"), "connect")
         if not rest:

@@ -84,6 +84,12 @@ def test_waiting_too_long_is_exit_code_7_and_says_that_the_work_goes_on(server: 
     assert "marina op watch" in result.stderr
 
 
+def test_a_step_without_anything_to_do_says_why(server: ApiServer, run: Run) -> None:
+    operation = server.add_operation("provision", state="Succeeded")
+    operation["steps"][0].update(state="done", note="The host was chosen by hand.")
+    assert "✓ Choose a host            The host was chosen by hand." in run("op", "get", operation["id"]).stdout
+
+
 def test_polling_starts_quickly_and_slows_down_to_two_seconds(server: ApiServer, run: Run, clock: QuickClock) -> None:
     server.polls_needed = 30
     run("create", "hello", "--wait")

@@ -78,7 +78,7 @@ def _token_made(
     handle = handle or click.prompt("Handle", err=True)
     password = _first_line("password") if password_stdin else click.prompt("Password", hide_input=True, err=True)
     api = Api(target, clock=session.clock, basic=(str(handle), password))
-    name = f"marina command on {platform.node() or 'an unnamed machine'}"
+    name = f"marina command on {platform.node() or 'an unnamed machine'}"[:100]
     try:
         made = api.change("POST", "/access-tokens", {"name": name, "expires_in": expires_in}, repeat=False)
     except CliError as error:
