@@ -35,6 +35,7 @@ __all__ = [
     "Permission",
     "PermissionsNeeded",
     "manifest_render",
+    "namespaces_check",
     "permissions_missing",
     "permissions_needed",
     "permissions_of",
@@ -55,7 +56,7 @@ def manifest_render(*, mode: Mode, namespaces: Sequence[str] = (), long_lived: b
     `long_lived` adds a token that does not expire; else Marina gets the right to renew its own. Raises InvalidInput
     for a list of namespaces that does not fit the mode.
     """
-    _namespaces_check(mode, namespaces)
+    namespaces_check(mode, namespaces)
     documents = [*_account_documents()]
     if mode == "cluster":
         documents += _cluster_documents()
@@ -71,7 +72,8 @@ _HEAD = """\
 """
 
 
-def _namespaces_check(mode: Mode, namespaces: Sequence[str]) -> None:
+def namespaces_check(mode: Mode, namespaces: Sequence[str]) -> None:
+    """Whether the list fits the mode and holds only names that may be given to Marina; raises InvalidInput if not."""
     if mode == "cluster" and namespaces:
         message = "In mode cluster Marina makes the namespaces itself."
         raise InvalidInput(message, field="namespaces", accepted="none")
