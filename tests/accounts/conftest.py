@@ -1,0 +1,95 @@
+"""Two organizations with projects, teams and people, made by the services; and clients signed in as any of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.models import Organization, Project, Team, User
+from accounts.services.audit import Actor
+from accounts.services.organizations import organization_create
+from accounts.services.permissions import Scope, Subject
+from accounts.services.projects import project_create
+from accounts.services.role_bindings import role_binding_create
+from accounts.services.teams import team_create
+from accounts.services.tokens import token_create
+from accounts.services.users import user_create
+
+MARINA = Actor(user=None, name="tests")
+PASSWORD = "correct-horse-battery"
+
+
+def person(handle: str, **fields) -> User:
+    """A user without a password (hashing one takes long)."""
+    return user_create(actor=MARINA, handle=handle, **fields)
+
+
+def give(subject: Subject, role: str, scope: Scope, **fields):
+    """A role binding."""
+    return role_binding_create(actor=MARINA, subject=subject, role=role, scope=scope, now=timezone.now(), **fields)
+
+
+@dataclass(frozen=True)
+class World:
+    """acme has the projects payments and search and the team dockers; globex has its own."""
+
+    acme: Organization
+    globex: Organization
+    payments: Project
+    search: Project
+    foreign: Project
+    dockers: Team
+    globex_team: Team
+    olivia: User
+    """admin of acme"""
+    greta: User
+    """admin of globex"""
+    staff: User
+    """platform staff and superuser, with no role"""
+
+
+@pytest.fixture
+def world(db) -> World:
+    return world_make()
+
+
+def world_make() -> World:
+    """In the database as it is."""
+    now = timezone.now()
+    olivia, greta = person("olivia"), person("greta")
+    acme = organization_create(actor=MARINA, name="acme", admin=olivia, now=now)
+    globex = organization_create(actor=MARINA, name="globex", admin=greta, now=now)
+    return World(
+        acme=acme,
+        globex=globex,
+        payments=project_create(actor=MARINA, organization=acme, name="payments"),
+        search=project_create(actor=MARINA, organization=acme, name="search"),
+        foreign=project_create(actor=MARINA, organization=globex, name="payments"),
+        dockers=team_create(actor=MARINA, organization=acme, name="dockers"),
+        globex_team=team_create(actor=MARINA, organization=globex, name="dockers"),
+        olivia=olivia,
+        greta=greta,
+        staff=person("staff", is_staff=True, is_superuser=True),
+    )
+
+
+def signed_in(user: User) -> APIClient:
+    """A client that sends a token of this user, and gets a 500 as an answer instead of the exception."""
+    made = token_create(actor=MARINA, user=user, name="tests", expires_in=None, now=timezone.now())
+    client = APIClient(raise_request_exception=False)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {made.text}")
+    return client
+
+
+@pytest.fixture
+def as_user() -> Callable[[User], APIClient]:
+    return signed_in
+
+
+@pytest.fixture(autouse=True)
+def _fresh_throttles():
+    from django.core.cache import cache
+
+    cache.clear()

@@ -1,0 +1,153 @@
+"""Guardian's rows are exactly what the role bindings give, whatever was done in whatever order."""
+
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.errors import MarinaError
+from accounts.models import OrganizationUserPermission, ProjectUserPermission, RoleBinding, User
+from accounts.models.role_binding import ROLE_NAMES
+from accounts.services.permission_check import permission_differences
+from accounts.services.role_bindings import (
+    role_binding_create,
+    role_binding_delete,
+    role_binding_update,
+    role_bindings_expire,
+)
+from accounts.services.teams import team_delete, team_update
+from tests.accounts.conftest import MARINA, World, give, person
+
+small = st.integers(0, 3)
+hours = st.none() | st.integers(1, 6)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("give"), small, st.sampled_from(ROLE_NAMES), small, hours),
+        st.tuples(st.just("take"), small),
+        st.tuples(st.just("change"), small, hours),
+        st.tuples(st.just("pass_time"), st.integers(1, 4)),
+        st.tuples(st.just("expire")),
+        st.tuples(st.just("members"), small),
+        st.tuples(st.just("delete_team")),
+    ),
+    max_size=12,
+)
+
+
+class Town:
+    """Does the steps. What a service refuses is refused; what it does must leave rows and bindings equal."""
+
+    def __init__(self, world: World, users: list[User]) -> None:
+        self.world = world
+        self.users = users
+        self.now: datetime = timezone.now()
+        self.subjects = [*users, world.dockers]
+        self.scopes = [world.payments, world.search, world.acme, world.foreign]
+
+    def do(self, name: str, *args) -> None:
+        try:
+            getattr(self, name)(*args)
+        except MarinaError:
+            return
+
+    def _end(self, hours: int | None):
+        return None if hours is None else self.now + timedelta(hours=hours)
+
+    def _binding(self, index: int) -> RoleBinding | None:
+        found = list(RoleBinding.objects.order_by("id"))
+        return found[index % len(found)] if found else None
+
+    def give(self, subject: int, role: str, scope: int, hours: int | None) -> None:
+        role_binding_create(
+            actor=MARINA,
+            subject=self.subjects[subject % len(self.subjects)],
+            role=role,
+            scope=self.scopes[scope],
+            expires_at=self._end(hours),
+            now=self.now,
+        )
+
+    def take(self, index: int) -> None:
+        if binding := self._binding(index):
+            role_binding_delete(actor=MARINA, binding=binding, now=self.now)
+
+    def change(self, index: int, hours: int | None) -> None:
+        if binding := self._binding(index):
+            role_binding_update(actor=MARINA, binding=binding, expires_at=self._end(hours), now=self.now)
+
+    def pass_time(self, hours: int) -> None:
+        self.now += timedelta(hours=hours)
+        role_bindings_expire(now=self.now)
+
+    def expire(self) -> None:
+        role_bindings_expire(now=self.now)
+
+    def members(self, count: int) -> None:
+        if self.world.dockers in self.subjects:
+            team_update(actor=MARINA, team=self.world.dockers, members=self.users[:count])
+
+    def delete_team(self) -> None:
+        if self.world.dockers in self.subjects:
+            team = type(self.world.dockers).objects.get(pk=self.world.dockers.pk)
+            self.subjects.remove(self.world.dockers)
+            team_delete(actor=MARINA, team=team)
+
+
+@contextmanager
+def undone():
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@given(steps=steps)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rows_equal_bindings_after_any_sequence(world, people, steps):
+    with undone():
+        town = Town(world, people)
+        for step in steps:
+            town.do(*step)
+        assert list(permission_differences(now=town.now).sentences()) == []
+
+
+@pytest.fixture
+def people(db) -> list[User]:
+    return [person(f"user-{number}") for number in range(3)]
+
+
+def test_an_expired_role_is_gone_with_its_permissions_and_leaves_a_record(world, people):
+    from accounts.access import allowed
+    from accounts.models import AuditEvent
+
+    now = timezone.now()
+    give(people[0], "developer", world.payments, expires_at=now + timedelta(hours=1))
+    assert role_bindings_expire(now=now) == 0
+    assert allowed(people[0], "virtualcluster.create", world.payments)
+    assert role_bindings_expire(now=now + timedelta(hours=1)) == 1
+    assert not allowed(people[0], "project.view", world.payments)
+    assert AuditEvent.objects.filter(action="role.expire", actor="marina").count() == 1
+
+
+def test_the_check_names_each_difference_and_repairs_it(world, people, capsys):
+    give(people[0], "viewer", world.payments)
+    team_update(actor=MARINA, team=world.dockers, members=[people[1]])
+    call_command("check_permissions")
+    removed = ProjectUserPermission.objects.filter(user=people[0], permission__codename="project.view")
+    removed.delete()
+    stray = OrganizationUserPermission.objects.filter(user=world.olivia, permission__codename="host.connect").get()
+    OrganizationUserPermission.objects.create(
+        user=people[2], permission=stray.permission, content_object=stray.content_object
+    )
+    world.dockers.group.user_set.set([people[2]])
+    with pytest.raises(CommandError, match="4 differences"):
+        call_command("check_permissions")
+    told = capsys.readouterr().out
+    assert f"missing: user {people[0].pk}: project.view in project {world.payments.pk}" in told
+    assert f"without a role binding: user {people[2].pk}: host.connect in organization {world.acme.pk}" in told
+    call_command("check_permissions", "--repair")
+    assert list(permission_differences(now=timezone.now()).sentences()) == []
