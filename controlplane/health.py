@@ -67,11 +67,11 @@ def _broker() -> str:
 
 def _worker() -> str:
     try:
-        if workers_alive():
+        if workers_alive("operations"):
             return OK
     except (redis.RedisError, OSError):
         return "Not known, as the broker does not answer."
-    return f"No worker has reported for {ALIVE_SECONDS} s: work is accepted, but waits until one runs."
+    return f"No worker of operations has reported for {ALIVE_SECONDS} s: work is accepted, but waits until one runs."
 
 
 def _first_line(error: Exception) -> str:

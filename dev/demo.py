@@ -105,7 +105,7 @@ class Demo:
         people = pool.submit(demo_people_make, stack)
         self._closing.callback(stack.stop)
         stack.start()
-        progress.say("Web server, worker and beat work together (/readyz).")
+        progress.say("Web server, workers and beat work together (/readyz).")
         return stack, people.result()
 
     def _journey(self, stack: Stack, people: DemoPeople, tools: Tools, hosts: Sequence[DemoHost]) -> None:

@@ -1,4 +1,4 @@
-"""One running Marina on this machine: web server, worker and beat as processes of their own."""
+"""One running Marina on this machine: web server, workers and beat as processes of their own."""
 
 import json
 import subprocess
@@ -18,6 +18,7 @@ from localkube.lifetime import dies_with_parent
 
 _READY_WITHIN_SECONDS = 60.0
 _WEB_THREADS = 8
+_PROBES_AT_ONCE = "4"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Stack:
 
     def start(self) -> None:
         """Starts all and returns when /readyz says that they work together. Raises DevError with the reason if not."""
-        for program in (self._web(), self._worker(), self._beat()):
+        for program in (self._web(), self._worker(), self._probes(), self._beat()):
             self._processes.start(program)
         self._wait_until_ready()
 
@@ -57,8 +58,8 @@ class Stack:
         self._processes.start(self._worker())
 
     def stop(self, *names: str) -> None:
-        """Stops web, worker and beat, or those named."""
-        self._processes.stop(*(names or ("beat", "worker", "web")))
+        """Stops web, workers and beat, or those named."""
+        self._processes.stop(*(names or ("beat", "probes", "worker", "web")))
 
     def manage(self, *arguments: str) -> str:
         """Runs a manage.py command; returns what it printed. Raises DevError with what it said when it fails."""
@@ -136,10 +137,16 @@ class Stack:
 
     def _worker(self) -> Program:
         concurrency = self.environment.get("WORKER_CONCURRENCY", "10")
-        how = ["--pool", "threads", "--concurrency", concurrency, "-Q", "operations,housekeeping"]
+        return self._celery_worker("worker", concurrency, "operations,housekeeping")
+
+    def _probes(self) -> Program:
+        return self._celery_worker("probes", _PROBES_AT_ONCE, "probes")
+
+    def _celery_worker(self, name: str, concurrency: str, queues: str) -> Program:
+        how = ["--hostname", f"{name}@%h", "--pool", "threads", "--concurrency", concurrency, "-Q", queues]
         # workers have nothing to tell each other: the rows are shared
         quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-        return self._program("worker", "celery", "-A", "controlplane", "worker", *how, *quiet)
+        return self._program(name, "celery", "-A", "controlplane", "worker", *how, *quiet)
 
     def _beat(self) -> Program:
         schedule = str(self._plan.folder / "beat-schedule")

@@ -9,47 +9,59 @@ import socket
 import sys
 
 import redis
+from celery import current_app
 from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 KEY_PREFIX = "marina:worker:"
+"""Then the worker's name, HOSTNAME:PID; the value names the queues it works on."""
 ALIVE_SECONDS = 30
 """A worker that has not written for so long counts as gone. Write at least every ALIVE_SECONDS / 3."""
 _TIMEOUT_SECONDS = 1.5
 
 
 def worker_heartbeat_write(name: str = "") -> bool:
-    """Notes that the worker `name` (this machine's name unless given) is alive now.
+    """Notes that the worker `name` (this process unless given) is alive now.
 
     Returns whether the broker took it, within 3 s at most. It never raises: work goes on without a heartbeat.
     """
+    key = KEY_PREFIX + (name or f"{socket.gethostname()}:{os.getpid()}")
+    queues = ",".join(sorted(current_app.amqp.queues.consume_from))
     try:
-        _broker(settings.CELERY_BROKER_URL).set(KEY_PREFIX + (name or socket.gethostname()), "alive", ex=ALIVE_SECONDS)
+        _broker(settings.CELERY_BROKER_URL).set(key, queues, ex=ALIVE_SECONDS)
     except (redis.RedisError, OSError):
         return False
     return True
 
 
-def workers_alive() -> list[str]:
-    """Names of the workers that wrote lately, sorted. Raises redis.RedisError when the broker does not answer."""
-    keys = _broker(settings.CELERY_BROKER_URL).scan_iter(match=KEY_PREFIX + "*", count=1000)
-    return sorted(key.decode().removeprefix(KEY_PREFIX) for key in keys)
+def workers_alive(queue: str = "") -> list[str]:
+    """Names of the workers (of `queue`) that wrote lately, sorted. Raises redis.RedisError where no broker answers."""
+    broker = _broker(settings.CELERY_BROKER_URL)
+    keys = sorted(broker.scan_iter(match=KEY_PREFIX + "*", count=1000))
+    values = broker.mget(keys) if keys else []
+    found = [(key, str(value).split(",")) for key, value in zip(keys, values, strict=True) if value is not None]
+    return [str(key).removeprefix(KEY_PREFIX) for key, queues in found if not queue or queue in queues]
 
 
 @functools.cache
 def _broker(url: str) -> redis.Redis:
     """One pooled, thread-safe client a process, which gives up at once instead of trying again."""
     return redis.Redis.from_url(
-        url, socket_connect_timeout=_TIMEOUT_SECONDS, socket_timeout=_TIMEOUT_SECONDS, retry=Retry(NoBackoff(), 0)
+        url,
+        decode_responses=True,
+        socket_connect_timeout=_TIMEOUT_SECONDS,
+        socket_timeout=_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
     )
 
 
 def main() -> int:
     """Exit code 0 while a worker of this machine is alive."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+    own = socket.gethostname() + ":"
     try:
-        return 0 if socket.gethostname() in workers_alive() else 1
+        return 0 if any(name.startswith(own) for name in workers_alive()) else 1
     except (redis.RedisError, OSError) as error:
         print(f"The broker does not answer: {error}", file=sys.stderr)
         return 1

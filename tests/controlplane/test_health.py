@@ -47,7 +47,15 @@ def test_readyz_is_503_and_says_so_when_no_worker_runs(client: Client, broker: r
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["broker"] == "ok"
-    assert "No worker has reported for 30 s" in answer.json()["worker"]
+    assert "No worker of operations has reported for 30 s" in answer.json()["worker"]
+
+
+@pytest.mark.django_db
+def test_a_worker_that_only_probes_hosts_does_not_count(client: Client, broker: redis.Redis) -> None:
+    broker.set(KEY_PREFIX + "prober:1", "probes", ex=ALIVE_SECONDS)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "No worker of operations" in answer.json()["worker"]
 
 
 @pytest.mark.django_db
@@ -84,7 +92,7 @@ def test_writing_a_heartbeat_never_raises(dead_broker: None) -> None:
 
 
 def test_a_containers_own_check_tells_its_worker_from_others(broker: redis.Redis) -> None:
-    worker_heartbeat_write("another-machine")
+    worker_heartbeat_write("another-machine:1")
     assert main() == 1
     worker_heartbeat_write()
     assert main() == 0
