@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
@@ -79,6 +80,8 @@ def problem_of(exc: Exception) -> Problem | None:
             return Problem(status=404, detail=UNSEEN)
         case PermissionDenied():
             return Problem(status=403, detail="You may not do this.")
+        case RequestDataTooBig():
+            return Problem(status=413, detail=f"A body may have {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes at most.")
         case exceptions.ValidationError():
             errors = tuple(field_errors_of(exc.detail))
             return Problem(status=400, detail=errors[0].message if errors else "Not accepted.", errors=errors)
