@@ -25,6 +25,7 @@ STYLES = {
 }
 MOODS = {
     "Ready": "good",
+    "Connected": "good",
     "Succeeded": "good",
     "True": "good",
     "Asleep": "asleep",
@@ -68,9 +69,11 @@ def console(*, err: bool = False, wrap: bool = False) -> Console:
     return Console(stderr=err, highlight=False, markup=False, emoji=False, soft_wrap=not wrap)
 
 
-def state_text(state: str) -> Text:
-    """A state with icon, word and colour; what is not listed is taken as work going on."""
-    icon, style = STYLES[MOODS.get(state, "busy" if state not in ("", "-") else "unknown")]
+def state_text(state: str, mood: str = "") -> Text:
+    """A state with icon, word and colour: of `mood`, else its usual ones; what is not listed is work going on."""
+    # a host's phase may have a remark behind it: "Connected, cordoned"
+    mood = mood or MOODS.get(state.partition(",")[0], "busy" if state not in ("", "-") else "unknown")
+    icon, style = STYLES[mood]
     return Text(f"{icon} {clean(state)}", style=style)
 
 

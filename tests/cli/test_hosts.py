@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.cli.conftest import Run
 
 SECRET_OF_THE_ADMINISTRATOR = "this-must-stay-here"
 FAKE_KUBECTL = """\
-#!/usr/bin/env python3
+#!{python} -SE
 # Stands in for kubectl: notes how it was called, and answers as a cluster with one ServiceAccount would.
 import json, os, sys
 home = os.environ["HOME"]
@@ -44,7 +45,7 @@ def kubectl(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A kubectl on PATH whose context `prod` logs in with a plugin."""
     program = home / "bin" / "kubectl"
     program.parent.mkdir()
-    program.write_text(FAKE_KUBECTL)
+    program.write_text(FAKE_KUBECTL.replace("{python}", sys.executable))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     cluster = {"server": "https://prod:6443", "certificate-authority-data": base64.b64encode(b"CA").decode()}
@@ -197,7 +198,7 @@ def test_hosts_are_listed_shown_cordoned_and_disconnected(server: ApiServer, run
     assert run("host", "cordon", "east").stdout == "east is cordoned: nothing new is placed there.\n"
     shown = run("host", "get", "east").stdout
     assert "Ready, cordoned" in shown
-    assert "It cannot be renewed." in shown
+    assert "CredentialExpiring  ✗ True  It cannot be renewed." in shown
     assert run("host", "uncordon", "east").exit_code == 0
     server.add_cluster("hello")
     assert run("host", "disconnect", "east", "--yes").exit_code == 5

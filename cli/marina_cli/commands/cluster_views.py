@@ -12,6 +12,10 @@ from marina_cli.output import Column, console, print_fields, state_text
 from marina_cli.text import Json, clean, labels, project_path, word
 
 
+BAD_WHEN_TRUE = ("CredentialExpiring",)
+"""Conditions that say something is wrong; all others say that something is right."""
+
+
 def cluster_columns(now: datetime) -> tuple[Column, ...]:
     """The columns of `marina list`."""
     return (
@@ -90,7 +94,9 @@ def conditions_show(item: Json, now: datetime) -> None:
 def _condition_line(condition: Json, width: int, now: datetime) -> Text:
     status = word(condition.get("status"))
     words = clean(str(condition.get("message") or condition.get("reason") or ""))
-    line = Text(f"  {word(condition.get('type')).ljust(width)}  ").append_text(state_text(status).append("  "))
+    kind = word(condition.get("type"))
+    mood = {"True": "bad", "False": "good"}.get(status, "") if kind in BAD_WHEN_TRUE else ""
+    line = Text(f"  {kind.ljust(width)}  ").append_text(state_text(status, mood).append("  "))
     since = age(condition.get("last_transition_time"), now)
     return line.append(words, style="default").append(f"  (for {since})" if since != "-" else "", style="bright_black")
 

@@ -11,7 +11,8 @@ from marina_cli.commands.cluster_views import operation_show
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import complete_clusters, complete_hosts
 from marina_cli.durations import DURATION, age, span, time_parse
-from marina_cli.lookup import cluster_find, host_find
+from marina_cli.errors import CliError, ExitCode
+from marina_cli.lookup import cluster_find, host_find, is_id
 from marina_cli.operations import operation_read
 from marina_cli.output import Column, console, note, output_option, print_fields, print_list, print_one
 from marina_cli.session import Session, pass_session, project_option
@@ -31,6 +32,14 @@ def columns(now: datetime) -> tuple[Column, ...]:
         Column("BY", lambda item: word(item.get("requested_by")), wide=True),
         Column("ATTEMPT", lambda item: word(item.get("attempt")), wide=True),
     )
+
+
+def _id_check(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not is_id(value):
+        raise CliError(
+            f"There is no operation {value!r}.", hint="`marina op list` shows their ids.", exit_code=ExitCode.NOT_FOUND
+        )
+    return value
 
 
 @click.group()
@@ -67,7 +76,7 @@ def op_list(
 
 
 @op.command("get")
-@click.argument("id")
+@click.argument("id", callback=_id_check)
 @output_option
 @pass_session
 def op_get(session: Session, id: str, form: str) -> None:  # noqa: A002
@@ -103,7 +112,7 @@ def _took(item: Json) -> str:
 
 
 @op.command("watch")
-@click.argument("id")
+@click.argument("id", callback=_id_check)
 @click.option("--timeout", type=DURATION, default=None, help="How long to watch; without end unless given.")
 @output_option
 @pass_session
@@ -115,7 +124,7 @@ def op_watch(session: Session, id: str, timeout: int | None, form: str) -> None:
 
 
 @op.command("retry")
-@click.argument("id")
+@click.argument("id", callback=_id_check)
 @wait_options
 @output_option
 @pass_session
@@ -132,7 +141,7 @@ def op_retry(session: Session, id: str, wait: bool, timeout: int, form: str) -> 
 
 
 @op.command("abort")
-@click.argument("id")
+@click.argument("id", callback=_id_check)
 @output_option
 @pass_session
 def op_abort(session: Session, id: str, form: str) -> None:  # noqa: A002
