@@ -11,7 +11,6 @@ from marina_cli.operations import operation_read, timeline
 from marina_cli.output import Column, console, print_fields, state_text
 from marina_cli.text import Json, clean, labels, project_path, word
 
-
 BAD_WHEN_TRUE = ("CredentialExpiring",)
 """Conditions that say something is wrong; all others say that something is right."""
 
