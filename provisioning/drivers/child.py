@@ -90,20 +90,24 @@ def _collect(
 ) -> tuple[bytes, bytes, bool]:
     """What it wrote until it closed both streams, and whether the deadline came first."""
     written = {stream.fileno(): bytearray() for stream in (process.stdout, process.stderr) if stream}
-    ends_at = time.monotonic() + seconds
-    timed_out = False
+    now = time.monotonic()
+    ends_at, sign_at, timed_out = now + seconds, now + signs, False
     with selectors.DefaultSelector() as selector:
         for descriptor in written:
             selector.register(descriptor, selectors.EVENT_READ)
         while selector.get_map():
-            left = ends_at - time.monotonic()
-            if left <= 0:
+            _read_ready(selector, written, max(0.0, min(sign_at, ends_at) - time.monotonic()))
+            now = time.monotonic()
+            if now >= sign_at:
+                keep_alive()
+                _tell(line, b".")
+                sign_at = now + signs
+            if now >= ends_at:
                 if timed_out:
+                    _tell(line, b"k")
                     break
-                timed_out, ends_at = True, time.monotonic() + GRACE_SECONDS
-            _tell(line, b"t" if left <= 0 else b".")
-            keep_alive()
-            _read_ready(selector, written, min(signs, max(0.0, left)))
+                _tell(line, b"t")
+                timed_out, ends_at = True, now + GRACE_SECONDS
     output, errors = written.values()
     return bytes(output), bytes(errors), timed_out
 

@@ -15,6 +15,7 @@ from typing import Any
 import urllib3.exceptions
 import websocket
 from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import NewConnectionError  # a kind of timeout to urllib3, which it is not
 
 from provisioning.engine.errors import PermanentError, StepError, TemporaryError
 
@@ -97,7 +98,7 @@ def connection_error(error: BaseException, *, target: str) -> StepError:
             return _certificate(cause.verify_message or str(cause), target)
         if isinstance(cause, ssl.SSLError) and "ALERT" in (cause.reason or ""):
             return _refused_certificate(cause, target)
-    if any(isinstance(cause, _TIMEOUTS) for cause in chain):
+    if any(isinstance(cause, _TIMEOUTS) and not isinstance(cause, NewConnectionError) for cause in chain):
         return TemporaryError(f"{_start(target)} did not answer in time.", code="timeout")
     return TemporaryError(f"{_start(target)} cannot be reached: {_why(chain)}.", code="unreachable")
 

@@ -180,11 +180,16 @@ class KubeClient(ApiCalls):
             self._effect("kube.delete", "DELETE", kind.path(namespace=namespace, name=name), options)
         except NotFound:
             return False
-        except ConflictError as error:
-            if uid is not None and "UID in precondition" in error.message:
-                return False
-            raise
+        except ConflictError:
+            if uid is None or self._uid(kind, name, namespace) == uid:
+                raise
+            return False
         return True
+
+    def _uid(self, kind: Kind, name: str, namespace: str | None) -> str | None:
+        found = self.get(kind, name, namespace) or {}
+        uid: str | None = found.get("metadata", {}).get("uid")
+        return uid
 
     def delete_collection(self, kind: Kind, namespace: str, label_selector: str) -> None:
         """Ask for the deletion of all with these labels. ValueError without any: nothing is emptied by accident."""

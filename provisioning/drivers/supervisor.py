@@ -5,7 +5,8 @@ process stands in between. It has one thread, and ends the program when its star
 the line, or was silent for too long (frozen, it may have lost its lease).
 
 Arguments: <starter's pid> <descriptor of the line> <seconds of silence> <program> <argument>...
-On the line: any byte is a sign of life, `t` asks for a SIGTERM. It exits as the program did, with 128 + n for signal n.
+On the line: any byte is a sign of life, `t` asks for a SIGTERM, `k` for a SIGKILL.
+It exits as the program did, with 128 + n for signal n.
 """
 
 import contextlib
@@ -52,7 +53,7 @@ def watch(program: int, starter: int, line: int, silence: float) -> None:
         if ended in ready:
             return
         said = os.read(line, 4096) if line in ready else b""
-        if starter in ready or not said:  # gone, closed or silent
+        if starter in ready or not said or b"k" in said:  # gone, closed or silent, or asked for
             signal_group(program, signal.SIGKILL)
             return
         if b"t" in said:

@@ -1,0 +1,103 @@
+"""Small servers that misbehave in one way each, on loopback."""
+
+import datetime
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from clusters.connection import HostConnection
+
+Behaviour = Callable[[socket.socket], None]
+TOKEN = "the-token-nobody-may-see"
+
+
+@contextmanager
+def serving(behaviour: Behaviour) -> Iterator[int]:
+    """A port on which each connection is given to `behaviour`, in a thread of its own, and closed after it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    opened: list[socket.socket] = []
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            opened.append(connection)
+            threading.Thread(target=handle, args=(connection,), daemon=True).start()
+
+    def handle(connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            behaviour(connection)
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for connection in opened:
+            connection.close()
+
+
+def silent(connection: socket.socket) -> None:
+    """Takes the connection and says nothing."""
+    while connection.recv(4096):
+        pass
+
+
+def answering(answer: bytes, *, folder: Path, reset: bool = False) -> Behaviour:
+    """TLS, then the same bytes for every request; `reset` ends with a TCP reset in place of a goodbye."""
+    certificate, key = certificate_pem()
+    pem = folder / "server.pem"
+    pem.write_text(certificate + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+
+    def answer_all(raw: socket.socket) -> None:
+        with context.wrap_socket(raw, server_side=True) as connection:
+            while connection.recv(65536):
+                connection.sendall(answer)
+                if reset:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                    return
+
+    return answer_all
+
+
+def connection_to(port: int, *, ca_pem: str = "", token: str = TOKEN) -> HostConnection:
+    return HostConnection(server=f"https://127.0.0.1:{port}", ca_pem=ca_pem or certificate_pem()[0], token=token)
+
+
+@cache
+def certificate_pem(address: str = "127.0.0.1") -> tuple[str, str]:
+    """A self-signed certificate for an address, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fault server")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    encoding = serialization.Encoding.PEM
+    private = key.private_bytes(encoding, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+    return made.public_bytes(encoding).decode(), private.decode()
