@@ -15,7 +15,7 @@ from types import FrameType
 from typing import IO, NoReturn
 
 from dev.backing import backing_of
-from dev.demo_hosts import FOLDER, LOCAL_CHART, DemoHost, given_host, local_hosts
+from dev.demo_hosts import LOCAL_CHART, DemoHost, given_host, local_hosts
 from dev.demo_journey import Journey
 from dev.demo_people import DemoPeople, demo_people_make
 from dev.errors import DevError
@@ -28,6 +28,7 @@ from dev.terminal import Terminal
 from localkube import LocalKube, LocalKubeError, Tools, ensure_tools
 from localkube.ports import free_ports, is_free
 
+DEFAULT_FOLDER = ROOT / ".marina" / "demo"
 _PREFERRED_PORT = 8000
 
 LOCAL_HOSTS_ARE = """\
@@ -45,6 +46,7 @@ class Options:
     keep: bool
     kubeconfig: Path | None
     exposure: str
+    folder: Path
 
 
 class Interrupted(BaseException):
@@ -56,8 +58,9 @@ class Demo:
 
     def __init__(self, options: Options, progress: Progress) -> None:
         self._options = options
+        self._folder = options.folder
         self._progress = progress
-        self._processes = Processes(FOLDER / "logs")
+        self._processes = Processes(self._folder / "logs")
         self._closing = ExitStack()
 
     def run(self) -> None:
@@ -75,14 +78,14 @@ class Demo:
             self._journey(stack, people, tools, found)
 
     def _local_hosts(self, tools: Tools) -> list[DemoHost]:
-        kube = LocalKube(folder=FOLDER / "hosts", tools=tools)
+        kube = LocalKube(folder=self._folder / "hosts", tools=tools)
         self._closing.callback(kube.stop_all)
         return local_hosts(kube)
 
     def _marina(self, tools: Tools, pool: ThreadPoolExecutor, *, local: bool) -> tuple[Stack, DemoPeople]:
         """All that is Marina's own, while the hosts start."""
         progress, processes = self._progress, self._processes
-        backing = backing_of(folder=FOLDER, processes=processes, database="marina")
+        backing = backing_of(folder=self._folder, processes=processes, database="marina")
         self._closing.callback(backing.remove_sockets)
         self._closing.callback(processes.stop_all)
         backing.start()
@@ -90,7 +93,7 @@ class Demo:
             backing.postgres.ensure_database("marina")
         progress.say(f"Database ({'own PostgreSQL' if backing.postgres else 'DATABASE_URL'}) and broker answer.")
         plan = StackPlan(
-            folder=FOLDER,
+            folder=self._folder,
             database_url=backing.database_url,
             broker_url=backing.broker_url,
             port=_PREFERRED_PORT if is_free(_PREFERRED_PORT) else free_ports(1)[0],
@@ -110,7 +113,7 @@ class Demo:
 
     def _journey(self, stack: Stack, people: DemoPeople, tools: Tools, hosts: Sequence[DemoHost]) -> None:
         programs = [Path(sys.executable).parent, tools.kubectl.parent, tools.helm.parent]
-        terminal = Terminal(FOLDER, programs, self._progress)
+        terminal = Terminal(self._folder, programs, self._progress)
         journey = Journey(stack, people, hosts, terminal, tools.kubectl, self._processes)
         journey.connect_hosts(agreed=not sys.stdin.isatty())
         journey.use()
@@ -124,20 +127,21 @@ class Demo:
             self._stay(stack, people, terminal, local=local)
 
     def _stay(self, stack: Stack, people: DemoPeople, terminal: Terminal, *, local: bool) -> None:
-        terminal.write_exports(FOLDER / "env")
-        for line in _where(stack, people, local=local):
+        terminal.write_exports(self._folder / "env")
+        for line in _where(stack, people, self._folder / "env", local=local):
             self._progress.plain(line)
         quiet = threading.Event()
         while not quiet.wait(0.5):  # a signal ends it
             self._processes.require_running()
 
 
-def _where(stack: Stack, people: DemoPeople, *, local: bool) -> list[str]:
+def _where(stack: Stack, people: DemoPeople, exports: Path, *, local: bool) -> list[str]:
+    shown = exports.relative_to(ROOT) if exports.is_relative_to(ROOT) else exports
     lines = ["", LOCAL_HOSTS_ARE] if local else []
     lines += ["", f"Marina runs at {stack.url}", f"  {stack.url}/admin/        administration"]
     lines += [f"  {stack.url}/api/v1/docs   the API, to read and try", "", "People (passwords are shown only here):"]
     lines += [f"  {person.handle:14}{person.password:22}{person.role}" for person in people.everybody]
-    lines += ["", f"The same `marina` in another terminal: . {(FOLDER / 'env').relative_to(ROOT)}", "Ctrl-C stops all."]
+    lines += ["", f"The same `marina` in another terminal: . {shown}", "Ctrl-C stops all."]
     return lines
 
 
@@ -147,17 +151,17 @@ def _options(arguments: Sequence[str] | None) -> Options:
     parser.add_argument("--keep", action="store_true", help="go on with the data of the last run")
     parser.add_argument("--kubeconfig", type=Path, help="use this cluster as the host, with the official chart")
     parser.add_argument("--exposure", default="None", help="how that host publishes virtual APIs (None, LoadBalancer)")
-    found = parser.parse_args(arguments)
-    return Options(once=found.once, keep=found.keep, kubeconfig=found.kubeconfig, exposure=found.exposure)
+    parser.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="where all its data and logs lie")
+    return Options(**vars(parser.parse_args(arguments)))
 
 
-def _lock() -> IO[str]:
-    FOLDER.parent.mkdir(exist_ok=True)
-    lock = (FOLDER.parent / "demo.lock").open("w")
+def _lock(folder: Path) -> IO[str]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = folder.with_name(folder.name + ".lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise DevError("A demo of this checkout runs already. Stop it with Ctrl-C where it runs.") from None
+        raise DevError(f"A demo runs in {folder} already. Stop it with Ctrl-C where it runs.") from None
     return lock
 
 
@@ -174,16 +178,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        with _lock():
+        with _lock(options.folder):
             if not options.keep:
-                shutil.rmtree(FOLDER, ignore_errors=True)
+                shutil.rmtree(options.folder, ignore_errors=True)
             Demo(options, progress).run()
     except (DevError, LocalKubeError) as error:
-        print(f"\ndemo: {error}\nLogs of every process: {FOLDER / 'logs'}", file=sys.stderr)
+        print(f"\ndemo: {error}\nLogs of every process: {options.folder / 'logs'}", file=sys.stderr)
         return 1
     except Interrupted:
         progress.plain("\nStopped: every process of the demo has ended.")
-        return 0 if (FOLDER / "env").exists() else 130
+        return 0 if (options.folder / "env").exists() else 130
     return 0
 
 

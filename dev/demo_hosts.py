@@ -10,7 +10,6 @@ from dev.errors import DevError
 from dev.settings_names import ROOT
 from localkube import LocalKube
 
-FOLDER = ROOT / ".marina" / "demo"
 LOCAL_HOSTS = ("harbor-east", "harbor-west")
 LOCAL_CHART = ROOT / "localkube" / "charts" / "vcluster"
 GIVEN_HOST = "given-host"
@@ -53,16 +52,12 @@ def _find(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
     return next(entry for entry in entries if entry["name"] == name)
 
 
-def _shown(path: Path) -> str:
-    """As it is written where the demo's commands run: .marina/demo."""
-    return str(path.relative_to(FOLDER) if path.is_relative_to(FOLDER) else path)
-
-
-def connect_command(host: DemoHost, *, agreed: bool) -> tuple[tuple[str, ...], dict[str, str]]:
-    """What platform staff types, and the environment it needs. `agreed`: nobody is there to be asked."""
+def connect_command(host: DemoHost, *, folder: Path, agreed: bool) -> tuple[tuple[str, ...], dict[str, str]]:
+    """What platform staff types in `folder`, and the environment it needs. `agreed`: nobody is there to be asked."""
+    file = host.kubeconfig.relative_to(folder) if host.kubeconfig.is_relative_to(folder) else host.kubeconfig
     command: tuple[str, ...] = ("marina", "--context", "platform", "host", "connect", host.name)
     if not host.context:
-        command += ("--kubeconfig", _shown(host.kubeconfig))
+        command += ("--kubeconfig", str(file))
     else:
         command += ("--context", host.context, *(["--yes"] if agreed else []))
     environment = {"KUBECONFIG": str(host.kubeconfig)} if host.context else {}

@@ -45,7 +45,7 @@ class Journey:
         known = self._ask_json("--context", "platform", "host", "list")
         for host in self._hosts.values():
             if host.name not in {each["name"] for each in known}:
-                command, environment = connect_command(host, agreed=agreed)
+                command, environment = connect_command(host, folder=self._terminal.folder, agreed=agreed)
                 self._terminal.run(*command, environment=environment)
 
     def use(self) -> None:

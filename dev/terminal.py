@@ -18,7 +18,7 @@ class Terminal:
     """A person's shell in `folder`, with a configuration of its own: the caller's own log-ins stay untouched."""
 
     def __init__(self, folder: Path, programs: Sequence[Path], progress: Progress) -> None:
-        self._folder = folder
+        self.folder = folder
         self._progress = progress
         folder.mkdir(parents=True, exist_ok=True)
         self.exports = {
@@ -37,7 +37,7 @@ class Terminal:
         self._progress.plain(f"\n$ {prefix}{shlex.join(command)}")
         done = subprocess.run(
             command,
-            cwd=self._folder,
+            cwd=self.folder,
             env=self.environment | shown,
             input=stdin,
             text=True,
@@ -51,7 +51,7 @@ class Terminal:
         """Runs a command unseen and returns what it printed. Raises DevError with its own words when it fails."""
         done = subprocess.run(
             command,
-            cwd=self._folder,
+            cwd=self.folder,
             env=self.environment,
             capture_output=True,
             text=True,

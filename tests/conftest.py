@@ -4,6 +4,7 @@
 - `tools`, `local_hosts`: kubectl, helm and so on; two real host clusters, harbor-east and harbor-west.
 - `stack`: a whole Marina in processes of its own, with a database of its own in which everything is committed.
 - `people`, `marina`, `platform`: who can log in there, and the `marina` command as a developer and as platform staff.
+- `inside_of`: kubectl on a virtual cluster of that Marina, with a kubeconfig that was issued to the developer.
 - `hosts`: hosts connected to that Marina: the local ones, or the one of `make e2e-host KUBECONFIG=file`.
 """
 
@@ -11,11 +12,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dev.backing import Backing
 from dev.demo_people import DemoPeople, demo_people_make
+from dev.port_forward import port_forward
 from dev.processes import Processes
 from dev.stack import Stack, StackPlan
 from dev.static_files import collect_static
@@ -134,6 +137,37 @@ def marina(marina_of: Callable[[str], Marina], people: DemoPeople) -> Marina:
     marina = marina_of("developer")
     marina.login(people.developer.handle, people.developer.password)
     return marina
+
+
+@pytest.fixture(scope="session")
+def inside_of(
+    marina: Marina, hosts: list[TestHost], tools: Tools, run_folder: Path, processes: Processes
+) -> Callable[[str], Kubectl]:
+    """kubectl on a virtual cluster, by its name, with a kubeconfig that Marina issued to the developer.
+
+    Where the cluster is published nowhere, a port-forward by the host's own kubeconfig leads to it.
+    """
+
+    def make(name: str) -> Kubectl:
+        placement = marina("get", name, "-o", "json").json["placement"]
+        file = run_folder / "kubeconfigs" / f"{name}.yaml"
+        file.parent.mkdir(exist_ok=True)
+        server = [] if placement["endpoint"] else ["--server", forwarded(placement)]
+        marina("kubeconfig", name, "--output", str(file), *server)
+        return Kubectl(tools.kubectl, file)
+
+    def forwarded(placement: dict[str, Any]) -> str:
+        host = next(host for host in hosts if host.name == placement["host"]["name"])
+        return port_forward(
+            kubectl=tools.kubectl,
+            kubeconfig=host.kubeconfig,
+            namespace=placement["namespace"],
+            pod=f"{placement['release']}-0",
+            processes=processes,
+            environment=dict(os.environ),
+        )
+
+    return make
 
 
 @pytest.fixture(scope="session")
