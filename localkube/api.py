@@ -19,6 +19,7 @@ OnChange = Callable[[str, Object], None]
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 _RECONNECT_AFTER_SECONDS = 0.5
+_LONGEST_RECONNECT_SECONDS = 15.0
 
 
 class ApiError(Exception):
@@ -126,14 +127,17 @@ class KubeApi:
         every object that was there has been told of.
         """
         known: dict[str, Object] = {}
+        delay = _RECONNECT_AFTER_SECONDS
         while True:
             try:
                 version = await self._list_once(path, on_change, labels, known)
                 if listed:
                     listed.set()
+                delay = _RECONNECT_AFTER_SECONDS
                 await self._watch_once(path, on_change, labels, known, version)
             except (ApiError, *Unreachable):
-                await asyncio.sleep(_RECONNECT_AFTER_SECONDS)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, _LONGEST_RECONNECT_SECONDS)
 
     async def _list_once(self, path: str, on_change: OnChange, labels: str, known: dict[str, Object]) -> str:
         listed = await self.get(path, **_selecting(labels))

@@ -15,7 +15,7 @@ from localkube.ports import free_ports, is_free
 from localkube.tools import Tools
 from localkube.virtual import access, podstatus
 from localkube.virtual.release import Release, claim_name, kubernetes_version, read_release
-from localkube.virtual.syncer import Syncer
+from localkube.virtual.syncing import sync
 
 ENDPOINT_ANNOTATION = "localkube.marina.dev/endpoint"
 """On the Service NAME: where the virtual API is reached from this machine, as https://127.0.0.1:PORT."""
@@ -135,7 +135,7 @@ class ControlPlane:
         manager = self._start("kube-controller-manager", command)
         await self._tell(podstatus.started(self._pod, ready=True, since=since, restarts=restarts))
         work = [
-            asyncio.create_task(Syncer(release, virtual, host, kubernetes_version(self._pod)).run()),
+            asyncio.create_task(sync(release, virtual, host, kubernetes_version(self._pod))),
             asyncio.create_task(self._renew_token(host)),
             asyncio.create_task(apiserver.ended()),
             asyncio.create_task(manager.ended()),

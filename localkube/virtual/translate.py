@@ -16,6 +16,7 @@ OBJECT_UID = "vcluster.loft.sh/object-uid"
 
 # Set by the host's admission, or a matter of the host alone.
 _NOT_COPIED = ("nodeName", "priority", "priorityClassName", "preemptionPolicy", "ephemeralContainers", "schedulerName")
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied"
 _LONGEST_NAME = 63
 
 
@@ -33,19 +34,22 @@ def host_pod(pod: Object, release: Release) -> Object:
 
     Security settings, host paths and host namespaces stay as the tenant wrote them: the host decides on them.
     """
-    metadata = pod["metadata"]
+    namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+    spec = _host_spec(pod["spec"], namespace, name, release)
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": host_metadata(pod, release), "spec": spec}
+
+
+def host_metadata(found: Object, release: Release) -> Object:
+    """Name, labels and owner of a copy, and in its annotations what it is a copy of."""
+    metadata = found["metadata"]
     namespace, name = metadata["namespace"], metadata["name"]
     names = {OBJECT_NAME: name, OBJECT_NAMESPACE: namespace, OBJECT_UID: metadata["uid"]}
+    kept = {key: value for key, value in metadata.get("annotations", {}).items() if not key.startswith(_LAST_APPLIED)}
     return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": host_name(release.name, namespace, name),
-            "labels": {**metadata.get("labels", {}), MANAGED_BY: release.name, VIRTUAL_NAMESPACE: namespace},
-            "annotations": {**metadata.get("annotations", {}), **names},
-            "ownerReferences": [release.owner()],
-        },
-        "spec": _host_spec(pod["spec"], namespace, name, release),
+        "name": host_name(release.name, namespace, name),
+        "labels": {**metadata.get("labels", {}), MANAGED_BY: release.name, VIRTUAL_NAMESPACE: namespace},
+        "annotations": {**kept, **names},
+        "ownerReferences": [release.owner()],
     }
 
 

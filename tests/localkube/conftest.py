@@ -22,24 +22,32 @@ def host(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loc
         yield kube.start("shared", audit=True)
 
 
-@pytest.fixture(scope="session")
-def new_cluster(host: LocalHost, tools: Tools) -> MakeCluster:
+@pytest.fixture
+def new_cluster(host: LocalHost, tools: Tools) -> Iterator[MakeCluster]:
     """Names a virtual cluster in a namespace of its own, which is made; nothing is installed yet."""
+    made: list[VirtualCluster] = []
 
     def make(name: str) -> VirtualCluster:
-        cluster = VirtualCluster(host, tools, name, f"marina-{name}")
-        cluster.on_host("create", "namespace", cluster.namespace)
-        return cluster
+        made.append(_named(name, host, tools))
+        return made[-1]
 
-    return make
+    yield make
+    for cluster in made:  # its processes would only slow down the other tests
+        cluster.on_host("delete", "namespace", cluster.namespace, "--wait=false")
 
 
 @pytest.fixture(scope="session")
-def hello(new_cluster: MakeCluster) -> VirtualCluster:
+def hello(host: LocalHost, tools: Tools) -> VirtualCluster:
     """One that runs all the time, for facts that leave it as it is."""
-    cluster = new_cluster("hello")
+    cluster = _named("hello", host, tools)
     cluster.install()
     cluster.wait_ready()
+    return cluster
+
+
+def _named(name: str, host: LocalHost, tools: Tools) -> VirtualCluster:
+    cluster = VirtualCluster(host, tools, name, f"marina-{name}")
+    cluster.on_host("create", "namespace", cluster.namespace)
     return cluster
 
 

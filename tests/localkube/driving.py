@@ -42,7 +42,7 @@ class Kubectl:
     kubeconfig: Path
 
     def __call__(self, *args: str, stdin: str | None = None) -> str:
-        command = [self.binary, f"--kubeconfig={self.kubeconfig}", *args]
+        command: list[str | Path] = [self.binary, f"--kubeconfig={self.kubeconfig}", *args]
         return subprocess.run(command, input=stdin, capture_output=True, text=True, check=True, timeout=60).stdout
 
     def json(self, *args: str) -> Any:
@@ -80,7 +80,12 @@ class VirtualCluster:
         return Kubectl(self.tools.kubectl, self.host.kubeconfig)
 
     def helm(self, *args: str) -> str:
-        command = [self.tools.helm, f"--kubeconfig={self.host.kubeconfig}", f"--namespace={self.namespace}", *args]
+        command: list[str | Path] = [
+            self.tools.helm,
+            f"--kubeconfig={self.host.kubeconfig}",
+            f"--namespace={self.namespace}",
+            *args,
+        ]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
     def install(self, **values: str | int | bool) -> None:
@@ -89,8 +94,8 @@ class VirtualCluster:
         settings = [setting.replace('"', "") for setting in settings]
         self.helm("upgrade", "--install", self.name, str(CHART), *settings)
 
-    def get(self, kind: str, name: str) -> Any:
-        return self.on_host.json("get", kind, name, f"--namespace={self.namespace}")
+    def get(self, kind: str, name: str, *args: str) -> Any:
+        return self.on_host.json("get", kind, name, f"--namespace={self.namespace}", *args)
 
     def names(self, kind: str, *args: str) -> set[str]:
         return {item["metadata"]["name"] for item in self.on_host.items(kind, f"--namespace={self.namespace}", *args)}
@@ -131,7 +136,8 @@ class VirtualCluster:
     @contextmanager
     def forwarded(self) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
         """`kubectl port-forward` to port 8443 of the pod: the local address, and the process."""
-        command = [self.tools.kubectl, f"--kubeconfig={self.host.kubeconfig}", f"--namespace={self.namespace}"]
+        command: list[str | Path] = [self.tools.kubectl, f"--kubeconfig={self.host.kubeconfig}"]
+        command += [f"--namespace={self.namespace}"]
         command += ["port-forward", f"pod/{self.name}-0", ":8443"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as forward:
             assert forward.stdout

@@ -56,9 +56,7 @@ def test_the_audit_log_tells_who_did_what(host: LocalHost, tools: Tools) -> None
     kubectl("create", "configmap", "audited", "--from-literal=a=b")
     lines = [json.loads(line) for line in (host.folder / "audit.log").read_text().splitlines()]
     (seen,) = [
-        line
-        for line in lines
-        if line["verb"] == "create" and line.get("objectRef", {}).get("name") == "audited"
+        line for line in lines if line["verb"] == "create" and line.get("objectRef", {}).get("name") == "audited"
     ]
     assert seen["user"]["username"] == "admin"
     assert seen["level"] == "Metadata"

@@ -19,6 +19,7 @@ import ssl
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import yaml
@@ -26,7 +27,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from tests.localkube.conftest import MakeCluster
-from tests.localkube.driving import CHART, Kubectl, VirtualCluster, phase, pod_spec, wait_for
+from tests.localkube.driving import CHART, Kubectl, VirtualCluster, phase, pod_spec, processes_of, wait_for
 
 OLDER, NEWER = "v1.35.4", "v1.36.3"
 VERSION_KEY = "controlPlane__distro__k8s__image__tag"
@@ -85,7 +86,10 @@ def test_no_object_is_cluster_scoped_by_default(hello: VirtualCluster) -> None:
 
 
 def test_images_are_of_the_registry_asked_for(hello: VirtualCluster) -> None:
-    sets = ["--set=controlPlane.advanced.defaultImageRegistry=registry.example", "--set=controlPlane.distro.k8s.image.tag=v9"]
+    sets = [
+        "--set=controlPlane.advanced.defaultImageRegistry=registry.example",
+        "--set=controlPlane.distro.k8s.image.tag=v9",
+    ]
     rendered = hello.helm("template", "x", str(CHART), *sets)
     assert "registry.example/loft-sh/kubernetes:v9" in rendered
     assert "registry.example/loft-sh/vcluster-pro:0.36.1" in rendered
@@ -178,7 +182,10 @@ def test_a_deployments_pods_run_on_the_host_under_vclusters_names_and_labels(hel
     assert labels["vcluster.loft.sh/namespace"] == "shop"
     assert labels["app"] == "web"
     assert copy["metadata"]["ownerReferences"][0]["kind"] == "Service"
-    assert {field["manager"] for field in copy["metadata"]["managedFields"]} >= {"vcluster"}
+    assert {
+        field["manager"]
+        for field in hello.get("pod", copy["metadata"]["name"], "--show-managed-fields")["metadata"]["managedFields"]
+    } >= {"vcluster"}
     running = inside.json("get", "pod", name, "--namespace=shop")
     assert running["status"]["podIP"] == copy["status"]["podIP"]
     assert running["spec"]["nodeName"] == copy["spec"]["nodeName"] == "shared-node"
@@ -194,7 +201,9 @@ def test_copies_are_made_as_the_charts_service_account(hello: VirtualCluster) ->
     makers = {
         line["user"]["username"]
         for line in lines
-        if line["verb"] == "create" and line.get("objectRef", {}).get("name") == "whose-x-default-x-hello"
+        if line["verb"] == "create"
+        and line.get("objectRef", {}).get("name") == "whose-x-default-x-hello"
+        and "subresource" not in line["objectRef"]  # the scheduler binds it
     }
     assert makers == {"system:serviceaccount:marina-hello:vc-hello"}
 
@@ -300,7 +309,14 @@ def test_a_forward_dies_with_the_pod_and_so_does_the_api(new_cluster: MakeCluste
     inside("create", "configmap", "kept")
     with cluster.forwarded() as (address, forward):
         assert inside(f"--server={address}", "get", "namespaces")
-        watch = [inside.binary, f"--kubeconfig={inside.kubeconfig}", f"--server={address}", "get", "pods", "--watch"]
+        watch: list[str | Path] = [
+            inside.binary,
+            f"--kubeconfig={inside.kubeconfig}",
+            f"--server={address}",
+            "get",
+            "pods",
+            "--watch",
+        ]
         with subprocess.Popen(watch, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as watching:
             wait_for("the watch is open", lambda: watching.poll() is None)
             cluster.on_host("delete", "pod", "mortal-0", f"--namespace={cluster.namespace}")
@@ -341,7 +357,7 @@ def test_a_wrong_image_tag_waits_in_image_pull_backoff_and_a_rollback_heals(new_
         statuses = cluster.pod()["status"].get("initContainerStatuses", [])
         return dict(statuses[0]["state"].get("waiting", {})) if statuses else {}
 
-    told = wait_for("it waits for its image", lambda: waiting() or None)
+    told = wait_for("it waits for its image", waiting)
     assert told["reason"] == "ImagePullBackOff"
     assert "loft-sh/kubernetes:v1.99.0" in told["message"]
     assert "Init:ImagePullBackOff" in cluster.on_host("get", "pod", "mistyped-0", f"--namespace={cluster.namespace}")
@@ -357,7 +373,9 @@ def test_too_small_a_quota_shows_as_an_event_only_and_raised_lets_it_start(new_c
     cluster.on_host.apply(quota)
     cluster.install()
     place = f"--namespace={cluster.namespace}"
-    events = wait_for("FailedCreate", lambda: cluster.on_host.items("events", place, "--field-selector=reason=FailedCreate"))
+    events = wait_for(
+        "FailedCreate", lambda: cluster.on_host.items("events", place, "--field-selector=reason=FailedCreate")
+    )
     assert "exceeded quota: q, requested: limits.memory=" in events[0]["message"]
     assert not cluster.get("statefulset", "cramped")["status"].get("conditions")
     cluster.on_host("delete", "resourcequota", "q", place)
@@ -401,19 +419,20 @@ def test_an_upgrade_asleep_conflicts_on_replicas_unless_the_values_say_zero(new_
     cluster.install()
     cluster.wait_ready()
     place = f"--namespace={cluster.namespace}"
-    cluster.on_host("scale", "statefulset", "dozing", "--replicas=0", place)
+    cluster.on_host("patch", "statefulset", "dozing", '--patch={"spec":{"replicas":0}}', place)
     with pytest.raises(subprocess.CalledProcessError) as refused:
         cluster.install(**{VERSION_KEY: OLDER})
     assert ".spec.replicas" in refused.value.stderr
-    cluster.install(**{VERSION_KEY: NEWER, "controlPlane__statefulSet__highAvailability__replicas": 0})
+    cluster.install(
+        controlPlane__distro__k8s__image__tag=NEWER, controlPlane__statefulSet__highAvailability__replicas=0
+    )
     assert cluster.get("statefulset", "dozing")["spec"]["replicas"] == 0
-    cluster.install(controlPlane__statefulSet__highAvailability__replicas=1)
+    cluster.on_host("patch", "statefulset", "dozing", '--patch={"spec":{"replicas":1}}', place)
     cluster.wait_ready()
+    cluster.install(controlPlane__statefulSet__highAvailability__replicas=1)
 
 
-def test_uninstalled_it_leaves_its_claim_which_revives_it_and_its_end_is_the_datas_end(
-    new_cluster: MakeCluster,
-) -> None:
+def test_uninstalled_it_leaves_its_claim_and_installed_again_it_revives(new_cluster: MakeCluster) -> None:
     cluster = new_cluster("phoenix")
     cluster.install()
     cluster.wait_ready()
@@ -429,14 +448,22 @@ def test_uninstalled_it_leaves_its_claim_which_revives_it_and_its_end_is_the_dat
     cluster.wait_ready()
     assert cluster.inside()("get", "configmap", "remembered")
 
-    volume = cluster.host.folder / "volumes" / cluster.get("pvc", "data-phoenix-0")["metadata"]["uid"]
-    assert volume.exists()
-    cluster.on_host("delete", "namespace", cluster.namespace, "--timeout=30s")
-    wait_for("no data", lambda: not volume.exists())
-    cluster.on_host("create", "namespace", cluster.namespace)
+    cluster.helm("uninstall", "phoenix")
+    cluster.on_host("delete", "pvc", "data-phoenix-0", f"--namespace={cluster.namespace}", "--timeout=10s")
     cluster.install()
     cluster.wait_ready()
     assert "not found" in cluster.inside().refusal("get", "configmap", "remembered")
+
+
+def test_a_namespace_deleted_with_everything_in_it_ends_the_processes_and_the_data(new_cluster: MakeCluster) -> None:
+    cluster = new_cluster("doomed")
+    cluster.install()
+    cluster.wait_ready()
+    claim = cluster.get("pvc", "data-doomed-0")["metadata"]["uid"]
+    assert any("kube-apiserver" in line for line in processes_of(cluster.host.folder / "volumes" / claim).values())
+    cluster.on_host("delete", "namespace", cluster.namespace, "--wait=false")
+    wait_for("no process", lambda: not processes_of(cluster.host.folder / "volumes" / claim))
+    wait_for("no data", lambda: not (cluster.host.folder / "volumes" / claim).exists(), within=30)
 
 
 def test_two_virtual_clusters_know_nothing_of_each_other(hello: VirtualCluster, new_cluster: MakeCluster) -> None:

@@ -6,13 +6,13 @@ cluster as kubernetes-super-admin, like vcluster.
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
 from typing import TypeVar
 
-from localkube.api import ApiError, KubeApi, Object, Unreachable
+from localkube.api import ApiError, KubeApi, Object
 from localkube.bootstrap import node_status
 from localkube.virtual.events import SyncErrors
 from localkube.virtual.release import Release
+from localkube.virtual.settling import Key, Settling
 from localkube.virtual.translate import (
     MANAGED_BY,
     OBJECT_NAME,
@@ -24,22 +24,9 @@ from localkube.virtual.translate import (
 )
 
 K = TypeVar("K")
-Key = tuple[str, str]
-"""Virtual namespace and name."""
-
-_FIRST_RETRY_SECONDS = 0.5
-_LONGEST_RETRY_SECONDS = 15.0
 
 
-@dataclass
-class _Work:
-    """One pod that has to be looked at: by one task at a time, again when something changed meanwhile."""
-
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    task: "asyncio.Task[None] | None" = None
-
-
-class Syncer:
+class PodSyncer:
     """Runs until cancelled. Holds what both watches last said of each pod, and acts on the difference."""
 
     def __init__(self, release: Release, virtual: KubeApi, host: KubeApi, version: str) -> None:
@@ -50,10 +37,10 @@ class Syncer:
         self._host_path = f"/api/v1/namespaces/{release.namespace}/pods"
         self._virtual_pods: dict[Key, Object] = {}
         self._host_pods: dict[str, Object] = {}
-        self._work: dict[Key, _Work] = {}
         self._listed = (asyncio.Event(), asyncio.Event())
         self._errors = SyncErrors(virtual)
         self._tasks = asyncio.TaskGroup()
+        self._settling = Settling(self._tasks, self._reconcile, *self._listed)
 
     async def run(self) -> None:
         await self._make_node()
@@ -77,35 +64,12 @@ class Syncer:
     def _virtual_changed(self, kind: str, pod: Object) -> None:
         key = pod["metadata"]["namespace"], pod["metadata"]["name"]
         _remember(self._virtual_pods, key, kind, pod)
-        self._look_at(key)
+        self._settling.look_at(key)
 
     def _host_changed(self, kind: str, pod: Object) -> None:
         _remember(self._host_pods, pod["metadata"]["name"], kind, pod)
         annotations = pod["metadata"].get("annotations", {})
-        self._look_at((annotations.get(OBJECT_NAMESPACE, ""), annotations.get(OBJECT_NAME, "")))
-
-    def _look_at(self, key: Key) -> None:
-        work = self._work.setdefault(key, _Work())
-        work.changed.set()
-        if work.task is None:
-            work.task = self._tasks.create_task(self._settle(key, work))
-
-    async def _settle(self, key: Key, work: _Work) -> None:
-        """Until nothing is left to do for this pod; what fails is tried again, later each time."""
-        for listed in self._listed:  # before that, "it is not there" means nothing
-            await listed.wait()
-        delay = _FIRST_RETRY_SECONDS
-        while work.changed.is_set():
-            work.changed.clear()
-            try:
-                await self._reconcile(key)
-                delay = _FIRST_RETRY_SECONDS
-            except (ApiError, *Unreachable):
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(work.changed.wait(), delay)
-                work.changed.set()
-                delay = min(delay * 2, _LONGEST_RETRY_SECONDS)
-        del self._work[key]
+        self._settling.look_at((annotations.get(OBJECT_NAMESPACE, ""), annotations.get(OBJECT_NAME, "")))
 
     async def _reconcile(self, key: Key) -> None:
         virtual = self._virtual_pods.get(key)
@@ -142,7 +106,7 @@ class Syncer:
         except ApiError as error:
             if error.reason == "AlreadyExists":  # made a moment ago, our watch will tell
                 return
-            await self._errors.record(virtual, error.message)
+            await self._errors.record(virtual, "Pod", error.message)
             raise
 
     async def _report_back(self, virtual: Object, host: Object) -> None:
