@@ -34,6 +34,7 @@ class RoleBindingSerializer(serializers.ModelSerializer[RoleBinding]):
     team = TeamReference(read_only=True, allow_null=True)
     organization = OrganizationReference(read_only=True, allow_null=True)
     project = ProjectReference(read_only=True, allow_null=True)
+    role = serializers.CharField(read_only=True)
 
     class Meta:
         model = RoleBinding

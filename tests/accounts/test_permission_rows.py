@@ -14,6 +14,7 @@ from accounts.errors import MarinaError
 from accounts.models import OrganizationUserPermission, ProjectUserPermission, RoleBinding, User
 from accounts.models.role_binding import ROLE_NAMES
 from accounts.services.permission_check import permission_differences
+from accounts.services.permissions import Scope, Subject
 from accounts.services.role_bindings import (
     role_binding_create,
     role_binding_delete,
@@ -46,8 +47,8 @@ class Town:
         self.world = world
         self.users = users
         self.now: datetime = timezone.now()
-        self.subjects = [*users, world.dockers]
-        self.scopes = [world.payments, world.search, world.acme, world.foreign]
+        self.subjects: list[Subject] = [*users, world.dockers]
+        self.scopes: list[Scope] = [world.payments, world.search, world.acme, world.foreign]
 
     def do(self, name: str, *args) -> None:
         try:

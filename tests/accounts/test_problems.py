@@ -1,8 +1,11 @@
 """Every refusal is a problem+json of one shape, with the request's id, and nothing of the inside."""
 
+from typing import Any
+
 import pytest
 from rest_framework.test import APIClient
 
+from accounts.errors import MarinaError
 from tests.accounts import probe_urls
 from tests.accounts.conftest import signed_in
 
@@ -15,10 +18,10 @@ def client(world):
     return signed_in(world.olivia)
 
 
-def problem(answer, status: int, code: str) -> dict:
+def problem(answer, status: int, code: str) -> dict[str, Any]:
     assert answer.status_code == status, answer.content
     assert answer["Content-Type"] == "application/problem+json"
-    body = answer.json()
+    body: dict[str, Any] = answer.json()
     assert set(body) - {"operation_id"} == MEMBERS
     assert (body["status"], body["code"]) == (status, code)
     assert body["request_id"] == answer["X-Request-ID"]
@@ -31,9 +34,10 @@ def problem(answer, status: int, code: str) -> dict:
     [("invalid", 400), ("forbidden", 403), ("not-found", 404), ("conflict", 409), ("precondition-failed", 412)],
 )
 def test_a_services_error_becomes_a_problem(client, name, status):
+    error = probe_urls.ERRORS[name]
+    assert isinstance(error, MarinaError)
     body = problem(client.get(f"/api/probe/{name}"), status, name)
-    assert body["detail"] == str(probe_urls.ERRORS[name])
-    assert body["hint"] == probe_urls.ERRORS[name].hint
+    assert (body["detail"], body["hint"]) == (error.message, error.hint)
 
 
 def test_invalid_input_names_field_and_what_is_accepted(client):

@@ -101,7 +101,7 @@ def _refusal(text: str) -> str:
     assert answer.status_code == 401
     assert answer["Content-Type"] == "application/problem+json"
     assert answer["WWW-Authenticate"] == 'Bearer realm="marina"'
-    return answer.json()["detail"]
+    return str(answer.json()["detail"])
 
 
 def test_deactivating_a_user_ends_tokens_at_once(ana):
@@ -114,16 +114,17 @@ def test_deactivating_a_user_ends_tokens_at_once(ana):
     assert make().status_code == 401
 
 
-def test_last_use_is_written_at_most_once_a_minute(ana, django_assert_num_queries):
+def test_last_use_is_written_at_most_once_a_minute(ana):
     client = signed_in(ana)
     client.get("/api/v1/access-tokens")
     first = AccessToken.objects.get().last_used_at
     assert first is not None
     client.get("/api/v1/access-tokens")
     assert AccessToken.objects.get().last_used_at == first
-    AccessToken.objects.update(last_used_at=first - timedelta(seconds=61))
+    long_ago = first - timedelta(seconds=61)
+    AccessToken.objects.update(last_used_at=long_ago)
     client.get("/api/v1/access-tokens")
-    assert AccessToken.objects.get().last_used_at > first - timedelta(seconds=61)
+    assert AccessToken.objects.get().last_used_at != long_ago
 
 
 def test_an_expiry_out_of_range_says_what_is_in_range(ana):
