@@ -69,7 +69,7 @@ class OwnerSerializer(serializers.Serializer[Any]):
 class ControlPlaneSerializer(StrictSerializer):
     """How the control plane itself runs; set when the cluster is made."""
 
-    replicas = serializers.IntegerField(required=False, help_text="1 to 3; 1 unless said otherwise.")
+    replicas = serializers.IntegerField(required=False, help_text="1: its embedded store has one member.")
 
 
 class SpecSerializer(StrictSerializer):

@@ -14,6 +14,7 @@ from clusters.access import host_connect_require, host_require
 from clusters.chart_values import values_check
 from clusters.connection import HostConnection, connection_expires_at
 from clusters.encryption import connection_encrypt
+from clusters.host_roles import namespaces_check
 from clusters.kubeconfig import kubeconfig_parse
 from clusters.models import (
     Exposure,
@@ -126,25 +127,14 @@ def _settings_check(settings: HostSettings) -> None:
         raise InvalidInput(
             f"A host cluster named {settings.name} is already connected.", field="name", accepted="a name not in use"
         )
-    if settings.mode == HostMode.NAMESPACES and not settings.namespaces:
-        raise InvalidInput(
-            "Mode namespaces needs the list of namespaces that Marina may use.",
-            field="namespaces",
-            accepted="at least one existing namespace; each takes one virtual cluster",
-        )
-    if settings.mode == HostMode.CLUSTER and settings.namespaces:
-        raise InvalidInput(
-            "In mode cluster Marina makes its namespaces by itself.", field="namespaces", accepted="an empty list"
-        )
-    if len(set(settings.namespaces)) != len(settings.namespaces):
-        raise InvalidInput("A namespace is listed twice.", field="namespaces", accepted="each namespace once")
+    namespaces_check("namespaces" if settings.mode == HostMode.NAMESPACES else "cluster", settings.namespaces)
     if (settings.scope == HostScope.ORGANIZATION) != (settings.organization is not None):
         raise InvalidInput(
             "A host of scope organization names its organization, one of scope platform names none.",
             field="organization",
             accepted="an organization together with scope organization",
         )
-    labels_validate(settings.labels)
+    labels_validate(settings.labels, reserved=())  # topology.kubernetes.io/region and the like are what hosts have
     _values_check(settings.values)
 
 
@@ -170,7 +160,7 @@ def host_update(
     if actor.user is not None:
         host_require(actor.user, "host.update", host)
     if labels is not None:
-        labels_validate(labels)
+        labels_validate(labels, reserved=())
     if values is not None:
         _values_check(values)
     changes = {"cordoned": cordoned, "labels": labels, "region": region, "exposure": exposure, "values": values}

@@ -21,7 +21,8 @@ from clusters.sizes import SIZES
 from clusters.versions import kubernetes_version_resolve
 
 DEFAULT_SIZE = "small"
-REPLICAS_MAXIMUM = 3
+# vcluster's embedded store has one member; more replicas come with a choice of backing store
+REPLICAS_MAXIMUM = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +135,7 @@ def _check(
         raise InvalidInput(
             f"{spec.replicas} replicas of the control plane are not possible.",
             field="spec.control_plane.replicas",
-            accepted=f"1 to {REPLICAS_MAXIMUM}",
+            accepted=f"{REPLICAS_MAXIMUM}: its embedded store has one member",
         )
     values_check(spec.values, schema=chart_schema(spec.chart_version), acting_staff=user.is_staff)
     _host_check(project=project, spec=spec, host=host)
