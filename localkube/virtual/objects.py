@@ -34,6 +34,8 @@ class Kind:
     """Its key below sync.toHost."""
     translate: Callable[[Object, Release, str], Object]
     """From the virtual spec, the release and the virtual namespace."""
+    reported: tuple[str, ...] = ()
+    """What of the copy's status is told to the original."""
 
     def path(self, namespace: str = "") -> str:
         root = f"/api/{self.api}" if self.api == "v1" else f"/apis/{self.api}"
@@ -49,7 +51,7 @@ class ObjectSyncer:
         self._virtual = virtual
         self._host = host
         self._objects: dict[Key, Object] = {}
-        self._copies: set[str] = set()
+        self._copies: dict[str, Object] = {}
         self._errors = SyncErrors(virtual)
         self._listed = (asyncio.Event(), asyncio.Event())
         self._tasks = asyncio.TaskGroup()
@@ -75,12 +77,11 @@ class ObjectSyncer:
     def _copy_changed(self, kind: str, found: Object) -> None:
         metadata = found["metadata"]
         if kind == "DELETED":
-            self._copies.discard(metadata["name"])
+            self._copies.pop(metadata["name"], None)
         else:
-            self._copies.add(metadata["name"])
-        if kind != "MODIFIED":
-            annotations = metadata.get("annotations", {})
-            self._settling.look_at((annotations.get(OBJECT_NAMESPACE, ""), annotations.get(OBJECT_NAME, "")))
+            self._copies[metadata["name"]] = found
+        annotations = metadata.get("annotations", {})
+        self._settling.look_at((annotations.get(OBJECT_NAMESPACE, ""), annotations.get(OBJECT_NAME, "")))
 
     async def _reconcile(self, key: Key) -> None:
         name = host_name(self._release.name, *key)
@@ -91,10 +92,18 @@ class ObjectSyncer:
                 await self._host.delete(path)
             return
         try:
-            await self._host.apply(path, self._copy_of(wanted, key[0]))
+            copied = await self._host.apply(path, self._copy_of(wanted, key[0]))
         except ApiError as error:
             await self._errors.record(wanted, self._kind.name, error.message)
             raise
+        await self._report_back(wanted, copied)
+
+    async def _report_back(self, original: Object, copied: Object) -> None:
+        status = {key: copied["status"][key] for key in self._kind.reported if key in copied.get("status", {})}
+        if any(original.get("status", {}).get(key) != value for key, value in status.items()):
+            metadata = original["metadata"]
+            path = f"{self._kind.path(metadata['namespace'])}/{metadata['name']}/status"
+            await self._virtual.patch(path, {"metadata": {"uid": metadata["uid"]}, "status": status})
 
     def _copy_of(self, found: Object, namespace: str) -> Object:
         spec = self._kind.translate(copy.deepcopy(found["spec"]), self._release, namespace)
@@ -157,10 +166,12 @@ def _selecting(labels: Object, release: Release, namespace: str | None) -> Objec
     return {**labels, **own}
 
 
+_CLAIMED = ("phase", "accessModes", "capacity")
+
 KINDS = (
     Kind("Service", "v1", "services", "services", _service),
-    Kind("PersistentVolumeClaim", "v1", "persistentvolumeclaims", "persistentVolumeClaims", _claim),
-    Kind("Ingress", "networking.k8s.io/v1", "ingresses", "ingresses", _ingress),
+    Kind("PersistentVolumeClaim", "v1", "persistentvolumeclaims", "persistentVolumeClaims", _claim, _CLAIMED),
+    Kind("Ingress", "networking.k8s.io/v1", "ingresses", "ingresses", _ingress, ("loadBalancer",)),
     Kind("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies", "networkPolicies", _network_policy),
     Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets", "podDisruptionBudgets", _disruption_budget),
 )

@@ -1,21 +1,17 @@
 """Watches the host for pods of vcluster StatefulSets and runs a control plane for each."""
 
 import asyncio
-import base64
-import shutil
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
-from typing import Any
-
-import httpx
+from collections.abc import Awaitable, Callable
 
 from localkube.api import ApiError, KubeApi, Object, Unreachable
 from localkube.hostfolder import HostFolder, Ports
 from localkube.kubelet_gate import KubeletGate
 from localkube.tools import Tools
-from localkube.virtual.plane import ControlPlane, HostParts, etcd_prefix
+from localkube.virtual.plane import ControlPlane, HostParts
 from localkube.virtual.release import claim_name, is_control_plane
+from localkube.virtual.storage import forget_volume
 
 NoteChildren = Callable[[dict[str, int]], None]
 _RETRY_AFTER_SECONDS = 1.0
@@ -38,20 +34,20 @@ class Operator:
 
     async def run(self) -> None:
         """Until cancelled; every control plane has ended then."""
-        await self._sweep()
         async with self._tasks:
+            await self._sweep()
             await self._api.follow("/api/v1/pods", self._pod_changed, labels="app=vcluster")
 
     def forget_claim(self, claim_uid: str) -> None:
         """The claim is gone, so the virtual cluster's data is: nothing can revive it any more."""
-        self._tasks.create_task(self._forget(claim_uid))
+        self._tasks.create_task(_insist(lambda: self._forget(claim_uid)))
 
     def _pod_changed(self, kind: str, pod: Object) -> None:
         uid = pod["metadata"]["uid"]
         gone = kind == "DELETED"
         if gone or "deletionTimestamp" in pod["metadata"]:
             if is_control_plane(pod) and not (gone and uid not in self._planes):
-                self._spawn(self._end(pod, gone))
+                self._tasks.create_task(_insist(lambda: self._end(pod, gone)))
         elif is_control_plane(pod) and pod["spec"].get("nodeName") and uid not in self._planes:
             plane = ControlPlane(pod, self._parts)
             self._planes[uid] = plane, self._tasks.create_task(self._keep(plane, pod))
@@ -80,12 +76,7 @@ class Operator:
             await self._api.delete(f"/api/v1/namespaces/{namespace}/pods/{name}", grace_seconds=0, uid=uid)
 
     async def _forget(self, volume_uid: str) -> None:
-        """Removes every key of it from etcd, through its JSON gateway, and its folder."""
-        prefix = etcd_prefix(volume_uid)
-        body = {"key": _b64(f"{prefix}/"), "range_end": _b64(f"{prefix}0")}  # "0" comes after "/"
-        async with httpx.AsyncClient(trust_env=False) as http:
-            await http.post(f"http://127.0.0.1:{self._parts.etcd_port}/v3/kv/deleterange", json=body)
-        shutil.rmtree(self._parts.folder.volumes / volume_uid, ignore_errors=True)
+        await forget_volume(self._parts.folder.volumes, volume_uid, self._parts.etcd_port)
 
     async def _sweep(self) -> None:
         """Data whose claim went while the host stood still."""
@@ -101,16 +92,12 @@ class Operator:
         planes = [plane for plane, _ in self._planes.values()]
         self._note({child.name: child.pid for plane in planes for child in plane.children})
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.create_task(_logged(work))
 
-
-async def _logged(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await work
-    except (ApiError, *Unreachable) as error:
-        print(f"operator: {error}", flush=True)
-
-
-def _b64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
+async def _insist(work: Callable[[], Awaitable[None]]) -> None:
+    """What has to happen, tried until it does: these steps find nothing left to do when repeated."""
+    while True:
+        try:
+            return await work()
+        except (ApiError, *Unreachable) as error:
+            print(f"operator: {error}", flush=True)
+            await asyncio.sleep(_RETRY_AFTER_SECONDS)

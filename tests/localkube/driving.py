@@ -128,10 +128,10 @@ class VirtualCluster:
         path.write_text(yaml.safe_dump(config))
         return Kubectl(self.tools.kubectl, path)
 
-    def synced(self) -> list[Any]:
-        """The host copies of this cluster's pods."""
-        labels = f"--selector=vcluster.loft.sh/managed-by={self.name}"
-        return self.on_host.items("pods", f"--namespace={self.namespace}", labels)
+    def synced(self, virtual_namespace: str = "default") -> list[Any]:
+        """The host copies of the pods of one namespace of this cluster."""
+        labels = f"vcluster.loft.sh/managed-by={self.name},vcluster.loft.sh/namespace={virtual_namespace}"
+        return self.on_host.items("pods", f"--namespace={self.namespace}", f"--selector={labels}")
 
     @contextmanager
     def forwarded(self) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:

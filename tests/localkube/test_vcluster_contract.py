@@ -2,12 +2,14 @@
 
 The facts were seen on a real vcluster (open source, 0.36.1, its own chart). What the stand-in does not keep:
 
-- No container runs: no logs, no exec, no DNS, no traffic to pods. CoreDNS is not deployed in the virtual cluster.
+- No container runs: no logs, no exec, no DNS, no traffic to pods.
 - Times: everything is several times faster than on a real node.
-- Services, claims, config and everything but pods are not copied to the host, whatever `sync.toHost` says, nor anything
-  from the host into the virtual cluster but one node. A pod that mounts a claim therefore stays Pending on the host.
-- More than one control plane replica (the values schema refuses it), external and embedded etcd, a Deployment instead of
-  a StatefulSet where persistence is off, and the chart's own `policies`.
+- A service's copy has a ClusterIP of its own, not the same one. Config and secrets that pods use are not copied, nor
+  endpoints, events, priority classes, snapshots and service accounts, whatever `sync` says; from the host come one node
+  and ingress classes only. Claims are told as Bound inside, without a volume there.
+- A network policy's peers in other namespaces are translated by the namespace's name only.
+- More than one control plane replica (the values schema refuses it), other backing stores, a Deployment instead of a
+  StatefulSet where persistence is off, and the chart's own `policies` (accepted, without effect).
 - Snapshots and restores.
 - Keys are elliptic curve keys where vcluster's are RSA.
 - The message of an image that cannot be pulled is worded like containerd's, but no registry was asked.
@@ -259,6 +261,53 @@ def test_a_pod_over_the_hosts_quota_stays_pending_with_a_sync_error(new_cluster:
     assert not pod["status"].get("conditions")
     cluster.on_host("delete", "resourcequota", "q", f"--namespace={cluster.namespace}")
     wait_for("it runs after all", lambda: phase(inside, "greedy") == "Running")
+
+
+def test_services_and_claims_are_copied_by_default_and_a_pod_with_a_claim_runs(hello: VirtualCluster) -> None:
+    inside = hello.inside()
+    inside("create", "service", "clusterip", "front", "--tcp=80")
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    meta = {"name": "disk", "namespace": "default"}
+    inside.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": claim})
+    inside.apply(pod_spec("storing", volumes=[{"name": "d", "persistentVolumeClaim": {"claimName": "disk"}}]))
+    wait_for("it runs", lambda: phase(inside, "storing") == "Running")
+    wait_for("bound inside", lambda: inside.json("get", "pvc", "disk")["status"]["phase"] == "Bound")
+    assert "front-x-default-x-hello" in hello.names("services")
+    assert "disk-x-default-x-hello" in hello.names("pvc")
+    inside("delete", "service", "front")
+    wait_for("no copy", lambda: "front-x-default-x-hello" not in hello.names("services"))
+
+
+def test_ingresses_policies_and_budgets_are_copied_and_ingress_classes_seen_only_when_asked_for(
+    hello: VirtualCluster, new_cluster: MakeCluster
+) -> None:
+    cluster = new_cluster("open")
+    kinds = {"ingresses", "networkPolicies", "podDisruptionBudgets"}
+    cluster.install(
+        sync__fromHost__ingressClasses__enabled=True, **{f"sync__toHost__{k}__enabled": True for k in kinds}
+    )
+    cluster.wait_ready()
+    inside = cluster.inside()
+    wait_for("the host's class", lambda: "nginx" in inside("get", "ingressclasses"))
+    for kubectl in (inside, hello.inside()):
+        kubectl("create", "ingress", "site", "--class=nginx", "--rule=a.example/*=web:80")
+        kubectl("create", "poddisruptionbudget", "steady", "--selector=app=web", "--min-available=1")
+        policy = {"podSelector": {}, "policyTypes": ["Ingress"]}
+        meta = {"name": "closed", "namespace": "default"}
+        kubectl.apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": policy})
+    wait_for("the ingress", lambda: cluster.names("ingress") == {"site-x-default-x-open"})
+    wait_for("the budget", lambda: cluster.names("pdb") == {"steady-x-default-x-open"})
+    wait_for("the policy", lambda: cluster.names("networkpolicy") == {"closed-x-default-x-open"})
+    backend = cluster.get("ingress", "site-x-default-x-open")["spec"]["rules"][0]["http"]["paths"][0]["backend"]
+    assert backend["service"]["name"] == "web-x-default-x-open"
+    assert hello.names("ingress") == hello.names("pdb") == set()
+    assert "nginx" not in hello.inside()("get", "ingressclasses", "--output=name")
+
+
+def test_coredns_is_deployed_inside_and_counts_on_the_host(hello: VirtualCluster) -> None:
+    (copy,) = wait_for("coredns", lambda: hello.synced("kube-system"))
+    assert copy["metadata"]["labels"]["k8s-app"] == "vcluster-kube-dns"
+    assert copy["spec"]["containers"][0]["resources"]["requests"] == {"cpu": "20m", "memory": "64Mi"}
 
 
 @pytest.mark.parametrize(
