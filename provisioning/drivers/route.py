@@ -18,7 +18,7 @@ from provisioning.engine.errors import PermanentError
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
-IDLE_CONNECTIONS = 8
+IDLE_CONNECTIONS = 32
 """How many open connections to one server are kept for the next calls."""
 
 

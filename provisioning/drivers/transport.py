@@ -18,7 +18,7 @@ VIRTUAL_API_PORT = 8443
 
 
 class ApiConnection(ApiClient):
-    """An ApiClient that knows its route. Thread-safe. Closing it ends its idle connections; it may be used again."""
+    """An ApiClient that knows its route. Thread-safe."""
 
     def __init__(self, route: Route, pool_manager: urllib3.PoolManager) -> None:
         configuration = Configuration(host=route.server, retries=False)
@@ -29,7 +29,15 @@ class ApiConnection(ApiClient):
         self.route = route
 
     def close(self) -> None:
-        """End the idle connections."""
+        """End its idle connections now. For who is its only user: a call under way in another thread may fail."""
+        pools = self.rest_client.pool_manager.pools
+        for key in list(pools.keys()):
+            if pool := pools.get(key):
+                pool.close()
+        self.retire()
+
+    def retire(self) -> None:
+        """End its connections as soon as no call uses them. Who still has it may go on calling."""
         super().close()  # type: ignore[no-untyped-call]
 
     def __repr__(self) -> str:
@@ -39,7 +47,7 @@ class ApiConnection(ApiClient):
 class HostTransport:
     """Clients of host clusters, one for each host and credential generation, kept while they are used.
 
-    The least recently used is closed when there are more than `capacity`; one of an older generation at once.
+    The least recently used is retired when there are more than `capacity`; one of an older generation at once.
     A client that was handed out goes on working after that.
     """
 
@@ -61,7 +69,7 @@ class HostTransport:
             kept = self._clients.setdefault(key, made)
             leaving = self._leaving(key)
         for client in leaving:
-            client.close()
+            client.retire()
         return kept
 
     def _leaving(self, newest: tuple[str, int]) -> list[ApiConnection]:
@@ -77,14 +85,14 @@ class HostTransport:
         with self._lock:
             leaving = [self._clients.pop(key) for key in list(self._clients) if key[0] == str(host_id)]
         for client in leaving:
-            client.close()
+            client.retire()
 
     def close(self) -> None:
         with self._lock:
             leaving = list(self._clients.values())
             self._clients.clear()
         for client in leaving:
-            client.close()
+            client.retire()
 
 
 def connection_open(connection: HostConnection, *, target: str, timeouts: Timeouts | None = None) -> ApiConnection:

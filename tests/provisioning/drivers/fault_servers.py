@@ -26,29 +26,33 @@ def serving(behaviour: Behaviour) -> Iterator[int]:
     """A port on which each connection is given to `behaviour`, in a thread of its own, and closed after it."""
     listener = socket.create_server(("127.0.0.1", 0))
     opened: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def begin(target: Callable[..., None], *args: object) -> None:
+        threads.append(threading.Thread(target=target, args=args, daemon=True))
+        threads[-1].start()
 
     def accept() -> None:
-        while True:
-            try:
+        with suppress(OSError):
+            while True:
                 connection, _ = listener.accept()
-            except OSError:
-                return
-            opened.append(connection)
-            threading.Thread(target=handle, args=(connection,), daemon=True).start()
+                opened.append(connection)
+                begin(handle, connection)
 
     def handle(connection: socket.socket) -> None:
         with suppress(OSError), connection:
             behaviour(connection)
 
-    threading.Thread(target=accept, daemon=True).start()
+    begin(accept)
     try:
         yield listener.getsockname()[1]
     finally:
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
+        for left in (listener, *opened):
+            with suppress(OSError):
+                left.shutdown(socket.SHUT_RDWR)
         listener.close()
-        for connection in opened:
-            connection.close()
+        for thread in threads:
+            thread.join(5)
 
 
 def silent(connection: socket.socket) -> None:
