@@ -55,7 +55,7 @@ class ProjectShownSerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField(source="pk")
     name = serializers.CharField()
-    organization = serializers.CharField(source="organization.name")
+    organization = NamedSerializer()
 
 
 class OwnerSerializer(serializers.Serializer[Any]):

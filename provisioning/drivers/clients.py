@@ -61,11 +61,17 @@ class Clients:
             settings.STATE_FOLDER / "helm" / str(host.pk),
             before_effect=before_effect,
             keep_alive=before_effect,
+            silence=_helm_silence(),
         )
 
     def forget(self, host: HostCluster) -> None:
         """Closes what is cached of a host whose credential is gone."""
         self._transport.forget(str(host.pk))
+
+
+def _helm_silence() -> float:
+    """Seconds after which a frozen worker's helm is ended: before its lease can be another's."""
+    return float((settings.LEASE_SECONDS - settings.HEARTBEAT_SECONDS) * 0.75)
 
 
 def _timeouts() -> Timeouts:
