@@ -115,6 +115,7 @@ class HostClusterViewSet(ListedResource[HostCluster]):
 
     @extend_schema(request=CredentialSerializer, responses={202: HostAnswer})
     @action(detail=True, methods=["put"])
+    @idempotent
     def credential(self, request: Request, pk: str) -> Response:
         """Gives a host a new credential. The old one stays in use until the new one is proved."""
         body = self.body(CredentialSerializer)
