@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from dev.demo_hosts import LOCAL_CHART
 from dev.waiting import wait_until
-from localkube import Tools
+from localkube import LocalHost, Tools
 from tests.dev.running import listening_addresses, processes_of
 
 pytestmark = pytest.mark.e2e
@@ -23,7 +24,7 @@ LOOPBACK = "0100007F"
 class RunningDemo:
     """The demo as a process, with what it has printed so far."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, **settings: str) -> None:
         self.folder = folder
         self.output = folder.with_name(f"{folder.name}-output")
         with self.output.open("w") as output:
@@ -32,7 +33,7 @@ class RunningDemo:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=environment(),
+                env=environment() | settings,
             )
 
     @property
@@ -134,3 +135,27 @@ def test_a_wrong_kubeconfig_is_refused_before_anything_starts(tmp_path: Path) ->
     demo = RunningDemo(tmp_path / "data", "--kubeconfig", str(wrong))
     assert demo.process.wait(30) == 1
     assert "is no kubeconfig with a current context" in demo.said
+
+
+def test_a_given_cluster_is_the_host_and_is_reached_by_a_port_forward(
+    local_hosts: Mapping[str, LocalHost], tmp_path: Path
+) -> None:
+    kubeconfig = local_hosts["harbor-west"].kubeconfig
+    demo = RunningDemo(tmp_path / "data", "--once", "--kubeconfig", str(kubeconfig), CHART_FOLDER=str(LOCAL_CHART))
+    assert demo.process.wait(280) == 0, demo.said
+    assert "marina kubeconfig hello --output hello.kubeconfig --server https://127.0.0.1:" in demo.said
+    assert "no container runs" not in demo.said
+    assert not processes_of(tmp_path)
+
+
+def test_the_journeys_of_the_tests_run_on_a_given_cluster(local_hosts: Mapping[str, LocalHost]) -> None:
+    kubeconfig = local_hosts["harbor-west"].kubeconfig
+    done = subprocess.run(
+        [sys.executable, "-m", "dev.e2e_host", "--kubeconfig", str(kubeconfig), "--", "-k", "test_virtual_cluster"],
+        capture_output=True,
+        text=True,
+        env=environment() | {"CHART_FOLDER": str(LOCAL_CHART)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert " passed" in done.stdout.splitlines()[-1]
