@@ -191,8 +191,10 @@ def virtual_cluster_update(
         locked.labels = labels
     if deletion_protection is not None:
         locked.deletion_protection = deletion_protection
+    # no worker has to follow this change, so what was observed is as current as before
+    locked.observed_generation += locked.observed_generation == locked.generation
     locked.generation += 1
-    locked.save(update_fields=["labels", "deletion_protection", "generation"])
+    locked.save(update_fields=["labels", "deletion_protection", "generation", "observed_generation"])
     _audit(actor, "virtualcluster.update", locked, labels=labels, deletion_protection=deletion_protection)
     return locked
 
