@@ -96,6 +96,7 @@ CELERY_TIMEZONE = "UTC"
 PROBE_SECONDS = env.float("PROBE_SECONDS", default=30.0)
 CELERY_BEAT_SCHEDULE = {
     "tidy": {"task": "provisioning.tidy", "schedule": 10.0, "options": {"expires": 10}},
+    "tidy-hourly": {"task": "provisioning.tidy_hourly", "schedule": 3600.0, "options": {"expires": 3600}},
     "credentials-renew": {"task": "provisioning.credentials_renew", "schedule": 60.0, "options": {"expires": 60}},
     "probes": {"task": "provisioning.probes_start", "schedule": PROBE_SECONDS, "options": {"expires": PROBE_SECONDS}},
 }

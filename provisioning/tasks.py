@@ -5,6 +5,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
+from accounts.services.idempotency import idempotent_requests_remove
 from accounts.services.role_bindings import role_bindings_expire
 from clusters.services.credentials import credentials_renew
 from clusters.services.kubeconfigs import sealed_results_expire
@@ -23,6 +24,12 @@ def tidy() -> None:
     now = timezone.now()
     sealed_results_expire(now=now)
     role_bindings_expire(now=now)
+
+
+@shared_task(name="provisioning.tidy_hourly")
+def tidy_hourly() -> None:
+    """What is kept for a day."""
+    idempotent_requests_remove(now=timezone.now())
 
 
 @shared_task(name="provisioning.credentials_renew")
