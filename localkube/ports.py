@@ -19,6 +19,12 @@ def is_free(port: int) -> bool:
     return True
 
 
+def answers(port: int) -> bool:
+    """Whether something listens on 127.0.0.1:port, asked without ever standing in its way."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def free_ports(count: int) -> list[int]:
     """`count` different ports that were free a moment ago."""
     chosen: list[int] = []

@@ -142,7 +142,7 @@ def version_of(program: Path, args: tuple[str, ...]) -> Version | None:
         done = subprocess.run([program, *args], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    match = re.search(r"\bv?(\d+)\.(\d+)\.(\d+)", done.stdout) if done.returncode == 0 else None
+    match = re.search(r"(?<![\d.])(\d+)\.(\d+)\.(\d+)", done.stdout) if done.returncode == 0 else None
     return tuple(int(part) for part in match.groups()) if match else None
 
 

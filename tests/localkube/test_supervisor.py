@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from localkube import LocalKube, LocalKubeError, Tools
-from localkube.hostfolder import HostFolder
+from localkube import LocalHost, LocalKube, LocalKubeError, Tools
+from localkube.hostfolder import HostFolder, HostState, Ports
+from localkube.ports import free_ports
 from tests.localkube.driving import Kubectl, processes_of, wait_for
 
 REPOSITORY = Path(__file__).parents[2]
@@ -48,15 +49,18 @@ def test_a_killed_supervisor_leaves_no_process_behind(kube: LocalKube) -> None:
 
 
 def test_a_taken_port_is_named(kube: LocalKube) -> None:
-    host = kube.start("crowded")
-    kube.stop("crowded")
-    port = int(host.server.rpartition(":")[2])
+    folder = HostFolder(kube.folder / "crowded")
+    etcd, etcd_peer, api, kubelet, kwok = free_ports(5)
+    lock = folder.lock()
+    assert lock
+    lock.close()
+    folder.write_state(HostState("crowded", Ports(etcd, etcd_peer, api, kubelet, kwok), supervisor_pid=0))
     with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", port))
+        other.bind(("127.0.0.1", api))
         other.listen()
-        with pytest.raises(LocalKubeError, match=f"Port {port} on 127.0.0.1, which host 'crowded' uses for api"):
+        with pytest.raises(LocalKubeError, match=f"Port {api} on 127.0.0.1, which host 'crowded' uses for api"):
             kube.start("crowded")
+    assert not _all_of(folder.path)
 
 
 def test_a_stopped_host_keeps_its_data_and_its_address(kube: LocalKube, tools: Tools) -> None:
@@ -69,6 +73,7 @@ def test_a_stopped_host_keeps_its_data_and_its_address(kube: LocalKube, tools: T
     assert kube.start("steady") == before
     assert before.kubeconfig.read_text() == config
     assert kubectl.json("get", "configmap", "kept")["data"] == {"a": "b"}
+    assert not (before.folder / "audit.log").exists()  # only where it was asked for
 
 
 def test_two_hosts_run_at_the_same_time_and_know_nothing_of_each_other(kube: LocalKube, tools: Tools) -> None:
@@ -97,13 +102,11 @@ def test_the_command_starts_a_host_that_outlives_it(tmp_path: Path) -> None:
     assert not _all_of(tmp_path)
 
 
-def test_the_kubeconfig_embeds_everything_and_is_private(kube: LocalKube, tools: Tools) -> None:
-    host = kube.start("private")
+def test_the_kubeconfig_embeds_everything_and_is_private(host: LocalHost, tools: Tools) -> None:
     assert stat.S_IMODE(host.kubeconfig.stat().st_mode) == 0o600
     config = yaml.safe_load(host.kubeconfig.read_text())
     assert set(config["clusters"][0]["cluster"]) == {"server", "certificate-authority-data"}
     assert set(config["users"][0]["user"]) == {"token"}
-    assert not (host.folder / "audit.log").exists()
     assert Kubectl(tools.kubectl, host.kubeconfig)("auth", "can-i", "*", "*").strip() == "yes"
 
 
