@@ -1,6 +1,6 @@
 """Reading people and roles: what somebody may see, with what its readers need, in a fixed number of queries."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -68,8 +68,16 @@ def access_tokens_of(user: User) -> QuerySet[AccessToken]:
 
 def user_named(text: str) -> User | None:
     """The user with this id or handle, whoever asks: only for who may give roles."""
-    key = uuid_of(text)
-    return User.objects.filter(handle=text).first() if key is None else User.objects.filter(pk=key).first()
+    return users_named([text]).get(text)
+
+
+def users_named(texts: Sequence[str]) -> dict[str, User]:
+    """The users with these ids or handles, each by the text that names it; the unknown are left out."""
+    keys = {text: key for text in texts if (key := uuid_of(text))}
+    users = User.objects.filter(Q(handle__in=texts) | Q(pk__in=keys.values()))
+    by_handle, by_key = {user.handle: user for user in users}, {user.pk: user for user in users}
+    found = {text: by_key.get(keys[text]) if text in keys else by_handle.get(text) for text in texts}
+    return {text: user for text, user in found.items() if user is not None}
 
 
 def team_named(organization: Organization, text: str) -> Team | None:

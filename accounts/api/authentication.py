@@ -1,5 +1,6 @@
 """Who asks: an access token everywhere; handle and password only where a first token is made."""
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
@@ -16,6 +17,7 @@ from accounts.tokens import TokenText
 if TYPE_CHECKING:  # REST framework's views import this module
     from rest_framework.views import APIView
 
+_HANDLE: Final = re.compile(r"[a-z0-9-]{1,40}")
 UNKNOWN: Final = "This access token is not known. Make one with `marina login`."
 
 
@@ -70,7 +72,8 @@ class PasswordAuthentication(BasicAuthentication):
     """HTTP Basic with handle and password, counted by address and by handle before the password is looked at."""
 
     def authenticate_credentials(self, userid: Any, password: Any, request: Any = None) -> tuple[User, None]:
-        handle = str(userid)[:40]
+        # what cannot be a handle is looked for all the same, so that the answer takes as long
+        handle = str(userid) if _HANDLE.fullmatch(str(userid)) else "-"
         throttles = [_SignInThrottle("address", address_of(request) or "socket"), _SignInThrottle("handle", handle)]
         # both count, whichever refuses
         refused = [each for each in throttles if not each.allow_request(request, None)]  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ class ReferenceField(serializers.Field[Any, str, str, Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         # what cannot be seen gets the sentence of what does not exist
-        found = self.find(data) if isinstance(data, str) and "\0" not in data else None
+        found = self.find(data) if isinstance(data, str) and _storable(data) else None
         if found is None:
             raise serializers.ValidationError(f"There is no such {self.noun}, or you have no role that shows it.")
         return found
@@ -42,6 +42,11 @@ class ReferenceField(serializers.Field[Any, str, str, Any]):
     def find(self, text: str) -> Any:
         """The object, or None."""
         raise NotImplementedError
+
+
+def _storable(text: str) -> bool:
+    """Names and ids are ASCII; PostgreSQL would not even compare a NUL or half of a surrogate pair."""
+    return text.isascii() and text.isprintable()
 
 
 @extend_schema_field(OpenApiTypes.STR)

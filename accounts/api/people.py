@@ -2,20 +2,28 @@
 
 from accounts.errors import InvalidInput
 from accounts.models import Organization, Team, User
-from accounts.selectors import team_named, user_named
+from accounts.selectors import team_named, user_named, users_named
 
 
 def user_given(text: str, field: str) -> User:
     """The user with this handle or id. Raises InvalidInput naming the field."""
     user = user_named(text)
     if user is None:
-        raise InvalidInput(f"There is no user {text[:40]!r}.", field=field, accepted="a user's handle or id")
+        raise _unknown(text, field)
     return user
 
 
 def users_given(texts: list[str], field: str) -> list[User]:
-    """The users with these handles or ids."""
-    return [user_given(text, f"{field}[{index}]") for index, text in enumerate(texts)]
+    """The users with these handles or ids, found with one query. Raises InvalidInput naming the first unknown one."""
+    found = users_named(texts)
+    for index, text in enumerate(texts):
+        if text not in found:
+            raise _unknown(text, f"{field}[{index}]")
+    return [found[text] for text in texts]
+
+
+def _unknown(text: str, field: str) -> InvalidInput:
+    return InvalidInput(f"There is no user {text[:40]!r}.", field=field, accepted="a user's handle or id")
 
 
 def team_given(organization: Organization, text: str, field: str) -> Team:

@@ -54,12 +54,20 @@ class Problem:
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "code": self.code or _CODES.get(self.status, "error"),
-            "detail": self.detail,
+            "detail": _sendable(self.detail),
             "hint": self.hint,
-            "errors": [{"field": e.field, "message": e.message, "accepted": e.accepted} for e in self.errors],
+            "errors": [
+                {"field": _sendable(each.field), "message": _sendable(each.message), "accepted": each.accepted}
+                for each in self.errors
+            ],
             "request_id": request_id,
             **self.members,
         }
+
+
+def _sendable(text: str) -> str:
+    # a sentence may quote what was sent, and JSON can carry halves of surrogate pairs, which UTF-8 cannot
+    return text.encode(errors="backslashreplace").decode()
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:

@@ -16,6 +16,7 @@ from accounts.access import UNSEEN
 from accounts.api.actor import actor_of, user_of
 from accounts.api.field_errors import name_suggested
 from accounts.api.pagination import StableOrdering
+from accounts.api.parsing import BoundedJSONParser
 from accounts.api.schema import MarinaSchema
 from accounts.api.strict import NoBody, StrictSerializer
 from accounts.errors import InvalidInput, NotFound
@@ -29,6 +30,7 @@ class Resource(GenericViewSet[M]):
     """Base of the API's viewsets. A subclass says what is visible, how it is shown, and calls services to change it."""
 
     schema = MarinaSchema()
+    parser_classes = (BoundedJSONParser,)
     metadata_class = None
     lookup_value_converter = "uuid"
     filter_backends = (DjangoFilterBackend, SearchFilter, StableOrdering)
@@ -105,3 +107,5 @@ class ListedResource(ListModelMixin, RetrieveModelMixin, Resource[M]):
                 raise InvalidInput(
                     "There is no such parameter here.", field=name[:80], accepted=name_suggested(name, known)
                 )
+            if "\0" in request.query_params[name]:
+                raise InvalidInput("A parameter cannot contain a NUL character.", field=name)

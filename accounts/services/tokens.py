@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from accounts.errors import InvalidInput
+from accounts.access import staff_require
+from accounts.errors import InvalidInput, NotAllowed
 from accounts.models import AccessToken, User
 from accounts.services.audit import Actor, audit_record
 from accounts.services.rows import row_validate
@@ -29,6 +30,8 @@ class TokenMade:
 @transaction.atomic
 def token_create(*, actor: Actor, user: User, name: str, expires_in: int | None, now: datetime) -> TokenMade:
     """A token of `user` that ends after `expires_in` seconds (None: the default). Its text is never to be had again."""
+    if actor.user is not None and actor.user != user:
+        raise NotAllowed("You can make tokens only for yourself.")
     seconds = settings.ACCESS_TOKEN_DEFAULT_SECONDS if expires_in is None else expires_in
     most = settings.ACCESS_TOKEN_MAXIMUM_SECONDS
     if not TOKEN_MINIMUM_SECONDS <= seconds <= most:
@@ -49,7 +52,9 @@ def token_create(*, actor: Actor, user: User, name: str, expires_in: int | None,
 
 @transaction.atomic
 def token_revoke(*, actor: Actor, token: AccessToken, now: datetime) -> None:
-    """Ends the token at once. Revoking it again changes nothing."""
+    """Ends the token at once; for its holder and platform staff. Revoking it again changes nothing."""
+    if actor.user != token.user:
+        staff_require(actor, "revoke the tokens of others")
     if AccessToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now):
         _audit(actor, "token.revoke", token)
 

@@ -112,7 +112,7 @@ def test_filters_and_search(world, client):
         ("page_size=x", "page_size", "a number from 1 to 200"),
         ("cursor=x", "cursor", "what `next` or `previous` of a page said"),
         ("cursor=cD1ub3QtYW4taWQ=", "cursor", "what `next` or `previous` of a page said"),
-        ("search=%00", "body", ""),
+        ("search=%00", "search", ""),
     ],
 )
 def test_a_parameter_that_makes_no_sense_is_refused_by_name(client, query, field, accepted):

@@ -105,3 +105,22 @@ def test_etag_is_the_generation_and_if_match_guards_it(client):
     for tag in ("3", '"3', "", '"a" "b"'):
         body = problem(client.patch("/api/probe/changed", HTTP_IF_MATCH=tag), 400, "invalid")
         assert body["errors"][0]["field"] == "If-Match"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "[" * 100_000,
+        '{"\\ud800": 1}',
+        '{"name": "\\ud800", "organization": "acme"}',
+        '{"name": "new", "organization": "\\ud800"}',
+        '{"name": "new", "organization": "\\u0000"}',
+        '{"name": "n\\u0000w", "organization": "acme"}',
+        '{"name": NaN}',
+        "\udcff",
+    ],
+)
+def test_text_that_cannot_be_stored_or_read_is_the_senders_error(client, sent):
+    answer = client.post("/api/v1/projects", sent.encode(errors="surrogateescape"), content_type="application/json")
+    assert answer.status_code == 400, answer.content
+    assert answer["Content-Type"] == "application/problem+json"

@@ -1,18 +1,22 @@
 """Giving and taking roles: what is refused, and that an organization keeps an admin."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts.access import allowed
-from accounts.errors import Conflict, InvalidInput
+from accounts.errors import Conflict, InvalidInput, NotAllowed
 from accounts.models import RoleBinding
 from accounts.services.audit import Actor
 from accounts.services.role_bindings import role_binding_create, role_binding_delete, role_binding_update
 from accounts.services.teams import team_delete, team_update
+from accounts.services.tokens import token_create, token_revoke
 from accounts.services.users import user_deactivate
-from tests.accounts.conftest import MARINA, give, person, signed_in
+from tests.accounts.conftest import MARINA, give, person, signed_in, world_make
 
 URL = "/api/v1/role-bindings"
 
@@ -156,3 +160,34 @@ def test_joining_and_leaving_a_team_gives_and_ends_what_the_team_may(world):
     assert client.patch(where, {"members": ["nobody"]}, format="json").json()["errors"][0]["field"] == "members[0]"
     client.patch(where, {"members": []}, format="json")
     assert not allowed(vera, "project.view", world.payments)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_admins_who_remove_each_other_at_once_one_stays():
+    world = world_make()
+    second = give(person("second"), "admin", world.acme)
+    bindings = [second, admin_binding(world)]
+    barrier = Barrier(2)
+
+    def remove(binding: RoleBinding) -> bool:
+        barrier.wait(timeout=20)
+        try:
+            role_binding_delete(actor=MARINA, binding=binding, now=timezone.now())
+        except Conflict:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(remove, bindings)) == [False, True]
+
+
+def test_nobody_makes_or_revokes_tokens_of_somebody_else(world):
+    now = timezone.now()
+    with pytest.raises(NotAllowed):
+        token_create(actor=Actor(user=world.staff), user=world.olivia, name="x", expires_in=None, now=now)
+    token = token_create(actor=MARINA, user=world.olivia, name="x", expires_in=None, now=now).token
+    with pytest.raises(NotAllowed):
+        token_revoke(actor=Actor(user=world.greta), token=token, now=now)
+    token_revoke(actor=Actor(user=world.staff), token=token, now=now)

@@ -62,7 +62,10 @@ def test_a_password_opens_nothing_but_the_making_of_a_token(ana):
     assert APIClient().post("/api/v1/projects", {}, HTTP_AUTHORIZATION=basic("ana", PASSWORD)).status_code == 401
 
 
-@pytest.mark.parametrize(("handle", "password"), [("ana", "wrong"), ("nobody", PASSWORD), ("", ""), ("ana", "\0")])
+@pytest.mark.parametrize(
+    ("handle", "password"),
+    [("ana", "wrong"), ("nobody", PASSWORD), ("", ""), ("ana", "\0"), ("\0", "x"), ("ana" * 40, PASSWORD)],
+)
 def test_a_wrong_password_and_an_unknown_handle_get_the_same_answer(ana, handle, password):
     answer = make(handle, password)
     assert answer.status_code == 401
