@@ -1,7 +1,5 @@
 """Waiting until a virtual cluster's API answers, and making it ready for people."""
 
-from datetime import timedelta
-
 from django.conf import settings
 
 from provisioning.drivers.kinds import INGRESS_CLASS, NAMESPACE, Json
@@ -10,6 +8,7 @@ from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import StepResult, Wait, step
 from provisioning.steps.names import ACCESS_NAMESPACE, MANAGED_BY, MARINA
+from provisioning.steps.timing import seconds_in_step
 
 EVENTS_AFTER_SECONDS = 2.0
 """Until then a control plane that does not answer is just starting, and the host is not asked why."""
@@ -18,7 +17,7 @@ EVENTS_AFTER_SECONDS = 2.0
 @step("Wait for the virtual cluster's API")
 def wait_for_api(context: StepContext) -> StepResult:
     """Looks at /readyz through the host's API; tells the host's own reason for as long as it does not answer."""
-    waited = _waited(context)
+    waited = seconds_in_step(context)
     try:
         with context.virtual() as virtual:
             if virtual.readyz():
@@ -38,11 +37,6 @@ def wait_for_api(context: StepContext) -> StepResult:
 
 def _trouble(context: StepContext) -> Trouble | None:
     return why_not_ready(context.kube(), context.placement.namespace, context.placement.release)
-
-
-def _waited(context: StepContext) -> float:
-    started = context.operation.step_started_at or context.now
-    return (context.now - started) / timedelta(seconds=1)
 
 
 def _pause(waited: float) -> float:

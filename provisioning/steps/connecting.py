@@ -1,24 +1,24 @@
 """Proving a host's credential, its permissions, and what the host offers."""
 
-from datetime import datetime
 from typing import Literal
 
 from django.conf import settings
 
 from clusters.host_roles import Permission as Needed
-from clusters.host_roles import permissions_needed
-from clusters.host_rules import SERVICE_ACCOUNT, SYSTEM_NAMESPACE
+from clusters.host_roles import permissions_missing, permissions_needed
+from clusters.host_rules import SERVICE_ACCOUNT, SYSTEM_NAMESPACE, TENANT_ROLE
 from clusters.models import HostCluster, HostMode
 from clusters.services.hosts import credential_store
 from provisioning.charts import chart_fetch
 from provisioning.drivers.clients import candidate_connection
-from provisioning.drivers.kinds import INGRESS_CLASS, NAMESPACE, NODE, STORAGE_CLASS, Json
+from provisioning.drivers.kinds import CLUSTER_ROLE, INGRESS_CLASS, NAMESPACE, NODE, STORAGE_CLASS, Json
 from provisioning.drivers.kube import KubeClient, Permission
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Skip, StepResult, Wait, step
 from provisioning.steps.names import MANAGED_BY, MARINA
 from provisioning.steps.placing import bind_tenant_role, pod_security_labels
+from provisioning.steps.timing import seconds_in_step
 
 TRIES = 3
 """Attempts at a host that does not answer, before its administrator is told so."""
@@ -74,11 +74,17 @@ def check_tenant_role(context: StepContext) -> StepResult:
         bind_tenant_role(kube, name)
         needed = permissions_needed("cluster").namespace
         missing = [permission for permission in needed if not kube.access_review(_review(permission, name))]
-        if missing and _seconds_in_step(context) < BINDING_SECONDS:
+        if missing and _role_holds(kube, missing) and seconds_in_step(context) < BINDING_SECONDS:
             return Wait(0.3, "Waiting for the host to apply Marina's role.")
         kube.delete(NAMESPACE, name)
     _missing_refuse(context.host, missing)
     return None
+
+
+def _role_holds(kube: KubeClient, permissions: list[Needed]) -> bool:
+    """Whether the host's own marina-tenant grants them, so that its binding has only to take effect."""
+    role = kube.get(CLUSTER_ROLE, TENANT_ROLE)
+    return role is not None and not permissions_missing(permissions, rules=role.get("rules") or [])
 
 
 def _mode(host: HostCluster) -> Literal["cluster", "namespaces"]:
@@ -102,11 +108,6 @@ def _preflight_namespace(name: str) -> Json:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
-def _seconds_in_step(context: StepContext) -> float:
-    started: datetime = context.operation.step_started_at or context.now
-    return (context.now - started).total_seconds()
-
-
 def _missing_refuse(host: HostCluster, missing: list[Needed]) -> None:
     if not missing:
         return
@@ -120,15 +121,15 @@ def _missing_refuse(host: HostCluster, missing: list[Needed]) -> None:
 
 @step("Read what the host offers")
 def survey_host(context: StepContext) -> StepResult:
-    """Storage class, ingress classes, API groups and capacity. Nothing cluster-scoped is read in mode namespaces."""
-    if context.host.mode == HostMode.NAMESPACES:
-        return Skip("Marina reads nothing outside its namespaces on this host.")
+    """API groups, storage class, ingress classes and capacity; in mode namespaces only the first: no object."""
     with context.candidate() as kube:
+        context.write(context.host, api_groups=kube.api_groups())
+        if context.host.mode == HostMode.NAMESPACES:
+            return Skip("Marina reads no object outside its namespaces on this host.")
         context.write(
             context.host,
             storage_class=_default_class(kube),
             ingress_classes=[_ingress_class(found) for found in kube.list(INGRESS_CLASS)],
-            api_groups=kube.api_groups(),
             capacity=_capacity(kube.list(NODE)),
         )
     return None

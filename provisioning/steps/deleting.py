@@ -25,9 +25,12 @@ from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Skip, StepResult, Wait, step
 from provisioning.steps.names import CLUSTER_ID_LABEL, MANAGED_BY, MARINA, owner_labels
 from provisioning.steps.placing import pod_security_labels
+from provisioning.steps.timing import seconds_in_step
 
 SYNCED_BY = "vcluster.loft.sh/managed-by"
 NOT_PLACED = Skip("Nothing of it was ever on a host.")
+EMPTYING_SECONDS = 45.0
+"""So long its pods and claims may take to go before a namespace is deleted all the same (helm's uninstall: 45 s)."""
 GUARDRAIL_KINDS = (NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE)
 SYNCED_KINDS = (POD, SERVICE, PERSISTENT_VOLUME_CLAIM, CONFIG_MAP, SECRET)
 
@@ -76,17 +79,23 @@ def remove_namespace(context: StepContext) -> StepResult:
         return NOT_PLACED
     kube = context.kube()
     if placement.namespace_created:
-        return _delete_own(kube, placement)
+        return _delete_own(kube, placement, context)
     return _empty_given(kube, placement, context)
 
 
-def _delete_own(kube: KubeClient, placement: Placement) -> StepResult:
+def _delete_own(kube: KubeClient, placement: Placement, context: StepContext) -> StepResult:
+    """Its pods and claims first: what is slow to go makes the host look at a namespace again only 8 s later or more."""
     found = kube.get(NAMESPACE, placement.namespace)
     if found is None or found["metadata"].get("labels", {}).get(CLUSTER_ID_LABEL) != str(placement.virtual_cluster_id):
         return None
-    if not found["metadata"].get("deletionTimestamp"):
-        kube.delete(NAMESPACE, placement.namespace, uid=found["metadata"]["uid"])
-    return Wait(0.5, _still_there(found))
+    if found["metadata"].get("deletionTimestamp"):
+        return Wait(0.5, _still_there(found))
+    left = _deleted(kube, placement.namespace, [(PERSISTENT_VOLUME_CLAIM, "")])
+    left += [f"Pod {pod['metadata']['name']}" for pod in kube.list(POD, placement.namespace)]
+    if left and seconds_in_step(context) < EMPTYING_SECONDS:
+        return Wait(0.3, _waiting_for(left))
+    kube.delete(NAMESPACE, placement.namespace, uid=found["metadata"]["uid"])
+    return Wait(0.3, _still_there(found))
 
 
 def _still_there(namespace: dict[str, object]) -> str:
@@ -99,17 +108,27 @@ def _still_there(namespace: dict[str, object]) -> str:
 
 def _empty_given(kube: KubeClient, placement: Placement, context: StepContext) -> StepResult:
     """Only what carries the cluster's own labels: other things there are not Marina's."""
-    left = []
-    for kind, selector in _selectors(placement):
-        for found in kube.list(kind, placement.namespace, label_selector=selector):
-            left.append(f"{kind.kind} {found['metadata']['name']}")
-            if not found["metadata"].get("deletionTimestamp"):
-                kube.delete(kind, found["metadata"]["name"], placement.namespace, uid=found["metadata"]["uid"])
+    left = _deleted(kube, placement.namespace, _selectors(placement))
     if left:
-        return Wait(0.5, f"Waiting for the host to remove {', '.join(left[:5])}{' and more' if len(left) > 5 else ''}.")
+        return Wait(0.5, _waiting_for(left))
     labels = dict.fromkeys([*owner_labels(context.virtual_cluster), *pod_security_labels()], None)
     kube.patch_merge(NAMESPACE, placement.namespace, None, {"metadata": {"labels": labels}})
     return None
+
+
+def _deleted(kube: KubeClient, namespace: str, what: list[tuple[Kind, str]]) -> list[str]:
+    """Asks for the deletion of these, by kind and label selector; which of them were still there, by kind and name."""
+    left = []
+    for kind, selector in what:
+        for found in kube.list(kind, namespace, label_selector=selector):
+            left.append(f"{kind.kind} {found['metadata']['name']}")
+            if not found["metadata"].get("deletionTimestamp"):
+                kube.delete(kind, found["metadata"]["name"], namespace, uid=found["metadata"]["uid"])
+    return left
+
+
+def _waiting_for(left: list[str]) -> str:
+    return f"Waiting for the host to remove {', '.join(left[:5])}{' and more' if len(left) > 5 else ''}."
 
 
 def _selectors(placement: Placement) -> list[tuple[Kind, str]]:
