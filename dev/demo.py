@@ -34,8 +34,8 @@ _PREFERRED_PORT = 8000
 LOCAL_HOSTS_ARE = """\
 The hosts harbor-east and harbor-west are real Kubernetes control planes on this machine (etcd, API server, controllers,
 scheduler), and so is the API server of every virtual cluster. But no container runs on them: kwok plays the kubelet, so
-pods become Running with no process behind them (no logs, no exec). `make demo KUBECONFIG=file` takes a cluster of
-yours."""
+pods become Running with no process behind them (no logs, no exec). For containers that run, give the demo a cluster of
+yours: make demo KUBECONFIG=file"""
 
 
 @dataclass(frozen=True)
