@@ -8,3 +8,9 @@ class ClustersConfig(AppConfig):
 
     name = "clusters"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from accounts.services.projects import HISTORY_REMOVERS
+        from clusters.services.history import project_history_remove
+
+        HISTORY_REMOVERS.append(project_history_remove)

@@ -152,10 +152,17 @@ def _form_check(values: object, *, field: str) -> None:
 
 def _is_json(value: object, depth: int = 0) -> bool:
     if isinstance(value, Mapping):
-        return depth < DEPTH_MAX and all(isinstance(k, str) and _is_json(v, depth + 1) for k, v in value.items())
+        return depth < DEPTH_MAX and all(_is_text(k) and _is_json(v, depth + 1) for k, v in value.items())
     if isinstance(value, list):
         return depth < DEPTH_MAX and all(_is_json(each, depth + 1) for each in value)
-    return value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+    if isinstance(value, str):
+        return _is_text(value)
+    return value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_text(value: object) -> bool:
+    """PostgreSQL keeps neither NUL nor half a surrogate pair, both of which JSON can spell."""
+    return isinstance(value, str) and "\0" not in value and value == value.encode("utf-8", "ignore").decode()
 
 
 def _key_faults(values: Mapping[str, Any], acting_staff: bool, field: str) -> Iterator[FieldError]:

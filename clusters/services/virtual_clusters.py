@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from accounts.access import require
+from accounts.access import actor_require
 from accounts.errors import Conflict, InvalidInput, NotAllowed
 from accounts.models import Project, User
 from accounts.services.audit import Actor, audit_record
@@ -76,7 +76,7 @@ def virtual_cluster_create(
 ) -> ClusterWork:
     """Writes the cluster and its `provision` operation. InvalidInput names the field; then nothing is written."""
     user = _user(actor)
-    require(user, "virtualcluster.create", project)
+    actor_require(actor, "virtualcluster.create", project)
     wanted = spec.with_defaults()
     _check(project=project, name=name, spec=wanted, host=host, labels=labels or {}, user=user)
     cluster = VirtualCluster.objects.create(
@@ -182,7 +182,7 @@ def virtual_cluster_update(
     deletion_protection: bool | None = None,
 ) -> VirtualCluster:
     """Changes what is given (None leaves a field as it is); nothing on the host has to follow."""
-    require(_user(actor), "virtualcluster.update", virtual_cluster.project)
+    actor_require(actor, "virtualcluster.update", virtual_cluster.project)
     locked = VirtualCluster.objects.select_for_update().get(pk=virtual_cluster.pk)
     if locked.phase == VirtualClusterPhase.DELETED:
         raise Conflict(f"{locked} was deleted; nothing of it can be changed.")
@@ -202,7 +202,7 @@ def virtual_cluster_update(
 @transaction.atomic
 def virtual_cluster_delete(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime) -> ClusterWork:
     """Starts the deletion. Raises Conflict while it is protected, or where it is deleted already."""
-    require(_user(actor), "virtualcluster.delete", virtual_cluster.project)
+    actor_require(actor, "virtualcluster.delete", virtual_cluster.project)
     locked = (
         VirtualCluster.objects.select_for_update(of=("self",))
         .select_related("project__organization")
