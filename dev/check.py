@@ -55,6 +55,7 @@ CHECKS = (
     Check("import-linter", (_BIN / "lint-imports",)),
     Check("migrations", (*_MANAGE, "makemigrations", "--check", "--dry-run")),
     Check("check --deploy", (*_MANAGE, "check", "--deploy", "--fail-level", "WARNING")),
+    Check("roles' page", (*_MANAGE, "render_permissions", "--check")),
     Check("requirements", (_BIN / "python", "-m", "dev.requirements", "check")),
 )
 

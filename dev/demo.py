@@ -38,6 +38,10 @@ pods become Running with no process behind them (no logs, no exec). For containe
 yours: make demo KUBECONFIG=file"""
 
 
+_STAYS = """\
+On your cluster stays what Marina made there until you delete it: run `marina delete hello` before you stop the demo."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What was asked for."""
@@ -137,7 +141,7 @@ class Demo:
 
 def _where(stack: Stack, people: DemoPeople, exports: Path, *, local: bool) -> list[str]:
     shown = exports.relative_to(ROOT) if exports.is_relative_to(ROOT) else exports
-    lines = ["", LOCAL_HOSTS_ARE] if local else []
+    lines = ["", LOCAL_HOSTS_ARE if local else _STAYS]
     lines += ["", f"Marina runs at {stack.url}", f"  {stack.url}/admin/        administration"]
     lines += [f"  {stack.url}/api/v1/docs   the API, to read and try", "", "People (passwords are shown only here):"]
     lines += [f"  {person.handle:14}{person.password:22}{person.role}" for person in people.everybody]
