@@ -9,7 +9,7 @@ from accounts.models.user import User
 from accounts.roles import ORGANIZATION_ACTIONS, PROJECT_ACTIONS
 
 NAME_RULE = RegexValidator(
-    r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$",
+    r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?\Z",
     "A name has 1 to 40 lower-case letters, digits and dashes, and begins and ends with a letter or digit.",
 )
 

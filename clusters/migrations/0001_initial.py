@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=accounts.models.base.new_id, editable=False, primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('name', models.CharField(max_length=40, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$', 'A name has 1 to 40 lower-case letters, digits and dashes, and begins and ends with a letter or digit.')])),
+                ('name', models.CharField(max_length=40, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?\\Z', 'A name has 1 to 40 lower-case letters, digits and dashes, and begins and ends with a letter or digit.')])),
                 ('scope', models.CharField(choices=[('platform', 'Platform'), ('organization', 'Organization')], default='platform', max_length=20)),
                 ('mode', models.CharField(choices=[('cluster', 'Cluster'), ('namespaces', 'Namespaces')], default='cluster', max_length=20)),
                 ('namespaces', models.JSONField(blank=True, default=list, help_text='Mode namespaces: those Marina may use.')),
@@ -135,7 +135,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=accounts.models.base.new_id, editable=False, primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('name', models.CharField(max_length=40, validators=[django.core.validators.RegexValidator('^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$', 'A name has 1 to 40 lower-case letters, digits and dashes, and begins and ends with a letter or digit.')])),
+                ('name', models.CharField(max_length=40, validators=[django.core.validators.RegexValidator('^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?\\Z', 'A name has 1 to 40 lower-case letters, digits and dashes, and begins and ends with a letter or digit.')])),
                 ('labels', models.JSONField(blank=True, default=dict)),
                 ('deletion_protection', models.BooleanField(default=False)),
                 ('generation', models.PositiveIntegerField(default=1, editable=False)),
