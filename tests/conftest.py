@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from dev.backing import Backing
+from dev.backing import Backing, backing_of
 from dev.demo_people import DemoPeople, demo_people_make
 from dev.port_forward import port_forward
 from dev.processes import Processes
@@ -77,9 +77,9 @@ def tools() -> Tools:
 
 @pytest.fixture(scope="session")
 def local_hosts(tools: Tools, run_folder: Path) -> Iterator[Mapping[str, LocalHost]]:
-    """Two real host clusters by name."""
+    """Two real host clusters by name, which write audit logs."""
     with LocalKube(folder=run_folder / "localkube", tools=tools) as local:
-        yield {host.name: host for host in local.start_all(LOCAL_HOSTS)}
+        yield {host.name: host for host in local.start_all(LOCAL_HOSTS, audit=True)}
 
 
 @pytest.fixture(scope="session")
@@ -87,12 +87,16 @@ def stack(
     pytestconfig: pytest.Config, backing: Backing, tools: Tools, run_folder: Path, processes: Processes
 ) -> Iterator[Stack]:
     """A running Marina: web server, worker and beat."""
-    assert backing.postgres, "journeys need a database of their own: unset DATABASE_URL"
-    assert backing.valkey, "journeys need a broker of their own: unset BROKER_URL"
+    own = backing
+    if not (own.postgres and own.valkey):  # journeys commit: they stay out of servers that were configured
+        own = backing_of(folder=run_folder / "stack", processes=processes, database="marina", configured={})
+        own.start()
+    assert own.postgres
+    assert own.valkey
     plan = StackPlan(
         folder=run_folder / "stack",
-        database_url=backing.postgres.create_database("marina_e2e"),
-        broker_url=backing.valkey.url(1),
+        database_url=own.postgres.create_database("marina_e2e"),
+        broker_url=own.valkey.url(1),
         port=free_ports(1)[0],
         helm=tools.helm,
         settings=_chart_settings(pytestconfig),
