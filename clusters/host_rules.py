@@ -20,7 +20,7 @@ LONG_LIVED: Final = "marina-token"
 
 _ALL: Final = ("create", "delete", "get", "list", "patch", "update", "watch")
 _READ: Final = ("get", "list", "watch")
-_APPLY: Final = ("create", "delete", "get", "list", "patch")
+_APPLY: Final = ("create", "delete", "get", "patch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,20 +42,20 @@ class Rule:
 HOST_RULES: Final = (
     Rule(
         resources=("namespaces",),
-        verbs=("create", "delete", "get", "list", "patch"),
+        verbs=("create", "delete", "get", "patch"),
         needed_for="a namespace of its own for each virtual cluster",
     ),
-    Rule(resources=("nodes",), verbs=("get", "list"), needed_for="the host's capacity and the versions of its nodes"),
+    Rule(resources=("nodes",), verbs=("list",), needed_for="the host's capacity"),
     Rule(
         api_groups=("storage.k8s.io",),
         resources=("storageclasses",),
-        verbs=("get", "list"),
+        verbs=("list",),
         needed_for="finding the default storage class",
     ),
     Rule(
         api_groups=("networking.k8s.io",),
         resources=("ingressclasses",),
-        verbs=("get", "list"),
+        verbs=("list",),
         needed_for="showing the host's ingress classes inside virtual clusters",
     ),
     Rule(
@@ -67,7 +67,7 @@ HOST_RULES: Final = (
     Rule(
         api_groups=("rbac.authorization.k8s.io",),
         resources=("rolebindings",),
-        verbs=("get", "patch"),
+        verbs=("patch",),
         resource_names=(TENANT_ROLE,),
         needed_for="keeping that one binding as it should be, and no other",
     ),
@@ -113,7 +113,7 @@ TENANT_RULES: Final = (
     Rule(
         api_groups=("apps",),
         resources=("deployments", "statefulsets"),
-        verbs=(*_APPLY, "watch"),
+        verbs=(*_APPLY, "list", "watch"),
         needed_for="the release's control plane",
     ),
     Rule(api_groups=("apps",), resources=("replicasets",), verbs=_READ, needed_for="the chart's Role grants it"),
@@ -150,7 +150,7 @@ TENANT_RULES: Final = (
     ),
     Rule(
         resources=("limitranges", "resourcequotas"),
-        verbs=_APPLY,
+        verbs=("create", "delete", "list", "patch"),
         needed_for="keeping each virtual cluster within its size",
     ),
 )

@@ -127,7 +127,7 @@ def test_marina_holds_every_right_that_the_stand_ins_role_grants_but_those_it_do
 
 def test_what_helm_and_the_flows_need_is_there() -> None:
     needed = permissions_needed("cluster")
-    for verb in ("create", "get", "list", "patch", "delete"):
+    for verb in ("create", "patch", "delete"):
         assert Permission(verb=verb, resource="namespaces") in needed.host
         for group, resource in (
             ("", "secrets"),
