@@ -74,7 +74,7 @@ def test_a_failed_build_says_why_and_leaves_nothing_half_made(empty: Path) -> No
 
 def test_after_a_killed_build_the_next_one_starts_clean(empty: Path) -> None:
     on_path = Path(os.environ["PATH"])
-    program(on_path / "go", compiler("exec sleep 60"))
+    program(on_path / "go", compiler("while true; do sleep 0.1; done"))
     command = [sys.executable, "-c", "from localkube import ensure_tools; ensure_tools(lambda s: print(s, flush=True))"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as building:
         assert building.stdout
