@@ -42,25 +42,42 @@ def operation_start(
 ) -> Started:
     """Adds an operation for a host or a virtual cluster, as the table of kinds says. Call it inside a transaction.
 
-    Raises Conflict, naming the operation in the way, where the table refuses. The subject's row is locked, so that of
-    two requests at once the second sees what the first did.
+    It meets the last of those that are ahead of it; those that are being aborted already decide nothing. Raises
+    Conflict, naming the operation in the way, where the table refuses.
     """
-    type(subject)._default_manager.select_for_update(of=("self",)).get(pk=subject.pk)
+    subject_lock(subject)
     lock_key = None if kind in UNLOCKED_KINDS else _lock_key(subject)
-    active = _unfinished(lock_key).first() if lock_key else None
-    meeting = MEETINGS[kind, OperationKind(active.kind)] if active else None
-    if active and meeting is Meeting.NO_OP:
-        return Started(operation=active, created=False)
-    if active and meeting is Meeting.REFUSE:
-        raise Conflict(
-            f"{subject} is busy: {active.kind} is at work.",
-            hint=f"Wait for operation {active.pk}, then try again (marina op watch {active.pk}).",
-            operation_id=active.pk,
-        )
-    if active and meeting is Meeting.SUPERSEDE:
-        _supersede(lock_key=lock_key, by=kind, now=now)
-    operation = _create(kind=kind, subject=subject, actor=actor, lock_key=lock_key, params=params or {}, now=now)
-    return Started(operation=operation, created=True)
+    ahead = list(_unfinished(lock_key).select_for_update()) if lock_key else []
+    going_on = [operation for operation in ahead if not operation.abort_requested]
+    if going_on:
+        last = going_on[-1]
+        meeting = MEETINGS[kind, OperationKind(last.kind)]
+        if meeting is Meeting.NO_OP:
+            return Started(operation=last, created=False)
+        if meeting is Meeting.REFUSE:
+            raise Conflict(
+                f"{subject} is busy: {last.kind} is at work.",
+                hint=f"Wait for operation {last.pk}, then try again (marina op watch {last.pk}).",
+                operation_id=last.pk,
+            )
+    for operation in going_on:
+        if MEETINGS[kind, OperationKind(operation.kind)] is Meeting.SUPERSEDE:
+            _abort(operation, why=f"Superseded by {kind}.", now=now)
+    queued = any(not operation.finished for operation in ahead)
+    started = _create(
+        kind=kind, subject=subject, actor=actor, lock_key=lock_key, params=params or {}, now=now, queued=queued
+    )
+    return Started(operation=started, created=True)
+
+
+def subject_lock(subject: HostCluster | VirtualCluster | None) -> None:
+    """Locks the object's row until the transaction ends, so that of two requests the second sees what the first did.
+
+    Of several locks it is taken first, by services and workers alike: the object, then its operations, then the rest.
+    """
+    if subject is not None:
+        rows = type(subject)._default_manager.select_for_update(of=("self",), no_key=True)
+        rows.filter(pk=subject.pk).values_list("pk").first()
 
 
 def _lock_key(subject: HostCluster | VirtualCluster) -> str:
@@ -71,11 +88,6 @@ def _unfinished(lock_key: str | None) -> QuerySet[Operation]:
     return Operation.objects.filter(lock_key=lock_key, state__in=(*ACTIVE_STATES, OperationState.QUEUED)).order_by("id")
 
 
-def _supersede(*, lock_key: str | None, by: OperationKind, now: datetime) -> None:
-    for operation in _unfinished(lock_key).select_for_update():
-        _abort(operation, why=f"Superseded by {by}.", now=now)
-
-
 def _abort(operation: Operation, *, why: str, now: datetime) -> None:
     """A Queued one ends at once; an active one is ended by its worker between two steps."""
     OperationEvent.objects.create(operation=operation, time=now, level="warning", text=why)
@@ -84,7 +96,7 @@ def _abort(operation: Operation, *, why: str, now: datetime) -> None:
     if operation.state == OperationState.QUEUED:
         operation.state = OperationState.ABORTED
         operation.finished_at = now
-    operation.run_after = now
+    operation.run_after = None
     operation.published_at = now
     operation.save(update_fields=["abort_requested", "message", "state", "finished_at", "run_after", "published_at"])
     transaction.on_commit(partial(operation_wake, operation.pk))
@@ -98,15 +110,14 @@ def _create(
     lock_key: str | None,
     params: dict[str, Any],
     now: datetime,
+    queued: bool,
 ) -> Operation:
-    queued = lock_key is not None and _unfinished(lock_key).exists()
     operation = Operation(
         kind=kind,
         state=OperationState.QUEUED if queued else OperationState.PENDING,
         requested_by=actor.user,
         lock_key=lock_key,
         params=params,
-        run_after=now,
         published_at=now,
     )
     if isinstance(subject, VirtualCluster):
@@ -124,6 +135,7 @@ def _create(
 def operation_retry(*, operation: Operation, actor: Actor, now: datetime) -> Operation:
     """Has a Failed operation go on from its failed step. Conflict where it did not fail or a later one followed."""
     _require(actor, "operation.retry", operation)
+    subject_lock(operation.virtual_cluster or operation.host)
     locked = Operation.objects.select_for_update().get(pk=operation.pk)
     if locked.state != OperationState.FAILED:
         raise Conflict(f"Only a Failed operation can be tried again; this one is {locked.state}.")
@@ -137,7 +149,7 @@ def operation_retry(*, operation: Operation, actor: Actor, now: datetime) -> Ope
     locked.step_started_at = locked.finished_at = None
     locked.error_code = locked.error_message = locked.error_hint = ""
     locked.message = "Tried again."
-    locked.run_after = locked.published_at = now
+    locked.run_after, locked.published_at = None, now
     locked.abort_requested = False
     locked.save()
     OperationEvent.objects.create(operation=locked, time=now, text=f"Tried again by {actor.label}.")
@@ -154,6 +166,7 @@ def _newer(operation: Operation) -> QuerySet[Operation]:
 def operation_abort(*, operation: Operation, actor: Actor, now: datetime) -> Operation:
     """Ends an operation before its next step; what its steps made stays. Conflict when it has ended already."""
     _require(actor, "operation.abort", operation)
+    subject_lock(operation.virtual_cluster or operation.host)
     locked = Operation.objects.select_for_update().get(pk=operation.pk)
     if locked.finished:
         raise Conflict(f"This operation has already ended: {locked.state}.")
@@ -163,8 +176,8 @@ def operation_abort(*, operation: Operation, actor: Actor, now: datetime) -> Ope
 
 
 def _require(actor: Actor, action: str, operation: Operation) -> None:
-    """Marina itself and, for operations of hosts, whoever may update the host; else the project's role."""
-    if actor.user is not None:
+    """Marina itself and the platform's admin site; for operations of hosts whoever may update it; else a role."""
+    if actor.user is not None and not actor.platform:
         operation_require(actor.user, action, operation)
 
 

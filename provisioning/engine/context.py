@@ -8,8 +8,10 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Model
+from django.db.models.functions import Now
 
 from clusters.models import HostCluster, Operation, Placement, PlacementRole, VirtualCluster
+from clusters.services.operations import subject_lock
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.helm import HelmClient
 from provisioning.drivers.kube import KubeClient
@@ -73,16 +75,17 @@ class StepContext:
 
     @contextmanager
     def fenced(self) -> Iterator[Operation]:
-        """A transaction that holds the operation's row and ends in LeaseLost where the token is no longer ours.
+        """A transaction that holds the operation's row. LeaseLost where it was taken over, or the lease ran out.
 
-        Every write of a worker goes through it. Gives the row as it is in the database.
+        Every write of a worker goes through it. Gives the row as it is in the database. The object's row is locked
+        first, as the services do it, so that a worker and a request never wait for each other.
         """
         with transaction.atomic():
-            row = (
-                Operation.objects.select_for_update().filter(pk=self.operation.pk, lease_token=self.lease.token).first()
-            )
+            subject_lock(self.operation.virtual_cluster or self.operation.host)
+            mine = Operation.objects.select_for_update().filter(pk=self.operation.pk, lease_token=self.lease.token)
+            row = mine.filter(lease_expires_at__gt=Now()).first()
             if row is None:
-                raise LeaseLost(f"Operation {self.operation.pk} was taken over; nothing was written.")
+                raise LeaseLost(f"Operation {self.operation.pk} is no longer ours; nothing was written.")
             yield row
 
     def write(self, row: Model, **fields: Any) -> None:

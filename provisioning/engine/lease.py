@@ -12,9 +12,8 @@ from datetime import timedelta
 from uuid import UUID
 
 import structlog
-from django.conf import settings
-from django.db import DatabaseError, close_old_connections
-from django.db.models import F, Q
+from django.db import close_old_connections, connection, transaction
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.db.models.lookups import LessThanOrEqual
 
@@ -55,24 +54,29 @@ class Lease:
 def lease_claim(*, operation_id: UUID, owner: str, seconds: float) -> Lease | None:
     """Takes an operation that is due and that nobody holds; None where there is none such."""
     asked_at = time.monotonic()
-    claimed = (
-        Operation.objects.filter(pk=operation_id, state__in=ACTIVE_STATES)
-        .filter(Q(run_after__isnull=True) | LessThanOrEqual(F("run_after"), Now()))
-        .filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lt=Now()))
-        .update(
+    with transaction.atomic():  # the row stays locked until its token is read, so it cannot be another claim's
+        claimed = _due(operation_id).update(
             lease_owner=owner,
             lease_token=F("lease_token") + 1,
             lease_expires_at=Now() + timedelta(seconds=seconds),
             published_at=None,
             state=OperationState.PROCESSING,
         )
-    )
-    if not claimed:
-        return None
-    token = Operation.objects.values_list("lease_token", flat=True).get(pk=operation_id)
+        if not claimed:
+            return None
+        token = Operation.objects.values_list("lease_token", flat=True).get(pk=operation_id)
     lease = Lease(operation_id=operation_id, token=token, seconds=seconds)
     lease.extend(asked_at=asked_at)
     return lease
+
+
+def _due(operation_id: UUID) -> QuerySet[Operation]:
+    """By the database's clock alone: workers' clocks may differ."""
+    return (
+        Operation.objects.filter(pk=operation_id, state__in=ACTIVE_STATES)
+        .filter(Q(run_after__isnull=True) | LessThanOrEqual(F("run_after"), Now()))
+        .filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lt=Now()))
+    )
 
 
 class LeaseKeeper(threading.Thread):
@@ -83,7 +87,7 @@ class LeaseKeeper(threading.Thread):
         self.every = every
         self._leases: dict[UUID, Lease] = {}
         self._lock = threading.Lock()
-        self._stop = threading.Event()
+        self._ended = threading.Event()
 
     @contextmanager
     def keeping(self, lease: Lease) -> Iterator[None]:
@@ -98,17 +102,18 @@ class LeaseKeeper(threading.Thread):
 
     def stop(self) -> None:
         """Ends the thread soon."""
-        self._stop.set()
+        self._ended.set()
 
     def run(self) -> None:
         """Renews until stopped. A database that is away is tried again; meanwhile leases run out by themselves."""
-        while not self._stop.wait(self.every):
+        while not self._ended.wait(self.every):
             try:
                 self.renew_all()
-            except DatabaseError as error:
+            except Exception as error:  # this thread must not end before its process
                 log.warning("leases could not be renewed", error=str(error))
             finally:
                 close_old_connections()
+        connection.close()
 
     def renew_all(self) -> None:
         """Renews each lease, and tells those that are lost."""
@@ -116,14 +121,9 @@ class LeaseKeeper(threading.Thread):
             leases = list(self._leases.values())
         for lease in leases:
             asked_at = time.monotonic()
-            renewed = Operation.objects.filter(pk=lease.operation_id, lease_token=lease.token).update(
-                lease_expires_at=Now() + timedelta(seconds=lease.seconds)
+            # one that was handed back meanwhile has no end, and must not get one again: nobody could claim it
+            held = Operation.objects.filter(
+                pk=lease.operation_id, lease_token=lease.token, lease_expires_at__isnull=False
             )
+            renewed = held.update(lease_expires_at=Now() + timedelta(seconds=lease.seconds))
             lease.extend(asked_at=asked_at) if renewed else lease.lose()
-
-
-def lease_keeper_start() -> LeaseKeeper:
-    """A running keeper with the settings' heartbeat."""
-    keeper = LeaseKeeper(every=settings.HEARTBEAT_SECONDS)
-    keeper.start()
-    return keeper

@@ -5,13 +5,14 @@ message was lost and for leases whose worker died. A wake-up is sent again only 
 """
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, close_old_connections, transaction
+from django.db import close_old_connections, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -20,6 +21,8 @@ from clusters.models import ACTIVE_STATES, Operation
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0
+RESOLUTION_SECONDS = 0.05
+"""Between two rounds at least, so that many operations, or a clock that is off, do not make it ask without end."""
 UNCLAIMED_SECONDS = 15.0
 BATCH = 200
 
@@ -61,12 +64,13 @@ class Waker(threading.Thread):
             try:
                 self.beat()
                 following = self.publish_due()
-            except DatabaseError as error:
+            except Exception as error:  # this thread must not end before its process
                 log.warning("due operations could not be looked up", error=str(error))
                 following = None
             finally:
                 close_old_connections()
             self._sleep_until(following)
+        connection.close()
 
     def publish_due(self) -> datetime | None:
         """Publishes each due operation once; says when the next one known is due."""
@@ -82,9 +86,10 @@ class Waker(threading.Thread):
         with self._news:
             if following is not None and (self._next is None or following < self._next):
                 self._next = following
+            earliest = time.monotonic() + RESOLUTION_SECONDS
             while not self._stopped:
-                left = self._left()
-                if left <= 0 or not self._news.wait(min(left, TICK_SECONDS)):
+                left = max(self._left(), earliest - time.monotonic())
+                if left <= 0 or not self._news.wait(left):
                     break
             self._next = None
 

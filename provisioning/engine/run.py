@@ -1,0 +1,252 @@
+"""One claim's work on one operation: does its steps in order and writes what came of each."""
+
+from datetime import datetime, timedelta
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, transaction
+
+from clusters.dispatch import operation_wake
+from clusters.models import Operation, OperationEvent, OperationState
+from provisioning.engine.context import StepContext
+from provisioning.engine.errors import PermanentError, StepError, TemporaryError
+from provisioning.engine.flow import Flow, Hook, Skip, Step, StepResult, Wait, nothing
+from provisioning.engine.lease import LeaseLost
+
+if TYPE_CHECKING:
+    from provisioning.engine.runner import Runner
+
+log = structlog.get_logger(__name__)
+
+PASSED_ON = (LeaseLost, OperationalError, InterfaceError)
+"""Where the lease or the database is gone nothing can be written; whoever takes the operation over goes on."""
+
+_NO_ERROR = {"error_code": "", "error_message": "", "error_hint": ""}
+_WRITTEN = (
+    "state",
+    "steps",
+    "step",
+    "step_started_at",
+    "started_at",
+    "finished_at",
+    "message",
+    "attempt",
+    "abort_requested",
+    *_NO_ERROR,
+)
+
+
+class OperationRun:
+    """`start`, then `next_step` as long as it says so."""
+
+    def __init__(self, runner: "Runner", flow: Flow, context: StepContext) -> None:
+        self.runner = runner
+        self.flow = flow
+        self.context = context
+        self.operation = context.operation
+
+    def start(self) -> bool:
+        """Writes the flow's steps when the operation is begun or tried again. False where that did not succeed."""
+        if self.operation.step_started_at is not None:
+            return True
+        now, step = self.context.now, self.flow.steps[self.operation.step]
+        names = [{"key": step.key, "name": step.name, "state": "waiting"} for step in self.flow.steps]
+        steps = self.operation.steps or names
+        steps[self.operation.step] = _step_begun(step, now)
+        try:
+            with self.context.fenced() as row:
+                self._save(row, steps=steps, step_started_at=now, started_at=row.started_at or now)
+                self.flow.on_start(self.operation, now)
+        except PASSED_ON:
+            raise
+        except Exception as error:
+            self._reread()
+            with self.context.fenced() as row:
+                self._save(row, steps=steps)
+            return self._try_later(step, _unexpected(error))
+        return True
+
+    def next_step(self) -> bool:
+        """Does the current step. True where the next one can follow at once."""
+        step = self.flow.steps[self.operation.step]
+        if self.operation.abort_requested:
+            return self._end(step, OperationState.ABORTED, message=self.operation.message)
+        if self.runner.stopping():
+            return self._hand_back(after=0.0, message="The worker is stopping; another one goes on.")
+        with structlog.contextvars.bound_contextvars(step=step.key):
+            try:
+                result = self._attempt(step)
+            except TemporaryError as error:
+                return self._try_later(step, error)
+            except PermanentError as error:
+                return self._fail(step, error)
+        if isinstance(result, Wait):
+            return self._wait(step, result)
+        return self._advance(step, result)
+
+    def _attempt(self, step: Step) -> StepResult:
+        try:
+            return step.run(self.context)
+        except (StepError, LeaseLost):
+            raise
+        except Exception as error:
+            raise _unexpected(error) from error
+
+    def _advance(self, step: Step, result: StepResult) -> bool:
+        now = self.context.now
+        steps, index = list(self.operation.steps), self.operation.step
+        steps[index] = {**steps[index], "state": "done", "finished_at": now.isoformat()}
+        if isinstance(result, Skip):
+            steps[index]["note"] = result.why
+        last = index + 1 == len(self.flow.steps)
+        if not last:
+            steps[index + 1] = _step_begun(self.flow.steps[index + 1], now)
+        fields: dict[str, Any] = {"steps": steps, "step": index + 1, "attempt": 0, **_NO_ERROR}
+        if last:
+            return self._end(step, OperationState.SUCCEEDED, message="", **fields)
+        with self.context.fenced() as row:
+            self._save(row, step_started_at=now, message="", state=OperationState.PROCESSING, **fields)
+        return True
+
+    def _wait(self, step: Step, wait: Wait) -> bool:
+        if self._overdue(step):
+            return self._fail(step, PermanentError(self._overdue_text(step, wait.why), code="deadline"))
+        return self._hand_back(after=wait.seconds, message=wait.why, attempt=0, **_NO_ERROR)
+
+    def _overdue(self, step: Step) -> bool:
+        started = self.operation.step_started_at
+        return started is not None and self.context.now > started + timedelta(seconds=_deadline(step))
+
+    @staticmethod
+    def _overdue_text(step: Step, why: str) -> str:
+        return f"“{step.name}” took longer than {_deadline(step):g} s. Last seen: {why}"
+
+    def _try_later(self, step: Step, error: TemporaryError) -> bool:
+        attempt = self.operation.attempt + 1
+        if attempt >= settings.ATTEMPT_LIMIT:
+            text = f"{error.message} (given up after {attempt} attempts)"
+            return self._fail(step, PermanentError(text, code=error.code, hint=error.hint))
+        if self._overdue(step):
+            return self._fail(step, PermanentError(self._overdue_text(step, error.message), code=error.code))
+        delay = error.retry_after or _delay(attempt, self.runner.random)
+        return self._hand_back(
+            after=delay,
+            event=self._event(step, "warning", f"Attempt {attempt}: {error.message}"),
+            state=OperationState.ERROR,
+            message=f"{error.message} Next attempt in {delay:.0f} s." if delay >= 1 else error.message,
+            attempt=attempt,
+            error_code=error.code,
+            error_message=error.message,
+            error_hint=error.hint,
+        )
+
+    def _fail(self, step: Step, error: PermanentError) -> bool:
+        steps, index = list(self.operation.steps), self.operation.step
+        steps[index] = {**steps[index], "state": "failed", "finished_at": self.context.now.isoformat()}
+        return self._end(
+            step,
+            OperationState.FAILED,
+            event=self._event(step, "error", error.message),
+            message=f"“{step.name}” failed: {error.message}",
+            steps=steps,
+            error_code=error.code,
+            error_message=error.message,
+            error_hint=error.hint,
+        )
+
+    def _hand_back(self, *, after: float, message: str, **fields: Any) -> bool:
+        """Gives the lease back; the waker brings the operation again after `after` seconds."""
+        due = self.context.now + timedelta(seconds=after)
+        fields.setdefault("state", OperationState.PROCESSING)
+        with self.context.fenced() as row:
+            at_once = row.abort_requested or after <= 0
+            # untold: what may have been published while this worker had it found it taken
+            fields |= {"run_after": None if at_once else due, "published_at": None}
+            self._save(row, message=message, lease_expires_at=None, lease_owner="", **fields)
+        self.runner.notify(self.context.now if at_once else due)
+        return False
+
+    def _end(self, at: Step, state: OperationState, **fields: Any) -> bool:
+        hook = {
+            OperationState.SUCCEEDED: self.flow.on_success,
+            OperationState.FAILED: self.flow.on_failure,
+            OperationState.ABORTED: self.flow.on_abort,
+        }[state]
+        try:
+            self._end_write(state, hook, fields)
+        except PASSED_ON:
+            raise
+        except Exception as error:
+            temporary = _unexpected(error)
+            self._reread()
+            if state == OperationState.SUCCEEDED:
+                return self._try_later(at, temporary)
+            # it must end, even where its object cannot be told
+            self._end_write(state, nothing, fields)
+        log.info("operation ended", state=state, error=self.operation.error_message or None)
+        return False
+
+    def _end_write(self, state: OperationState, hook: Hook, fields: dict[str, Any]) -> None:
+        now = self.context.now
+        with self.context.fenced() as row:
+            self._save(row, state=state, finished_at=now, lease_expires_at=None, lease_owner="", **fields)
+            hook(self.operation, now)
+            _promote(row, now)
+
+    def _event(self, step: Step, level: str, text: str) -> OperationEvent:
+        return OperationEvent(operation=self.operation, time=self.context.now, step=step.key, level=level, text=text)
+
+    def _save(self, row: Operation, event: OperationEvent | None = None, **fields: Any) -> None:
+        """Writes to the locked row and takes over what others may have written to it meanwhile."""
+        self.operation.abort_requested = row.abort_requested
+        if row.abort_requested and "finished_at" not in fields:
+            fields["message"] = row.message  # who asked for the end, and why, is kept until it has come
+        Operation.objects.filter(pk=row.pk).update(**fields)
+        if event is not None:
+            event.pk = None
+            event.save(force_insert=True)
+        for name, value in fields.items():
+            setattr(self.operation, name, value)
+
+    def _reread(self) -> None:
+        """After a transaction that was rolled back: the operation as the database has it."""
+        self.operation.refresh_from_db(fields=_WRITTEN)
+
+
+def _unexpected(error: Exception) -> TemporaryError:
+    log.error("a step ended unexpectedly", exc_info=error)
+    return TemporaryError(
+        f"Something unexpected went wrong ({type(error).__name__}).",
+        code="unexpected",
+        hint="It is tried again by itself. If it stays, the worker's log says more under this operation's id.",
+    )
+
+
+def _step_begun(step: Step, now: datetime) -> dict[str, str]:
+    return {"key": step.key, "name": step.name, "state": "current", "started_at": now.isoformat()}
+
+
+def _promote(row: Operation, now: datetime) -> None:
+    """Lets the object's oldest Queued operation begin."""
+    if row.lock_key is None:
+        return
+    queued = Operation.objects.select_for_update().filter(lock_key=row.lock_key, state=OperationState.QUEUED)
+    following = queued.order_by("id").first()
+    if following:
+        following.state = OperationState.PENDING
+        following.run_after, following.published_at = None, now
+        following.save(update_fields=["state", "run_after", "published_at"])
+        transaction.on_commit(partial(operation_wake, following.pk))
+
+
+def _deadline(step: Step) -> float:
+    return step.deadline if step.deadline is not None else float(settings.STEP_DEADLINE_SECONDS)
+
+
+def _delay(attempt: int, random: Random) -> float:
+    """Exponential with jitter: between half and the whole of base x 2^(attempt-1), at most the cap; seconds."""
+    whole = min(settings.RETRY_CAP_SECONDS, settings.RETRY_BASE_SECONDS * 2 ** (attempt - 1))
+    return float(whole * random.uniform(0.5, 1.0))
