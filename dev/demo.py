@@ -116,7 +116,7 @@ class Demo:
         return stack, people.result()
 
     def _journey(self, stack: Stack, people: DemoPeople, tools: Tools, hosts: Sequence[DemoHost]) -> None:
-        programs = [Path(sys.executable).parent, tools.kubectl.parent, tools.helm.parent]
+        programs = list(dict.fromkeys([Path(sys.executable).parent, tools.kubectl.parent, tools.helm.parent]))
         terminal = Terminal(self._folder, programs, self._progress)
         journey = Journey(stack, people, hosts, terminal, tools.kubectl, self._processes)
         journey.connect_hosts(agreed=not sys.stdin.isatty())

@@ -1,5 +1,6 @@
 """The pages' static files, collected once for each set of requirements: it takes seconds and changes with them only."""
 
+import fcntl
 import hashlib
 
 from dev.settings_names import ROOT
@@ -11,7 +12,10 @@ _STAMP = ROOT / ".marina" / "static.stamp"
 def collect_static(stack: Stack) -> None:
     """Collects them into .marina/static unless they are there."""
     wanted = hashlib.sha256((ROOT / "requirements.txt").read_bytes()).hexdigest()
-    if _STAMP.exists() and _STAMP.read_text() == wanted:
-        return
-    stack.manage("collectstatic", "--no-input", "--clear")
-    _STAMP.write_text(wanted)
+    _STAMP.parent.mkdir(exist_ok=True)
+    with _STAMP.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a demo and a test run may start at the same time
+        if _STAMP.exists() and _STAMP.read_text() == wanted:
+            return
+        stack.manage("collectstatic", "--no-input", "--clear")
+        _STAMP.write_text(wanted)
