@@ -1,16 +1,20 @@
 """Every operation ends: by its last step, by an abort, by what supersedes it. What that means is written with it."""
 
+from threading import Event
+
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 from structlog.testing import capture_logs
 
 from clusters.models import Operation, OperationKind, VirtualCluster, VirtualClusterPhase
-from clusters.services.operations import operation_abort, operation_retry
+from clusters.services.operations import operation_abort, operation_retry, operation_start
+from dev.waiting import wait_until
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Wait
 from provisioning.flows import FLOWS
 from tests.accounts.conftest import MARINA
-from tests.clusters.making import cluster_row, operation_row
+from tests.clusters.making import operation_row
 from tests.engine.conftest import at_once, events, fresh, started
 
 DELETE = OperationKind.DELETE
@@ -239,23 +243,59 @@ def test_of_20_starts_at_once_one_becomes_active(engine):
     assert Operation.objects.count() == 1
 
 
+def somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(cursor.fetchone()[0])
+
+
 @pytest.mark.django_db(transaction=True)
-def test_what_is_asked_for_while_another_ends_is_never_left_queued(engine, world):
-    """Ends and starts meet again and again: each delete is promoted, or begins by itself, and none blocks another."""
-    engine.flow(engine.step("make"), on_success=HOOKS["on_success"], on_abort=HOOKS["on_abort"])
-    engine.flow(engine.step("remove"), kind=DELETE, on_success=labels_become("gone"))
-    for number in range(8):
-        _ends_while_a_delete_is_asked_for(engine, cluster_row(world, f"c-{number}"))
+def test_what_is_asked_for_while_another_ends_is_never_left_queued(engine):
+    """The request has seen the provision at work, and commits only when the worker already wants to end it."""
+    engine.flow(engine.step("make"))
+    engine.flow(engine.step("remove"), kind=DELETE)
+    provision, asked = engine.start(), Event()
 
+    def ask():
+        with transaction.atomic():
+            delete = operation_start(kind=DELETE, subject=engine.cluster, actor=MARINA, now=timezone.now())
+            asked.set()
+            wait_until(somebody_waits_for_a_lock, seconds=20, what="the worker did not wait for the request")
+            return delete.operation
 
-def _ends_while_a_delete_is_asked_for(engine, cluster) -> None:
-    provision = started(cluster).operation
-    acts = (lambda: engine.runner().run(provision.pk), lambda: started(cluster, DELETE))
-    delete = at_once(2, lambda who: acts[who]())[1].operation
-    assert fresh(provision).finished or engine.run(provision).finished
+    def end():
+        assert asked.wait(20)
+        engine.run(provision)
+
+    acts = (ask, end)
+    delete, _ = at_once(2, lambda who: acts[who]())
+    assert delete is not None
+    assert (fresh(provision).state, fresh(delete).state) == ("Aborted", "Pending")
     assert engine.run(delete).state == "Succeeded"
-    cluster.refresh_from_db()
-    assert cluster.labels == {"hook": "gone"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_request_and_a_worker_that_ends_never_lock_each_other_out(engine):
+    ending = Event()
+
+    def hook(operation, now):
+        ending.set()
+        wait_until(somebody_waits_for_a_lock, seconds=20, what="the request did not wait for the worker")
+        HOOKS["on_success"](operation, now)
+
+    engine.flow(engine.step("make"), on_success=hook)
+    engine.flow(engine.step("remove"), kind=DELETE)
+    provision = engine.start()
+
+    def ask():
+        assert ending.wait(20)
+        return started(engine.cluster, DELETE).operation
+
+    acts = (lambda: engine.run(provision), ask)
+    ended, delete = at_once(2, lambda who: acts[who]())
+    assert (ended.state, fresh(delete).state) == ("Succeeded", "Pending")
 
 
 # --- retry ------------------------------------------------------------------------------------------------------------
