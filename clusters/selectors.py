@@ -30,7 +30,11 @@ def chart_schema(version: str = "") -> dict[str, Any]:
 
 def hosts_list(user: User) -> QuerySet[HostCluster]:
     """The hosts a user may see."""
-    return hosts_visible(user).select_related("organization", "credential").defer("credential__ciphertext")
+    return (
+        hosts_visible(user)
+        .select_related("organization", "credential")
+        .defer("credential__ciphertext", "credential__candidate")
+    )
 
 
 def virtual_clusters_list(user: User) -> QuerySet[VirtualCluster]:

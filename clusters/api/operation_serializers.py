@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -94,7 +95,8 @@ class OperationSerializer(serializers.ModelSerializer[Operation]):
         return OperationErrorSerializer(operation).data if operation.error_code else None
 
     def get_has_sealed_result(self, operation: Operation) -> bool:
-        return operation.sealed_until is not None
+        """Whether there is one to fetch: reading it, and time, end that."""
+        return operation.sealed_until is not None and operation.sealed_until > timezone.now()
 
 
 class OperationDetailSerializer(OperationSerializer):

@@ -45,7 +45,7 @@ class VirtualCluster(Row):
     # spec
     wanted_host = models.ForeignKey(
         HostCluster,
-        on_delete=models.PROTECT,
+        on_delete=models.SET_NULL,
         null=True,
         blank=True,
         related_name="+",

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
 
 from accounts.errors import Conflict, InvalidInput
 from accounts.models import Organization, Project
@@ -26,10 +26,12 @@ from clusters.models import (
     Operation,
     OperationKind,
     OperationState,
+    VirtualCluster,
+    VirtualClusterPhase,
 )
 from clusters.names import labels_validate, name_validate
 from clusters.selectors import chart_schema
-from clusters.services.operations import operation_start
+from clusters.services.operations import operation_start, subject_lock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,22 +69,35 @@ def host_connect(*, settings: HostSettings, kubeconfig: str, actor: Actor, now: 
         host_connect_require(actor.user, settings.organization)
     connection = kubeconfig_parse(kubeconfig)
     _settings_check(settings)
-    host = HostCluster.objects.create(
-        name=settings.name,
-        mode=settings.mode,
-        namespaces=list(settings.namespaces),
-        scope=settings.scope,
-        organization=settings.organization,
-        labels=settings.labels,
-        region=settings.region,
-        exposure=settings.exposure,
-        values=settings.values,
-        server=connection.server,
-    )
+    host = _host_create(settings, server=connection.server)
     host.offered_to_organizations.set(settings.offered_to_organizations)
     host.offered_to_projects.set(settings.offered_to_projects)
     _audit(actor, "host.connect", host, server=connection.server, mode=host.mode)
     return HostConnecting(host, _connect_start(host=host, connection=connection, actor=actor, now=now))
+
+
+def _host_create(settings: HostSettings, *, server: str) -> HostCluster:
+    try:
+        with transaction.atomic():
+            return HostCluster.objects.create(
+                name=settings.name,
+                mode=settings.mode,
+                namespaces=list(settings.namespaces),
+                scope=settings.scope,
+                organization=settings.organization,
+                labels=settings.labels,
+                region=settings.region,
+                exposure=settings.exposure,
+                values=settings.values,
+                server=server,
+            )
+    except IntegrityError:  # the only constraint that the checks before cannot rule out: two requests at once
+        raise _name_taken(settings.name) from None
+
+
+def _name_taken(name: str) -> InvalidInput:
+    message = f"A host cluster named {name} is already connected."
+    return InvalidInput(message, field="name", accepted="a name not in use")
 
 
 @transaction.atomic
@@ -96,16 +111,17 @@ def host_credential_replace(*, host: HostCluster, kubeconfig: str, actor: Actor,
 
 
 def _connect_start(*, host: HostCluster, connection: HostConnection, actor: Actor, now: datetime) -> Operation:
+    subject_lock(host)
     candidate = connection_encrypt(connection)
     HostCredential.objects.update_or_create(host=host, defaults={"candidate": candidate})
     return operation_start(kind=OperationKind.CONNECT, subject=host, actor=actor, now=now).operation
 
 
 def credential_store(*, host: HostCluster, connection: HostConnection, now: datetime, renewable: bool) -> None:
-    """Keeps a credential that was proved, in place of the one in use and of the candidate."""
+    """Keeps a credential that was proved, in place of the one in use."""
+    _candidate_forget(host)
     HostCredential.objects.filter(host=host).update(
         ciphertext=connection_encrypt(connection),
-        candidate=None,
         generation=F("generation") + 1,
         issued_at=now,
         expires_at=connection_expires_at(connection),
@@ -116,17 +132,21 @@ def credential_store(*, host: HostCluster, connection: HostConnection, now: date
 
 def candidate_erase(*, host: HostCluster) -> None:
     """Forgets a credential that could not be proved; a host that had none before is Failed and takes nothing."""
-    HostCredential.objects.filter(host=host).update(candidate=None)
-    if HostCredential.objects.filter(host=host, ciphertext__isnull=True).delete()[0]:
+    _candidate_forget(host)
+    if HostCredential.objects.filter(host=host, ciphertext__isnull=True, candidate__isnull=True).delete()[0]:
         HostCluster.objects.filter(pk=host.pk).update(phase=HostPhase.FAILED)
+
+
+def _candidate_forget(host: HostCluster) -> None:
+    """Unless it is a later one, which a queued `connect` has still to prove."""
+    if not host.operations.filter(kind=OperationKind.CONNECT, state=OperationState.QUEUED).exists():
+        HostCredential.objects.filter(host=host).update(candidate=None)
 
 
 def _settings_check(settings: HostSettings) -> None:
     name_validate(settings.name)
     if HostCluster.objects.filter(name=settings.name).exists():
-        raise InvalidInput(
-            f"A host cluster named {settings.name} is already connected.", field="name", accepted="a name not in use"
-        )
+        raise _name_taken(settings.name)
     namespaces_check("namespaces" if settings.mode == HostMode.NAMESPACES else "cluster", settings.namespaces)
     if (settings.scope == HostScope.ORGANIZATION) != (settings.organization is not None):
         raise InvalidInput(
@@ -140,7 +160,7 @@ def _settings_check(settings: HostSettings) -> None:
 
 def _values_check(values: dict[str, Any]) -> None:
     """Whoever may connect a host may set what is kept from tenants."""
-    values_check(values, schema=chart_schema(), acting_staff=True)
+    values_check(values, schema=chart_schema(), acting_staff=True, field="values")
 
 
 @transaction.atomic
@@ -165,16 +185,21 @@ def host_update(
         _values_check(values)
     changes = {"cordoned": cordoned, "labels": labels, "region": region, "exposure": exposure, "values": values}
     given = {name: value for name, value in changes.items() if value is not None}
-    locked = HostCluster.objects.select_for_update().get(pk=host.pk)
+    locked = HostCluster.objects.select_for_update(of=("self",)).get(pk=host.pk)
     for name, value in given.items():
         setattr(locked, name, value)
     locked.generation += 1
     locked.save(update_fields=[*given, "generation"])
+    offered: dict[str, list[str]] = {}
     if offered_to_organizations is not None:
         locked.offered_to_organizations.set(offered_to_organizations)
+        offered["offered_to_organizations"] = [str(each) for each in offered_to_organizations]
     if offered_to_projects is not None:
         locked.offered_to_projects.set(offered_to_projects)
-    _audit(actor, "host.update", locked, **{k: v for k, v in given.items() if k != "values"})
+        offered["offered_to_projects"] = [str(each) for each in offered_to_projects]
+    # values may hold what a host keeps to itself; that they changed is told, not how
+    told = {name: "changed" if name == "values" else value for name, value in given.items()}
+    _audit(actor, "host.update", locked, **told, **offered)
     return locked
 
 
@@ -186,12 +211,13 @@ def host_disconnect(*, host: HostCluster, actor: Actor) -> None:
     """
     if actor.user is not None:
         host_require(actor.user, "host.disconnect", host)
-    placed = [
-        str(placement.virtual_cluster) for placement in host.placements.select_related("virtual_cluster__project")
-    ]
-    if placed:
+    subject_lock(host)
+    wanted = Q(wanted_host=host) & ~Q(phase=VirtualClusterPhase.DELETED)
+    held = VirtualCluster.objects.filter(Q(placements__host=host) | wanted).distinct()
+    names = sorted(str(cluster) for cluster in held.select_related("project__organization"))
+    if names:
         raise Conflict(
-            f"{host.name} still holds {len(placed)} virtual clusters: {', '.join(sorted(placed)[:10])}.",
+            f"{host.name} still holds {len(names)} virtual clusters, or is to: {', '.join(names[:10])}.",
             hint="Delete them first.",
         )
     busy = host.operations.filter(lock_key__isnull=False).exclude(

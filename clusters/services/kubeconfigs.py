@@ -116,10 +116,10 @@ def sealed_result_take(*, operation: Operation, actor: Actor, now: datetime) -> 
     if locked.sealed_until is None or actor.user is None or locked.requested_by_id != actor.user.pk:
         raise NotFound("This operation holds nothing for you.")
     sealed = locked.sealed_result
-    if sealed is None or locked.sealed_until < now:
+    if sealed is None or locked.sealed_until <= now:
         raise Gone("This was handed over already, or nobody fetched it in time.", hint="Ask for a new one.")
-    locked.sealed_result = None
-    locked.save(update_fields=["sealed_result"])
+    locked.sealed_result, locked.sealed_until = None, now
+    locked.save(update_fields=["sealed_result", "sealed_until"])
     return bytes(sealed)
 
 

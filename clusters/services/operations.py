@@ -16,6 +16,7 @@ from clusters.kinds import MEETINGS, UNLOCKED_KINDS, Meeting
 from clusters.models import (
     ACTIVE_STATES,
     HostCluster,
+    HostCredential,
     Operation,
     OperationEvent,
     OperationKind,
@@ -171,6 +172,8 @@ def operation_abort(*, operation: Operation, actor: Actor, now: datetime) -> Ope
     if locked.finished:
         raise Conflict(f"This operation has already ended: {locked.state}.")
     _abort(locked, why=f"Aborted by {actor.label}.", now=now)
+    if locked.finished and locked.kind == OperationKind.CONNECT:  # it was queued: nobody proves its credential now
+        HostCredential.objects.filter(host=locked.host).update(candidate=None)
     _audit(actor, "operation.abort", locked)
     return locked
 
