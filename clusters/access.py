@@ -13,8 +13,12 @@ def hosts_visible(user: User) -> QuerySet[HostCluster]:
     """The hosts a user may see: all for platform staff, else those offered to where the user works."""
     if user.is_staff and user.is_active:
         return HostCluster.objects.all()
-    organizations = organizations_where(user, "host.view")
-    return HostCluster.objects.filter(_offered(organizations, projects_where(user, "project.view")))
+    projects = projects_where(user, "project.view")
+    # who works in a project may name any host that is offered to it, also where that is by its organization
+    organizations = Organization.objects.filter(
+        Q(pk__in=organizations_where(user, "host.view").values("pk")) | Q(pk__in=projects.values("organization"))
+    )
+    return HostCluster.objects.filter(_offered(organizations, projects))
 
 
 def hosts_offered(project: Project) -> QuerySet[HostCluster]:

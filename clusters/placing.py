@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from accounts.errors import InvalidInput
 from accounts.models import Project
 from clusters.access import hosts_offered
-from clusters.models import HostCluster, HostMode, HostPhase, Placement
+from clusters.models import HostCluster, HostMode, HostPhase
 from clusters.versions import KubernetesVersion, check_host_can_run
 
 
@@ -29,8 +30,8 @@ def hosts_choose(*, project: Project, kubernetes_version: str, wanted: HostClust
         offered = offered.filter(pk=wanted.pk)
     fitting: list[tuple[int, str, HostCluster]] = []
     left_out: dict[str, str] = {}
-    for host in offered:
-        taken = Placement.objects.filter(host=host).count()
+    for host in offered.prefetch_related("placements"):
+        taken = len(host.placements.all())
         why_not = host_refuses(host, kubernetes_version=kubernetes_version)
         if why_not:
             left_out[host.name] = why_not
@@ -47,12 +48,14 @@ def host_refuses(host: HostCluster, *, kubernetes_version: str) -> str | None:
         return "It is cordoned: it takes nothing new."
     if host.mode == HostMode.NAMESPACES and not namespaces_free(host):
         return f"All of its {len(host.namespaces)} namespaces are taken."
-    return check_host_can_run(
-        KubernetesVersion.parse(kubernetes_version), KubernetesVersion.parse(host.kubernetes_version)
-    )
+    try:
+        version = KubernetesVersion.parse(host.kubernetes_version)
+    except InvalidInput:
+        return "It did not tell its Kubernetes version yet."
+    return check_host_can_run(KubernetesVersion.parse(kubernetes_version), version)
 
 
 def namespaces_free(host: HostCluster) -> list[str]:
     """Mode namespaces: those of the list that hold no placement, in the list's order."""
-    taken = set(Placement.objects.filter(host=host).values_list("namespace", flat=True))
+    taken = {placement.namespace for placement in host.placements.all()}
     return [namespace for namespace in host.namespaces if namespace not in taken]
