@@ -12,6 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.filters import ProjectFilter, ReferenceFilter
 from accounts.api.idempotency import idempotent
 from accounts.api.preconditions import etag_set, if_match_check
 from accounts.api.resources import ListedResource
@@ -39,8 +40,10 @@ from clusters.services.virtual_clusters import (
 class VirtualClusterFilter(filters.FilterSet):
     """Deleted ones are listed only when ?phase=Deleted asks for them."""
 
-    project = filters.CharFilter(method="by_project", help_text="Id, or organization/name.")
-    organization = filters.CharFilter(method="by_organization", help_text="Id or name.")
+    project = ProjectFilter(help_text="Id, organization/name, or a name alone.")
+    organization = ReferenceFilter(
+        field_name="project__organization", by_name="project__organization__name", help_text="Id or name."
+    )
     host = filters.CharFilter(method="by_host", help_text="Id or name of the host it runs on.")
     name = filters.CharFilter()
     phase = filters.MultipleChoiceFilter(choices=VirtualClusterPhase.choices)
@@ -48,17 +51,6 @@ class VirtualClusterFilter(filters.FilterSet):
     class Meta:
         model = VirtualCluster
         fields: ClassVar[list[str]] = []
-
-    def by_project(self, found: QuerySet[VirtualCluster], name: str, value: str) -> QuerySet[VirtualCluster]:
-        if uuid_of(value):
-            return found.filter(project_id=value)
-        organization, _, project = value.partition("/")
-        return found.filter(project__organization__name=organization, project__name=project)
-
-    def by_organization(self, found: QuerySet[VirtualCluster], name: str, value: str) -> QuerySet[VirtualCluster]:
-        if uuid_of(value):
-            return found.filter(project__organization_id=value)
-        return found.filter(project__organization__name=value)
 
     def by_host(self, found: QuerySet[VirtualCluster], name: str, value: str) -> QuerySet[VirtualCluster]:
         host = Q(placements__host_id=value) if uuid_of(value) else Q(placements__host__name=value)
