@@ -1,6 +1,7 @@
 """What happens when an operation is asked for while another one of the same object is at work: one table.
 
-`tests/clusters/test_kinds.py` walks it; a pair that is missing here is a defect, not a default.
+docs/operation-kinds.md is made from it. `tests/clusters/test_kinds.py` walks it; a pair that is missing here is a
+defect, not a default.
 """
 
 from collections.abc import Mapping
@@ -11,12 +12,12 @@ from clusters.models import OperationKind as Kind
 
 
 class Meeting(StrEnum):
-    """What the new operation does when it meets an active one."""
+    """What the new operation does when it meets the last of those ahead of it."""
 
     QUEUE = "queue"
     """It waits for its turn."""
     SUPERSEDE = "supersede"
-    """The active one is aborted between two steps, then the new one runs."""
+    """The active one is aborted between two steps, a queued one at once, then the new one runs."""
     NO_OP = "no-op"
     """The active one already does what is asked: it is answered instead (200)."""
     REFUSE = "refuse"
@@ -29,7 +30,7 @@ VIRTUAL_CLUSTER_KINDS: Final = (Kind.PROVISION, Kind.DELETE)
 UNLOCKED_KINDS: Final = (Kind.ISSUE_KUBECONFIG,)
 
 MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
-    # (new, active)
+    # (new, ahead of it)
     (Kind.CONNECT, Kind.CONNECT): Meeting.SUPERSEDE,  # the newer credential counts
     (Kind.CONNECT, Kind.RENEW_CREDENTIAL): Meeting.QUEUE,
     (Kind.RENEW_CREDENTIAL, Kind.CONNECT): Meeting.NO_OP,  # it brings a credential of its own

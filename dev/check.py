@@ -56,6 +56,7 @@ CHECKS = (
     Check("migrations", (*_MANAGE, "makemigrations", "--check", "--dry-run")),
     Check("check --deploy", (*_MANAGE, "check", "--deploy", "--fail-level", "WARNING")),
     Check("roles' page", (*_MANAGE, "render_permissions", "--check")),
+    Check("kinds' page", (*_MANAGE, "render_kinds", "--check")),
     Check("requirements", (_BIN / "python", "-m", "dev.requirements", "check")),
 )
 

@@ -107,7 +107,7 @@ class VirtualClusterViewSet(ListedResource[VirtualCluster]):
             changed = virtual_cluster_update(virtual_cluster=seen, actor=self.actor, **body)
         return etag_set(Response(self.shown(changed)), changed)
 
-    @extend_schema(responses={202: VirtualClusterAnswer})
+    @extend_schema(responses={200: VirtualClusterAnswer, 202: VirtualClusterAnswer})
     def destroy(self, request: Request, pk: str) -> Response:
         """Starts its deletion. 200 where one is under way."""
         with transaction.atomic():

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from cryptography.fernet import InvalidToken
+from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from clusters.encryption import encrypter
@@ -15,11 +16,21 @@ class Command(BaseCommand):
     help = "Encrypt every stored credential anew with the first of MARINA_ENCRYPTION_KEYS."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        keys = encrypter()
         with transaction.atomic():
-            rows = list(HostCredential.objects.select_for_update())
+            rows = list(HostCredential.objects.select_for_update(of=("self",)).select_related("host"))
             for row in rows:
-                row.ciphertext = row.ciphertext and keys.rotate(bytes(row.ciphertext))
-                row.candidate = row.candidate and keys.rotate(bytes(row.candidate))
+                _rotate(row)
             HostCredential.objects.bulk_update(rows, ["ciphertext", "candidate"])
         self.stdout.write(f"{len(rows)} credentials are now encrypted with the first key.")
+
+
+def _rotate(row: HostCredential) -> None:
+    keys = encrypter()
+    try:
+        row.ciphertext = row.ciphertext and keys.rotate(bytes(row.ciphertext))
+        row.candidate = row.candidate and keys.rotate(bytes(row.candidate))
+    except InvalidToken:
+        raise CommandError(
+            f"None of MARINA_ENCRYPTION_KEYS opens the credential of {row.host.name}; nothing was changed. Put the key "
+            "with which it was written back into the list, or connect the host anew."
+        ) from None
