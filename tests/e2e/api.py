@@ -1,5 +1,6 @@
 """Marina's API as a program uses it: JSON in and out, a token, and operations followed to their end."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -22,14 +23,22 @@ class Api:
         assert token.status_code == 201, token.text
         self._http.headers["Authorization"] = f"Bearer {token.json()['token']}"
 
-    def __call__(self, method: str, path: str, body: Json | None = None, *, status: int = 200, **query: str) -> Any:
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        status: int = 200,
+        query: Mapping[str, str] | None = None,
+    ) -> Any:
         """The answer's JSON. Fails the test, with the answer, on another status."""
         answer = self._http.request(method, path, json=body, params=query)
         assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
     def get(self, path: str, **query: str) -> Any:
-        return self("GET", path, **query)
+        return self("GET", path, query=query)
 
     def list(self, path: str, **query: str) -> "list[Json]":
         """The first page."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clusters.host_permissions import Permission
+from tests.e2e.api import Json
 
 MARINA = "system:serviceaccount:marina-system:marina"
 
@@ -41,16 +42,17 @@ class Call:
                 )
 
 
-def calls_of(user: str, log: Path) -> list[Call]:
-    """What `user` asked and was not refused."""
+def calls_of(user: str, log: Path, *, since: int = 0) -> list[Call]:
+    """What `user` asked and was not refused, after the log's first `since` bytes."""
     with log.open() as lines:
+        lines.seek(since)
         events = [json.loads(line) for line in lines if user in line]
     mine = [event for event in events if event["user"]["username"] == user and event["stage"] == "ResponseComplete"]
     calls = [_call(event) for event in mine]
     return [call for call in calls if call.status not in (401, 403)]
 
 
-def _call(event: dict) -> Call:
+def _call(event: Json) -> Call:
     about = event.get("objectRef") or {}
     return Call(
         verb=event["verb"],

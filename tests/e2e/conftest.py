@@ -17,7 +17,7 @@ from dev.stack import Stack
 from localkube import LocalHost, Tools
 from tests.commands import Kubectl, Marina
 from tests.conftest import TestHost
-from tests.e2e.api import Api
+from tests.e2e.api import Api, Json
 
 MAKE_USER = """
 from accounts.services.users import user_create
@@ -111,7 +111,7 @@ def home(request: pytest.FixtureRequest) -> TestHost:
 
 
 @pytest.fixture(scope="session")
-def shared(developer: Api, home: TestHost, project: str) -> Iterator[dict]:
+def shared(developer: Api, home: TestHost, project: str) -> Iterator[Json]:
     """A virtual cluster that several tests use and none changes for the others."""
     developer.ended(developer.create("shared", project=project, host=home.name), seconds=240)
     yield developer.cluster("shared")
@@ -119,7 +119,7 @@ def shared(developer: Api, home: TestHost, project: str) -> Iterator[dict]:
 
 
 @pytest.fixture(scope="session")
-def shared_inside(shared: dict, inside_of: Callable[[str], Kubectl]) -> Kubectl:
+def shared_inside(shared: Json, inside_of: Callable[[str], Kubectl]) -> Kubectl:
     """kubectl on it, as its cluster-admin."""
     return inside_of("shared")
 

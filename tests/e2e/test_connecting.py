@@ -11,7 +11,7 @@ from dev.stack import Stack
 from localkube import LocalHost
 from tests.commands import Kubectl, Marina
 from tests.conftest import TestHost
-from tests.e2e.api import Api
+from tests.e2e.api import Api, Json
 from tests.e2e.conftest import context_of
 from tests.e2e.credentials import behind_a_plugin, kubeconfig_read, kubeconfig_with
 
@@ -27,7 +27,7 @@ print(held.to_json())
 
 
 @pytest.fixture
-def held(stack: Stack) -> Callable[[str], dict]:
+def held(stack: Stack) -> Callable[[str], Json]:
     """What Marina holds of a host's credential, decrypted."""
     return lambda name: json.loads(stack.manage("shell", "-v0", "-c", SHOW_CREDENTIAL.format(name=name)))
 
@@ -41,7 +41,7 @@ def connected(platform: Marina) -> Iterator[list[str]]:
         platform("host", "disconnect", name, "--yes", exit_code=None)
 
 
-def conditions(found: dict) -> dict[str, str]:
+def conditions(found: Json) -> dict[str, str]:
     return {each["type"]: each["status"] for each in found["conditions"]}
 
 
@@ -55,7 +55,7 @@ def test_a_kubeconfig_file_connects_a_host_and_its_offer_is_read(hosts: list[Tes
 
 
 def test_by_context_marina_gets_server_authority_and_a_token_of_its_own_account_and_nothing_else(
-    least: TestHost, staff: Api, held: Callable[[str], dict]
+    least: TestHost, staff: Api, held: Callable[[str], Json]
 ) -> None:
     good = kubeconfig_read(least.kubeconfig)
     known = {key: value for key, value in held("least").items() if value}
@@ -78,7 +78,7 @@ def test_without_a_yes_the_manifest_is_shown_and_nothing_is_applied(
 
 
 def test_a_long_lived_token_has_no_end(
-    platform: Marina, least: TestHost, staff: Api, held: Callable[[str], dict], connected: list[str]
+    platform: Marina, least: TestHost, staff: Api, held: Callable[[str], Json], connected: list[str]
 ) -> None:
     connected.append("long")
     road = ["--context", context_of(least.kubectl), "--long-lived", "--yes", "--wait"]
@@ -106,7 +106,7 @@ def test_a_kubeconfig_that_runs_a_program_is_refused_with_the_command_that_takes
 
 
 def test_a_bad_credential_does_not_take_the_place_of_the_one_that_works(
-    staff: Api, least: TestHost, shared: dict, marina: Marina, database: psycopg.Connection
+    staff: Api, least: TestHost, shared: Json, marina: Marina, database: psycopg.Connection
 ) -> None:
     good = kubeconfig_read(least.kubeconfig)
     before = credential_row(database, "least")
@@ -117,7 +117,7 @@ def test_a_bad_credential_does_not_take_the_place_of_the_one_that_works(
     assert "token:" in marina("kubeconfig", "shared").stdout
 
 
-def credential_row(database: psycopg.Connection, host: str) -> tuple | None:
+def credential_row(database: psycopg.Connection, host: str) -> tuple[object, ...] | None:
     """Ciphertext, candidate and generation of a host's credential, None where there is no row."""
     return database.execute(
         "SELECT ciphertext, candidate, c.generation FROM clusters_hostcredential c"
@@ -126,7 +126,7 @@ def credential_row(database: psycopg.Connection, host: str) -> tuple | None:
     ).fetchone()
 
 
-def test_disconnecting_waits_for_what_is_placed_there(platform: Marina, least: TestHost, shared: dict) -> None:
+def test_disconnecting_waits_for_what_is_placed_there(platform: Marina, least: TestHost, shared: Json) -> None:
     refused = platform("host", "disconnect", "least", "--yes", exit_code=5)
     assert "/shared" in refused.stderr
 

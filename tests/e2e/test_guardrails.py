@@ -9,12 +9,12 @@ from dev.errors import DevError
 from dev.waiting import wait_until
 from tests.commands import Kubectl
 from tests.conftest import TestHost
-from tests.e2e.api import Api
+from tests.e2e.api import Api, Json
 
 OWNER_LABELS = ("marina.dev/virtual-cluster", "marina.dev/project", "marina.dev/organization")
 
 
-def test_the_host_namespace_says_whose_it_is_and_refuses_privileged_pods(home: TestHost, shared: dict) -> None:
+def test_the_host_namespace_says_whose_it_is_and_refuses_privileged_pods(home: TestHost, shared: Json) -> None:
     labels = home.kubectl.get("namespace", shared["placement"]["namespace"])["metadata"]["labels"]
     assert labels["app.kubernetes.io/managed-by"] == "marina"
     assert labels["marina.dev/virtual-cluster"] == shared["id"]
@@ -24,7 +24,7 @@ def test_the_host_namespace_says_whose_it_is_and_refuses_privileged_pods(home: T
 
 
 @pytest.mark.parametrize("kind", ["resourcequota", "limitrange", "networkpolicy"])
-def test_each_guardrail_stands_there_with_its_owner(home: TestHost, shared: dict, kind: str) -> None:
+def test_each_guardrail_stands_there_with_its_owner(home: TestHost, shared: Json, kind: str) -> None:
     found = home.kubectl.get(kind, "-n", shared["placement"]["namespace"])
     ours = [each for each in found if each["metadata"]["name"].startswith("marina")]
     assert ours
@@ -33,7 +33,7 @@ def test_each_guardrail_stands_there_with_its_owner(home: TestHost, shared: dict
 
 
 def test_the_quota_is_that_of_the_size_and_the_limit_range_gives_every_container_limits(
-    home: TestHost, shared: dict
+    home: TestHost, shared: Json
 ) -> None:
     namespace = shared["placement"]["namespace"]
     quota = home.kubectl.get("resourcequota", "marina", "-n", namespace)["spec"]["hard"]
@@ -43,7 +43,7 @@ def test_the_quota_is_that_of_the_size_and_the_limit_range_gives_every_container
     assert {"memory", "ephemeral-storage"} <= set(limits["default"])
 
 
-def test_pods_reach_their_own_namespace_dns_and_the_internet_but_no_other_tenant(home: TestHost, shared: dict) -> None:
+def test_pods_reach_their_own_namespace_dns_and_the_internet_but_no_other_tenant(home: TestHost, shared: Json) -> None:
     namespace = shared["placement"]["namespace"]
     spec = home.kubectl.get("networkpolicy", "marina-isolation", "-n", namespace)["spec"]
     assert spec["podSelector"] == {}
@@ -55,8 +55,8 @@ def test_pods_reach_their_own_namespace_dns_and_the_internet_but_no_other_tenant
     assert "10.0.0.0/8" in internet["to"][0]["ipBlock"]["except"]
 
 
-def pod(name: str, **spec: object) -> dict:
-    container: dict = {"name": "main", "image": "nginx:1.29"}
+def pod(name: str, **spec: object) -> Json:
+    container: Json = {"name": "main", "image": "nginx:1.29"}
     for key in ("securityContext", "resources", "volumeMounts"):
         if key in spec:
             container[key] = spec.pop(key)
@@ -99,11 +99,11 @@ def refused(shared_inside: Kubectl, request: pytest.FixtureRequest) -> Iterator[
 
 @pytest.mark.parametrize("refused", REFUSED, indirect=True)
 def test_the_host_refuses_it_to_a_tenants_cluster_admin_and_the_cluster_quotes_the_host(
-    refused: tuple[str, str], developer: Api, shared: dict, shared_inside: Kubectl, home: TestHost
+    refused: tuple[str, str], developer: Api, shared: Json, shared_inside: Kubectl, home: TestHost
 ) -> None:
     name, said = refused
 
-    def condition() -> dict:
+    def condition() -> Json:
         found = developer.cluster("shared")["conditions"]
         return next((each for each in found if each["type"] == "WorkloadsAccepted"), {"message": ""})
 
@@ -120,7 +120,7 @@ def test_the_host_refuses_it_to_a_tenants_cluster_admin_and_the_cluster_quotes_t
     assert not [each for each in copies if each["metadata"]["name"].startswith(f"{name}-x-")]
 
 
-def test_what_stays_inside_the_cluster_is_listed_with_its_reason(shared: dict) -> None:
+def test_what_stays_inside_the_cluster_is_listed_with_its_reason(shared: Json) -> None:
     listed = {each["kind"]: each["reason"] for each in shared["not_synced"]}
     assert listed["PriorityClass"] == "The host schedules all pods alike."
     assert not {"Pod", "Ingress", "NetworkPolicy", "PodDisruptionBudget"} & set(listed)

@@ -13,7 +13,7 @@ from dev.waiting import wait_until
 from localkube import LocalHost, Tools
 from tests.commands import Kubectl, Marina
 from tests.conftest import TestHost
-from tests.e2e.api import Api
+from tests.e2e.api import Api, Json
 from tests.e2e.audit_log import MARINA, Call, calls_of
 from tests.e2e.conftest import GIVEN_NAMESPACES
 from tests.e2e.credentials import kubeconfig_read, with_token
@@ -43,11 +43,16 @@ NOT_SEEN: Mapping[str, tuple[str, ...]] = {
 def journey(
     least: TestHost,
     marina: Marina,
+    staff: Api,
     developer: Api,
     stack: Stack,
     local_hosts: Mapping[str, LocalHost],
-) -> dict:
-    """A cluster's whole life on a host with the least rights: its Role there, and every call Marina made."""
+) -> Json:
+    """Connecting a host with the least rights and a cluster's whole life there: its Role, and every call of Marina."""
+    log = local_hosts["harbor-east"].folder / "audit.log"
+    since = log.stat().st_size
+    token = least.kubectl("create", "token", "marina", "-n", "marina-system").stdout.strip()
+    staff.ended(staff.replace("least", with_token(kubeconfig_read(least.kubeconfig), token)))
     marina("create", "audited", "--host", "least", "--wait")
     cluster = developer.cluster("audited")
     namespace = cluster["placement"]["namespace"]
@@ -63,10 +68,10 @@ def journey(
         renewed(stack, database, "least", before)
     marina("delete", "audited", "--yes", "--wait")
     left = least.kubectl("get", "namespaces", namespace, exit_code=None)
-    return {"role": role, "left": left, "calls": calls_of(MARINA, local_hosts["harbor-east"].folder / "audit.log")}
+    return {"role": role, "left": left, "calls": calls_of(MARINA, log, since=since)}
 
 
-def test_a_cluster_is_made_used_probed_and_deleted_with_the_manifests_rights(journey: dict) -> None:
+def test_a_cluster_is_made_used_probed_and_deleted_with_the_manifests_rights(journey: Json) -> None:
     assert "NotFound" in journey["left"].stderr
 
 
@@ -74,7 +79,7 @@ def granted(rules: tuple[Rule, ...]) -> set[Permission]:
     return set(permissions_of(rules))
 
 
-def of_role(role: dict) -> set[Permission]:
+def of_role(role: Json) -> set[Permission]:
     """What the chart's Role grants: RBAC lets Marina make it only because it holds the same."""
     return granted(
         tuple(
@@ -89,7 +94,7 @@ def of_role(role: dict) -> set[Permission]:
     )
 
 
-def test_no_right_is_granted_for_nothing(journey: dict, given_calls: list[Call]) -> None:
+def test_no_right_is_granted_for_nothing(journey: Json, given_calls: list[Call]) -> None:
     used = {right for call in (*journey["calls"], *given_calls) for right in call.as_permissions()}
     idle = granted((*HOST_RULES, *TENANT_RULES, *RENEWAL_RULES)) - used - of_role(journey["role"])
     expected = {right for rights in NOT_SEEN.values() for right in rights}
@@ -122,7 +127,7 @@ def test_what_is_not_in_the_manifest_is_refused_by_the_host(as_marina: Kubectl, 
     assert refused in as_marina(*asked.split(), exit_code=1).stderr
 
 
-def test_nothing_is_executed_outside_of_the_clusters_namespaces(as_marina: Kubectl, shared: dict) -> None:
+def test_nothing_is_executed_outside_of_the_clusters_namespaces(as_marina: Kubectl, shared: Json) -> None:
     def may(namespace: str) -> str:
         return as_marina("auth", "can-i", "create", "pods/exec", "-n", namespace, exit_code=None).stdout.strip()
 

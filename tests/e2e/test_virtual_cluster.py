@@ -1,4 +1,4 @@
-"""The journey Marina exists for: a virtual cluster on demand, used, and gone without a trace."""
+"""The journey Marina exists for: a virtual cluster on demand, used, gone without a trace, and nothing comes back."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,8 +7,7 @@ import pytest
 
 from tests.commands import Kubectl, Marina
 from tests.conftest import TestHost
-
-pytestmark = pytest.mark.e2e
+from tests.e2e.api import Json
 
 WORKLOAD = json.dumps(
     {
@@ -28,24 +27,30 @@ WORKLOAD = json.dumps(
 
 
 @pytest.fixture(scope="module")
-def hello(marina: Marina, hosts: list[TestHost]) -> Iterator[dict]:
+def hello(marina: Marina, home: TestHost) -> Iterator[Json]:
     """A virtual cluster named hello, gone afterwards."""
-    marina("create", "hello", "--host", hosts[0].name, "--wait", "--timeout", "120")
-    yield marina("get", "hello", "-o", "json").json
+    created = make(marina, home)
+    yield created
     marina("delete", "hello", "--yes", "--wait", exit_code=None)
 
 
+def make(marina: Marina, home: TestHost) -> Json:
+    marina("create", "hello", "--host", home.name, "--wait", "--timeout", "180")
+    found: Json = marina("get", "hello", "-o", "json").json
+    return found
+
+
 @pytest.fixture(scope="module")
-def inside(hello: dict, inside_of: Callable[[str], Kubectl]) -> Kubectl:
+def inside(hello: Json, inside_of: Callable[[str], Kubectl]) -> Kubectl:
     """kubectl on hello, by a kubeconfig that Marina issued."""
     return inside_of("hello")
 
 
-def test_a_created_cluster_is_ready_and_says_where_it_runs(hello: dict, hosts: list[TestHost]) -> None:
+def test_a_created_cluster_is_ready_and_says_where_it_runs(hello: Json, home: TestHost) -> None:
     assert hello["phase"] == "Ready"
     assert hello["observed_generation"] == hello["generation"]
-    assert hello["placement"]["host"]["name"] == hosts[0].name
-    assert hello["placement"]["endpoint"].startswith("https://") or hosts[0].exposure == "None"
+    assert hello["placement"]["host"]["name"] == home.name
+    assert bool(hello["placement"]["endpoint"]) == (home.exposure != "None")
     assert hello["operation"]["state"] == "Succeeded"
     assert [step["state"] for step in hello["operation"]["steps"]] == ["done"] * 7
 
@@ -53,17 +58,25 @@ def test_a_created_cluster_is_ready_and_says_where_it_runs(hello: dict, hosts: l
 def test_its_kubeconfig_runs_workloads(inside: Kubectl) -> None:
     inside("create", "namespace", "shop")
     inside("apply", "-f", "-", stdin=WORKLOAD)
-    inside("-n", "shop", "wait", "--for=condition=Available", "deployment/web", "--timeout=60s")
+    inside("-n", "shop", "wait", "--for=condition=Available", "deployment/web", "--timeout=120s")
     phases = [pod["status"]["phase"] for pod in inside.get("pods", "-n", "shop")]
     assert phases == ["Running", "Running"]
 
 
-def test_deleting_leaves_nothing_on_the_host(marina: Marina, hosts: list[TestHost]) -> None:
-    marina("create", "brief", "--host", hosts[0].name, "--wait")
-    namespace = marina("get", "brief", "-o", "json").json["placement"]["namespace"]
-    marina("delete", "brief", "--yes", "--wait")
-    kubectl = hosts[0].kubectl
-    assert namespace not in [found["metadata"]["name"] for found in kubectl.get("namespaces")]
-    claims = [volume.get("spec", {}).get("claimRef", {}) for volume in kubectl.get("pv")]
+def test_deleting_leaves_nothing_on_the_host(hello: Json, marina: Marina, home: TestHost) -> None:
+    namespace = hello["placement"]["namespace"]
+    assert namespace in [found["metadata"]["name"] for found in home.kubectl.get("namespaces")]
+    marina("delete", "hello", "--yes", "--wait")
+    assert namespace not in [found["metadata"]["name"] for found in home.kubectl.get("namespaces")]
+    claims = [volume.get("spec", {}).get("claimRef", {}) for volume in home.kubectl.get("pv")]
     assert namespace not in [claim.get("namespace") for claim in claims]
-    assert "brief" not in marina("list", "-o", "name").stdout
+    assert "hello" not in marina("list", "-o", "name").stdout
+
+
+def test_its_name_used_again_does_not_revive_what_was_there(
+    hello: Json, marina: Marina, home: TestHost, inside_of: Callable[[str], Kubectl]
+) -> None:
+    again = make(marina, home)
+    assert again["id"] != hello["id"]
+    assert again["placement"]["namespace"] != hello["placement"]["namespace"]
+    assert "namespace/shop" not in inside_of("hello")("get", "namespaces", "-o", "name").stdout

@@ -1,0 +1,33 @@
+"""Operations worked on in the test's own process and transaction, where a whole stack would tell nothing more."""
+
+import random
+
+from django.utils import timezone
+
+from clusters.models import Operation
+from dev.waiting import wait_until
+from provisioning.drivers.clients import Clients
+from provisioning.engine.lease import LeaseKeeper
+from provisioning.engine.runner import Runner
+from provisioning.flows import FLOWS
+
+
+def operation_finish(operation: Operation) -> Operation:
+    """Works on it until it has ended; as it is then."""
+    # the keeper's thread is not started: it would look for the lease outside of the test's transaction
+    runner = Runner(
+        flows=FLOWS,
+        clients=Clients(),
+        keeper=LeaseKeeper(every=60),
+        owner="test",
+        clock=timezone.now,
+        random=random.Random(1),
+    )
+
+    def ended() -> bool:
+        runner.run(operation.pk)
+        operation.refresh_from_db()
+        return operation.finished
+
+    wait_until(ended, seconds=30, what=f"{operation} did not end")
+    return operation
