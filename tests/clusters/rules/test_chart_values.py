@@ -296,8 +296,21 @@ def nested(depth: int) -> Any:
 
 @pytest.mark.parametrize(
     "values",
-    [None, [], "text", 7, nested(21), nested(100_000), {"a": "x" * 70_000}, {"a": float("nan")}, {1: 2}, {"a": {1, 2}}]
-    + [{"a": "\0"}, {"a\0": 1}, {"a": ["\ud800"]}],
+    [
+        None,
+        [],
+        "text",
+        7,
+        nested(21),
+        nested(100_000),
+        {"a": "x" * 70_000},
+        {"a": float("nan")},
+        {1: 2},
+        {"a": {1, 2}},
+        {"a": "\0"},
+        {"a\0": 1},
+        {"a": ["\ud800"]},
+    ],
     ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_json_mapping_of_limited_size_is_refused(values: Any) -> None:
