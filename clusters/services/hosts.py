@@ -60,7 +60,7 @@ class HostConnecting:
 
 
 @transaction.atomic
-def host_connect(*, settings: HostSettings, kubeconfig: str, actor: Actor, now: datetime) -> HostConnecting:
+def host_connect(*, settings: HostSettings, kubeconfig: bytes | str, actor: Actor, now: datetime) -> HostConnecting:
     """Writes the host with phase Pending and its `connect` operation.
 
     Raises InvalidInput for anything wrong with the kubeconfig's form or the settings; then nothing is written.
@@ -68,7 +68,7 @@ def host_connect(*, settings: HostSettings, kubeconfig: str, actor: Actor, now: 
     if actor.user is not None:
         host_connect_require(actor.user, settings.organization)
     connection = kubeconfig_parse(kubeconfig)
-    _settings_check(settings)
+    host_settings_check(settings)
     host = _host_create(settings, server=connection.server)
     host.offered_to_organizations.set(settings.offered_to_organizations)
     host.offered_to_projects.set(settings.offered_to_projects)
@@ -101,7 +101,9 @@ def _name_taken(name: str) -> InvalidInput:
 
 
 @transaction.atomic
-def host_credential_replace(*, host: HostCluster, kubeconfig: str, actor: Actor, now: datetime) -> HostConnecting:
+def host_credential_replace(
+    *, host: HostCluster, kubeconfig: bytes | str, actor: Actor, now: datetime
+) -> HostConnecting:
     """Gives a host a new credential and connects it anew; what is placed there goes on meanwhile."""
     if actor.user is not None:
         host_require(actor.user, "host.connect", host)
@@ -143,7 +145,8 @@ def _candidate_forget(host: HostCluster) -> None:
         HostCredential.objects.filter(host=host).update(candidate=None)
 
 
-def _settings_check(settings: HostSettings) -> None:
+def host_settings_check(settings: HostSettings) -> None:
+    """What can be known to be wrong without the host: raises InvalidInput, naming the field."""
     name_validate(settings.name)
     if HostCluster.objects.filter(name=settings.name).exists():
         raise _name_taken(settings.name)
@@ -154,12 +157,12 @@ def _settings_check(settings: HostSettings) -> None:
             field="organization",
             accepted="an organization together with scope organization",
         )
-    labels_validate(settings.labels, reserved=())  # topology.kubernetes.io/region and the like are what hosts have
-    _values_check(settings.values)
+    host_change_check(labels=settings.labels, values=settings.values)
 
 
-def _values_check(values: dict[str, Any]) -> None:
-    """Whoever may connect a host may set what is kept from tenants."""
+def host_change_check(*, labels: dict[str, str], values: dict[str, Any]) -> None:
+    """Raises InvalidInput, naming the key. Whoever may connect a host may set what is kept from tenants."""
+    labels_validate(labels, reserved=())  # topology.kubernetes.io/region and the like are what hosts have
     values_check(values, schema=chart_schema(), acting_staff=True, field="values")
 
 
@@ -179,10 +182,7 @@ def host_update(
     """Changes what is given (None leaves a field as it is). What runs on the host is not touched by it."""
     if actor.user is not None:
         host_require(actor.user, "host.update", host)
-    if labels is not None:
-        labels_validate(labels, reserved=())
-    if values is not None:
-        _values_check(values)
+    host_change_check(labels=labels or {}, values=values or {})
     changes = {"cordoned": cordoned, "labels": labels, "region": region, "exposure": exposure, "values": values}
     given = {name: value for name, value in changes.items() if value is not None}
     locked = HostCluster.objects.select_for_update(of=("self",)).get(pk=host.pk)

@@ -1,0 +1,111 @@
+"""The forms by which hosts are connected and changed. What the services would refuse is shown at its field."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
+
+from accounts.errors import InvalidInput
+from clusters.kubeconfig import kubeconfig_parse
+from clusters.models import HostCluster
+from clusters.services.hosts import HostSettings, host_change_check, host_settings_check
+
+READ_MOST = 2 * 1024 * 1024
+"""Bytes: more than any kubeconfig may have, so that a larger file is refused for its size."""
+
+
+class _HostForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What both have in common."""
+
+    def clean_kubeconfig(self) -> bytes:
+        """The file's content; empty where none was given."""
+        file = self.cleaned_data["kubeconfig"]
+        text: bytes = file.read(READ_MOST) if file else b""
+        if text:
+            self.check(lambda: kubeconfig_parse(text))
+        return text
+
+    def check(self, rule: Callable[[], object]) -> None:
+        """Adds what the rule refuses to the fields that it names."""
+        try:
+            rule()
+        except InvalidInput as error:
+            for each in error.errors:
+                field = each.field.split(".")[0].split("[")[0]
+                accepted = f" Accepted: {each.accepted}." if each.accepted else ""
+                self.add_error(field if field in self.fields else None, f"{each.field}: {each.message}{accepted}")
+
+
+class HostConnectForm(_HostForm):
+    """Connects a host."""
+
+    kubeconfig = forms.FileField(
+        widget=UnfoldAdminFileFieldWidget,
+        help_text="Server, CA and token or client certificate. Where it uses exec: run `marina host connect` instead.",
+    )
+    namespaces = forms.CharField(
+        required=False, widget=UnfoldAdminTextareaWidget, help_text="Mode namespaces: those Marina may use, one a line."
+    )
+
+    class Meta:
+        model = HostCluster
+        fields = (
+            "name",
+            "mode",
+            "namespaces",
+            "scope",
+            "organization",
+            "region",
+            "labels",
+            "exposure",
+            "values",
+            "offered_to_organizations",
+            "offered_to_projects",
+        )
+
+    def clean_namespaces(self) -> list[str]:
+        """Each line's word."""
+        return str(self.cleaned_data["namespaces"]).split()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors:
+            self.check(lambda: host_settings_check(settings_of(cleaned)))
+        return cleaned
+
+
+class HostChangeForm(_HostForm):
+    """Changes what an administrator says of a host, and gives it a new credential where a file is chosen."""
+
+    kubeconfig = forms.FileField(
+        required=False, widget=UnfoldAdminFileFieldWidget, help_text="Only to replace the credential."
+    )
+
+    class Meta:
+        model = HostCluster
+        fields = ("region", "labels", "exposure", "values", "offered_to_organizations", "offered_to_projects")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors:
+            labels, values = cleaned["labels"] or {}, cleaned["values"] or {}
+            self.check(lambda: host_change_check(labels=labels, values=values))
+        return cleaned
+
+
+def settings_of(cleaned: dict[str, Any]) -> HostSettings:
+    """What the connect form says."""
+    return HostSettings(
+        name=cleaned["name"],
+        mode=cleaned["mode"],
+        namespaces=tuple(cleaned["namespaces"]),
+        scope=cleaned["scope"],
+        organization=cleaned["organization"],
+        region=cleaned["region"],
+        labels=cleaned["labels"] or {},
+        exposure=cleaned["exposure"],
+        values=cleaned["values"] or {},
+        offered_to_organizations=tuple(cleaned["offered_to_organizations"]),
+        offered_to_projects=tuple(cleaned["offered_to_projects"]),
+    )

@@ -1,0 +1,152 @@
+"""Host clusters: connected by a kubeconfig file, changed, cordoned and disconnected, all by the services."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from accounts.admin.service_admin import ServiceAdmin, admin_actor
+from accounts.services.audit import Actor
+from clusters.admin.host_forms import HostChangeForm, HostConnectForm, settings_of
+from clusters.admin.words import NOTHING, as_json, conditions_in_words
+from clusters.models import HostCluster
+from clusters.services.hosts import host_connect, host_credential_replace, host_disconnect, host_update
+
+SAID = ("region", "labels", "exposure", "values", "offered_to_organizations", "offered_to_projects")
+FIXED = ("name", "mode", "namespaces", "scope", "organization")
+OBSERVED = (
+    "phase",
+    "conditions_told",
+    "cordoned",
+    "server",
+    "kubernetes_version",
+    "storage_class",
+    "ingress_classes_told",
+    "capacity_told",
+    "credential_ends",
+    "generation",
+    "created_at",
+)
+
+
+class HostClusterAdmin(ServiceAdmin):
+    """Hosts. Cordon them, and disconnect those that hold nothing, by the actions of the list."""
+
+    list_display = ("name", "phase", "told", "cordoned", "kubernetes_version", "scope", "region", "placed")
+    list_filter = ("phase", "cordoned", "scope", "mode", "region")
+    list_select_related = ("organization",)
+    search_fields = ("name", "region", "server")
+    autocomplete_fields = ("organization", "offered_to_organizations", "offered_to_projects")
+    actions = ("cordon", "uncordon", "disconnect")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[HostCluster]:
+        rows: QuerySet[HostCluster] = super().get_queryset(request)
+        return rows.annotate(placed=Count("placements"))
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        kwargs["form"] = HostChangeForm if obj else HostConnectForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return ((None, {"fields": ("name", "kubeconfig", *FIXED[1:], *SAID)}),)
+        return (
+            (None, {"fields": FIXED}),
+            ("What you say of it", {"fields": (*SAID, "kubeconfig")}),
+            ("What Marina found", {"fields": OBSERVED}),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return (*FIXED, *OBSERVED) if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A host is disconnected, by the action."""
+        return False
+
+    def service_create(self, actor: Actor, cleaned: dict[str, Any]) -> HostCluster:
+        connecting = host_connect(
+            settings=settings_of(cleaned), kubeconfig=cleaned["kubeconfig"], actor=actor, now=timezone.now()
+        )
+        return connecting.host
+
+    def service_update(self, actor: Actor, row: HostCluster, cleaned: dict[str, Any]) -> HostCluster:
+        changed = host_update(
+            host=row,
+            actor=actor,
+            region=cleaned["region"],
+            labels=cleaned["labels"] or {},
+            exposure=cleaned["exposure"],
+            values=cleaned["values"] or {},
+            offered_to_organizations=tuple(cleaned["offered_to_organizations"]),
+            offered_to_projects=tuple(cleaned["offered_to_projects"]),
+        )
+        if cleaned["kubeconfig"]:
+            host_credential_replace(host=row, kubeconfig=cleaned["kubeconfig"], actor=actor, now=timezone.now())
+        return changed
+
+    # --- what is shown ------------------------------------------------------------------------------------------------
+
+    @admin.display(description="virtual clusters", ordering="placed")
+    def placed(self, host: Any) -> int:
+        """How many are placed there."""
+        return int(host.placed)
+
+    @admin.display(description="conditions that warn")
+    def told(self, host: HostCluster) -> str:
+        """Those that are not as they should be."""
+        bad_when = {"CredentialExpiring": "True"}
+        warn = [each["type"] for each in host.conditions if each["status"] == bad_when.get(each["type"], "False")]
+        return ", ".join(warn) or NOTHING
+
+    @admin.display(description="conditions")
+    def conditions_told(self, host: HostCluster) -> SafeString | str:
+        """In words."""
+        return conditions_in_words(host.conditions)
+
+    @admin.display(description="ingress classes")
+    def ingress_classes_told(self, host: HostCluster) -> str:
+        """By name."""
+        return ", ".join(each["name"] for each in host.ingress_classes) or NOTHING
+
+    @admin.display(description="capacity")
+    def capacity_told(self, host: HostCluster) -> SafeString | str:
+        """As the nodes gave it."""
+        return as_json(host.capacity)
+
+    @admin.display(description="credential ends")
+    def credential_ends(self, host: HostCluster) -> str:
+        """When a new one is needed, and by whom."""
+        credential = getattr(host, "credential", None)
+        if credential is None:
+            return "There is none."
+        if credential.expires_at is None:
+            return "Never, as far as can be told."
+        by = "Marina renews it." if credential.renewable else "Marina cannot renew it: give a new one before."
+        return f"{credential.expires_at:%Y-%m-%d %H:%M} UTC. {by}"
+
+    # --- actions ------------------------------------------------------------------------------------------------------
+
+    @admin.action(description="Cordon: nothing new is placed there", permissions=["change"])
+    def cordon(self, request: HttpRequest, queryset: QuerySet[HostCluster]) -> None:
+        """What runs there goes on."""
+        self._cordon(request, queryset, cordoned=True)
+
+    @admin.action(description="Uncordon", permissions=["change"])
+    def uncordon(self, request: HttpRequest, queryset: QuerySet[HostCluster]) -> None:
+        """Takes placements again."""
+        self._cordon(request, queryset, cordoned=False)
+
+    def _cordon(self, request: HttpRequest, queryset: QuerySet[HostCluster], *, cordoned: bool) -> None:
+        for host in queryset:
+            host_update(host=host, actor=admin_actor(request), cordoned=cordoned)
+            messages.success(request, f"{host.name} is {'cordoned' if cordoned else 'uncordoned'}.")
+
+    @admin.action(description="Disconnect: forget a host that holds nothing", permissions=["change"])
+    def disconnect(self, request: HttpRequest, queryset: QuerySet[HostCluster]) -> None:
+        """Nothing is changed on the host itself."""
+        for host in queryset:
+            host_disconnect(host=host, actor=admin_actor(request))
+            messages.success(request, f"{host.name} was disconnected; what was applied there is still there.")

@@ -1,0 +1,110 @@
+"""Virtual clusters: looked at, protected and deleted. People make them by page, command line or API."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
+from clusters.admin.words import NOTHING, as_json, conditions_in_words
+from clusters.models import Placement, PlacementRole, VirtualCluster
+from clusters.services.virtual_clusters import virtual_cluster_delete, virtual_cluster_update
+
+
+class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
+    """Tenants' clusters, as superusers see them for the platform; every action leaves its row in the audit log."""
+
+    list_display = ("name", "project", "phase", "placed_on", "kubernetes_version", "size", "owner_told", "protected")
+    list_filter = ("phase", "size", "kubernetes_version", "project__organization")
+    list_select_related = ("project__organization", "owner_user", "owner_team__organization")
+    search_fields = ("name", "project__name", "project__organization__name", "owner_user__handle")
+    actions = ("protect", "unprotect", "delete_clusters")
+    readonly_fields = ("placed_on", "owner_told", "conditions_told", "labels_told", "values_told")
+    fieldsets = (
+        (None, {"fields": ("name", "project", "owner_told", "creator", "labels_told", "deletion_protection")}),
+        (
+            "Wanted",
+            {
+                "fields": (
+                    "kubernetes_version",
+                    "chart_version",
+                    "size",
+                    "exposure",
+                    "wanted_host",
+                    "replicas",
+                    "values_told",
+                    "generation",
+                )
+            },
+        ),
+        (
+            "Found",
+            {"fields": ("phase", "conditions_told", "placed_on", "observed_generation", "created_at", "deleted_at")},
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[VirtualCluster]:
+        rows: QuerySet[VirtualCluster] = super().get_queryset(request)
+        active = Placement.objects.filter(role=PlacementRole.ACTIVE).select_related("host")
+        return rows.prefetch_related(Prefetch("placements", queryset=active, to_attr="active_placements"))
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Who may change clusters by Django's own permissions; the services ask for more."""
+        return bool(request.user.has_perm("clusters.change_virtualcluster"))
+
+    @admin.display(description="host")
+    def placed_on(self, cluster: Any) -> str:
+        """Where it runs."""
+        found: list[Placement] = cluster.active_placements
+        return f"{found[0].host.name}, namespace {found[0].namespace}" if found else NOTHING
+
+    @admin.display(description="owner")
+    def owner_told(self, cluster: VirtualCluster) -> str:
+        """Who answers for it."""
+        return str(cluster.owner)
+
+    @admin.display(boolean=True, description="protected", ordering="deletion_protection")
+    def protected(self, cluster: VirtualCluster) -> bool:
+        """From deletion."""
+        return cluster.deletion_protection
+
+    @admin.display(description="conditions")
+    def conditions_told(self, cluster: VirtualCluster) -> SafeString | str:
+        """In words."""
+        return conditions_in_words(cluster.conditions)
+
+    @admin.display(description="labels")
+    def labels_told(self, cluster: VirtualCluster) -> SafeString | str:
+        """As the owner set them."""
+        return as_json(cluster.labels)
+
+    @admin.display(description="values")
+    def values_told(self, cluster: VirtualCluster) -> SafeString | str:
+        """Of the chart, as the owner set them."""
+        return as_json(cluster.values)
+
+    @admin.action(description="Protect from deletion", permissions=["operate"])
+    def protect(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
+        """Until somebody takes it away again."""
+        self._protect(request, queryset, protected=True)
+
+    @admin.action(description="Take the protection away", permissions=["operate"])
+    def unprotect(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
+        """Then they can be deleted."""
+        self._protect(request, queryset, protected=False)
+
+    def _protect(self, request: HttpRequest, queryset: QuerySet[VirtualCluster], *, protected: bool) -> None:
+        for cluster in queryset:
+            virtual_cluster_update(virtual_cluster=cluster, actor=admin_actor(request), deletion_protection=protected)
+            messages.success(request, f"{cluster} is {'protected' if protected else 'not protected any more'}.")
+
+    @admin.action(description="Delete with everything in them, without another question", permissions=["operate"])
+    def delete_clusters(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
+        """Starts the deletions; the operations tell how far they are."""
+        for cluster in queryset:
+            work = virtual_cluster_delete(virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now())
+            word = "begins" if work.created else "was under way"
+            messages.success(request, f"The deletion of {cluster} {word}: operation {work.operation.pk}.")

@@ -1,0 +1,64 @@
+"""Lists of the database's JSON as people read them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+NOTHING = "—"
+_STATUS = {"True": "yes", "False": "no", "Unknown": "not known"}
+_MARKS = {"done": "✓", "current": "▶", "failed": "✗", "waiting": "·"}
+
+
+def conditions_in_words(conditions: Iterable[Mapping[str, Any]]) -> SafeString | str:
+    """One line a condition: what, whether, why, since when."""
+    return _lines(
+        format_html(
+            "<b>{}</b>: {}. {} <i>(since {})</i>",
+            each["type"],
+            _STATUS.get(each["status"], each["status"]),
+            each["message"],
+            time_in_words(each["last_transition_time"]),
+        )
+        for each in conditions
+    )
+
+
+def timeline(steps: Iterable[Mapping[str, Any]]) -> SafeString | str:
+    """One line a step: its mark, its sentence, how long it took, what it noted."""
+    return _lines(
+        format_html(
+            "{} <b>{}</b> {} {}",
+            _MARKS.get(step["state"], "?"),
+            step["name"],
+            _duration(step),
+            step.get("note", ""),
+        )
+        for step in steps
+    )
+
+
+def _duration(step: Mapping[str, Any]) -> str:
+    if "started_at" not in step:
+        return ""
+    started = datetime.fromisoformat(step["started_at"])
+    if "finished_at" not in step:
+        return f"since {started:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{(datetime.fromisoformat(step['finished_at']) - started).total_seconds():.1f} s"
+
+
+def time_in_words(text: str) -> str:
+    """To the minute, in UTC."""
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M} UTC"
+
+
+def as_json(value: Any) -> SafeString | str:
+    """Indented, to be read."""
+    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, sort_keys=True)) if value else NOTHING
+
+
+def _lines(lines: Iterable[SafeString]) -> SafeString | str:
+    return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in lines)) or NOTHING
