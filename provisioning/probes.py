@@ -1,6 +1,6 @@
 """Looking at hosts and at what is placed there, in a queue of their own: what is found becomes conditions."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -17,7 +17,7 @@ from clusters.models import (
     condition_set,
 )
 from provisioning.drivers.clients import Clients
-from provisioning.drivers.kinds import EVENT, Json
+from provisioning.drivers.kinds import EVENT, POD, Json
 from provisioning.drivers.kube import KubeClient, event_time
 from provisioning.engine.errors import StepError
 
@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 REFUSED_REASONS = ("FailedCreate", "SyncError")
 QUOTED_MOST = 3
+REFUSED_LATELY = timedelta(minutes=20)
+"""Whoever is refused tries again within 17 minutes (the longest delay of vcluster's syncer): what is older is over."""
 
 
 def hosts_to_probe() -> list[UUID]:
@@ -77,17 +79,32 @@ def _host_condition(host: HostCluster, condition: Condition, now: datetime) -> N
 
 def _placement_observe(placement: Placement, kube: KubeClient, clients: Clients, now: datetime) -> None:
     """What the host refuses is told by events only: on its side for the control plane, inside for workloads."""
-    found = _refusals(kube.list(EVENT, placement.namespace, field_selector="type=Warning"))
+    found = _refusals(kube.list(EVENT, placement.namespace, field_selector="type=Warning"), now)
     with clients.virtual(placement, _no_effects) as virtual:
-        found += _refusals(virtual.list(EVENT, field_selector="type=Warning"))
+        found += _still_waiting(_refusals(virtual.list(EVENT, field_selector="type=Warning"), now), virtual)
     with transaction.atomic():
         cluster = VirtualCluster.objects.select_for_update(of=("self",)).get(pk=placement.virtual_cluster_id)
         cluster.conditions = condition_set(cluster.conditions, _accepted(found), now=now)
         cluster.save(update_fields=["conditions"])
 
 
-def _refusals(events: list[Json]) -> list[Json]:
-    return [event for event in events if event.get("reason") in REFUSED_REASONS]
+def _refusals(events: list[Json], now: datetime) -> list[Json]:
+    since = (now - REFUSED_LATELY).isoformat()
+    return [event for event in events if event.get("reason") in REFUSED_REASONS and event_time(event) >= since]
+
+
+def _still_waiting(refusals: list[Json], virtual: KubeClient) -> list[Json]:
+    """Without those about pods that are gone or were taken in the end: an event outlives what it is about."""
+    if not refusals:
+        return []
+    pods = virtual.list(POD, field_selector="status.phase=Pending")
+    waiting = {(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in pods}
+    about = [event.get("involvedObject", {}) for event in refusals]
+    return [
+        event
+        for event, each in zip(refusals, about, strict=True)
+        if each.get("kind") != "Pod" or (each.get("namespace"), each.get("name")) in waiting
+    ]
 
 
 def _accepted(refusals: list[Json]) -> Condition:
