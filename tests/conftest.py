@@ -194,13 +194,15 @@ def hosts(platform: Marina, tools: Tools, request: pytest.FixtureRequest) -> lis
     return found
 
 
+# journeys wait for what probes see
+HASTE = {"PROBE_SECONDS": "2"}
 LOCAL_SETTINGS = {
+    **HASTE,
     "CHART_FOLDER": str(LOCAL_CHART),
     # beside the two that local hosts can run: one whose image is not there, one that those hosts do not take
     "KUBERNETES_VERSIONS": "1.36.3,1.35.4,1.34.9,1.33.9",
     # what people wait for is not what journeys wait for
     "IMAGE_PULL_PATIENCE_SECONDS": "1",
-    "PROBE_SECONDS": "2",
     "RETRY_BASE_SECONDS": "0.2",
     "HOST_CONNECT_TIMEOUT_SECONDS": "1",
 }
@@ -208,4 +210,4 @@ LOCAL_SETTINGS = {
 
 def _stack_settings(config: pytest.Config) -> dict[str, str]:
     """On a given cluster what the caller set, such as CHART_FOLDER; on local hosts the stand-in chart, and haste."""
-    return config.stash[GIVEN_SETTINGS] if "MARINA_E2E_KUBECONFIG" in os.environ else LOCAL_SETTINGS
+    return HASTE | config.stash[GIVEN_SETTINGS] if "MARINA_E2E_KUBECONFIG" in os.environ else LOCAL_SETTINGS

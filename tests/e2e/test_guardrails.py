@@ -97,27 +97,35 @@ def refused(shared_inside: Kubectl, request: pytest.FixtureRequest) -> Iterator[
     shared_inside("delete", "pod", request.param, "--grace-period=0", "--force")
 
 
+def accepted(developer: Api) -> Json:
+    """The shared cluster's condition WorkloadsAccepted."""
+    found = developer.cluster("shared")["conditions"]
+    return next((each for each in found if each["type"] == "WorkloadsAccepted"), {"status": "", "message": ""})
+
+
 @pytest.mark.parametrize("refused", REFUSED, indirect=True)
 def test_the_host_refuses_it_to_a_tenants_cluster_admin_and_the_cluster_quotes_the_host(
     refused: tuple[str, str], developer: Api, shared: Json, shared_inside: Kubectl, home: TestHost
 ) -> None:
     name, said = refused
 
-    def condition() -> Json:
-        found = developer.cluster("shared")["conditions"]
-        return next((each for each in found if each["type"] == "WorkloadsAccepted"), {"message": ""})
-
     def quoted() -> bool:
-        return f"Pod default/{name}: " in condition()["message"] and said in condition()["message"]
+        message = accepted(developer)["message"]
+        return f"Pod default/{name}: " in message and said in message
 
     try:
         wait_until(quoted, seconds=60, what=f"The cluster does not quote the host on pod {name}")
     except DevError:
-        pytest.fail(f"{condition()}\n{shared_inside('get', 'events', '-o', 'wide')}")
-    assert (condition()["status"], condition()["reason"]) == ("False", "SyncError")
+        pytest.fail(f"{accepted(developer)}\n{shared_inside('get', 'events', '-o', 'wide')}")
+    assert (accepted(developer)["status"], accepted(developer)["reason"]) == ("False", "SyncError")
     assert shared_inside.get("pod", name)["status"]["phase"] == "Pending"
     copies = home.kubectl.get("pods", "-n", shared["placement"]["namespace"])
     assert not [each for each in copies if each["metadata"]["name"].startswith(f"{name}-x-")]
+
+
+def test_a_cluster_none_of_whose_pods_is_refused_any_more_says_so(developer: Api, shared: Json) -> None:
+    wait_until(lambda: accepted(developer)["status"] == "True", seconds=60, what="The condition did not become True")
+    assert accepted(developer)["message"] == "The host refuses no pod."
 
 
 def test_what_stays_inside_the_cluster_is_listed_with_its_reason(shared: Json) -> None:
