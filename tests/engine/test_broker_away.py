@@ -15,6 +15,8 @@ from structlog.testing import capture_logs
 from clusters.dispatch import operation_wake
 from clusters.models import Operation, OperationKind
 from controlplane.celery import app
+from dev.processes import Processes
+from dev.valkey import Valkey
 from localkube.ports import free_ports
 from provisioning.engine.waker import Waker
 from tests.accounts.conftest import signed_in
@@ -96,16 +98,15 @@ def test_a_broker_that_takes_connections_and_says_nothing_does_not_hold_a_reques
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_broker_that_went_away_after_a_message_is_no_trouble(engine, processes, run_folder):
+def test_a_broker_that_went_away_after_a_message_is_no_trouble(engine, tmp_path):
     """The connection that is kept for the next message is dead by then."""
-    from dev.valkey import Valkey
-
-    valkey = Valkey(run_folder / "short-lived", processes)
+    processes = Processes(tmp_path / "logs")
+    valkey = Valkey(tmp_path / "valkey", processes)
     valkey.start()
     operation = engine.start()
     with broker(valkey.url()):
         operation_wake(uuid4())
-        processes.stop("valkey")
+        processes.stop_all()
         operation_wake(operation.pk)
     assert fresh(operation).published_at is None
 
