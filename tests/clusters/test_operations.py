@@ -147,8 +147,9 @@ def test_who_only_sees_it_is_told_which_role_it_takes(people, world, verb):
 
 
 def test_a_host_s_operation_takes_whoever_may_update_the_host(world, people):
-    own = failed(host_row("own", scope=HostScope.ORGANIZATION, organization=world.acme), CONNECT)
-    platform = failed(host_row("east"), CONNECT)
+    renew = OperationKind.RENEW_CREDENTIAL
+    own = failed(host_row("own", scope=HostScope.ORGANIZATION, organization=world.acme), renew)
+    platform = failed(host_row("east"), renew)
     olivia, op = signed_in(world.olivia), signed_in(people.op)
     problem(olivia.post(f"{URL}/{platform.pk}/retry"), 404)
     assert olivia.post(f"{URL}/{own.pk}/retry").status_code == 202
