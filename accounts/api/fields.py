@@ -2,12 +2,13 @@
 
 from typing import Any, Final
 
+from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.actor import user_of
-from accounts.models import Organization, Project
+from accounts.models import Organization, Project, User
 from accounts.models.organization import NAME_RULE
 from accounts.selectors import organizations_visible_to, projects_visible_to, uuid_of
 
@@ -57,11 +58,15 @@ class ProjectField(ReferenceField):
     accepted = "a project's id, or organization/name"
 
     def find(self, text: str) -> Project | None:
-        seen = projects_visible_to(user_of(self.context["request"]))
+        among = self.among(user_of(self.context["request"]))
         if (key := uuid_of(text)) is not None:
-            return seen.filter(pk=key).first()
+            return among.filter(pk=key).first()
         organization, _, name = text.partition("/")
-        return seen.filter(organization__name=organization, name=name).first()
+        return among.filter(organization__name=organization, name=name).first()
+
+    def among(self, user: User) -> QuerySet[Project]:
+        """Those that this user may name."""
+        return projects_visible_to(user)
 
 
 @extend_schema_field(OpenApiTypes.STR)
@@ -72,6 +77,10 @@ class OrganizationField(ReferenceField):
     accepted = "an organization's id or name"
 
     def find(self, text: str) -> Organization | None:
-        seen = organizations_visible_to(user_of(self.context["request"]))
+        among = self.among(user_of(self.context["request"]))
         key = uuid_of(text)
-        return seen.filter(name=text).first() if key is None else seen.filter(pk=key).first()
+        return among.filter(name=text).first() if key is None else among.filter(pk=key).first()
+
+    def among(self, user: User) -> QuerySet[Organization]:
+        """Those that this user may name."""
+        return organizations_visible_to(user)
