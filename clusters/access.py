@@ -1,12 +1,14 @@
 """Which actions of the role table stand before what can be done to this app's objects."""
 
+from collections.abc import Sequence
+
 from django.db.models import Q, QuerySet
 
 from accounts.access import organizations_where, projects_where, require
 from accounts.errors import NotAllowed, NotFound
 from accounts.models import Organization, Project, User
 from accounts.roles import roles_that_may
-from clusters.models import HostCluster, HostScope, Operation
+from clusters.models import HostCluster, Operation
 
 
 def hosts_visible(user: User) -> QuerySet[HostCluster]:
@@ -29,16 +31,13 @@ def hosts_offered(project: Project) -> QuerySet[HostCluster]:
 
 
 def _offered(organizations: QuerySet[Organization], projects: QuerySet[Project]) -> Q:
-    """An organization's own hosts, those offered by name, and platform hosts that are offered to nobody by name."""
+    """An organization's own hosts, those offered by name, and those offered to all."""
     hosts = HostCluster.objects
     own = Q(organization__in=organizations.values("pk"))
     named = Q(pk__in=hosts.filter(offered_to_organizations__in=organizations.values("pk")).values("pk")) | Q(
         pk__in=hosts.filter(offered_to_projects__in=projects.values("pk")).values("pk")
     )
-    to_all = hosts.filter(
-        scope=HostScope.PLATFORM, offered_to_organizations__isnull=True, offered_to_projects__isnull=True
-    )
-    return own | named | Q(pk__in=to_all.values("pk"))
+    return own | named | Q(offered_to_all=True)
 
 
 def host_require(user: User, action: str, host: HostCluster) -> None:
@@ -62,6 +61,27 @@ def host_connect_require(user: User, organization: Organization | None) -> None:
         "You may not connect a host cluster here.",
         hint=f"It takes platform staff, or for its own host: {', '.join(roles_that_may('host.connect'))}.",
     )
+
+
+def host_offer_require(
+    user: User, owner: Organization | None, organizations: Sequence[Organization], projects: Sequence[Project]
+) -> None:
+    """Platform staff offer a host to anybody; others an organization's host only within that organization.
+
+    To see another tenant is not enough: what that tenant then runs would run on this one's hardware.
+    """
+    if user.is_staff and user.is_active:
+        return
+    key = owner.pk if owner else None
+    others = [f"organizations[{index}]" for index, each in enumerate(organizations) if each.pk != key]
+    others += [f"projects[{index}]" for index, each in enumerate(projects) if each.organization_id != key]
+    if others:
+        within = f" within {owner.name}" if owner else ""
+        raise NotAllowed(
+            f"You may offer this host{within} only.",
+            hint="It takes platform staff to offer it elsewhere.",
+            field=f"offered_to.{others[0]}",
+        )
 
 
 def _who(action: str, host: HostCluster) -> str:

@@ -33,6 +33,7 @@ def hosts_list(user: User) -> QuerySet[HostCluster]:
     return (
         hosts_visible(user)
         .select_related("organization", "credential")
+        .prefetch_related("offered_to_organizations", "offered_to_projects__organization")
         .defer("credential__ciphertext", "credential__candidate")
     )
 

@@ -48,6 +48,10 @@ class HostConnectForm(_HostForm):
         required=False, widget=UnfoldAdminTextareaWidget, help_text="Mode namespaces: those Marina may use, one a line."
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["offered_to_all"].initial = True
+
     class Meta:
         model = HostCluster
         fields = (
@@ -60,6 +64,7 @@ class HostConnectForm(_HostForm):
             "labels",
             "exposure",
             "values",
+            "offered_to_all",
             "offered_to_organizations",
             "offered_to_projects",
         )
@@ -84,7 +89,15 @@ class HostChangeForm(_HostForm):
 
     class Meta:
         model = HostCluster
-        fields = ("region", "labels", "exposure", "values", "offered_to_organizations", "offered_to_projects")
+        fields = (
+            "region",
+            "labels",
+            "exposure",
+            "values",
+            "offered_to_all",
+            "offered_to_organizations",
+            "offered_to_projects",
+        )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -92,6 +105,13 @@ class HostChangeForm(_HostForm):
             labels, values = cleaned["labels"] or {}, cleaned["values"] or {}
             self.check(lambda: host_change_check(labels=labels, values=values))
         return cleaned
+
+
+def offered_to_all(cleaned: dict[str, Any]) -> bool:
+    """What the tick says, unless the form names somebody: names count, as they do everywhere."""
+    named = cleaned["offered_to_organizations"] or cleaned["offered_to_projects"]
+    # the form that changes a host has no field for whose it is: there the service refuses
+    return bool(cleaned["offered_to_all"]) and not named and cleaned.get("organization") is None
 
 
 def settings_of(cleaned: dict[str, Any]) -> HostSettings:
@@ -106,6 +126,7 @@ def settings_of(cleaned: dict[str, Any]) -> HostSettings:
         labels=cleaned["labels"] or {},
         exposure=cleaned["exposure"],
         values=cleaned["values"] or {},
+        offered_to_all=offered_to_all(cleaned),
         offered_to_organizations=tuple(cleaned["offered_to_organizations"]),
         offered_to_projects=tuple(cleaned["offered_to_projects"]),
     )

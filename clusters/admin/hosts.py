@@ -10,12 +10,20 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.service_admin import ServiceAdmin, admin_actor
 from accounts.services.audit import Actor
-from clusters.admin.host_forms import HostChangeForm, HostConnectForm, settings_of
+from clusters.admin.host_forms import HostChangeForm, HostConnectForm, offered_to_all, settings_of
 from clusters.admin.words import NOTHING, as_json, conditions_in_words
 from clusters.models import HostCluster
 from clusters.services.hosts import host_connect, host_credential_replace, host_disconnect, host_update
 
-SAID = ("region", "labels", "exposure", "values", "offered_to_organizations", "offered_to_projects")
+SAID = (
+    "region",
+    "labels",
+    "exposure",
+    "values",
+    "offered_to_all",
+    "offered_to_organizations",
+    "offered_to_projects",
+)
 FIXED = ("name", "mode", "namespaces", "scope", "organization")
 OBSERVED = (
     "phase",
@@ -80,6 +88,7 @@ class HostClusterAdmin(ServiceAdmin):
             labels=cleaned["labels"] or {},
             exposure=cleaned["exposure"],
             values=cleaned["values"] or {},
+            offered_to_all=offered_to_all(cleaned),
             offered_to_organizations=tuple(cleaned["offered_to_organizations"]),
             offered_to_projects=tuple(cleaned["offered_to_projects"]),
         )

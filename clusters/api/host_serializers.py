@@ -5,17 +5,21 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.api.fields import NameField, OrganizationField, ProjectField
+from accounts.api.fields import NameField
 from accounts.api.strict import StrictSerializer
+from clusters.api.fields import HostOrganizationField, HostProjectField
 from clusters.api.virtual_cluster_serializers import ConditionSerializer
 from clusters.models import Exposure, HostCluster, HostMode, HostScope
 
 
 class OfferedToSerializer(StrictSerializer):
-    """To whom a host is offered. A platform host that names nobody is offered to all."""
+    """To whom a host is offered: to all, or to some by name. Naming somebody ends that all have it."""
 
-    organizations = serializers.ListField(child=OrganizationField(), required=False)
-    projects = serializers.ListField(child=ProjectField(), required=False)
+    all = serializers.BooleanField(
+        required=False, help_text="Platform hosts only; true where one is connected without naming anybody."
+    )
+    organizations = serializers.ListField(child=HostOrganizationField(), required=False)
+    projects = serializers.ListField(child=HostProjectField(), required=False)
 
 
 class HostConnectSerializer(StrictSerializer):
@@ -26,7 +30,7 @@ class HostConnectSerializer(StrictSerializer):
     mode = serializers.ChoiceField(HostMode.choices, required=False)
     namespaces = serializers.ListField(child=serializers.CharField(max_length=63), required=False)
     scope = serializers.ChoiceField(HostScope.choices, required=False)
-    organization = OrganizationField(required=False, allow_null=True)
+    organization = HostOrganizationField(required=False, allow_null=True)
     labels = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
     region = serializers.CharField(required=False, allow_blank=True, max_length=60)
     exposure = serializers.ChoiceField(Exposure.choices, required=False)
@@ -51,6 +55,14 @@ class CredentialSerializer(StrictSerializer):
     kubeconfig = serializers.CharField(trim_whitespace=False)
 
 
+class OfferedTo(serializers.Serializer[Any]):
+    """To whom a host is offered, as it can be sent back."""
+
+    all = serializers.BooleanField()
+    organizations = serializers.ListField(child=serializers.CharField())
+    projects = serializers.ListField(child=serializers.CharField(), help_text="organization/name")
+
+
 class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
     """A host cluster. Never its credential."""
 
@@ -58,6 +70,7 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
     conditions = ConditionSerializer(many=True)
     credential_expires_at = serializers.DateTimeField(source="credential.expires_at", default=None)
     values = serializers.SerializerMethodField()
+    offered_to = serializers.SerializerMethodField()
 
     class Meta:
         model = HostCluster
@@ -72,6 +85,7 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
             "region",
             "exposure",
             "values",
+            "offered_to",
             "cordoned",
             "generation",
             "phase",
@@ -89,3 +103,11 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
     def get_values(self, host: HostCluster) -> dict[str, Any] | None:
         values: dict[str, Any] = host.values
         return values if self.context["request"].user.is_staff else None
+
+    @extend_schema_field(OfferedTo)
+    def get_offered_to(self, host: HostCluster) -> dict[str, Any]:
+        return {
+            "all": host.offered_to_all,
+            "organizations": [str(each) for each in host.offered_to_organizations.all()],
+            "projects": [str(each) for each in host.offered_to_projects.all()],
+        }

@@ -83,6 +83,7 @@ class HostClusterViewSet(ListedResource[HostCluster]):
             kubeconfig=body.pop("kubeconfig"),
             settings=HostSettings(
                 **{**body, "namespaces": tuple(body.get("namespaces", ()))},
+                offered_to_all=offered.get("all"),
                 offered_to_organizations=tuple(offered.get("organizations", ())),
                 offered_to_projects=tuple(offered.get("projects", ())),
             ),
@@ -96,8 +97,8 @@ class HostClusterViewSet(ListedResource[HostCluster]):
         """Changes what an administrator says of a host. What runs there is not touched."""
         body = self.body(HostChangeSerializer)
         offered = body.pop("offered_to", {})
-        for noun in offered:
-            body[f"offered_to_{noun}"] = tuple(offered[noun])
+        for noun, value in offered.items():
+            body[f"offered_to_{noun}"] = value if noun == "all" else tuple(value)
         with transaction.atomic():
             seen = self.get_object()
             if_match_check(request, HostCluster.objects.select_for_update(of=("self",)).get(pk=seen.pk))

@@ -39,12 +39,19 @@ class Exposure(models.TextChoices):
 
 
 class HostCluster(Row):
-    """A real Kubernetes cluster. Offered to everybody when it has scope platform and names nobody in particular."""
+    """A real Kubernetes cluster.
+
+    Its own organization may use it, who is named, and, where `offered_to_all` says so, everybody. That is a column of
+    its own, so that a host whose last name goes away is offered to nobody instead of to all.
+    """
 
     name = models.CharField(max_length=40, unique=True, validators=[NAME_RULE])
     scope = models.CharField(max_length=20, choices=HostScope.choices, default=HostScope.PLATFORM)
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, null=True, blank=True, related_name="host_clusters"
+    )
+    offered_to_all = models.BooleanField(
+        default=False, help_text="Everybody may use it: platform hosts only, and not where somebody is named."
     )
     offered_to_organizations = models.ManyToManyField(Organization, blank=True, related_name="offered_hosts")
     offered_to_projects = models.ManyToManyField(Project, blank=True, related_name="offered_hosts")
@@ -62,6 +69,9 @@ class HostCluster(Row):
     conditions = models.JSONField(default=list, editable=False)
     server = models.URLField(max_length=500, editable=False)
     kubernetes_version = models.CharField(max_length=40, blank=True, editable=False)
+    identity = models.JSONField(
+        default=dict, editable=False, help_text="Uids of namespaces, by which the same cluster is known again."
+    )
     storage_class = models.CharField(max_length=253, blank=True, editable=False)
     ingress_classes = models.JSONField(default=list, editable=False)
     api_groups = models.JSONField(default=list, editable=False, help_text="What it serves, as GROUP/VERSION.")
@@ -74,6 +84,9 @@ class HostCluster(Row):
                 name="host_scope_organization_names_it",
                 condition=Q(scope="platform", organization__isnull=True)
                 | Q(scope="organization", organization__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="host_offered_to_all_is_the_platforms", condition=Q(offered_to_all=False) | Q(scope="platform")
             ),
         ]
 

@@ -1,6 +1,6 @@
 """Connecting, changing and disconnecting host clusters. Nothing here dials a host: the `connect` operation does."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ from clusters.models import (
 )
 from clusters.names import labels_validate, name_validate
 from clusters.selectors import chart_schema
+from clusters.services.host_offers import Offer, offer_check, offer_write
 from clusters.services.operations import operation_start, subject_lock
 
 
@@ -47,8 +48,22 @@ class HostSettings:
     region: str = ""
     exposure: Exposure = Exposure.NONE
     values: dict[str, Any] = field(default_factory=dict)
+    offered_to_all: bool | None = None
+    """None: a host of the platform for which nobody is named is offered to all."""
     offered_to_organizations: tuple[Organization, ...] = ()
     offered_to_projects: tuple[Project, ...] = ()
+
+    @property
+    def offer(self) -> Offer:
+        """To whom it is offered."""
+        offer = Offer(
+            to_all=self.offered_to_all,
+            organizations=self.offered_to_organizations,
+            projects=self.offered_to_projects,
+        )
+        if self.offered_to_all is None and self.scope == HostScope.PLATFORM and not offer.names_somebody:
+            return replace(offer, to_all=True)
+        return offer
 
 
 @dataclass(frozen=True)
@@ -69,9 +84,10 @@ def host_connect(*, settings: HostSettings, kubeconfig: bytes | str, actor: Acto
         host_connect_require(actor.user, settings.organization)
     connection = kubeconfig_parse(kubeconfig)
     host_settings_check(settings)
+    offer_check(settings.offer, organization=settings.organization, actor=actor)
     host = _host_create(settings, server=connection.server)
-    host.offered_to_organizations.set(settings.offered_to_organizations)
-    host.offered_to_projects.set(settings.offered_to_projects)
+    offer_write(settings.offer, host=host)
+    host.save(update_fields=["offered_to_all"])
     _audit(actor, "host.connect", host, server=connection.server, mode=host.mode)
     return HostConnecting(host, _connect_start(host=host, connection=connection, actor=actor, now=now))
 
@@ -176,6 +192,7 @@ def host_update(
     region: str | None = None,
     exposure: Exposure | None = None,
     values: dict[str, Any] | None = None,
+    offered_to_all: bool | None = None,
     offered_to_organizations: tuple[Organization, ...] | None = None,
     offered_to_projects: tuple[Project, ...] | None = None,
 ) -> HostCluster:
@@ -186,17 +203,13 @@ def host_update(
     changes = {"cordoned": cordoned, "labels": labels, "region": region, "exposure": exposure, "values": values}
     given = {name: value for name, value in changes.items() if value is not None}
     locked = HostCluster.objects.select_for_update(of=("self",)).get(pk=host.pk)
+    offer = Offer(to_all=offered_to_all, organizations=offered_to_organizations, projects=offered_to_projects)
+    offer_check(offer, organization=locked.organization, actor=actor)
     for name, value in given.items():
         setattr(locked, name, value)
     locked.generation += 1
-    locked.save(update_fields=[*given, "generation"])
-    offered: dict[str, list[str]] = {}
-    if offered_to_organizations is not None:
-        locked.offered_to_organizations.set(offered_to_organizations)
-        offered["offered_to_organizations"] = [str(each) for each in offered_to_organizations]
-    if offered_to_projects is not None:
-        locked.offered_to_projects.set(offered_to_projects)
-        offered["offered_to_projects"] = [str(each) for each in offered_to_projects]
+    offered = offer_write(offer, host=locked)
+    locked.save(update_fields=[*given, "generation", "offered_to_all"])
     # values may hold what a host keeps to itself; that they changed is told, not how
     told = {name: "changed" if name == "values" else value for name, value in given.items()}
     _audit(actor, "host.update", locked, **told, **offered)

@@ -11,6 +11,7 @@ from clusters.models import (
     HostCluster,
     HostCredential,
     HostPhase,
+    HostScope,
     Operation,
     OperationKind,
     OperationState,
@@ -25,9 +26,10 @@ PUBLIC_KEY = base64.b64encode(bytes(range(32))).decode()
 
 
 def host_row(name: str = "east", **fields: Any) -> HostCluster:
-    """A connected platform host with a credential."""
+    """A connected platform host with a credential, offered to all."""
+    to_all = fields.get("scope", HostScope.PLATFORM) == HostScope.PLATFORM
     given = {"phase": HostPhase.CONNECTED, "kubernetes_version": "1.36.3", "server": "https://east.example:6443"}
-    host = HostCluster.objects.create(name=name, **{**given, **fields})
+    host = HostCluster.objects.create(name=name, **{"offered_to_all": to_all, **given, **fields})
     connection = HostConnection(server=host.server, token=SECRET)
     HostCredential.objects.create(host=host, ciphertext=connection_encrypt(connection), issued_at=timezone.now())
     return host

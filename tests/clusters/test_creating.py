@@ -173,7 +173,7 @@ def test_where_only_the_version_is_in_the_way_that_is_the_field(world, dan):
 
 
 def test_a_host_that_is_seen_but_not_offered_to_this_project_is_refused_by_name(world, dan, people):
-    elsewhere = host_row("elsewhere")
+    elsewhere = host_row("elsewhere", offered_to_all=False)
     elsewhere.offered_to_projects.add(world.search)
     give(people.dan, "developer", world.search)
     host_row("east")

@@ -18,7 +18,7 @@ from clusters.models import (
     VirtualClusterPhase,
 )
 from clusters.services.hosts import candidate_erase, credential_store
-from tests.accounts.conftest import give, signed_in
+from tests.accounts.conftest import signed_in
 from tests.clusters.conftest import problem, refused
 from tests.clusters.making import SECRET, cluster_row, host_row, operation_row, ready_row
 from tests.clusters.rules.kubeconfigs import kubeconfig_with
@@ -137,12 +137,6 @@ def test_platform_staff_connect_platform_hosts_and_admins_their_organizations_ow
     assert connect(signed_in(people.op), "west").status_code == 202
 
 
-def test_an_admin_offers_an_own_host_only_to_whom_they_see(world):
-    own = {"scope": "organization", "organization": "acme"}
-    answer = connect(signed_in(world.olivia), **own, offered_to={"organizations": ["globex"]})
-    refused(answer, "offered_to.organizations[0]")
-
-
 # --- changing ---------------------------------------------------------------------------------------------------------
 
 
@@ -167,23 +161,6 @@ def test_what_an_administrator_says_of_a_host_can_be_changed(world, op, host):
         "exposure": "Local",
         "values": "changed",
     }
-
-
-def test_to_whom_a_host_is_offered_is_changed_and_recorded(world, people, host):
-    staff = signed_in(world.staff)
-    give(people.op, "member", world.acme)
-    give(people.op, "viewer", world.search)
-    answer = change(signed_in(people.op), host, offered_to={"organizations": ["acme"], "projects": ["acme/search"]})
-    assert answer.status_code == 200, answer.content
-    assert list(host.offered_to_organizations.all()) == [world.acme]
-    assert list(host.offered_to_projects.all()) == [world.search]
-    assert AuditEvent.objects.get(action="host.update").details == {
-        "offered_to_organizations": ["acme"],
-        "offered_to_projects": ["acme/search"],
-    }
-    assert change(staff, host, offered_to={"organizations": []}).status_code == 200
-    assert not host.offered_to_organizations.exists()
-    assert host.offered_to_projects.exists(), "what is not sent stays"
 
 
 @pytest.mark.parametrize(

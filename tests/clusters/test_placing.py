@@ -20,10 +20,10 @@ def names(hosts) -> set[str]:
 def fleet(world):
     """One host of each way to be offered."""
     host_row("for-all")
-    host_row("for-acme").offered_to_organizations.add(world.acme)
-    host_row("for-globex").offered_to_organizations.add(world.globex)
-    host_row("for-payments").offered_to_projects.add(world.payments)
-    host_row("for-search").offered_to_projects.add(world.search)
+    host_row("for-acme", offered_to_all=False).offered_to_organizations.add(world.acme)
+    host_row("for-globex", offered_to_all=False).offered_to_organizations.add(world.globex)
+    host_row("for-payments", offered_to_all=False).offered_to_projects.add(world.payments)
+    host_row("for-search", offered_to_all=False).offered_to_projects.add(world.search)
     host_row("of-acme", scope=HostScope.ORGANIZATION, organization=world.acme)
     host_row("of-globex", scope=HostScope.ORGANIZATION, organization=world.globex)
 
