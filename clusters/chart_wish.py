@@ -1,7 +1,8 @@
 """What the values of one release follow from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from clusters.sizes import Size
 from clusters.versions import KubernetesVersion
@@ -38,6 +39,17 @@ class HostCapabilities:
         networking = "networking.k8s.io/v1" in served
         return cls(ingresses=networking, network_policies=networking, disruption_budgets="policy/v1" in served)
 
+    @classmethod
+    def of_host(cls, groups: Iterable[str], values: Mapping[str, Any]) -> "HostCapabilities":
+        """What it serves, less what the host's own chart values switch off for all of its virtual clusters."""
+        to_host = values.get("sync", {}).get("toHost", {})
+        served = cls.from_api_groups(groups)
+        return cls(
+            ingresses=served.ingresses and _allowed(to_host, "ingresses"),
+            network_policies=served.network_policies and _allowed(to_host, "networkPolicies"),
+            disruption_budgets=served.disruption_budgets and _allowed(to_host, "podDisruptionBudgets"),
+        )
+
     def synced(self) -> dict[str, bool]:
         """By the chart's names below `sync.toHost`."""
         return {
@@ -45,6 +57,10 @@ class HostCapabilities:
             "networkPolicies": self.network_policies,
             "podDisruptionBudgets": self.disruption_budgets,
         }
+
+
+def _allowed(to_host: Mapping[str, Any], kind: str) -> bool:
+    return to_host.get(kind, {}).get("enabled") is not False
 
 
 @dataclass(frozen=True, kw_only=True)

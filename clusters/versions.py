@@ -56,6 +56,15 @@ class ChartSupport:
     newest: tuple[int, int]
 
 
+def chart_support(chart_version: str, versions: str) -> ChartSupport:
+    """From a setting like `1.32-1.36`. Raises ValueError for anything else."""
+    found = re.fullmatch(r"([0-9]+)\.([0-9]+)-([0-9]+)\.([0-9]+)", versions)
+    if found is None:
+        raise ValueError(f"{versions!r} is no range of Kubernetes minors; write it like 1.32-1.36.")
+    numbers = [int(number) for number in found.groups()]
+    return ChartSupport(chart_version=chart_version, oldest=(numbers[0], numbers[1]), newest=(numbers[2], numbers[3]))
+
+
 def kubernetes_versions_order(versions: Iterable[str]) -> tuple[KubernetesVersion, ...]:
     """Each version once, the newest first."""
     return tuple(sorted({KubernetesVersion.parse(version) for version in versions}, reverse=True))

@@ -103,6 +103,7 @@ CELERY_BEAT_SCHEDULE = {
     "tidy": {"task": "provisioning.tidy", "schedule": 10.0, "options": {"expires": 10}},
     "tidy-hourly": {"task": "provisioning.tidy_hourly", "schedule": 3600.0, "options": {"expires": 3600}},
     "credentials-renew": {"task": "provisioning.credentials_renew", "schedule": 60.0, "options": {"expires": 60}},
+    "chart": {"task": "provisioning.chart_note", "schedule": 60.0, "options": {"expires": 60}},
     "probes": {"task": "provisioning.probes_start", "schedule": PROBE_SECONDS, "options": {"expires": PROBE_SECONDS}},
 }
 
@@ -137,6 +138,8 @@ VCLUSTER_IMAGE_TAG = env.str("VCLUSTER_IMAGE_TAG", default="")  # empty: the cha
 KUBERNETES_IMAGE_REGISTRY = env.str("KUBERNETES_IMAGE_REGISTRY", default="ghcr.io")
 KUBERNETES_IMAGE_REPOSITORY = env.str("KUBERNETES_IMAGE_REPOSITORY", default="loft-sh/kubernetes")
 DEFAULT_IMAGE_REGISTRY = env.str("DEFAULT_IMAGE_REGISTRY", default="")  # replaces every registry, as in the chart
+# the oldest and the newest minor that this version of the chart runs
+CHART_KUBERNETES_VERSIONS = env.str("CHART_KUBERNETES_VERSIONS", default="1.32-1.36")
 KUBERNETES_VERSIONS = env.list("KUBERNETES_VERSIONS", default=["1.36.3", "1.35.4"])
 
 # --- the worker half ------------------------------------------------------------------------------------------------

@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
+import structlog
 from django.conf import settings
 
 from clusters.models import Chart
 from clusters.selectors import chart_source
 from provisioning.drivers.chart_pull import chart_pull
 from provisioning.drivers.charts import ChartInfo, chart_digest, chart_inspect
-from provisioning.engine.errors import PermanentError
+from provisioning.engine.errors import PermanentError, StepError
 
 CHART_NAME = "vcluster"
+
+log = structlog.get_logger(__name__)
 
 
 def chart_path(version: str) -> Path:
@@ -60,3 +63,13 @@ def chart_fetch(version: str) -> ChartInfo:
         defaults={"digest": about.digest, "schema": about.schema, "app_version": about.app_version},
     )
     return about
+
+
+def chart_ensure(version: str) -> None:
+    """Fetches a chart that the database does not know yet. Where that fails the log says why; it is tried again."""
+    if Chart.objects.filter(source=chart_source(), version=version).exists():
+        return
+    try:
+        chart_fetch(version)
+    except StepError as error:
+        log.warning("the chart could not be fetched", chart=version, source=chart_source(), reason=str(error))

@@ -3,13 +3,14 @@
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.services.idempotency import idempotent_requests_remove
 from accounts.services.role_bindings import role_bindings_expire
 from clusters.services.credentials import credentials_renew
 from clusters.services.kubeconfigs import sealed_results_expire
-from provisioning import probes, worker
+from provisioning import charts, probes, worker
 
 
 @shared_task(name="provisioning.operation_run")
@@ -36,6 +37,12 @@ def tidy_hourly() -> None:
 def credentials_renewed() -> None:
     """Starts the renewal of host tokens that passed half of their life."""
     credentials_renew(now=timezone.now())
+
+
+@shared_task(name="provisioning.chart_note")
+def chart_note() -> None:
+    """Fetches the configured chart where no worker did so yet, so that values are checked before they are stored."""
+    charts.chart_ensure(settings.CHART_VERSION)
 
 
 @shared_task(name="provisioning.probes_start")

@@ -28,6 +28,9 @@ class Placement(Row):
     role = models.CharField(max_length=20, choices=PlacementRole.choices, default=PlacementRole.ACTIVE)
     namespace = models.CharField(max_length=63)
     namespace_created = models.BooleanField(default=False, help_text="Marina made it, so Marina deletes it.")
+    namespace_labels = models.JSONField(
+        default=dict, help_text="Given namespaces: the labels to put back (null: none)."
+    )
     release = models.CharField(max_length=53)
 
     # observed

@@ -1,9 +1,10 @@
 """Starting, retrying and aborting operations. Each writes rows only; workers do the work."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -23,6 +24,11 @@ from clusters.models import (
     OperationState,
     VirtualCluster,
 )
+
+NEVER_RETRIED: Final[Mapping[OperationKind, str]] = {
+    OperationKind.CONNECT: "Its credential was erased when it failed. Give the host one again (marina host renew).",
+    OperationKind.ISSUE_KUBECONFIG: "Ask for a new kubeconfig: what you may do is looked at again.",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +146,8 @@ def operation_retry(*, operation: Operation, actor: Actor, now: datetime) -> Ope
     locked = Operation.objects.select_for_update().get(pk=operation.pk)
     if locked.state != OperationState.FAILED:
         raise Conflict(f"Only a Failed operation can be tried again; this one is {locked.state}.")
+    if locked.kind in NEVER_RETRIED:
+        raise Conflict(f"{locked.kind} cannot be tried again.", hint=NEVER_RETRIED[OperationKind(locked.kind)])
     if _newer(locked).exists():
         raise Conflict(
             f"A later operation followed this {locked.kind}, so it cannot go on.",

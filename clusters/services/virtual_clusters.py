@@ -18,7 +18,7 @@ from clusters.placing import hosts_choose
 from clusters.selectors import chart_schema, chart_versions
 from clusters.services.operations import operation_start
 from clusters.sizes import SIZES
-from clusters.versions import kubernetes_version_resolve
+from clusters.versions import KubernetesVersion, chart_support, check_chart_can_run, kubernetes_version_resolve
 
 DEFAULT_SIZE = "small"
 # vcluster's embedded store has one member; more replicas come with a choice of backing store
@@ -147,6 +147,14 @@ def _version_check(spec: VirtualClusterSpec) -> None:
             f"Version {spec.chart_version} of vcluster's chart is not available here.",
             field="spec.chart_version",
             accepted=f"one of {', '.join(chart_versions())}",
+        )
+    if spec.chart_version != settings.CHART_VERSION:
+        return  # what another version of the chart runs, nobody has said
+    support = chart_support(settings.CHART_VERSION, settings.CHART_KUBERNETES_VERSIONS)
+    why_not = check_chart_can_run(KubernetesVersion.parse(spec.kubernetes_version), support)
+    if why_not:
+        raise InvalidInput(
+            why_not, field="spec.kubernetes_version", accepted="a version that this version of the chart runs"
         )
 
 

@@ -31,7 +31,7 @@ def start(command: list[str], unwanted: int) -> int:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != supervisor:  # it died before the line above
             os._exit(137)
-        os.execv(command[0], command)  # noqa: S606
+        os.execvp(command[0], command)  # noqa: S606
     except OSError as error:
         os.write(2, f"{command[0]}: {error.strerror}\n".encode())
     os._exit(127)

@@ -7,6 +7,7 @@ from clusters.services.hosts import candidate_erase
 from provisioning.engine.flow import Flow
 from provisioning.steps.connecting import (
     accept_credential,
+    check_identity,
     check_permissions,
     check_tenant_role,
     fetch_chart,
@@ -14,13 +15,19 @@ from provisioning.steps.connecting import (
     survey_host,
 )
 
+_ALL_WELL = (
+    Condition(type="Reachable", status="True", reason="Connected", message="It answers."),
+    Condition(type="Authorized", status="True", reason="Connected", message="Marina has every permission it needs."),
+    Condition(type="CredentialAccepted", status="True", reason="Connected", message="The newest one is in use."),
+    Condition(type="CredentialExpiring", status="False", reason="Connected", message="It was given a new credential."),
+)
+
 
 def connected(operation: Operation, now: datetime) -> None:
-    """The host takes placements from now on."""
+    """The host takes placements from now on, and whatever an earlier credential was blamed for is over."""
     host = _locked(operation)
     host.phase = HostPhase.CONNECTED
-    for kind, message in (("Reachable", "It answers."), ("Authorized", "Marina has every permission it needs.")):
-        condition = Condition(type=kind, status="True", reason="Connected", message=message)
+    for condition in _ALL_WELL:
         host.conditions = condition_set(host.conditions, condition, now=now)
     host.save(update_fields=["phase", "conditions"])
 
@@ -29,13 +36,11 @@ def refused(operation: Operation, now: datetime) -> None:
     """The credential that could not be proved is erased; one that was in use before stays in use."""
     host = _locked(operation)
     candidate_erase(host=host)
-    reachable = operation.error_code not in ("unreachable", "timeout", "certificate")
-    condition = Condition(
-        type="Authorized" if reachable else "Reachable",
-        status="False",
-        reason="ConnectFailed",
-        message=operation.error_message or operation.message or "Connecting was aborted.",
-    )
+    why = operation.error_message or operation.message or "Connecting was aborted."
+    kind = "Reachable" if operation.error_code in ("unreachable", "timeout", "certificate") else "Authorized"
+    if host.phase == HostPhase.CONNECTED:
+        kind, why = "CredentialAccepted", f"A new credential was refused, the one before stays in use. {why}"
+    condition = Condition(type=kind, status="False", reason="ConnectFailed", message=why)
     HostCluster.objects.filter(pk=host.pk).update(conditions=condition_set(host.conditions, condition, now=now))
 
 
@@ -52,7 +57,15 @@ def host_of(operation: Operation) -> HostCluster:
 
 CONNECT = Flow(
     kind=OperationKind.CONNECT,
-    steps=(reach_host, check_permissions, check_tenant_role, survey_host, fetch_chart, accept_credential),
+    steps=(
+        reach_host,
+        check_permissions,
+        check_identity,
+        check_tenant_role,
+        survey_host,
+        fetch_chart,
+        accept_credential,
+    ),
     on_success=connected,
     on_failure=refused,
     on_abort=refused,

@@ -6,7 +6,8 @@ from provisioning.flows.phases import aborted, failed, phase_becomes, ready
 from provisioning.steps.api_ready import prepare_inside, wait_for_api
 from provisioning.steps.endpoint import publish_endpoint
 from provisioning.steps.guardrails import apply_guardrails
-from provisioning.steps.placing import choose_host, create_namespace
+from provisioning.steps.namespaces import create_namespace
+from provisioning.steps.placing import choose_host
 from provisioning.steps.release import install_release
 
 PROVISION = Flow(

@@ -17,16 +17,17 @@ from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Skip, StepResult, Wait, step
 from provisioning.steps.names import MANAGED_BY, MARINA
-from provisioning.steps.placing import bind_tenant_role, pod_security_labels
+from provisioning.steps.namespaces import bind_tenant_role, pod_security_labels
 from provisioning.steps.timing import seconds_in_step
 
 TRIES = 3
 """Attempts at a host that does not answer, before its administrator is told so."""
 BINDING_SECONDS = 5.0
 """A role binding takes effect within moments; what is still missing after this is missing."""
+WELL_KNOWN_NAMESPACE = "kube-system"
+"""Every cluster has it, and never makes it anew."""
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 MARINA_ACCOUNT = f"system:serviceaccount:{SYSTEM_NAMESPACE}:{SERVICE_ACCOUNT}"
-API_GROUPS_OF_INTEREST = ("networking.k8s.io/v1", "policy/v1")
 
 
 @step("Reach the host cluster")
@@ -46,6 +47,24 @@ def reach_host(context: StepContext) -> StepResult:
 
 def _unreachable_hint(host: HostCluster) -> str:
     return f"Check that {host.server} can be reached from where Marina's workers run, then connect the host again."
+
+
+@step("Make sure that it is the same cluster")
+def check_identity(context: StepContext) -> StepResult:
+    """A credential of another cluster is refused while the host holds placements: they would be cut off and lost."""
+    host = context.host
+    names = host.namespaces if host.mode == HostMode.NAMESPACES else [WELL_KNOWN_NAMESPACE]
+    with context.candidate() as kube:
+        found = {name: kube.get(NAMESPACE, name) for name in names}
+    uids = {name: namespace["metadata"]["uid"] for name, namespace in found.items() if namespace}
+    if host.identity and host.placements.exists() and not uids.items() & host.identity.items():
+        raise PermanentError(
+            f"This credential is for another cluster than the one {host.name} was connected to.",
+            code="wrong-cluster",
+            hint="Connect the other cluster as a host of its own, or give this one a credential of the right cluster.",
+        )
+    context.write(host, identity=uids)
+    return None
 
 
 @step("Check Marina's permissions on the host")

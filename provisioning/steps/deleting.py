@@ -4,15 +4,17 @@ Helm's uninstall leaves the claims of the StatefulSet, and installing the same n
 state; so they go too, with the namespace where Marina made it, one by one where it was given.
 """
 
+from clusters.chart_wish import HostCapabilities
 from clusters.models import Placement, PlacementRole
-from provisioning.drivers.errors import ForbiddenError
 from provisioning.drivers.kinds import (
     CONFIG_MAP,
+    INGRESS,
     LIMIT_RANGE,
     NAMESPACE,
     NETWORK_POLICY,
     PERSISTENT_VOLUME_CLAIM,
     POD,
+    POD_DISRUPTION_BUDGET,
     PRIORITY_CLASS,
     RESOURCE_QUOTA,
     SECRET,
@@ -23,22 +25,23 @@ from provisioning.drivers.kinds import (
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Skip, StepResult, Wait, step
-from provisioning.steps.names import CLUSTER_ID_LABEL, MANAGED_BY, MARINA, owner_labels
-from provisioning.steps.placing import pod_security_labels
+from provisioning.steps.names import CLUSTER_ID_LABEL, MANAGED_BY, MARINA, SYNCED_BY
+from provisioning.steps.namespaces import give_back, namespace_of
 from provisioning.steps.timing import seconds_in_step
 
-SYNCED_BY = "vcluster.loft.sh/managed-by"
 NOT_PLACED = Skip("Nothing of it was ever on a host.")
+NOT_THERE = Skip("Nothing of it is on the host.")
 EMPTYING_SECONDS = 45.0
 """So long its pods and claims may take to go before a namespace is deleted all the same (helm's uninstall: 45 s)."""
 GUARDRAIL_KINDS = (NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE)
+RELEASE_KINDS = (STATEFUL_SET, SERVICE, PERSISTENT_VOLUME_CLAIM)
 SYNCED_KINDS = (POD, SERVICE, PERSISTENT_VOLUME_CLAIM, CONFIG_MAP, SECRET)
 
 
 def placed(context: StepContext) -> Placement | None:
     """The active placement; None where no host was chosen yet."""
     return (
-        Placement.objects.select_related("host__credential")
+        Placement.objects.select_related("host__credential", "virtual_cluster__project")
         .filter(virtual_cluster=context.virtual_cluster, role=PlacementRole.ACTIVE)
         .first()
     )
@@ -50,8 +53,8 @@ def uninstall_release(context: StepContext) -> StepResult:
     placement = placed(context)
     if placement is None:
         return NOT_PLACED
-    if placement.namespace_created and context.kube().get(NAMESPACE, placement.namespace) is None:
-        return Skip("Its namespace is gone already.")
+    if namespace_of(context.kube(), placement) is None:
+        return NOT_THERE
     context.helm().uninstall(placement.release, placement.namespace)
     return None
 
@@ -80,13 +83,13 @@ def remove_namespace(context: StepContext) -> StepResult:
     kube = context.kube()
     if placement.namespace_created:
         return _delete_own(kube, placement, context)
-    return _empty_given(kube, placement, context)
+    return _empty_given(kube, placement)
 
 
 def _delete_own(kube: KubeClient, placement: Placement, context: StepContext) -> StepResult:
     """Its pods and claims first: what is slow to go makes the host look at a namespace again only 8 s later or more."""
-    found = kube.get(NAMESPACE, placement.namespace)
-    if found is None or found["metadata"].get("labels", {}).get(CLUSTER_ID_LABEL) != str(placement.virtual_cluster_id):
+    found = namespace_of(kube, placement)
+    if found is None:
         return None
     if found["metadata"].get("deletionTimestamp"):
         return Wait(0.5, _still_there(found))
@@ -106,13 +109,14 @@ def _still_there(namespace: dict[str, object]) -> str:
     return " ".join(["Waiting for the host to remove the namespace.", *said])
 
 
-def _empty_given(kube: KubeClient, placement: Placement, context: StepContext) -> StepResult:
-    """Only what carries the cluster's own labels: other things there are not Marina's."""
-    left = _deleted(kube, placement.namespace, _selectors(placement))
-    if left:
-        return Wait(0.5, _waiting_for(left))
-    labels = dict.fromkeys([*owner_labels(context.virtual_cluster), *pod_security_labels()], None)
-    kube.patch_merge(NAMESPACE, placement.namespace, None, {"metadata": {"labels": labels}})
+def _empty_given(kube: KubeClient, placement: Placement) -> StepResult:
+    """Only what carries the cluster's own labels: other things there are not Marina's. Isolation goes last."""
+    if namespace_of(kube, placement) is None:
+        return NOT_THERE
+    for selectors in (_selectors(placement), _guardrails(placement)):
+        left = _deleted(kube, placement.namespace, selectors)
+        if left:
+            return Wait(0.5, _waiting_for(left))
     return None
 
 
@@ -132,13 +136,21 @@ def _waiting_for(left: list[str]) -> str:
 
 
 def _selectors(placement: Placement) -> list[tuple[Kind, str]]:
-    synced = [(kind, f"{SYNCED_BY}={placement.release}") for kind in SYNCED_KINDS]
-    release = [(kind, f"app=vcluster,release={placement.release}") for kind in (STATEFUL_SET, PERSISTENT_VOLUME_CLAIM)]
+    """What the release, its syncer and its workloads leave in a namespace that stays."""
+    serves = HostCapabilities.from_api_groups(placement.host.api_groups)
+    kinds = [*SYNCED_KINDS]
+    kinds += [INGRESS] if serves.ingresses else []
+    kinds += [NETWORK_POLICY] if serves.network_policies else []
+    kinds += [POD_DISRUPTION_BUDGET] if serves.disruption_budgets else []
+    synced = [(kind, f"{SYNCED_BY}={placement.release}") for kind in kinds]
+    release = [(kind, f"app=vcluster,release={placement.release}") for kind in RELEASE_KINDS]
     written = [(kind, f"vcluster.loft.sh/vcluster-name={placement.release}") for kind in (CONFIG_MAP, SECRET)]
-    guardrails = [
-        (kind, f"{MANAGED_BY}={MARINA},{CLUSTER_ID_LABEL}={placement.virtual_cluster_id}") for kind in GUARDRAIL_KINDS
-    ]
-    return [*release, *synced, *written, *guardrails]
+    return [*release, *synced, *written]
+
+
+def _guardrails(placement: Placement) -> list[tuple[Kind, str]]:
+    selector = f"{MANAGED_BY}={MARINA},{CLUSTER_ID_LABEL}={placement.virtual_cluster_id}"
+    return [(kind, selector) for kind in GUARDRAIL_KINDS]
 
 
 @step("Check that nothing is left of it")
@@ -148,15 +160,13 @@ def verify_absence(context: StepContext) -> StepResult:
     if placement is None:
         return NOT_PLACED
     kube = context.kube()
+    if namespace_of(kube, placement) is None:
+        return None
     if placement.namespace_created:
-        namespace = kube.get(NAMESPACE, placement.namespace)
-        return Wait(0.5, "The namespace is there again.") if namespace else None
-    try:
-        left = [
-            kind.kind
-            for kind, selector in _selectors(placement)
-            if kube.list(kind, placement.namespace, label_selector=selector)
-        ]
-    except ForbiddenError:
-        return None  # the administrator took the namespace back; it is no longer ours to look into
-    return Wait(0.5, f"Still there: {', '.join(left)}.") if left else None
+        return Wait(0.5, "The namespace is there again.")
+    everything = [*_selectors(placement), *_guardrails(placement)]
+    left = [k.kind for k, selector in everything if kube.list(k, placement.namespace, label_selector=selector)]
+    if left:
+        return Wait(0.5, f"Still there: {', '.join(left)}.")
+    give_back(kube, placement)
+    return None

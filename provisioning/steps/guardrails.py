@@ -6,7 +6,7 @@ from clusters.sizes import SIZES
 from provisioning.drivers.kinds import Json
 from provisioning.engine.context import StepContext
 from provisioning.engine.flow import StepResult, step
-from provisioning.steps.names import owner_labels
+from provisioning.steps.names import SYNCED_BY, owner_labels
 
 NAME = "marina"
 API_PORT = 8443
@@ -45,7 +45,11 @@ def _network_policies(namespace: str, cluster: VirtualCluster, exposure: Exposur
         metadata = {"name": name, "namespace": namespace, "labels": owner_labels(cluster)}
         return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
 
-    control_plane = {"matchLabels": {"app": "vcluster", "release": release_for(cluster.name)}}
+    # a tenant's own pods may carry any label, but all that are synced carry this one, which the syncer sets
+    control_plane = {
+        "matchLabels": {"app": "vcluster", "release": release_for(cluster.name)},
+        "matchExpressions": [{"key": SYNCED_BY, "operator": "DoesNotExist"}],
+    }
     policies = [
         policy("marina-isolation", _isolation()),
         # the syncer speaks to the host's API, whose address differs from host to host

@@ -55,6 +55,12 @@ def account_manifests(name: str, level: str, labels: dict[str, str], *, handle: 
     """The ServiceAccount of one user and level, bound to what the level means inside."""
     rbac = "rbac.authorization.k8s.io"
     return [
+        # a tenant who is cluster-admin may have deleted it
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": ACCESS_NAMESPACE, "labels": {MANAGED_BY: MARINA}},
+        },
         {
             "apiVersion": "v1",
             "kind": "ServiceAccount",

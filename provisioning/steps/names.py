@@ -8,6 +8,9 @@ CLUSTER_ID_LABEL = "marina.dev/virtual-cluster"
 PROJECT_ID_LABEL = "marina.dev/project"
 ORGANIZATION_ID_LABEL = "marina.dev/organization"
 
+SYNCED_BY = "vcluster.loft.sh/managed-by"
+"""On everything that vcluster's syncer puts on the host; its value is the release's name."""
+
 ACCESS_NAMESPACE = "marina-access"
 """In a virtual cluster: Marina's own ServiceAccounts and bindings. Never kube-system."""
 

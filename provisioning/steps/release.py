@@ -12,8 +12,7 @@ from clusters.chart_wish import HostCapabilities, ImageSettings, ReleaseWish
 from clusters.models import Exposure
 from clusters.sizes import SIZES
 from clusters.versions import KubernetesVersion
-from provisioning.charts import chart_path
-from provisioning.drivers.charts import chart_inspect
+from provisioning.charts import chart_fetch, chart_path
 from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Skip, StepResult, step
 from provisioning.steps.guardrails import exposure_of
@@ -24,22 +23,26 @@ HELM_SECONDS = 120.0
 @step("Install the virtual cluster's release")
 def install_release(context: StepContext) -> StepResult:
     """Brings the release to the chart and values that are wanted; always the full values, merged in a fixed order."""
-    placement, helm = context.placement, context.helm()
-    chart = chart_path(context.virtual_cluster.chart_version)
+    placement, helm, version = context.placement, context.helm(), context.virtual_cluster.chart_version
+    chart = chart_fetch(version)
     values = release_values(context)
-    digest = _digest(values, chart_inspect(chart).digest)
+    digest = _digest(values, chart.digest)
     current = helm.status(placement.release, placement.namespace)
     if current and current.status == "deployed" and placement.values_digest == digest:
         return Skip("It is installed already, with these values.")
-    released = helm.upgrade_install(placement.release, chart, placement.namespace, values, HELM_SECONDS)
+    # known before anything is installed, so that a delete after a crash looks for all of it
+    context.write(
+        placement,
+        not_synced=[asdict(kind) for kind in not_synced(values)],
+        syncs_priority_classes=_syncs(values, "priorityClasses"),
+    )
+    released = helm.upgrade_install(placement.release, chart_path(version), placement.namespace, values, HELM_SECONDS)
     context.write(
         placement,
         revision=released.revision,
         values_digest=digest,
-        chart_version=context.virtual_cluster.chart_version,
-        chart_digest=chart_inspect(chart).digest,
-        not_synced=[asdict(kind) for kind in not_synced(values)],
-        syncs_priority_classes=_syncs(values, "priorityClasses"),
+        chart_version=version,
+        chart_digest=chart.digest,
     )
     return None
 
@@ -57,7 +60,7 @@ def release_values(context: StepContext) -> dict[str, Any]:
     return values_render(
         wish,
         images=_images(),
-        capabilities=HostCapabilities.from_api_groups(host.api_groups),
+        capabilities=HostCapabilities.of_host(host.api_groups, host.values),
         host_values=host.values,
         spec_values=cluster.values,
     )
