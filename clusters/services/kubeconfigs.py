@@ -110,11 +110,14 @@ def _key_check(public_key: str) -> None:
 def sealed_result_take(*, operation: Operation, actor: Actor, now: datetime) -> bytes:
     """Gives the sealed result to the person who asked for it, once, and deletes it.
 
-    Raises NotFound for anybody else or where there never was one (yet), Gone once it was read or its time is over.
+    Raises NotFound for anybody else or where there never was one (yet), NotAllowed where the role no longer gives what
+    was asked for with it, Gone once it was read or its time is over.
     """
     locked = Operation.objects.select_for_update().get(pk=operation.pk)
     if locked.sealed_until is None or actor.user is None or locked.requested_by_id != actor.user.pk:
         raise NotFound("This operation holds nothing for you.")
+    if locked.project is not None:
+        require(actor.user, f"virtualcluster.kubeconfig.{locked.params.get('level', LEVELS[0])}", locked.project)
     sealed = locked.sealed_result
     if sealed is None or locked.sealed_until <= now:
         raise Gone("This was handed over already, or nobody fetched it in time.", hint="Ask for a new one.")

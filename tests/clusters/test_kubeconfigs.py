@@ -147,6 +147,25 @@ def test_who_lost_the_role_gets_it_no_more(world, people, sealed):
     problem(fetch(signed_in(people.dan), sealed), 404, "not-found")
 
 
+@pytest.mark.parametrize("level", ["admin", "view"])
+def test_who_has_a_lower_role_by_now_gets_no_more_than_it_gives(world, people, sealed, level):
+    from accounts.models import RoleBinding
+    from accounts.services.role_bindings import role_binding_delete
+    from tests.accounts.conftest import MARINA
+
+    Operation.objects.filter(pk=sealed.pk).update(params={"level": level})
+    give(people.dan, "viewer", world.payments)
+    developer = RoleBinding.objects.get(user=people.dan, role="developer")
+    role_binding_delete(actor=MARINA, binding=developer, now=timezone.now())
+    answer = fetch(signed_in(people.dan), sealed)
+    if level == "view":
+        assert answer.status_code == 200
+        return
+    assert "project developer" in problem(answer, 403, "forbidden")["hint"]
+    sealed.refresh_from_db()
+    assert sealed.sealed_result is not None, "nothing was handed over"
+
+
 def test_after_its_time_it_is_gone_and_erased_also_if_nobody_asked(dan, sealed):
     now = timezone.now()
     assert sealed_results_expire(now=now) == 0
