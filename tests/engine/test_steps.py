@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from structlog.testing import capture_logs
 
 from clusters.models import OperationState
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Skip, Wait, step
+from tests.clusters.making import cluster_row
 from tests.engine.conftest import events, fresh
 
 
@@ -204,3 +207,19 @@ def test_what_a_worker_of_another_time_left_begun_is_done_again_from_its_step(en
     engine.flow(engine.step("one"), engine.step("two"), engine.step("three"))
     assert engine.run(operation).state == "Succeeded"
     assert engine.ran == ["one", "two", "two", "three"]
+
+
+def test_a_step_costs_at_most_4_statements_and_one_transaction(engine, world):
+    def statements(steps: int) -> tuple[int, int]:
+        engine.cluster = cluster_row(world, f"steps-{steps}")
+        engine.flow(*[engine.step(f"s-{number}") for number in range(steps)])
+        operation = engine.start()
+        with CaptureQueriesContext(connection) as captured:
+            assert engine.run(operation).state == "Succeeded"
+        sql = [query["sql"] for query in captured]
+        # within the test's own transaction each of the engine's is a savepoint
+        return sum("SAVEPOINT" not in each for each in sql), sum(each.startswith("SAVEPOINT") for each in sql)
+
+    (few, few_commits), (many, many_commits) = statements(1), statements(11)
+    assert (many - few) / 10 <= 4
+    assert (many_commits - few_commits) / 10 <= 1
