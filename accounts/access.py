@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 
 from accounts.errors import NotAllowed, NotFound
 from accounts.models import (
@@ -45,8 +46,8 @@ def organizations_where(user: User, action: str) -> QuerySet[Organization]:
     """The organizations in which a role of the organization itself gives `action`."""
     if action not in ORGANIZATION_ACTIONS or not user.is_active:
         return Organization.objects.none()
-    own = OrganizationUserPermission.objects.filter(user=user, permission__codename=action)
-    teams = OrganizationGroupPermission.objects.filter(group__user=user, permission__codename=action)
+    own = OrganizationUserPermission.objects.filter(_not_ended(), user=user, permission__codename=action)
+    teams = OrganizationGroupPermission.objects.filter(_not_ended(), group__user=user, permission__codename=action)
     return Organization.objects.filter(
         Q(pk__in=own.values("content_object")) | Q(pk__in=teams.values("content_object"))
     )
@@ -56,13 +57,18 @@ def projects_where(user: User, action: str) -> QuerySet[Project]:
     """The projects in which the user may do `action`, by a role in the project or in its organization."""
     if action not in PROJECT_ACTIONS or not user.is_active:
         return Project.objects.none()
-    own = ProjectUserPermission.objects.filter(user=user, permission__codename=action)
-    teams = ProjectGroupPermission.objects.filter(group__user=user, permission__codename=action)
+    own = ProjectUserPermission.objects.filter(_not_ended(), user=user, permission__codename=action)
+    teams = ProjectGroupPermission.objects.filter(_not_ended(), group__user=user, permission__codename=action)
     return Project.objects.filter(
         Q(pk__in=own.values("content_object"))
         | Q(pk__in=teams.values("content_object"))
         | Q(organization__in=organizations_where(user, action).values("pk"))
     )
+
+
+def _not_ended() -> Q:
+    """A role ends at its time, also while nobody is there to clear its rows away."""
+    return Q(expires_at=None) | Q(expires_at__gt=Now())
 
 
 def allowed(user: User, action: str, scope: Scope) -> bool:

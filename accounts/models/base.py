@@ -1,4 +1,4 @@
-"""What every row of Marina has: a UUIDv7 key, which sorts by the time it was made, and that time."""
+"""What rows have in common: a UUIDv7 key, which sorts by the time it was made, that time, and for some an end."""
 
 import uuid
 
@@ -16,6 +16,17 @@ class Row(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     created_at = models.DateTimeField(auto_now_add=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class Ending(models.Model):
+    """Base of what may end by itself, whether or not anybody clears it away."""
+
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="The latest end of the roles that give it; empty: never."
+    )
 
     class Meta:
         abstract = True

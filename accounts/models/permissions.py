@@ -6,28 +6,29 @@ They are derived from RoleBinding by accounts/services/role_bindings.py; nothing
 from django.db import models
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from accounts.models.base import Ending
 from accounts.models.organization import Organization, Project
 
 
-class OrganizationUserPermission(UserObjectPermissionBase):
+class OrganizationUserPermission(UserObjectPermissionBase, Ending):
     """A user's permission on an organization and all in it."""
 
     content_object = models.ForeignKey(Organization, on_delete=models.CASCADE)
 
 
-class OrganizationGroupPermission(GroupObjectPermissionBase):
+class OrganizationGroupPermission(GroupObjectPermissionBase, Ending):
     """A team's permission on an organization and all in it."""
 
     content_object = models.ForeignKey(Organization, on_delete=models.CASCADE)
 
 
-class ProjectUserPermission(UserObjectPermissionBase):
+class ProjectUserPermission(UserObjectPermissionBase, Ending):
     """A user's permission on a project and all in it."""
 
     content_object = models.ForeignKey(Project, on_delete=models.CASCADE)
 
 
-class ProjectGroupPermission(GroupObjectPermissionBase):
+class ProjectGroupPermission(GroupObjectPermissionBase, Ending):
     """A team's permission on a project and all in it."""
 
     content_object = models.ForeignKey(Project, on_delete=models.CASCADE)

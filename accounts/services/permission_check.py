@@ -10,6 +10,7 @@ from django.db import transaction
 
 from accounts.models import Organization, RoleBinding, Team, User
 from accounts.services.permissions import (
+    PermissionEnds,
     PermissionRow,
     permission_rows_write,
     permissions_existing,
@@ -26,6 +27,12 @@ class PermissionDifferences:
 
     missing: frozenset[PermissionRow]
     surplus: frozenset[PermissionRow]
+    other_ends: frozenset[PermissionRow]
+    """Rows that end at another time than the roles that give them."""
+
+    wanted: PermissionEnds
+    """All that there should be."""
+
     missing_members: frozenset[tuple[int, UUID]]
     """(group, user): the user is in the team but not in its group."""
 
@@ -35,6 +42,7 @@ class PermissionDifferences:
         """Each difference, for people."""
         yield from (f"missing: {row}" for row in sorted(self.missing))
         yield from (f"without a role binding: {row}" for row in sorted(self.surplus))
+        yield from (f"ends at another time than its roles: {row}" for row in sorted(self.other_ends))
         yield from (f"missing: user {user} in group {group} of its team" for group, user in self.missing_members)
         yield from (f"not in the team: user {user} in its group {group}" for group, user in self.surplus_members)
 
@@ -42,12 +50,19 @@ class PermissionDifferences:
 def permission_differences(*, now: datetime) -> PermissionDifferences:
     """Compares everything, with a fixed number of queries. A binding that expired by `now` gives nothing."""
     wanted = permissions_wanted(RoleBinding.objects.all(), now=now)
-    existing = {row for scope in _SCOPES for subject in _SUBJECTS for row in permissions_existing(scope, subject)}
+    existing = {
+        row: end
+        for scope in _SCOPES
+        for subject in _SUBJECTS
+        for row, end in permissions_existing(scope, subject).items()
+    }
     in_teams = set(Team.members.through.objects.values_list("team__group", "user"))
     in_groups = set(User.groups.through.objects.filter(group__team__isnull=False).values_list("group", "user"))
     return PermissionDifferences(
-        missing=frozenset(wanted - existing),
-        surplus=frozenset(existing - wanted),
+        missing=frozenset(wanted.keys() - existing.keys()),
+        surplus=frozenset(existing.keys() - wanted.keys()),
+        other_ends=frozenset(row for row in wanted.keys() & existing.keys() if wanted[row] != existing[row]),
+        wanted=wanted,
         missing_members=frozenset(in_teams - in_groups),
         surplus_members=frozenset(in_groups - in_teams),
     )
@@ -59,7 +74,8 @@ def permission_differences_repair(*, now: datetime) -> PermissionDifferences:
     # no role may change meanwhile; ordered, so that two repairs do not wait for each other
     list(Organization.objects.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     found = permission_differences(now=now)
-    permission_rows_write(add=found.missing, remove=found.surplus)
+    put = {row: found.wanted[row] for row in found.missing | found.other_ends}
+    permission_rows_write(put=put, remove=found.surplus)
     members = User.groups.through
     members.objects.bulk_create(members(group_id=group, user_id=user) for group, user in found.missing_members)
     for group, user in found.surplus_members:

@@ -46,6 +46,9 @@ class PermissionRow:
         return f"{self.subject_kind} {self.subject_id}: {self.action} in {self.scope_kind} {self.scope_id}"
 
 
+PermissionEnds = dict[PermissionRow, datetime | None]
+"""Until when each row holds; None: without an end."""
+
 # guardian's table for each pair of scope and subject
 _TABLES: Final[dict[tuple[str, str], type[Model]]] = {
     ("organization", "user"): OrganizationUserPermission,
@@ -67,19 +70,27 @@ def permissions_derive(*, scope: Scope, subject: Subject, now: datetime) -> None
     bindings = RoleBinding.objects.filter(**{kinds[0]: scope, kinds[1]: subject})
     wanted = permissions_wanted(bindings, now=now)
     existing = permissions_existing(kinds[0], kinds[1], scope_id=scope.pk, subject_id=subject.pk)
-    permission_rows_write(add=wanted - existing, remove=existing - wanted)
+    put = {row: end for row, end in wanted.items() if row not in existing or existing[row] != end}
+    permission_rows_write(put=put, remove=existing.keys() - wanted.keys())
 
 
-def permissions_wanted(bindings: QuerySet[RoleBinding], *, now: datetime) -> set[PermissionRow]:
-    """What these bindings give at `now`."""
-    found = set()
+def permissions_wanted(bindings: QuerySet[RoleBinding], *, now: datetime) -> PermissionEnds:
+    """What these bindings give at `now`, and until when."""
+    found: PermissionEnds = {}
     for binding in bindings.filter(Q(expires_at=None) | Q(expires_at__gt=now)):
         subject: tuple[Any, Any] = ("user", binding.user_id) if binding.user_id else ("team", binding.team_id)
         scope: tuple[Any, Any] = (
             ("organization", binding.organization_id) if binding.organization_id else ("project", binding.project_id)
         )
-        found |= {PermissionRow(*subject, *scope, action) for action in binding.actions}
+        for action in binding.actions:
+            row = PermissionRow(*subject, *scope, action)
+            found[row] = _later(found[row], binding.expires_at) if row in found else binding.expires_at
     return found
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    """None is never."""
+    return None if one is None or other is None else max(one, other)
 
 
 def permissions_existing(
@@ -88,7 +99,7 @@ def permissions_existing(
     *,
     scope_id: UUID | None = None,
     subject_id: UUID | None = None,
-) -> set[PermissionRow]:
+) -> PermissionEnds:
     """Guardian's rows as they are, of one scope and subject or of all."""
     subject = "user_id" if subject_kind == "user" else "group__team__id"
     rows = _TABLES[scope_kind, subject_kind]._default_manager.all()
@@ -96,25 +107,32 @@ def permissions_existing(
         rows = rows.filter(content_object=scope_id)
     if subject_id is not None:
         rows = rows.filter(**{subject: subject_id})
+    columns = (subject, "content_object", "permission__codename", "expires_at")
     return {
-        PermissionRow(subject_kind, subject_key, scope_kind, scope_key, action)
-        for subject_key, scope_key, action in rows.values_list(subject, "content_object", "permission__codename")
+        PermissionRow(subject_kind, subject_key, scope_kind, scope_key, action): end
+        for subject_key, scope_key, action, end in rows.values_list(*columns)
     }
 
 
 @transaction.atomic
-def permission_rows_write(*, add: Iterable[PermissionRow], remove: Iterable[PermissionRow]) -> None:
-    """Adds and removes guardian rows in bulk."""
-    for (scope_kind, subject_kind), rows in _by_table(add).items():
+def permission_rows_write(*, put: PermissionEnds, remove: Iterable[PermissionRow]) -> None:
+    """Adds guardian rows or gives them another end, and removes some, in bulk."""
+    for (scope_kind, subject_kind), rows in _by_table(put).items():
         table, permissions = _TABLES[scope_kind, subject_kind], _permission_ids(scope_kind)
         column, keys = _subject_keys(subject_kind, rows)
         table._default_manager.bulk_create(
-            table(
-                **{column: keys[row.subject_id]},
-                content_object_id=row.scope_id,
-                permission_id=permissions[row.action],
-            )
-            for row in rows
+            (
+                table(
+                    **{column: keys[row.subject_id]},
+                    content_object_id=row.scope_id,
+                    permission_id=permissions[row.action],
+                    expires_at=put[row],
+                )
+                for row in rows
+            ),
+            update_conflicts=True,
+            unique_fields=[column, "permission_id", "content_object_id"],
+            update_fields=["expires_at"],
         )
     for (scope_kind, subject_kind), rows in _by_table(remove).items():
         column, keys = _subject_keys(subject_kind, rows)

@@ -1,7 +1,7 @@
 """Guardian's rows are exactly what the role bindings give, whatever was done in whatever order."""
 
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -107,26 +107,30 @@ def _table(scope: Scope):
     return ORGANIZATION_ROLES if isinstance(scope, Organization) else PROJECT_ROLES
 
 
-def wanted(now: datetime) -> set[tuple[object, object, str]]:
-    """What the bindings give, worked out apart from the service."""
-    return {
-        (binding.user_id or binding.team_id, scope.pk, action)
-        for binding in RoleBinding.objects.all()
-        if binding.expires_at is None or binding.expires_at > now
-        for scope in [binding.organization or binding.project]
-        if scope
-        for action in _table(scope)[binding.role]
-    }
+Rows = dict[tuple[object, object, str], datetime]
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-def existing() -> set[tuple[object, object, str]]:
+def wanted(now: datetime) -> Rows:
+    """What the bindings give and until when, worked out apart from the service."""
+    found: Rows = {}
+    for binding in RoleBinding.objects.all():
+        end, scope = binding.expires_at or NEVER, binding.organization or binding.project
+        for action in _table(scope)[binding.role] if scope and end > now else ():
+            key = (binding.user_id or binding.team_id, scope and scope.pk, action)
+            found[key] = max(end, found.get(key, end))
+    return found
+
+
+def existing() -> Rows:
     """What guardian's rows say."""
     tables = ((ProjectUserPermission, "user"), (OrganizationUserPermission, "user"))
     groups = ((ProjectGroupPermission, "group__team"), (OrganizationGroupPermission, "group__team"))
+    columns = ("content_object", "permission__codename", "expires_at")
     return {
-        row
+        (who, scope, action): end or NEVER
         for table, subject in (*tables, *groups)
-        for row in table.objects.values_list(subject, "content_object", "permission__codename")
+        for who, scope, action, end in table.objects.values_list(subject, *columns)
     }
 
 
@@ -172,6 +176,52 @@ def test_a_role_that_ended_but_was_not_cleared_away_yet_gives_nothing_to_a_chang
     later = now + timedelta(hours=2)
     role_binding_create(actor=MARINA, subject=people[0], role="viewer", scope=world.payments, now=later)
     assert existing() == wanted(later)
+
+
+@pytest.mark.parametrize("scope", ["payments", "acme"])
+@pytest.mark.parametrize("by", ["user", "team"])
+def test_a_role_gives_nothing_after_its_end_though_nobody_clears_it_away(world, people, by, scope):
+    from accounts.access import allowed
+
+    team_update(actor=MARINA, team=world.dockers, members=[people[0]])
+    past = timezone.now() - timedelta(seconds=1)
+    role_binding_create(
+        actor=MARINA,
+        subject=people[0] if by == "user" else world.dockers,
+        role="admin",
+        scope=getattr(world, scope),
+        expires_at=past,
+        now=past - timedelta(hours=1),
+    )
+    assert existing(), "its rows are still there"
+    for where in (world.payments, world.acme):
+        assert not allowed(people[0], "virtualcluster.create", where)
+    give(people[0], "viewer", world.payments)
+    assert allowed(people[0], "project.view", world.payments), "another role gives it without an end"
+    assert not allowed(people[0], "virtualcluster.create", world.payments)
+
+
+def test_what_two_roles_give_holds_until_the_later_end(world, people):
+    now = timezone.now()
+    for role, hours in (("viewer", 3), ("developer", 1)):
+        give(people[0], role, world.payments, expires_at=now + timedelta(hours=hours))
+    ends = {action: end - now for (_, _, action), end in existing().items() if end != NEVER}
+    assert ends["project.view"] == timedelta(hours=3)
+    assert ends["virtualcluster.create"] == timedelta(hours=1)
+    binding = RoleBinding.objects.get(user=people[0], role="viewer")
+    role_binding_update(actor=MARINA, binding=binding, expires_at=None, now=now)
+    assert existing() == wanted(now)
+
+
+def test_the_check_finds_a_permission_that_outlives_its_role(world, people, capsys):
+    give(people[0], "viewer", world.payments, expires_at=timezone.now() + timedelta(hours=1))
+    row = ProjectUserPermission.objects.filter(user=people[0], permission__codename="project.view")
+    row.update(expires_at=None)
+    with pytest.raises(CommandError, match="1 differences"):
+        call_command("check_permissions")
+    assert f"ends at another time than its roles: user {people[0].pk}: project.view" in capsys.readouterr().out
+    call_command("check_permissions", "--repair")
+    assert existing() == wanted(timezone.now())
 
 
 def test_the_check_names_each_difference_and_repairs_it(world, people, capsys):
