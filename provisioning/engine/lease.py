@@ -1,7 +1,7 @@
 """Leases: the right of one worker to work on one operation, for a while.
 
-A claim is one conditional UPDATE. It raises the operation's token, and every later write of the worker carries it, so
-a worker that was stopped, cut off or declared dead writes nothing any more.
+A claim locks the operation's row and raises its token, and every later write of the worker carries it, so a worker
+that was stopped, cut off or declared dead writes nothing any more.
 """
 
 import threading
@@ -27,12 +27,16 @@ class LeaseLost(Exception):
 
 
 class Lease:
-    """A claim on an operation. Safe to ask from any thread."""
+    """A claim on an operation. Safe to ask from any thread.
 
-    def __init__(self, *, operation_id: UUID, token: int, seconds: float) -> None:
+    `taken_over`: whoever had it before did not hand it back, so it ended in the middle of a step.
+    """
+
+    def __init__(self, *, operation_id: UUID, token: int, seconds: float, taken_over: bool = False) -> None:
         self.operation_id = operation_id
         self.token = token
         self.seconds = seconds
+        self.taken_over = taken_over
         self._valid_until = 0.0
         self._lost = False
 
@@ -54,18 +58,20 @@ class Lease:
 def lease_claim(*, operation_id: UUID, owner: str, seconds: float) -> Lease | None:
     """Takes an operation that is due and that nobody holds; None where there is none such."""
     asked_at = time.monotonic()
-    with transaction.atomic():  # the row stays locked until its token is read, so it cannot be another claim's
-        claimed = _due(operation_id).update(
+    with transaction.atomic():  # who waits for the lock looks again at whether it is still due
+        row = _due(operation_id).select_for_update().values("lease_token", "lease_expires_at").first()
+        if row is None:
+            return None
+        token = row["lease_token"] + 1
+        Operation.objects.filter(pk=operation_id).update(
             lease_owner=owner,
-            lease_token=F("lease_token") + 1,
+            lease_token=token,
             lease_expires_at=Now() + timedelta(seconds=seconds),
             published_at=None,
             state=OperationState.PROCESSING,
         )
-        if not claimed:
-            return None
-        token = Operation.objects.values_list("lease_token", flat=True).get(pk=operation_id)
-    lease = Lease(operation_id=operation_id, token=token, seconds=seconds)
+    taken_over = row["lease_expires_at"] is not None
+    lease = Lease(operation_id=operation_id, token=token, seconds=seconds, taken_over=taken_over)
     lease.extend(asked_at=asked_at)
     return lease
 
@@ -98,7 +104,9 @@ class LeaseKeeper(threading.Thread):
             yield
         finally:
             with self._lock:
-                self._leases.pop(lease.operation_id, None)
+                # this process may have claimed the operation anew while it was still ending this run
+                if self._leases.get(lease.operation_id) is lease:
+                    del self._leases[lease.operation_id]
 
     def stop(self) -> None:
         """Ends the thread soon."""

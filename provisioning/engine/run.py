@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models.functions import Now
 
 from clusters.dispatch import operation_wake
 from clusters.models import Operation, OperationEvent, OperationState
@@ -23,6 +24,12 @@ log = structlog.get_logger(__name__)
 
 PASSED_ON = (LeaseLost, OperationalError, InterfaceError)
 """Where the lease or the database is gone nothing can be written; whoever takes the operation over goes on."""
+
+WORKER_ENDED = TemporaryError(
+    "The worker ended in the middle of this step.",
+    code="worker-ended",
+    hint="The worker's log and its memory limit may say why.",
+)
 
 _NO_ERROR = {"error_code": "", "error_message": "", "error_hint": ""}
 _WRITTEN = (
@@ -49,9 +56,13 @@ class OperationRun:
         self.operation = context.operation
 
     def start(self) -> bool:
+        """Writes what has to be known before a step is done. False where none can follow now."""
+        if self.operation.step_started_at is None and not self._begin():
+            return False
+        return self._taken_over() if self.context.lease.taken_over else True
+
+    def _begin(self) -> bool:
         """Writes the flow's steps when the operation is begun or tried again. False where that did not succeed."""
-        if self.operation.step_started_at is not None:
-            return True
         now, step = self.context.now, self.flow.steps[self.operation.step]
         names = [{"key": step.key, "name": step.name, "state": "waiting"} for step in self.flow.steps]
         steps = self.operation.steps or names
@@ -67,6 +78,24 @@ class OperationRun:
             with self.context.fenced() as row:
                 self._save(row, steps=steps)
             return self._try_later(step, _unexpected(error))
+        return True
+
+    def _taken_over(self) -> bool:
+        """Counts the worker's end as an attempt: a step that kills its worker would kill one after the other for ever.
+
+        A first time is nobody's fault (all workers may have been away for long), so the deadline counts from the
+        second on.
+        """
+        step, error = self.flow.steps[self.operation.step], WORKER_ENDED
+        if self.operation.abort_requested:
+            return True
+        attempt = self.operation.attempt + 1
+        if attempt >= settings.ATTEMPT_LIMIT:
+            return self._give_up(step, error, attempt)
+        if attempt > 1 and self._overdue(step):
+            return self._fail_overdue(step, error)
+        with self.context.fenced() as row:
+            self._save(row, event=self._event(step, "warning", error.message), attempt=attempt)
         return True
 
     def next_step(self) -> bool:
@@ -127,11 +156,10 @@ class OperationRun:
     def _try_later(self, step: Step, error: TemporaryError) -> bool:
         attempt = self.operation.attempt + 1
         if attempt >= settings.ATTEMPT_LIMIT:
-            text = f"{error.message} (given up after {attempt} attempts)"
-            return self._fail(step, PermanentError(text, code=error.code, hint=error.hint))
+            return self._give_up(step, error, attempt)
         if self._overdue(step):
-            return self._fail(step, PermanentError(self._overdue_text(step, error.message), code=error.code))
-        delay = error.retry_after or _delay(attempt, self.runner.random)
+            return self._fail_overdue(step, error)
+        delay = min(error.retry_after or _delay(attempt, self.runner.random), settings.RETRY_CAP_SECONDS)
         return self._hand_back(
             after=delay,
             event=self._event(step, "warning", f"Attempt {attempt}: {error.message}"),
@@ -142,6 +170,13 @@ class OperationRun:
             error_message=error.message,
             error_hint=error.hint,
         )
+
+    def _give_up(self, step: Step, error: TemporaryError, attempt: int) -> bool:
+        text = f"{error.message} (given up after {attempt} attempts)"
+        return self._fail(step, PermanentError(text, code=error.code, hint=error.hint))
+
+    def _fail_overdue(self, step: Step, error: TemporaryError) -> bool:
+        return self._fail(step, PermanentError(self._overdue_text(step, error.message), code=error.code))
 
     def _fail(self, step: Step, error: PermanentError) -> bool:
         steps, index = list(self.operation.steps), self.operation.step
@@ -159,14 +194,14 @@ class OperationRun:
 
     def _hand_back(self, *, after: float, message: str, **fields: Any) -> bool:
         """Gives the lease back; the waker brings the operation again after `after` seconds."""
-        due = self.context.now + timedelta(seconds=after)
         fields.setdefault("state", OperationState.PROCESSING)
         with self.context.fenced() as row:
             at_once = row.abort_requested or after <= 0
-            # untold: what may have been published while this worker had it found it taken
-            fields |= {"run_after": None if at_once else due, "published_at": None}
+            # by the database's clock, by which it is claimed; untold: what was published meanwhile found it taken
+            due = None if at_once else Now() + timedelta(seconds=after)
+            fields |= {"run_after": due, "published_at": None}
             self._save(row, message=message, lease_expires_at=None, lease_owner="", **fields)
-        self.runner.notify(self.context.now if at_once else due)
+        self.runner.notify(self.context.now + timedelta(seconds=0 if at_once else after))
         return False
 
     def _end(self, at: Step, state: OperationState, **fields: Any) -> bool:
@@ -194,7 +229,7 @@ class OperationRun:
         with self.context.fenced() as row:
             self._save(row, state=state, finished_at=now, lease_expires_at=None, lease_owner="", **fields)
             hook(self.operation, now)
-            _promote(row, now)
+            _promote(row)
 
     def _event(self, step: Step, level: str, text: str) -> OperationEvent:
         return OperationEvent(operation=self.operation, time=self.context.now, step=step.key, level=level, text=text)
@@ -229,16 +264,16 @@ def _step_begun(step: Step, now: datetime) -> dict[str, str]:
     return {"key": step.key, "name": step.name, "state": "current", "started_at": now.isoformat()}
 
 
-def _promote(row: Operation, now: datetime) -> None:
+def _promote(row: Operation) -> None:
     """Lets the object's oldest Queued operation begin."""
     if row.lock_key is None:
         return
     queued = Operation.objects.select_for_update().filter(lock_key=row.lock_key, state=OperationState.QUEUED)
     following = queued.order_by("id").first()
     if following:
-        following.state = OperationState.PENDING
-        following.run_after, following.published_at = None, now
-        following.save(update_fields=["state", "run_after", "published_at"])
+        Operation.objects.filter(pk=following.pk).update(
+            state=OperationState.PENDING, run_after=None, published_at=Now()
+        )
         transaction.on_commit(partial(operation_wake, following.pk))
 
 

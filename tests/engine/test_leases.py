@@ -64,6 +64,9 @@ def test_a_lease_that_ran_out_is_taken_over_with_a_higher_token(engine):
     write(operation, lease_expires_at=past())
     second = claim(operation)
     assert (first.token, second.token) == (1, 2)
+    assert (first.taken_over, second.taken_over) == (False, True)
+    write(operation, lease_expires_at=None, lease_owner="")
+    assert not claim(operation).taken_over, "it was handed back"
 
 
 def taken_over(operation) -> None:
@@ -164,6 +167,22 @@ def test_the_keeper_never_gives_an_end_to_a_lease_that_was_handed_back(engine):
         keeper.renew_all()
     assert fresh(operation).lease_expires_at is None
     assert claim(operation) is not None
+
+
+def test_a_lease_that_ends_does_not_take_the_next_one_of_its_operation_along(engine):
+    """One process may claim an operation anew while its lost lease is still being given up."""
+    operation, keeper = engine.start(), LeaseKeeper(every=60)
+    first = claim(operation)
+    with keeper.keeping(first):
+        write(operation, lease_expires_at=past())
+        second = claim(operation, seconds=1)
+        later = keeper.keeping(second)
+        later.__enter__()
+    before = ends(operation)
+    keeper.renew_all()
+    assert ends(operation) > before
+    second.check()
+    later.__exit__(None, None, None)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -58,7 +58,8 @@ def test_a_step_that_waits_hands_its_operation_back_and_is_asked_again(engine):
     assert (waiting.state, waiting.message, waiting.attempt) == ("Processing", "The API server starts.", 0)
     assert (waiting.lease_expires_at, waiting.lease_owner, waiting.published_at) == (None, "", None)
     assert timedelta(seconds=28) < waiting.run_after - timezone.now() <= timedelta(seconds=30)
-    assert engine.notified == [waiting.run_after]
+    assert len(engine.notified) == 1
+    assert abs(engine.notified[0] - waiting.run_after) < timedelta(seconds=1)
     engine.run(operation)
     assert engine.ran == ["wait"], "not before its time"
     assert engine.run_now(operation).message == "Nearly."
@@ -104,6 +105,81 @@ def test_the_other_sides_retry_after_is_kept(engine):
     engine.flow(engine.step("call", _fails_with(TemporaryError("Too many.", code="busy", retry_after=120))))
     row = engine.run(engine.start())
     assert timedelta(seconds=118) < row.run_after - timezone.now() <= timedelta(seconds=120)
+
+
+def test_the_other_side_cannot_ask_for_more_than_the_longest_pause(engine, settings):
+    settings.RETRY_CAP_SECONDS = 50.0
+    engine.flow(engine.step("call", _fails_with(TemporaryError("Too many.", code="busy", retry_after=86400))))
+    row = engine.run(engine.start())
+    assert row.run_after - timezone.now() <= timedelta(seconds=50)
+    assert row.message == "Too many. Next attempt in 50 s."
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_a_worker_whose_clock_is_off_hands_back_for_the_time_it_means(engine, hours):
+    engine.flow(engine.step("wait", lambda context: Wait(30, "Later.")))
+    engine.clock = lambda: timezone.now() + timedelta(hours=hours)
+    row = engine.run(engine.start())
+    assert timedelta(seconds=28) < row.run_after - timezone.now() <= timedelta(seconds=30)
+
+
+def _worker_dies(engine, operation):
+    """Its lease stays, and runs out."""
+    with pytest.raises(KeyboardInterrupt):
+        engine.run(operation)
+    type(operation).objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+
+
+ENDED = "The worker ended in the middle of this step."
+
+
+def test_a_step_that_kills_each_worker_ends_failed_after_the_attempts_there_are(engine, settings):
+    settings.ATTEMPT_LIMIT = 3
+    engine.flow(engine.step("one"), engine.step("deadly", _fails_with(KeyboardInterrupt())))
+    operation = engine.start()
+    for _ in range(3):
+        _worker_dies(engine, operation)
+    row = engine.run(operation)
+    assert (row.state, row.error_code) == ("Failed", "worker-ended")
+    assert row.error_message == f"{ENDED} (given up after 3 attempts)"
+    assert engine.ran == ["one"] + ["deadly"] * 3
+    assert events(row)[:2] == [("deadly", "warning", ENDED)] * 2
+    assert row.steps[1]["state"] == "failed"
+
+
+def test_a_step_that_killed_two_workers_is_not_begun_again_after_its_deadline(engine):
+    engine.flow(engine.step("deadly", _fails_with(KeyboardInterrupt()), deadline=90))
+    operation = engine.start()
+    _worker_dies(engine, operation)
+    engine.clock = lambda: timezone.now() + timedelta(seconds=91)
+    _worker_dies(engine, operation)
+    assert engine.ran == ["deadly"] * 2, "all workers may have been away for long: the first time counts as no fault"
+    row = engine.run(operation)
+    assert (row.state, row.error_code, len(engine.ran)) == ("Failed", "worker-ended", 2)
+    assert row.error_message == f"“Do deadly” took longer than 90 s. Last seen: {ENDED}"
+
+
+def test_a_step_that_is_done_after_its_worker_ended_leaves_no_attempt_behind(engine):
+    ends = [KeyboardInterrupt(), None]
+
+    def does(context):
+        if end := ends.pop(0):
+            raise end
+
+    engine.flow(engine.step("one", does), engine.step("two", lambda context: Wait(1, "Later.")))
+    operation = engine.start()
+    _worker_dies(engine, operation)
+    row = engine.run(operation)
+    assert (row.message, row.attempt, events(row)) == ("Later.", 0, [("one", "warning", ENDED)])
+
+
+def test_what_is_to_be_aborted_is_aborted_also_where_its_worker_ended(engine, settings):
+    settings.ATTEMPT_LIMIT = 1
+    engine.flow(engine.step("deadly", _fails_with(KeyboardInterrupt())))
+    operation = engine.start()
+    _worker_dies(engine, operation)
+    type(operation).objects.update(abort_requested=True)
+    assert engine.run(operation).state == "Aborted"
 
 
 def test_attempts_are_counted_anew_for_each_step_and_errors_are_forgotten_when_it_goes_on(engine):
