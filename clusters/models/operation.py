@@ -87,7 +87,7 @@ class Operation(Row):
             # what the waker looks for every second
             models.Index(name="operation_due", fields=["run_after"], condition=Q(state__in=ACTIVE_STATES)),
             models.Index(name="operation_of_an_object", fields=["lock_key", "created_at"]),
-            models.Index(name="operation_sealed", fields=["sealed_until"], condition=Q(sealed_until__isnull=False)),
+            models.Index(name="operation_sealed", fields=["sealed_until"], condition=Q(sealed_result__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 It sleeps until the next `run_after` it knows of and at most a second: that second is the safety net for rows whose
 message was lost and for leases whose worker died. A wake-up is sent again only after it stayed unclaimed for 15 s.
+It also erases sealed results before their time is over: a promise in seconds is nothing for a queue that may be busy.
 """
 
 import threading
@@ -17,6 +18,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from clusters.models import ACTIVE_STATES, Operation
+from clusters.services.kubeconfigs import sealed_results_expire
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +26,8 @@ TICK_SECONDS = 1.0
 RESOLUTION_SECONDS = 0.05
 """Between two rounds at least, so that many operations, or a clock that is off, do not make it ask without end."""
 UNCLAIMED_SECONDS = 15.0
+ERASED_EARLY_SECONDS = 5.0
+"""Some rounds may come late or fail, and a sealed result is still gone when its time is over."""
 BATCH = 200
 
 
@@ -64,6 +68,7 @@ class Waker(threading.Thread):
             try:
                 self.beat()
                 following = self.publish_due()
+                self.erase_due()
             except Exception as error:  # this thread must not end before its process
                 log.warning("due operations could not be looked up", error=str(error))
                 following = None
@@ -81,6 +86,10 @@ class Waker(threading.Thread):
             for pk in due:
                 transaction.on_commit(partial(self.publish, pk))
         return _waiting().order_by("run_after").values_list("run_after", flat=True).first()
+
+    def erase_due(self) -> None:
+        """Erases the sealed results that would be there too long if the next round came late."""
+        sealed_results_expire(now=self.clock() + timedelta(seconds=ERASED_EARLY_SECONDS))
 
     def _sleep_until(self, following: datetime | None) -> None:
         with self._news:

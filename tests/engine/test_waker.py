@@ -108,6 +108,36 @@ def test_wakers_that_look_at_once_publish_each_operation_once(world):
     assert Counter(published) == Counter(row.pk for row in rows)
 
 
+# --- sealed results ---------------------------------------------------------------------------------------------------
+
+
+def sealed_row(engine, *, left: float) -> Operation:
+    return operation_row(
+        engine.cluster,
+        OperationKind.ISSUE_KUBECONFIG,
+        state="Succeeded",
+        sealed_result=b"sealed",
+        sealed_until=timezone.now() + seconds(left),
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sealed_result_is_erased_before_its_time_is_over_whoever_else_is_busy(engine):
+    due, waits = sealed_row(engine, left=6), sealed_row(engine, left=60)
+    with running(waker_of([])):
+        connection.close()
+        wait_until(lambda: fresh(due).sealed_result is None, seconds=6, what="it was not erased")
+    assert (fresh(due).sealed_until or timezone.now()) > timezone.now()
+    assert fresh(waits).sealed_result is not None
+
+
+def test_looking_for_what_is_to_be_erased_reads_no_row_that_was_handed_over(engine):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'operation_sealed'")
+        ((definition,),) = cursor.fetchall()
+    assert "WHERE (sealed_result IS NOT NULL)" in definition
+
+
 # --- the thread -------------------------------------------------------------------------------------------------------
 
 
