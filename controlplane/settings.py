@@ -4,6 +4,8 @@ from pathlib import Path
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -121,6 +123,19 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# tries of one handle from one address, and of all handles from one address
+SIGN_IN_RATE = env.str("SIGN_IN_RATE", default="20/min")
+SIGN_IN_ADDRESS_RATE = env.str("SIGN_IN_ADDRESS_RATE", default="60/min")
+# Counted by all web processes together on the broker's server. Never clear() it: Redis would empty the whole broker.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}},
+    "sign_in": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CELERY_BROKER_URL,
+        "KEY_PREFIX": "marina:sign-in",
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1, "retry": Retry(NoBackoff(), 0)},
+    },
+}
 ACCESS_TOKEN_DEFAULT_SECONDS = env.int("ACCESS_TOKEN_DEFAULT_SECONDS", default=30 * 86400)
 ACCESS_TOKEN_MAXIMUM_SECONDS = env.int("ACCESS_TOKEN_MAXIMUM_SECONDS", default=365 * 86400)
 
@@ -177,7 +192,6 @@ REST_FRAMEWORK = {
         "rest_framework.filters.SearchFilter",
     ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_RATES": {"sign_in": env.str("SIGN_IN_RATE", default="20/min")},
     "EXCEPTION_HANDLER": "accounts.api.problems.exception_handler",
     "PAGE_SIZE": 50,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -212,7 +226,12 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 LOGIN_URL = "/admin/login/"
-UNFOLD = {"SITE_TITLE": "Marina", "SITE_HEADER": "Marina", "SITE_URL": "/admin/"}
+UNFOLD = {
+    "SITE_TITLE": "Marina",
+    "SITE_HEADER": "Marina",
+    "SITE_URL": "/admin/",
+    "LOGIN": {"form": "accounts.admin.sign_in.SignInForm"},
+}
 
 # --- browser security: safe by default, loosened only for the loopback demo -----------------------------------------
 _https = PUBLIC_URL.startswith("https://")

@@ -1,23 +1,18 @@
 """Who asks: an access token everywhere; handle and password only where a first token is made."""
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, BasicAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
-from rest_framework.throttling import SimpleRateThrottle
 
 from accounts.api.actor import address_of
 from accounts.models import AccessToken, User
 from accounts.services.tokens import token_use_note
+from accounts.sign_in import handle_of, sign_in_count
 from accounts.tokens import TokenText
 
-if TYPE_CHECKING:  # REST framework's views import this module
-    from rest_framework.views import APIView
-
-_HANDLE: Final = re.compile(r"[a-z0-9-]{1,40}")
 UNKNOWN: Final = "This access token is not known. Make one with `marina login`."
 
 
@@ -57,28 +52,14 @@ def _token_checked(text: TokenText) -> AccessToken:
     return token
 
 
-class _SignInThrottle(SimpleRateThrottle):
-    scope = "sign_in"
-
-    def __init__(self, kind: str, who: str) -> None:
-        self._cache_key = f"sign-in:{kind}:{who}"
-        super().__init__()
-
-    def get_cache_key(self, request: Request, view: "APIView") -> str:
-        return self._cache_key
-
-
 class PasswordAuthentication(BasicAuthentication):
-    """HTTP Basic with handle and password, counted by address and by handle before the password is looked at."""
+    """HTTP Basic with handle and password, counted before the password is looked at."""
 
     def authenticate_credentials(self, userid: Any, password: Any, request: Any = None) -> tuple[User, None]:
         # what cannot be a handle is looked for all the same, so that the answer takes as long
-        handle = str(userid) if _HANDLE.fullmatch(str(userid)) else "-"
-        throttles = [_SignInThrottle("address", address_of(request) or "socket"), _SignInThrottle("handle", handle)]
-        # both count, whichever refuses
-        refused = [each for each in throttles if not each.allow_request(request, None)]  # type: ignore[arg-type]
-        if refused:
-            raise Throttled(max(each.wait() or 1 for each in refused))
+        handle = handle_of(str(userid))
+        if wait := sign_in_count(handle=handle, address=address_of(request)):
+            raise Throttled(wait)
         try:
             user, _ = super().authenticate_credentials(handle, str(password), request)
         except AuthenticationFailed:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import uuid4
 
 import pytest
+from django.core.cache import caches
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -89,7 +91,10 @@ def as_user() -> Callable[[User], APIClient]:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_throttles():
-    from django.core.cache import cache
-
-    cache.clear()
+def _no_tries_yet(settings):
+    """Tries to sign in are counted anew in each test."""
+    caches["default"].clear()
+    settings.CACHES = {
+        **settings.CACHES,
+        "sign_in": {**settings.CACHES["sign_in"], "KEY_PREFIX": f"test:{uuid4()}"},
+    }

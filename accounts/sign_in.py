@@ -1,0 +1,87 @@
+"""How often a password may be tried: counted by all web processes together, before the password is looked at.
+
+By handle and address, so that nobody locks another person out, and by address alone, for who tries many handles.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import Final, Self
+
+import redis
+import structlog
+from django.conf import settings
+from django.core.cache import BaseCache, caches
+
+log = structlog.get_logger(__name__)
+
+_HANDLE: Final = re.compile(r"[a-z0-9-]{1,40}")
+_SECONDS: Final[Mapping[str, int]] = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+NO_HANDLE: Final = "-"
+"""Stands for whatever cannot be a handle. Nobody has it."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most so many tries within so many seconds, which begin with the first."""
+
+    tries: int
+    seconds: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`20/min`; also /s, /hour and /day. Raises ValueError for anything else."""
+        found = re.fullmatch(r"([1-9][0-9]{0,8})/(s|sec|second|m|min|minute|h|hour|d|day)", text.strip())
+        if found is None:
+            raise ValueError(f"{text!r} is no rate: it is written like 20/min.")
+        return cls(int(found[1]), _SECONDS[found[2][0]])
+
+
+def handle_of(text: str) -> str:
+    """What was typed, where that can be a handle."""
+    return text if _HANDLE.fullmatch(text) else NO_HANDLE
+
+
+def sign_in_count(*, handle: str, address: str | None) -> int:
+    """Counts one try; 0, or the seconds to wait where there were too many. It never fails.
+
+    Without the shared cache each process counts for itself.
+    """
+    place = _place(address)
+    limits = {
+        f"person:{handle_of(handle)}:{place}": Rate.parse(settings.SIGN_IN_RATE),
+        f"place:{place}": Rate.parse(settings.SIGN_IN_ADDRESS_RATE),
+    }
+    # each counts, whichever refuses
+    return max([_wait(key, rate) for key, rate in limits.items()])
+
+
+def _wait(key: str, rate: Rate) -> int:
+    try:
+        tries = _count(caches["sign_in"], key, rate.seconds)
+    except (redis.RedisError, OSError) as error:
+        log.warning("tries to sign in are counted by each process alone", error=str(error))
+        tries = _count(caches["default"], key, rate.seconds)
+    return rate.seconds if tries > rate.tries else 0
+
+
+def _count(cache: BaseCache, key: str, seconds: int) -> int:
+    cache.add(key, 0, seconds)
+    try:
+        tries = cache.incr(key)
+    except ValueError:  # it ended between the two
+        return 1
+    if tries == 1:  # it may have ended in the midst of incr, and would have no end any more
+        cache.touch(key, seconds)
+    return tries
+
+
+def _place(address: str | None) -> str:
+    """An address; of IPv6 the network of 64 bits, since one person has all of those."""
+    if address is None:
+        return "socket"
+    found = ip_address(address)
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
+        return str(IPv6Network(f"{found}/64", strict=False).network_address)
+    return str(found)
