@@ -17,14 +17,15 @@ def publish_endpoint(context: StepContext) -> StepResult:
     if exposure == Exposure.NONE:
         return Skip("Its exposure is None: no address is published.")
     service = context.kube().get(SERVICE, placement.release, placement.namespace)
-    endpoint = service and _address(service, exposure)
+    endpoint = service and address_of(service, exposure)
     if not endpoint:
         return Wait(1.0, f"The host has given the Service {placement.release} no address yet ({exposure}).")
     context.write(placement, endpoint=endpoint)
     return None
 
 
-def _address(service: Json, exposure: Exposure) -> str:
+def address_of(service: Json, exposure: Exposure) -> str:
+    """The API's address as the exposure publishes it; "" while there is none."""
     if exposure == Exposure.LOCAL:
         return str(service["metadata"].get("annotations", {}).get(LOCAL_ENDPOINT, ""))
     given = service.get("status", {}).get("loadBalancer", {}).get("ingress") or []

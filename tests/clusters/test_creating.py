@@ -210,3 +210,10 @@ def test_of_20_requests_for_one_name_at_once_one_is_taken(world, host, people):
     assert sorted(answer.status_code for answer in answers) == [202] + [400] * 19
     assert {answer.json()["errors"][0]["field"] for answer in answers if answer.status_code == 400} == {"name"}
     assert VirtualCluster.objects.count() == Operation.objects.count() == 1
+
+
+def test_a_kubernetes_version_that_the_chart_does_not_run_is_refused(world, host, dan, settings):
+    settings.KUBERNETES_VERSIONS = ["1.38.0"]
+    settings.CHART_KUBERNETES_VERSIONS = "1.32-1.36"
+    told = refused(create(dan, spec={"kubernetes_version": "1.38.0"}), "spec.kubernetes_version")
+    assert "runs Kubernetes 1.32 to 1.36" in told["message"]

@@ -42,14 +42,14 @@ class Call:
                 )
 
 
-def calls_of(user: str, log: Path, *, since: int = 0) -> list[Call]:
-    """What `user` asked and was not refused, after the log's first `since` bytes."""
+def calls_of(user: str, log: Path, *, since: int = 0, refused: bool = False) -> list[Call]:
+    """What `user` asked after the log's first `since` bytes; what it was refused only where that is asked for."""
     with log.open() as lines:
         lines.seek(since)
         events = [json.loads(line) for line in lines if user in line]
     mine = [event for event in events if event["user"]["username"] == user and event["stage"] == "ResponseComplete"]
     calls = [_call(event) for event in mine]
-    return [call for call in calls if call.status not in (401, 403)]
+    return [call for call in calls if refused or call.status not in (401, 403)]
 
 
 def _call(event: Json) -> Call:

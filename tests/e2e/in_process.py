@@ -1,22 +1,24 @@
 """Operations worked on in the test's own process and transaction, where a whole stack would tell nothing more."""
 
 import random
+from collections.abc import Mapping
 
 from django.utils import timezone
 
-from clusters.models import Operation
+from clusters.models import Operation, OperationKind
 from dev.waiting import wait_until
 from provisioning.drivers.clients import Clients
+from provisioning.engine.flow import Flow
 from provisioning.engine.lease import LeaseKeeper
 from provisioning.engine.runner import Runner
 from provisioning.flows import FLOWS
 
 
-def operation_finish(operation: Operation) -> Operation:
+def operation_finish(operation: Operation, *, flows: Mapping[OperationKind, Flow] = FLOWS) -> Operation:
     """Works on it until it has ended; as it is then."""
     # the keeper's thread is not started: it would look for the lease outside of the test's transaction
     runner = Runner(
-        flows=FLOWS,
+        flows=flows,
         clients=Clients(),
         keeper=LeaseKeeper(every=60),
         owner="test",

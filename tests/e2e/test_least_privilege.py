@@ -141,7 +141,7 @@ def given_calls(given: TestHost, developer: Api, project: str, local_hosts: Mapp
     """Every call Marina made to the host of mode `namespaces`, after a cluster's whole life there."""
     developer.ended(developer.create("nearby", project=project, host="given"))
     developer.ended(developer.delete("nearby"))
-    return calls_of(MARINA, local_hosts["harbor-west"].folder / "audit.log")
+    return calls_of(MARINA, local_hosts["harbor-west"].folder / "audit.log", refused=True)
 
 
 def test_in_mode_namespaces_no_call_leaves_the_given_namespaces(given_calls: list[Call]) -> None:

@@ -136,3 +136,8 @@ def test_a_memory_file_is_private_and_lies_in_no_folder():
         assert "memfd" in Path(memory_file_path(file)).readlink().name
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(file)
+
+
+def test_a_program_is_found_on_the_path_by_its_name() -> None:
+    finished = child_run(["true"], environment={"PATH": "/usr/bin:/bin"}, descriptors=[], seconds=10)
+    assert (finished.code, finished.errors) == (0, "")
