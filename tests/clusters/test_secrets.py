@@ -133,8 +133,35 @@ def test_a_token_is_renewed_from_half_of_its_life_on_and_once(db):
     operation = Operation.objects.get()
     assert (operation.kind, operation.host, operation.requested_by) == (OperationKind.RENEW_CREDENTIAL, due, None)
     assert credentials_renew(now=NOW) == 0, "it is at work"
-    Operation.objects.update(state=OperationState.FAILED)
-    assert credentials_renew(now=NOW) == 1, "until the token ends there is a chance"
+
+
+def tries(host: HostCluster, *, every: timedelta) -> list[timedelta]:
+    """When renewals are started where each one fails within a minute, measured to the end of the token."""
+    found = []
+    ends = HostCredential.objects.get(host=host).expires_at
+    now = NOW
+    while ends and now < ends:
+        if credentials_renew(now=now):
+            found.append(ends - now)
+            Operation.objects.exclude(state=OperationState.FAILED).update(
+                state=OperationState.FAILED, finished_at=now + timedelta(minutes=1)
+            )
+        now += every
+    return found
+
+
+def test_a_renewal_that_fails_is_tried_once_an_hour_until_the_token_ends(db):
+    host = with_life(host_row(), age=timedelta(days=15), left=timedelta(days=15))
+    HostCredential.objects.filter(host=host).update(expires_at=NOW + hours(24))
+    found = tries(host, every=timedelta(minutes=2))
+    assert 20 <= len(found) <= 24
+    assert found[-1] < hours(2)
+
+
+@pytest.mark.parametrize("life", [hours(1), hours(8)])
+def test_a_short_lived_token_gets_at_least_10_tries(db, life):
+    host = with_life(host_row(), age=life / 2, left=life / 2)
+    assert 10 <= len(tries(host, every=timedelta(seconds=60))) <= 15
 
 
 def test_a_host_that_is_not_connected_is_left_alone(db):
