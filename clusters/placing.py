@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from accounts.errors import InvalidInput
 from accounts.models import Project
 from clusters.access import hosts_offered
-from clusters.models import HostCluster, HostMode, HostPhase
+from clusters.models import Exposure, HostCluster, HostMode, HostPhase
 from clusters.versions import KubernetesVersion, check_host_can_run
 
 
@@ -15,6 +15,8 @@ class HostChoice:
 
     fitting: tuple[HostCluster, ...]
     left_out: dict[str, str]
+    fields: frozenset[str] = frozenset()
+    """Which fields of the wish the others were left out for."""
 
     def explain(self) -> str:
         """Why no host fits, in words."""
@@ -23,36 +25,52 @@ class HostChoice:
         return " ".join(f"{name}: {why}" for name, why in sorted(self.left_out.items()))
 
 
-def hosts_choose(*, project: Project, kubernetes_version: str, wanted: HostCluster | None = None) -> HostChoice:
+def hosts_choose(
+    *, project: Project, kubernetes_version: str, exposure: str = "", wanted: HostCluster | None = None
+) -> HostChoice:
     """Weighs the offered hosts (only `wanted`, where one is named). The emptiest comes first, then by name."""
     offered = hosts_offered(project)
     if wanted is not None:
         offered = offered.filter(pk=wanted.pk)
     fitting: list[tuple[int, str, HostCluster]] = []
-    left_out: dict[str, str] = {}
+    refusals: dict[str, Refusal] = {}
     for host in offered.prefetch_related("placements"):
-        taken = len(host.placements.all())
-        why_not = host_refuses(host, kubernetes_version=kubernetes_version)
-        if why_not:
-            left_out[host.name] = why_not
+        refusal = host_refuses(host, kubernetes_version=kubernetes_version, exposure=exposure)
+        if refusal:
+            refusals[host.name] = refusal
         else:
-            fitting.append((taken, host.name, host))
-    return HostChoice(fitting=tuple(host for *_, host in sorted(fitting, key=lambda f: f[:2])), left_out=left_out)
+            fitting.append((len(host.placements.all()), host.name, host))
+    return HostChoice(
+        fitting=tuple(host for *_, host in sorted(fitting, key=lambda f: f[:2])),
+        left_out={name: refusal.why for name, refusal in refusals.items()},
+        fields=frozenset(refusal.field for refusal in refusals.values()),
+    )
 
 
-def host_refuses(host: HostCluster, *, kubernetes_version: str) -> str | None:
-    """Why a virtual cluster of this version cannot be placed on the host; None when it can."""
+@dataclass(frozen=True)
+class Refusal:
+    """Why a host takes a cluster not, and which field of the wish that hangs on."""
+
+    why: str
+    field: str = "host"
+
+
+def host_refuses(host: HostCluster, *, kubernetes_version: str, exposure: str = "") -> Refusal | None:
+    """Why such a virtual cluster cannot be placed on the host; None when it can."""
     if host.phase != HostPhase.CONNECTED:
-        return f"It is not connected ({host.phase})."
+        return Refusal(f"It is not connected ({host.phase}).")
     if host.cordoned:
-        return "It is cordoned: it takes nothing new."
+        return Refusal("It is cordoned: it takes nothing new.")
     if host.mode == HostMode.NAMESPACES and not namespaces_free(host):
-        return f"All of its {len(host.namespaces)} namespaces are taken."
+        return Refusal(f"All of its {len(host.namespaces)} namespaces are taken.")
+    if exposure not in ("", Exposure.NONE, host.exposure):
+        return Refusal(f"It publishes APIs by exposure {host.exposure}, not {exposure}.", field="spec.exposure")
     try:
         version = KubernetesVersion.parse(host.kubernetes_version)
     except InvalidInput:
-        return "It did not tell its Kubernetes version yet."
-    return check_host_can_run(KubernetesVersion.parse(kubernetes_version), version)
+        return Refusal("It did not tell its Kubernetes version yet.")
+    why_not = check_host_can_run(KubernetesVersion.parse(kubernetes_version), version)
+    return Refusal(why_not, field="spec.kubernetes_version") if why_not else None
 
 
 def namespaces_free(host: HostCluster) -> list[str]:

@@ -159,7 +159,9 @@ def _version_check(spec: VirtualClusterSpec) -> None:
 
 
 def _host_check(*, project: Project, spec: VirtualClusterSpec, host: HostCluster | None) -> None:
-    choice = hosts_choose(project=project, kubernetes_version=spec.kubernetes_version, wanted=host)
+    choice = hosts_choose(
+        project=project, kubernetes_version=spec.kubernetes_version, exposure=spec.exposure, wanted=host
+    )
     if choice.fitting:
         return
     if host is not None and not choice.left_out:
@@ -168,17 +170,14 @@ def _host_check(*, project: Project, spec: VirtualClusterSpec, host: HostCluster
             field="host",
             accepted="a host that `marina host list` shows for this project",
         )
-    field_name = "spec.kubernetes_version" if _only_versions(choice.left_out) else "host"
+    # what the person can change, where that alone keeps every host away
+    field_name = next(iter(choice.fields)) if len(choice.fields) == 1 else "host"
     raise InvalidInput(
         f"No host cluster can take it. {choice.explain()}",
         field=field_name,
-        accepted="a connected host that is offered to this project and can run this Kubernetes version",
+        accepted="what a connected host that is offered to this project can run and publish",
         hint="An admin of the organization or the platform team can offer or connect one.",
     )
-
-
-def _only_versions(left_out: dict[str, str]) -> bool:
-    return bool(left_out) and all("Kubernetes" in why for why in left_out.values())
 
 
 @transaction.atomic

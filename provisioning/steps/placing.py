@@ -17,7 +17,10 @@ def choose_host(context: StepContext) -> StepResult:
     if Placement.objects.filter(virtual_cluster=cluster, role=PlacementRole.ACTIVE).exists():
         return Skip("A host was chosen already.")
     choice = hosts_choose(
-        project=cluster.project, kubernetes_version=cluster.kubernetes_version, wanted=cluster.wanted_host
+        project=cluster.project,
+        kubernetes_version=cluster.kubernetes_version,
+        exposure=cluster.exposure,
+        wanted=cluster.wanted_host,
     )
     if not choice.fitting:
         raise PermanentError(

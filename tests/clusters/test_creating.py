@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.models import AuditEvent
-from clusters.models import Chart, Operation, VirtualCluster, VirtualClusterPhase
+from clusters.models import Chart, HostCluster, Operation, VirtualCluster, VirtualClusterPhase
 from clusters.selectors import chart_source
 from tests.accounts.conftest import give, person, signed_in
 from tests.clusters.conftest import problem, refused
@@ -68,6 +68,7 @@ def test_with_nothing_but_a_name_every_default_is_filled_in(world, host, dan, pe
 
 
 def test_everything_that_is_asked_for_is_kept(world, host, dan):
+    HostCluster.objects.update(exposure="LoadBalancer")
     spec = {
         "kubernetes_version": "1.35",
         "size": "medium",
@@ -210,6 +211,11 @@ def test_of_20_requests_for_one_name_at_once_one_is_taken(world, host, people):
     assert sorted(answer.status_code for answer in answers) == [202] + [400] * 19
     assert {answer.json()["errors"][0]["field"] for answer in answers if answer.status_code == 400} == {"name"}
     assert VirtualCluster.objects.count() == Operation.objects.count() == 1
+
+
+def test_an_address_that_no_host_publishes_is_refused_by_its_field(world, host, dan):
+    told = refused(create(dan, spec={"exposure": "LoadBalancer"}), "spec.exposure")
+    assert "east: It publishes APIs by exposure None, not LoadBalancer." in told["message"]
 
 
 def test_a_kubernetes_version_that_the_chart_does_not_run_is_refused(world, host, dan, settings):

@@ -116,3 +116,14 @@ def test_weighing_costs_the_same_number_of_queries_for_any_number_of_hosts(world
             choose(world)
         counts.append(len(captured))
     assert counts[0] == counts[1]
+
+
+def test_an_address_is_published_only_as_the_host_does_it(world, dan):
+    host_row("closed", exposure="None")
+    host_row("open", exposure="LoadBalancer")
+    asked = hosts_choose(project=world.payments, kubernetes_version="1.36.3", exposure="LoadBalancer")
+    assert [host.name for host in asked.fitting] == ["open"]
+    assert asked.left_out["closed"] == "It publishes APIs by exposure None, not LoadBalancer."
+    assert asked.fields == {"spec.exposure"}
+    hidden = hosts_choose(project=world.payments, kubernetes_version="1.36.3", exposure="None")
+    assert {host.name for host in hidden.fitting} == {"closed", "open"}

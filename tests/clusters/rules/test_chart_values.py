@@ -355,3 +355,12 @@ def test_marinas_own_values_fit_the_stand_ins_strict_schema(capabilities: HostCa
         values_check(values, schema=schema, acting_staff=True)
     # the schema is silent; what is named are Marina's own keys, all of them
     assert all("Marina" in error.message for error in caught.value.errors)
+
+
+def test_what_a_host_switches_off_for_all_no_user_switches_on() -> None:
+    off = {"sync": {"toHost": {"networkPolicies": {"enabled": False}}}}
+    on = {"sync": {"toHost": {"networkPolicies": {"enabled": True}, "ingresses": {"enabled": True}}}}
+    capabilities = HostCapabilities.of_host(["networking.k8s.io/v1", "policy/v1"], off)
+    to_host = rendered(capabilities=capabilities, host=off, spec=on)["sync"]["toHost"]
+    assert to_host["networkPolicies"] == {"enabled": False}
+    assert to_host["ingresses"] == {"enabled": True}
