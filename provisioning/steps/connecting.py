@@ -1,5 +1,7 @@
 """Proving a host's credential, its permissions, and what the host offers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from django.conf import settings
@@ -87,9 +89,8 @@ def check_tenant_role(context: StepContext) -> StepResult:
     """Makes a namespace as for a virtual cluster, binds marina-tenant there, asks what that allows, and removes it."""
     if context.host.mode == HostMode.NAMESPACES:
         return Skip("Marina makes no namespaces on this host.")
-    with context.candidate() as kube:
-        name = f"marina-preflight-{context.operation.pk.hex[-10:]}"
-        kube.apply(_preflight_namespace(name))
+    name = f"marina-preflight-{context.operation.pk.hex[-10:]}"
+    with context.candidate() as kube, _preflight_namespace(kube, name):
         bind_tenant_role(kube, name)
         needed = permissions_needed("cluster").namespace
         missing = [permission for permission in needed if not kube.access_review(_review(permission, name))]
@@ -122,9 +123,16 @@ def _review(permission: Needed, namespace: str = "") -> Permission:
     )
 
 
-def _preflight_namespace(name: str) -> Json:
+@contextmanager
+def _preflight_namespace(kube: KubeClient, name: str) -> Iterator[None]:
+    """Makes it; where something in it is refused for good it is removed again before that is told."""
     labels = {MANAGED_BY: MARINA, **pod_security_labels()}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    try:
+        yield
+    except PermanentError:
+        kube.delete(NAMESPACE, name)
+        raise
 
 
 def _missing_refuse(host: HostCluster, missing: list[Needed]) -> None:
