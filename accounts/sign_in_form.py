@@ -1,4 +1,4 @@
-"""The admin site's page where one signs in."""
+"""The form by which one signs in on the admin site. Not below accounts.admin, which needs the site to be there."""
 
 from typing import Any
 
