@@ -22,7 +22,17 @@ def _encrypter(keys: tuple[str, ...]) -> MultiFernet:
             'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())" and keep it '
             "safe: without it the credentials of host clusters cannot be read again."
         )
-    return MultiFernet([Fernet(key) for key in keys])
+    return MultiFernet([_fernet(key, number) for number, key in enumerate(keys, start=1)])
+
+
+def _fernet(key: str, number: int) -> Fernet:
+    try:
+        return Fernet(key)
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"Number {number} of MARINA_ENCRYPTION_KEYS is no Fernet key: that is 32 bytes in URL-safe base64. Several "
+            "keys are separated by commas, without blanks."
+        ) from None
 
 
 def connection_encrypt(connection: HostConnection) -> bytes:
