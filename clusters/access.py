@@ -51,6 +51,11 @@ def host_require(user: User, action: str, host: HostCluster) -> None:
     raise NotAllowed(f"You may not do {action} to {host.name}.", hint=_who(action, host))
 
 
+def organizations_running_hosts(user: User) -> QuerySet[Organization]:
+    """Those whose own hosts the user looks after, and of whose hosts the user may see what is inside."""
+    return organizations_where(user, "host.update")
+
+
 def host_connect_require(user: User, organization: Organization | None) -> None:
     """Who may connect a host: platform staff, and for an organization's own host its admins."""
     if user.is_staff and user.is_active:

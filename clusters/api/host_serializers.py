@@ -1,15 +1,21 @@
 """How the API shows host clusters, and the bodies by which they are connected and changed."""
 
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import Any, ClassVar, Final
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.api.actor import user_of
 from accounts.api.fields import NameField
 from accounts.api.strict import StrictSerializer
+from clusters.access import organizations_running_hosts
 from clusters.api.fields import HostOrganizationField, HostProjectField
 from clusters.api.virtual_cluster_serializers import ConditionSerializer
 from clusters.models import Exposure, HostCluster, HostMode, HostScope
+
+_INSIDE: Final = "Shown to platform staff and to admins of the organization whose host it is; else null."
 
 
 class OfferedToSerializer(StrictSerializer):
@@ -64,13 +70,23 @@ class OfferedTo(serializers.Serializer[Any]):
 
 
 class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
-    """A host cluster. Never its credential."""
+    """A host cluster. Never its credential.
+
+    Who may only place clusters there sees no address, no size and nobody else on it; their conditions have no message,
+    since that may quote any of these.
+    """
+
+    INSIDE: ClassVar[tuple[str, ...]] = ("namespaces", "offered_to", "server", "capacity")
+    """Shown to who looks after the host."""
 
     organization = serializers.CharField(source="organization.name", default=None)
     conditions = ConditionSerializer(many=True)
     credential_expires_at = serializers.DateTimeField(source="credential.expires_at", default=None)
     values = serializers.SerializerMethodField()
     offered_to = serializers.SerializerMethodField()
+    namespaces = serializers.ListField(child=serializers.CharField(), allow_null=True, help_text=_INSIDE)
+    server = serializers.CharField(allow_null=True, help_text=_INSIDE)
+    capacity = serializers.DictField(allow_null=True, help_text=_INSIDE)
 
     class Meta:
         model = HostCluster
@@ -99,12 +115,29 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
             "created_at",
         ]
 
+    def to_representation(self, instance: HostCluster) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        if not (self._staff or instance.organization_id in self._own):
+            shown |= dict.fromkeys(self.INSIDE)
+            shown["conditions"] = [{**condition, "message": ""} for condition in shown["conditions"]]
+        return shown
+
+    @property
+    def _staff(self) -> bool:
+        user = user_of(self.context["request"])
+        return user.is_staff and user.is_active
+
+    @cached_property
+    def _own(self) -> set[UUID]:
+        """Asked once for a whole list."""
+        return set(organizations_running_hosts(user_of(self.context["request"])).values_list("pk", flat=True))
+
     @extend_schema_field({"type": ["object", "null"], "description": "Shown to platform staff only."})
     def get_values(self, host: HostCluster) -> dict[str, Any] | None:
         values: dict[str, Any] = host.values
-        return values if self.context["request"].user.is_staff else None
+        return values if self._staff else None
 
-    @extend_schema_field(OfferedTo)
+    @extend_schema_field(OfferedTo(allow_null=True, help_text=_INSIDE))
     def get_offered_to(self, host: HostCluster) -> dict[str, Any]:
         return {
             "all": host.offered_to_all,

@@ -310,6 +310,47 @@ def test_values_of_a_host_are_shown_to_platform_staff_only(op, dan, people):
     assert SECRET not in op.get(f"{URL}/{host.pk}").content.decode()
 
 
+CONDITION = {
+    "type": "Reachable",
+    "status": "False",
+    "reason": "ProbeFailed",
+    "message": "https://east.example:6443 did not answer.",
+    "last_transition_time": "2026-01-01T00:00:00Z",
+}
+
+
+@pytest.mark.parametrize("path", ["", "/{}"], ids=["list", "one"])
+@pytest.mark.parametrize(
+    ("who", "platforms", "own"),
+    [
+        ("op", True, True),
+        ("olivia", False, True),
+        ("ada", False, False),
+        ("dan", False, False),
+        ("mia", False, False),
+        ("otto", False, False),
+    ],
+)
+def test_address_size_neighbours_and_errors_are_shown_to_who_looks_after_the_host(
+    world, people, who, platforms, own, path
+):
+    inside = {"mode": "namespaces", "namespaces": ["a"], "capacity": {"cpu": "4"}, "conditions": [CONDITION]}
+    hosts = (
+        (host_row("theirs", **inside), platforms),
+        (host_row("own", scope=HostScope.ORGANIZATION, organization=world.acme, **inside), own),
+    )
+    client = signed_in(getattr(people, who, None) or world.olivia)
+    for host, sees in hosts:
+        answer = client.get(URL + path.format(host.pk))
+        body = next(each for each in answer.json().get("results", [answer.json()]) if each["id"] == str(host.pk))
+        assert ("east.example" in str(body)) == sees
+        assert (body["namespaces"], body["capacity"]) == ((["a"], {"cpu": "4"}) if sees else (None, None))
+        assert (body["server"] is not None, body["offered_to"] is not None) == (sees, sees)
+        told = {**CONDITION, "message": CONDITION["message"] if sees else ""}
+        assert body["conditions"] == [told]
+        assert (body["kubernetes_version"], body["phase"]) == ("1.36.3", "Connected")
+
+
 def test_hosts_are_filtered_by_name_phase_and_region(op):
     host_row("east", region="eu")
     host_row("west", region="us", phase=HostPhase.FAILED)
