@@ -3,22 +3,19 @@
 `python -m provisioning.heartbeat` exits 0 while this machine's own worker is alive, else 1.
 """
 
-import functools
 import os
 import socket
 import sys
 
 import redis
 from celery import current_app
-from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from provisioning.broker import broker
 
 KEY_PREFIX = "marina:worker:"
 """Then the worker's name, HOSTNAME:PID; the value names the queues it works on."""
 ALIVE_SECONDS = 30
 """A worker that has not written for so long counts as gone. Write at least every ALIVE_SECONDS / 3."""
-_TIMEOUT_SECONDS = 1.5
 
 
 def worker_heartbeat_write(name: str = "") -> bool:
@@ -29,7 +26,7 @@ def worker_heartbeat_write(name: str = "") -> bool:
     key = KEY_PREFIX + (name or f"{socket.gethostname()}:{os.getpid()}")
     queues = ",".join(sorted(current_app.amqp.queues.consume_from))
     try:
-        _broker(settings.CELERY_BROKER_URL).set(key, queues, ex=ALIVE_SECONDS)
+        broker().set(key, queues, ex=ALIVE_SECONDS)
     except (redis.RedisError, OSError):
         return False
     return True
@@ -37,23 +34,11 @@ def worker_heartbeat_write(name: str = "") -> bool:
 
 def workers_alive(queue: str = "") -> list[str]:
     """Names of the workers (of `queue`) that wrote lately, sorted. Raises redis.RedisError where no broker answers."""
-    broker = _broker(settings.CELERY_BROKER_URL)
-    keys = sorted(broker.scan_iter(match=KEY_PREFIX + "*", count=1000))
-    values = broker.mget(keys) if keys else []
+    client = broker()
+    keys = sorted(client.scan_iter(match=KEY_PREFIX + "*", count=1000))
+    values = client.mget(keys) if keys else []
     found = [(key, str(value).split(",")) for key, value in zip(keys, values, strict=True) if value is not None]
     return [str(key).removeprefix(KEY_PREFIX) for key, queues in found if not queue or queue in queues]
-
-
-@functools.cache
-def _broker(url: str) -> redis.Redis:
-    """One pooled, thread-safe client a process, which gives up at once instead of trying again."""
-    return redis.Redis.from_url(
-        url,
-        decode_responses=True,
-        socket_connect_timeout=_TIMEOUT_SECONDS,
-        socket_timeout=_TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
 
 
 def main() -> int:

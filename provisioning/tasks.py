@@ -11,6 +11,7 @@ from accounts.services.role_bindings import role_bindings_expire
 from clusters.services.credentials import credentials_renew
 from clusters.services.kubeconfigs import sealed_results_expire
 from provisioning import charts, probes, worker
+from provisioning.probe_claims import probe_claimed
 
 
 @shared_task(name="provisioning.operation_run")
@@ -54,5 +55,7 @@ def probes_start() -> None:
 
 @shared_task(name="provisioning.host_probe", expires=60)
 def host_probe(host_id: str) -> None:
-    """Looks at one host and at what is placed there."""
-    probes.host_probe(UUID(host_id), clients=worker.worker().clients, now=timezone.now())
+    """Looks at one host and at what is placed there, unless the last look still goes on."""
+    with probe_claimed(UUID(host_id)) as mine:
+        if mine:
+            probes.host_probe(UUID(host_id), clients=worker.worker().clients, now=timezone.now())
