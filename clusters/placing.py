@@ -28,20 +28,24 @@ class HostChoice:
 def hosts_choose(
     *, project: Project, kubernetes_version: str, exposure: str = "", wanted: HostCluster | None = None
 ) -> HostChoice:
-    """Weighs the offered hosts (only `wanted`, where one is named). The emptiest comes first, then by name."""
+    """Weighs the offered hosts (only `wanted`, where one is named).
+
+    Those that publish an address come first, as a cluster without one helps nobody by itself; then the emptiest.
+    """
     offered = hosts_offered(project)
     if wanted is not None:
         offered = offered.filter(pk=wanted.pk)
-    fitting: list[tuple[int, str, HostCluster]] = []
+    fitting: list[tuple[bool, int, str, HostCluster]] = []
     refusals: dict[str, Refusal] = {}
     for host in offered.prefetch_related("placements"):
         refusal = host_refuses(host, kubernetes_version=kubernetes_version, exposure=exposure)
         if refusal:
             refusals[host.name] = refusal
         else:
-            fitting.append((len(host.placements.all()), host.name, host))
+            hidden = host.exposure == Exposure.NONE and exposure != Exposure.NONE
+            fitting.append((hidden, len(host.placements.all()), host.name, host))
     return HostChoice(
-        fitting=tuple(host for *_, host in sorted(fitting, key=lambda f: f[:2])),
+        fitting=tuple(host for *_, host in sorted(fitting, key=lambda f: f[:3])),
         left_out={name: refusal.why for name, refusal in refusals.items()},
         fields=frozenset(refusal.field for refusal in refusals.values()),
     )

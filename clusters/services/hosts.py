@@ -112,8 +112,12 @@ def _host_create(settings: HostSettings, *, server: str) -> HostCluster:
 
 
 def _name_taken(name: str) -> InvalidInput:
-    message = f"A host cluster named {name} is already connected."
-    return InvalidInput(message, field="name", accepted="a name not in use")
+    return InvalidInput(
+        f"There is a host cluster named {name} already.",
+        field="name",
+        accepted="a name not in use",
+        hint=f"Give that one a credential (marina host renew {name}) or forget it (marina host disconnect {name}).",
+    )
 
 
 @transaction.atomic

@@ -117,9 +117,13 @@ def _check(
     name_validate(name)
     # the lock makes the second of two requests for one name wait, and then see the first
     Project.objects.select_for_update().get(pk=project.pk)
-    if VirtualCluster.objects.filter(project=project, name=name).exclude(phase=VirtualClusterPhase.DELETED).exists():
+    namesakes = VirtualCluster.objects.filter(project=project, name=name).exclude(phase=VirtualClusterPhase.DELETED)
+    if namesakes:
         raise InvalidInput(
-            f"{project} already has a virtual cluster named {name}.", field="name", accepted="a name not in use there"
+            f"{project} already has a virtual cluster named {name} ({namesakes[0].phase}).",
+            field="name",
+            accepted="a name not in use there",
+            hint="The name of a cluster that is being deleted is free once it is gone.",
         )
     labels_validate(labels)
     _version_check(spec)

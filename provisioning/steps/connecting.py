@@ -48,10 +48,13 @@ def reach_host(context: StepContext) -> StepResult:
 
 
 def _unreachable_hint(host: HostCluster) -> str:
-    return f"Check that {host.server} can be reached from where Marina's workers run, then connect the host again."
+    return (
+        f"Check that {host.server} can be reached from where Marina's workers run; then give the host a credential "
+        f"again (marina host renew {host.name}) or forget it (marina host disconnect {host.name})."
+    )
 
 
-@step("Make sure that it is the same cluster")
+@step("Check which cluster it is")
 def check_identity(context: StepContext) -> StepResult:
     """A credential of another cluster is refused while the host holds placements: they would be cut off and lost."""
     host = context.host

@@ -103,7 +103,7 @@ def test_a_kubeconfig_with_exec_is_told_the_command_that_helps(op):
 
 def test_a_name_that_is_connected_already_is_refused(op):
     host_row("east")
-    assert "already connected" in refused(connect(op), "name")["message"]
+    assert "There is a host cluster named east already" in refused(connect(op), "name")["message"]
 
 
 @pytest.mark.django_db(transaction=True)

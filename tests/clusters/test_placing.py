@@ -127,3 +127,12 @@ def test_an_address_is_published_only_as_the_host_does_it(world, dan):
     assert asked.fields == {"spec.exposure"}
     hidden = hosts_choose(project=world.payments, kubernetes_version="1.36.3", exposure="None")
     assert {host.name for host in hidden.fitting} == {"closed", "open"}
+
+
+def test_a_host_that_publishes_addresses_comes_before_an_emptier_one_that_does_not(world, dan):
+    host_row("a-hidden", exposure="None")
+    busy = host_row("open", exposure="LoadBalancer")
+    cluster = cluster_row(world)
+    Placement.objects.create(virtual_cluster=cluster, host=busy, namespace="there", release="there")
+    chosen = hosts_choose(project=world.payments, kubernetes_version="1.36.3")
+    assert [host.name for host in chosen.fitting] == ["open", "a-hidden"]
