@@ -229,7 +229,7 @@ LOGIN_URL = "/admin/login/"
 UNFOLD = {
     "SITE_TITLE": "Marina",
     "SITE_HEADER": "Marina",
-    "SITE_URL": "/admin/",
+    "SITE_URL": "/api/v1/docs",
     "LOGIN": {"form": "accounts.sign_in_form.SignInForm"},
 }
 

@@ -1,0 +1,30 @@
+"""`/api/v1/`: where everything is, for who begins with the bare address."""
+
+from typing import Final
+
+from django.http import HttpRequest, JsonResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+NAMES: Final = {
+    "openapi": "openapi",
+    "docs": "docs",
+    "me": "me",
+    "options": "options",
+    "virtual_clusters": "virtual-cluster-list",
+    "host_clusters": "host-cluster-list",
+    "operations": "operation-list",
+    "organizations": "organization-list",
+    "projects": "project-list",
+    "teams": "team-list",
+    "users": "user-list",
+    "role_bindings": "role-binding-list",
+    "access_tokens": "access-token-list",
+}
+"""What a link is called, and the name of its address."""
+
+
+@require_safe
+def directory(request: HttpRequest) -> JsonResponse:
+    """Links to the API's document, its pages and its nouns; the same for everybody, as the document is."""
+    return JsonResponse({name: request.build_absolute_uri(reverse(address)) for name, address in NAMES.items()})
