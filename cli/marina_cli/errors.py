@@ -81,6 +81,17 @@ class Unreachable(CliError):
         super().__init__(message, hint=hint, exit_code=ExitCode.UNREACHABLE)
 
 
+class Stopped(CliError):
+    """The person ended it with Ctrl-C, which is no error."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint, exit_code=ExitCode.INTERRUPTED)
+
+    def lines(self) -> list[str]:
+        """The sentences alone."""
+        return [self.message, *([self.hint] if self.hint else [])]
+
+
 class UsageProblem(CliError):
     """The command line, or a file it names, cannot be used as it is."""
 

@@ -12,14 +12,12 @@ from rich.text import Text
 from marina_cli.client import Api
 from marina_cli.clock import Clock
 from marina_cli.durations import span
-from marina_cli.errors import CliError, ExitCode
+from marina_cli.errors import CliError, ExitCode, Stopped, Unreachable
 from marina_cli.operations import Operation, Step, operation_read, timeline
 from marina_cli.output import console
 
 FIRST_POLL = 0.3
 LONGEST_POLL = 2.0
-LOST_CONNECTION_LIMIT = 60
-"""Seconds for which a server may be away while somebody watches: it may be restarting."""
 
 
 class View(Protocol):
@@ -115,39 +113,48 @@ def operation_follow(
 ) -> Operation:
     """Show an operation until it ends and return how it ended.
 
-    Raises CliError (7) after `timeout` seconds and CliError (130) on Ctrl-C: in both cases the work goes on.
+    A server that does not answer is asked again until then. Raises CliError (7) after `timeout` seconds, Unreachable
+    (6) where the server is away by then, and Stopped (130) on Ctrl-C: in all cases the work goes on.
     """
     try:
         with view or view_for_terminal(clock) as shown:
             return _poll(operation, shown, api, clock, timeout)
     except KeyboardInterrupt:
-        raise CliError(
-            "Stopped watching; the work goes on.",
-            hint=f"Watch it again with `marina op watch {operation.id}`.",
-            exit_code=ExitCode.INTERRUPTED,
+        raise Stopped(
+            "Stopped watching; the work goes on.", hint=f"Watch it again with `marina op watch {operation.id}`."
         ) from None
 
 
 def _poll(operation: Operation, view: View, api: Api, clock: Clock, timeout: float | None) -> Operation:
-    start = last_answer = clock.monotonic()
+    start = clock.monotonic()
     pause = FIRST_POLL
+    away: CliError | None = None
     view.show(operation)
     while not operation.ended:
         if timeout is not None and clock.monotonic() - start >= timeout:
-            raise _timed_out(operation, timeout)
+            raise _given_up(operation, away, timeout) if away else _timed_out(operation, timeout)
         clock.sleep(pause)
         pause = min(pause * 1.3, LONGEST_POLL)
         try:
             operation = operation_read(api.get(f"/operations/{operation.id}"))
         except CliError as error:
-            away = error.exit_code == ExitCode.UNREACHABLE
-            if not away or clock.monotonic() - last_answer >= LOST_CONNECTION_LIMIT:
+            if error.exit_code != ExitCode.UNREACHABLE:
                 raise
-            view.say(f"{error.message} Trying again.")
+            if away is None:
+                view.say(f"The server does not answer: {error.message} Trying again; the work goes on.")
+            away = error
         else:
-            last_answer = clock.monotonic()
+            away = None
             view.show(operation)
     return operation
+
+
+def _given_up(operation: Operation, away: CliError, timeout: float) -> Unreachable:
+    return Unreachable(
+        f"{away.message} Nothing was heard of {operation.kind} of {operation.subject} (operation {operation.id}) "
+        f"within the {span(timeout)} of --timeout; the work goes on.",
+        hint=f"When the server answers again, watch it with `marina op watch {operation.id}`.",
+    )
 
 
 def _timed_out(operation: Operation, timeout: float) -> CliError:
@@ -167,9 +174,16 @@ def succeeded_or_raise(operation: Operation) -> Operation:
     ended = "was aborted" if operation.state == "Aborted" else "failed"
     at = f" at “{operation.current.name}”" if operation.current and operation.state == "Failed" else ""
     reason = operation.error_message or operation.message
-    again = "" if operation.state == "Aborted" else f"Try it again with `marina op retry {operation.id}`."
     raise CliError(
         f"{operation.kind} of {operation.subject} {ended}{at}: {reason}".rstrip(": "),
-        hint=f"{operation.error_hint} {again}".strip(),
+        hint=f"{operation.error_hint} {_again(operation)}".strip(),
         code=str((operation.raw.get("error") or {}).get("code") or ""),
     )
+
+
+def _again(operation: Operation) -> str:
+    if operation.kind == "connect":
+        # it is never retried: the credential it was given is gone
+        name = operation.subject
+        return f"Go on with `marina host renew {name} --kubeconfig FILE`, or `marina host disconnect {name}`."
+    return "" if operation.state == "Aborted" else f"Try it again with `marina op retry {operation.id}`."

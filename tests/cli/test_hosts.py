@@ -205,3 +205,12 @@ def test_hosts_are_listed_shown_cordoned_and_disconnected(server: ApiServer, run
     server.clusters.clear()
     assert run("host", "disconnect", "east", "--yes").stdout == "east is disconnected.\n"
     assert run("host", "get", "east").exit_code == 4
+
+
+def test_after_a_failed_connect_a_retry_is_not_proposed(server: ApiServer, run: Run, home: Path) -> None:
+    (home / "host.yaml").write_text("kind: Config\n")
+    server.outcome = "Failed"
+    result = run("host", "connect", "east", "--kubeconfig", str(home / "host.yaml"), "--wait")
+    assert result.exit_code == 1
+    assert "op retry" not in result.stderr
+    assert "`marina host renew east --kubeconfig FILE`, or `marina host disconnect east`" in result.stderr
