@@ -15,12 +15,17 @@ from marina_cli.private_file import locked_as_by_kubectl, private_file_write
 
 def kubeconfig_with_server(text: str, server: str) -> str:
     """The same kubeconfig for another address of the same server; a tls-server-name stays as it is."""
-    if not server.startswith("https://"):
-        raise UsageProblem(f"{server!r} is no address of a Kubernetes API.", hint="Accepted: https://host:port")
+    address_check(server)
     document = _document(text)
     for entry in document["clusters"]:
         entry["cluster"]["server"] = server
     return yaml.safe_dump(document, sort_keys=False)
+
+
+def address_check(server: str) -> None:
+    """UsageProblem for what is no address of a Kubernetes API."""
+    if not server.startswith("https://"):
+        raise UsageProblem(f"{server!r} is no address of a Kubernetes API.", hint="Accepted: https://host:port")
 
 
 def _document(text: str) -> dict[str, Any]:
@@ -36,6 +41,13 @@ def kubeconfig_target(environment: Mapping[str, str]) -> Path:
     if not paths:
         return Path.home() / ".kube" / "config"
     return next((path for path in paths if path.exists()), paths[-1])
+
+
+def kubeconfig_check(path: Path) -> None:
+    """UsageProblem where `kubeconfig_merge` could not put anything into the file."""
+    root = _root_read(path)
+    for key in ("clusters", "users", "contexts"):
+        _entries(root, key, path)
 
 
 def kubeconfig_merge(path: Path, text: str, *, name: str) -> None:
@@ -89,13 +101,18 @@ def _value_set(mapping: MappingNode, key: str, value: Node) -> None:
     mapping.value = [pair for pair in mapping.value if pair[0].value != key] + [(_node(key), value)]
 
 
-def _entry_put(root: MappingNode, key: str, entry: dict[str, Any], path: Path) -> None:
+def _entries(root: MappingNode, key: str, path: Path) -> SequenceNode:
     entries = _value(root, key)
     if entries is None or (isinstance(entries, ScalarNode) and entries.value in ("", "null", "~")):
         entries = _node([])
         _value_set(root, key, entries)
     if not isinstance(entries, SequenceNode):
         raise UsageProblem(f"{path}: {key} is no list; the file was left as it is.", hint="Use --output FILE.")
+    return entries
+
+
+def _entry_put(root: MappingNode, key: str, entry: dict[str, Any], path: Path) -> None:
+    entries = _entries(root, key, path)
     # an empty list is written `[]`, in which entries would be unreadable
     entries.flow_style = False
     others = [item for item in entries.value if _name_of(item) != entry["name"]]

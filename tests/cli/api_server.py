@@ -128,6 +128,7 @@ class ApiServer:
             "placement": {
                 "host": {"id": "h1", "name": "harbor-east"},
                 "namespace": f"marina-{name}-1a2b",
+                "release": name,
                 "endpoint": f"https://{name}.example.org",
                 "kubernetes_version": "1.36.3",
                 "chart_version": "0.36.1",
@@ -399,6 +400,8 @@ class ApiServer:
 
     def _end(self, operation: dict[str, Any]) -> None:
         operation.update(state=self.outcome, message="")
+        if (operation["kind"], self.outcome) == ("delete", "Succeeded"):
+            self.clusters[operation["virtual_cluster"]["id"]].update(phase="Deleted", operation=dict(operation))
         if self.outcome == "Failed":
             operation["steps"][-1]["state"] = "failed"
             operation["error"] = {"code": "quota", "message": "exceeded quota: q", "hint": "Choose a smaller size."}

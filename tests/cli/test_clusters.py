@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.api_server import ApiServer, problem
+from tests.cli.api_server import Answer, ApiServer, Request, problem
 from tests.cli.conftest import QuickClock, Run
 
 
@@ -224,3 +224,24 @@ def test_options_show_versions_and_sizes(run: Run) -> None:
     assert "1.36.3 (default), 1.35.4" in output
     assert "2 CPU, 4Gi" in output
     assert "holds 60 min unless asked for 10 min to 24 h" in output
+
+
+def test_delete_and_wait_prints_the_cluster_as_it_is_afterwards(server: ApiServer, run: Run) -> None:
+    server.add_cluster("hello")
+    printed = json.loads(run("delete", "hello", "--yes", "--wait", "-o", "json").stdout)
+    assert printed["phase"] == "Deleted"
+    assert printed["operation"]["state"] == "Succeeded"
+
+
+def test_create_of_an_unpublished_cluster_says_how_to_go_on(server: ApiServer, run: Run) -> None:
+    def unpublished(request: Request) -> Answer | None:
+        for item in server.clusters.values():
+            item["placement"]["endpoint"] = ""
+        return None
+
+    server.scripted.append(unpublished)
+    result = run("create", "hello", "--wait")
+    assert result.exit_code == 0, result.output
+    assert "--merge" not in result.stderr
+    assert "No address of it is published" in result.stderr
+    assert "kubectl --context HOST -n marina-hello-1a2b port-forward pod/hello-0 8443" in result.stderr

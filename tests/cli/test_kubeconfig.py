@@ -191,3 +191,32 @@ def test_a_failed_issue_says_why(server: ApiServer, run: Run, hello: Json) -> No
     assert result.exit_code == 1
     assert "exceeded quota" in result.stderr
     assert result.stdout == ""
+
+
+def test_a_missing_folder_is_refused_before_anything_is_asked(server: ApiServer, run: Run, home: Path) -> None:
+    result = run("kubeconfig", "hello", "--output", str(home / "absent" / "x"))
+    assert result.exit_code == 2
+    assert f"There is no folder {home / 'absent'}." in result.stderr
+    assert not (home / "absent").exists()
+    assert not server.requests
+
+
+@pytest.mark.parametrize("broken", ["clusters: [", "users: 3\n"])
+def test_no_token_is_issued_for_a_file_that_cannot_take_it(
+    server: ApiServer, run: Run, hello: Json, home: Path, broken: str
+) -> None:
+    (home / ".kube").mkdir()
+    (home / ".kube/config").write_text(broken)
+    assert run("kubeconfig", "hello", "--merge").exit_code == 2
+    assert not server.requests
+
+
+def test_without_a_published_address_no_token_is_issued(server: ApiServer, run: Run, hello: Json) -> None:
+    hello["placement"]["endpoint"] = ""
+    result = run("kubeconfig", "hello")
+    assert result.exit_code == 5
+    assert "its exposure is None" in result.stderr
+    assert "kubectl --context HOST -n marina-hello-1a2b port-forward pod/hello-0 8443" in result.stderr
+    assert "--server URL" in result.stderr
+    assert not server.asked("POST", "/")
+    assert run("kubeconfig", "hello", "--server", "https://127.0.0.1:8443").exit_code == 0

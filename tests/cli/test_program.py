@@ -81,6 +81,7 @@ def test_ctrl_c_while_waiting_says_that_the_work_goes_on(server: ApiServer) -> N
         waiting.kill()
     assert waiting.returncode == 130
     assert "the work goes on" in said
+    assert "Error" not in said
     assert f"marina op watch {next(iter(server.operations))}" in said
     assert "Traceback" not in said
 
@@ -145,6 +146,7 @@ def test_delete_asks_on_a_terminal_and_names_what_goes(server: ApiServer, answer
     terminal.type(f"{answer}\n")
     assert terminal.end() == code
     assert len(server.asked("DELETE", "/virtual-clusters")) == 1 - left
+    assert ("Nothing was deleted." in terminal.text.splitlines()) == bool(left)
 
 
 @pytest.mark.usefixtures("programs")

@@ -9,8 +9,9 @@ import click
 from marina_cli.commands.cluster_views import cluster_columns, cluster_show
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import complete_clusters, complete_projects
-from marina_cli.errors import UsageProblem
+from marina_cli.errors import CliError, ExitCode, UsageProblem
 from marina_cli.lookup import cluster_find
+from marina_cli.operations import Operation
 from marina_cli.output import note, output_option, print_list, print_one
 from marina_cli.session import Session, pass_session, project_option
 from marina_cli.text import Json, project_path, word
@@ -68,17 +69,29 @@ def cluster_delete(
     item = cluster_find(session, name, project)
     if not yes and sys.stdin.isatty():
         note(_what_goes(item))
-        click.confirm(f"Delete {word(item.get('name'))}?", abort=True, err=True)
+        if not click.confirm(f"Delete {word(item.get('name'))}?", err=True):
+            note("Nothing was deleted.")
+            raise click.exceptions.Exit(ExitCode.REFUSED)
     answer = session.api.start("DELETE", f"/virtual-clusters/{item['id']}")
     if wait:
-        operation_await(session, answer, timeout)
+        item = _afterwards(session, item, operation_await(session, answer, timeout))
 
     def people(_: Json) -> None:
         click.echo(f"{word(item.get('name'))} is deleted." if wait else f"{word(item.get('name'))} is being deleted.")
         if not wait:
             note(f"Watch it with `{watch_command(answer)}`.")
 
-    print_one(answer.get("virtual_cluster") or item, form, people)
+    print_one(item if wait else answer.get("virtual_cluster") or item, form, people)
+
+
+def _afterwards(session: Session, item: Json, ended: Operation) -> Json:
+    try:
+        return session.api.get(f"/virtual-clusters/{item['id']}")
+    except CliError as error:
+        if error.exit_code != ExitCode.NOT_FOUND:
+            raise
+    # who no longer may see it, or where it is forgotten, knows this much all the same
+    return {**item, "phase": "Deleted", "operation": ended.raw}
 
 
 def _what_goes(item: Json) -> str:

@@ -7,6 +7,7 @@ import click
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import complete_hosts, complete_projects
 from marina_cli.durations import span
+from marina_cli.exposure import is_unpublished, way_without_address
 from marina_cli.given import labels_parse, values_read
 from marina_cli.output import note, output_option, print_one
 from marina_cli.session import Session, pass_session
@@ -74,9 +75,15 @@ def create(
         if wait:
             took = span(session.clock.monotonic() - started)
             click.echo(f"{name} is {word(item.get('phase'))} after {took}.")
-            note(f"Use it: marina kubeconfig {name} --merge && kubectl --context marina-{name} get namespaces")
+            note(_use_it(item, name))
         else:
             click.echo(f"{name} is being created in {body['project']}.")
             note(f"Watch it with `{watch_command(answer)}`.")
 
     print_one(item, form, people)
+
+
+def _use_it(item: Json, name: str) -> str:
+    if is_unpublished(item):
+        return f"No address of it is published: its exposure is None. {way_without_address(item)}"
+    return f"Use it: marina kubeconfig {name} --merge && kubectl --context marina-{name} get namespaces"

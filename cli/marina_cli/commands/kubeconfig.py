@@ -10,7 +10,14 @@ import click
 from marina_cli.completing import complete_clusters
 from marina_cli.durations import DURATION, span
 from marina_cli.errors import CliError, ExitCode, Unreachable, UsageProblem
-from marina_cli.kubeconfig_file import kubeconfig_merge, kubeconfig_target, kubeconfig_with_server
+from marina_cli.exposure import is_unpublished, way_without_address
+from marina_cli.kubeconfig_file import (
+    address_check,
+    kubeconfig_check,
+    kubeconfig_merge,
+    kubeconfig_target,
+    kubeconfig_with_server,
+)
 from marina_cli.lookup import cluster_find
 from marina_cli.operations import Operation, operation_read
 from marina_cli.output import note
@@ -69,7 +76,16 @@ def kubeconfig(
     """
     if file and merge:
         raise UsageProblem("Give either --output or --merge.")
+    _target_check(session, file, merge)
+    if server:
+        address_check(server)
     item = cluster_find(session, name, project)
+    if not server and is_unpublished(item):
+        raise CliError(
+            f"{item['name']} has no published address: its exposure is None.",
+            hint=way_without_address(item),
+            exit_code=ExitCode.CONFLICT,
+        )
     request = {"level": level, "expires_in": expires_in}
     text = _issue(session, item, {key: value for key, value in request.items() if value is not None})
     if server:
@@ -85,6 +101,14 @@ def kubeconfig(
         note(f"Written to {file}, readable by you only. Use it: kubectl --kubeconfig {file} get namespaces\n{valid}")
     else:
         click.echo(text, nl=not text.endswith("\n"))
+
+
+def _target_check(session: Session, file: str | None, merge: bool) -> None:
+    """Before a token exists: what would be found out only when there is nowhere to put it."""
+    if merge:
+        kubeconfig_check(kubeconfig_target(session.environment))
+    elif file and file != "-" and not Path(file).expanduser().parent.is_dir():
+        raise UsageProblem(f"There is no folder {Path(file).parent}.", hint="Make it first, or name another file.")
 
 
 def _issue(session: Session, item: Json, request: dict[str, Any]) -> str:
