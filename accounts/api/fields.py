@@ -23,6 +23,17 @@ class NameField(serializers.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=40, validators=[NAME_RULE], **kwargs)
 
+    def run_validators(self, value: Any) -> None:
+        """One sentence, however many of the rules a name breaks."""
+        try:
+            super().run_validators(value)
+        except serializers.ValidationError:
+            raise serializers.ValidationError(self.fault(str(value))) from None
+
+    def fault(self, value: str) -> str:
+        """What is wrong with this name, which breaks a rule."""
+        return str(NAME_RULE.message)
+
 
 class ReferenceField(serializers.Field[Any, str, str, Any]):
     """Text that names an object; the value is the object."""

@@ -4,7 +4,6 @@ from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import Http404
-from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.filters import SearchFilter
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
@@ -15,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 from accounts.access import UNSEEN
 from accounts.api.actor import actor_of, user_of
 from accounts.api.field_errors import name_suggested
+from accounts.api.filters import Filters
 from accounts.api.pagination import StableOrdering
 from accounts.api.parsing import BoundedJSONParser
 from accounts.api.schema import MarinaSchema
@@ -33,7 +33,7 @@ class Resource(GenericViewSet[M]):
     parser_classes = (BoundedJSONParser,)
     metadata_class = None
     lookup_value_converter = "uuid"
-    filter_backends = (DjangoFilterBackend, SearchFilter, StableOrdering)
+    filter_backends = (Filters, SearchFilter, StableOrdering)
     search_fields: ClassVar[tuple[str, ...]] = ()
     ordering_fields: ClassVar[tuple[str, ...]] = ("created_at",)
     further_refusals: ClassVar[dict[str, tuple[str, ...]]] = {}

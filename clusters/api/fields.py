@@ -1,15 +1,44 @@
 """Fields of request bodies that stand for this app's nouns."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
 
 from accounts.api.actor import user_of
-from accounts.api.fields import OrganizationField, ProjectField, ReferenceField
+from accounts.api.fields import NameField, OrganizationField, ProjectField, ReferenceField
+from accounts.errors import InvalidInput
 from accounts.models import Organization, Project, User
 from accounts.selectors import uuid_of
+from clusters.kubeconfig_yaml import ACCEPTED as KUBECONFIG_ACCEPTED
 from clusters.models import HostCluster
+from clusters.names import NAME_ACCEPTED, name_validate
 from clusters.selectors import hosts_list
+
+
+class ClusterNameField(NameField):
+    """The name of a virtual cluster or a host."""
+
+    accepted = NAME_ACCEPTED
+
+    def fault(self, value: str) -> str:
+        try:
+            name_validate(value)
+        except InvalidInput as error:
+            return error.message
+        return super().fault(value)
+
+
+class KubeconfigField(serializers.CharField):
+    """A kubeconfig file's text, which the service reads."""
+
+    accepted = KUBECONFIG_ACCEPTED
+
+    def __init__(self, **kwargs: Any) -> None:
+        # even blanks at its beginning mean something in YAML
+        super().__init__(trim_whitespace=False, error_messages={"blank": "The kubeconfig is empty."}, **kwargs)
 
 
 @extend_schema_field(OpenApiTypes.STR)

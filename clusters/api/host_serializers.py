@@ -8,10 +8,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.actor import user_of
-from accounts.api.fields import NameField
 from accounts.api.strict import StrictSerializer
 from clusters.access import organizations_running_hosts
-from clusters.api.fields import HostOrganizationField, HostProjectField
+from clusters.api.fields import ClusterNameField, HostOrganizationField, HostProjectField, KubeconfigField
 from clusters.api.virtual_cluster_serializers import ConditionSerializer
 from clusters.models import Exposure, HostCluster, HostMode, HostScope
 
@@ -31,8 +30,8 @@ class OfferedToSerializer(StrictSerializer):
 class HostConnectSerializer(StrictSerializer):
     """What connects a host."""
 
-    name = NameField()
-    kubeconfig = serializers.CharField(trim_whitespace=False, help_text="The file's text, with one usable context.")
+    name = ClusterNameField()
+    kubeconfig = KubeconfigField(help_text="The file's text, with one usable context.")
     mode = serializers.ChoiceField(HostMode.choices, required=False)
     namespaces = serializers.ListField(child=serializers.CharField(max_length=63), required=False)
     scope = serializers.ChoiceField(HostScope.choices, required=False)
@@ -58,7 +57,7 @@ class HostChangeSerializer(StrictSerializer):
 class CredentialSerializer(StrictSerializer):
     """A new credential for a host."""
 
-    kubeconfig = serializers.CharField(trim_whitespace=False)
+    kubeconfig = KubeconfigField()
 
 
 class OfferedTo(serializers.Serializer[Any]):

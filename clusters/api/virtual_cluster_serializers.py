@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.api.fields import NameField, ProjectField
+from accounts.api.fields import ProjectField
 from accounts.api.strict import StrictSerializer
-from clusters.api.fields import HostField
+from clusters.api.fields import ClusterNameField, HostField
 from clusters.api.operation_serializers import NamedSerializer, OperationSerializer, PersonSerializer
 from clusters.models import Exposure, Placement, VirtualCluster
 from clusters.services.kubeconfigs import LEVELS
@@ -91,7 +91,7 @@ class VirtualClusterCreateSerializer(StrictSerializer):
     """What makes a virtual cluster."""
 
     project = ProjectField()
-    name = NameField()
+    name = ClusterNameField()
     host = HostField(required=False, allow_null=True)
     spec = SpecSerializer(required=False)
     labels = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
