@@ -1,5 +1,6 @@
 """What the OpenAPI document says of every operation alike: how to sign in, and how it refuses."""
 
+import re
 from typing import Any, Final
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -41,13 +42,25 @@ _REFUSALS: Final = {
     "409": "The object's present state forbids it.",
     "410": "It was there, and is not given out a second time.",
     "412": "The object changed since you read it (If-Match).",
+    "415": "The body is not JSON.",
     "422": "The Idempotency-Key was used for another request.",
     "429": "Too many requests; see Retry-After.",
 }
 
 
 class MarinaSchema(AutoSchema):
-    """Adds the refusals to each operation."""
+    """Adds a summary and the refusals to each operation."""
+
+    def get_summary(self) -> str:
+        """The description's first sentence, by which a list of operations can be read."""
+        if getattr(self.view, "action", "") == "retrieve":
+            # described by its noun, as the list is: both would read alike
+            return f"One {self._noun()} by its id"
+        return re.split(r"\.(?:\s|\Z)", " ".join(self.get_description().split()), maxsplit=1)[0]
+
+    def _noun(self) -> str:
+        model = self.view.get_queryset().model  # type: ignore[attr-defined]
+        return str(model._meta.verbose_name)
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
@@ -61,6 +74,8 @@ class MarinaSchema(AutoSchema):
         found = ["400", "401"]
         if self.method not in ("GET", "HEAD"):
             found += ["403", "409"]
+        if self.method in ("POST", "PUT", "PATCH"):
+            found += ["415"]
         if "{" in self.path:
             found += ["404"]
         if "{" in self.path and self.method in ("PATCH", "DELETE"):

@@ -22,10 +22,18 @@ def test_every_operation_has_an_id_a_description_and_its_refusals(document):
             where = f"{method} {path}"
             assert operation["operationId"], where
             assert operation.get("description"), where
+            assert operation.get("summary"), where
+            assert "." not in operation["summary"][-1:], where
+            assert ("415" in operation["responses"]) == (method in ("post", "put", "patch")), where
             refusals = [code for code in operation["responses"] if code[0] in "45"]
             assert {"400", "401"} <= set(refusals), where
             for code in refusals:
                 assert "application/problem+json" in operation["responses"][code]["content"], where
+
+
+def test_summaries_tell_the_operations_of_a_path_apart(document):
+    summaries = [operation["summary"] for operations in document["paths"].values() for operation in operations.values()]
+    assert len(set(summaries)) == len(summaries)
 
 
 def test_a_password_is_named_only_where_a_token_is_made(document):
