@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 from accounts.admin.service_admin import ServiceAdmin, admin_actor
 from accounts.services.audit import Actor
 from clusters.admin.host_forms import HostChangeForm, HostConnectForm, offered_to_all, settings_of
-from clusters.admin.words import NOTHING, as_json, conditions_in_words
+from clusters.admin.placements import PLACEMENTS_SHOWN, placements_in_words
+from clusters.admin.words import NOTHING, as_json, conditions_in_words, label, warnings_in_words
 from clusters.models import HostCluster
 from clusters.services.hosts import host_connect, host_credential_replace, host_disconnect, host_update
 
@@ -25,10 +26,8 @@ SAID = (
     "offered_to_projects",
 )
 FIXED = ("name", "mode", "namespaces", "scope", "organization")
+STANDING = ("phase_told", "conditions_told", "cordoned_told", "placed_told")
 OBSERVED = (
-    "phase",
-    "conditions_told",
-    "cordoned",
     "server",
     "kubernetes_version",
     "storage_class",
@@ -43,7 +42,7 @@ OBSERVED = (
 class HostClusterAdmin(ServiceAdmin):
     """Hosts. Cordon them, and disconnect those that hold nothing, by the actions of the list."""
 
-    list_display = ("name", "phase", "told", "cordoned", "kubernetes_version", "scope", "region", "placed")
+    list_display = ("name", "phase_told", "told", "cordoned_told", "kubernetes_version", "scope", "region", "placed")
     list_filter = ("phase", "cordoned", "scope", "mode", "region")
     list_select_related = ("organization",)
     search_fields = ("name", "region", "server")
@@ -62,13 +61,13 @@ class HostClusterAdmin(ServiceAdmin):
         if obj is None:
             return ((None, {"fields": ("name", "kubeconfig", *FIXED[1:], *SAID)}),)
         return (
-            (None, {"fields": FIXED}),
-            ("What you say of it", {"fields": (*SAID, "kubeconfig")}),
+            (None, {"fields": (*STANDING, *FIXED)}),
             ("What Marina found", {"fields": OBSERVED}),
+            ("What you say of it", {"fields": (*SAID, "kubeconfig")}),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return (*FIXED, *OBSERVED) if obj else ()
+        return (*STANDING, *FIXED, *OBSERVED) if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A host is disconnected, by the action."""
@@ -103,12 +102,26 @@ class HostClusterAdmin(ServiceAdmin):
         """How many are placed there."""
         return int(host.placed)
 
+    @admin.display(description="virtual clusters")
+    def placed_told(self, host: HostCluster) -> SafeString | str:
+        """The first of those placed there, each with its page."""
+        placements = host.placements.select_related("virtual_cluster__project__organization").order_by("pk")
+        return placements_in_words(placements[: PLACEMENTS_SHOWN + 1])
+
+    @admin.display(description="phase", ordering="phase")
+    def phase_told(self, host: HostCluster) -> SafeString:
+        """As a label."""
+        return label(host.phase)
+
+    @admin.display(description="cordoned", ordering="cordoned")
+    def cordoned_told(self, host: HostCluster) -> str:
+        """In a word."""
+        return "cordoned" if host.cordoned else NOTHING
+
     @admin.display(description="conditions that warn")
     def told(self, host: HostCluster) -> str:
         """Those that are not as they should be."""
-        bad_when = {"CredentialExpiring": "True"}
-        warn = [each["type"] for each in host.conditions if each["status"] == bad_when.get(each["type"], "False")]
-        return ", ".join(warn) or NOTHING
+        return warnings_in_words(host.conditions)
 
     @admin.display(description="conditions")
     def conditions_told(self, host: HostCluster) -> SafeString | str:

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
 from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
-from clusters.admin.words import NOTHING, timeline
+from clusters.admin.words import NOTHING, label, timeline
 from clusters.models import Operation, OperationEvent
 from clusters.services.operations import operation_abort, operation_retry
 
@@ -34,7 +34,7 @@ class EventInline(TabularInline):  # type: ignore[misc]
 class OperationAdmin(ReadOnlyAdmin, ServiceAdmin):
     """Operations. The sealed result is never read for these pages."""
 
-    list_display = ("kind", "about", "state", "doing", "attempt", "requested_by", "created_at", "finished_at")
+    list_display = ("kind", "about", "state_told", "doing", "attempt", "requested_by", "created_at", "finished_at")
     list_filter = ("state", "kind", "created_at", "organization")
     list_select_related = ("virtual_cluster__project__organization", "host", "requested_by")
     search_fields = ("id", "virtual_cluster__name", "host__name", "requested_by__handle", "error_code")
@@ -42,9 +42,9 @@ class OperationAdmin(ReadOnlyAdmin, ServiceAdmin):
     ordering = ("-id",)
     actions = ("retry", "abort")
     inlines = (EventInline,)
-    readonly_fields = ("about", "steps_told", "error_told", "lease_told")
+    readonly_fields = ("about", "state_told", "steps_told", "error_told", "lease_told")
     fieldsets = (
-        (None, {"fields": ("kind", "about", "state", "message", "steps_told", "error_told", "attempt")}),
+        (None, {"fields": ("kind", "about", "state_told", "message", "steps_told", "error_told", "attempt")}),
         ("When and for whom", {"fields": ("requested_by", "created_at", "started_at", "finished_at")}),
         (
             "Whose turn it is",
@@ -64,6 +64,11 @@ class OperationAdmin(ReadOnlyAdmin, ServiceAdmin):
     def about(self, operation: Operation) -> str:
         """The virtual cluster or the host."""
         return str(operation.virtual_cluster or operation.host or NOTHING)
+
+    @admin.display(description="state", ordering="state")
+    def state_told(self, operation: Operation) -> SafeString:
+        """As a label."""
+        return label(operation.state)
 
     @admin.display(description="doing")
     def doing(self, operation: Operation) -> str:

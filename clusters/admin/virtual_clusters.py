@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
-from clusters.admin.words import NOTHING, as_json, conditions_in_words
+from clusters.admin.words import NOTHING, as_json, conditions_in_words, label
 from clusters.models import Placement, PlacementRole, VirtualCluster
 from clusters.services.virtual_clusters import virtual_cluster_delete, virtual_cluster_update
 
@@ -17,14 +17,31 @@ from clusters.services.virtual_clusters import virtual_cluster_delete, virtual_c
 class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
     """Tenants' clusters, as superusers see them for the platform; every action leaves its row in the audit log."""
 
-    list_display = ("name", "project", "phase", "placed_on", "kubernetes_version", "size", "owner_told", "protected")
+    list_display = (
+        "name",
+        "project",
+        "phase_told",
+        "placed_on",
+        "kubernetes_version",
+        "size",
+        "owner_told",
+        "protected",
+    )
     list_filter = ("phase", "size", "kubernetes_version", "project__organization")
     list_select_related = ("project__organization", "owner_user", "owner_team__organization")
     search_fields = ("name", "project__name", "project__organization__name", "owner_user__handle")
     actions = ("protect", "unprotect", "delete_clusters")
-    readonly_fields = ("placed_on", "owner_told", "conditions_told", "labels_told", "values_told")
+    readonly_fields = (
+        "phase_told",
+        "protected",
+        "placed_on",
+        "owner_told",
+        "conditions_told",
+        "labels_told",
+        "values_told",
+    )
     fieldsets = (
-        (None, {"fields": ("name", "project", "owner_told", "creator", "labels_told", "deletion_protection")}),
+        (None, {"fields": ("name", "project", "owner_told", "creator", "labels_told", "protected")}),
         (
             "Wanted",
             {
@@ -42,7 +59,16 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         ),
         (
             "Found",
-            {"fields": ("phase", "conditions_told", "placed_on", "observed_generation", "created_at", "deleted_at")},
+            {
+                "fields": (
+                    "phase_told",
+                    "conditions_told",
+                    "placed_on",
+                    "observed_generation",
+                    "created_at",
+                    "deleted_at",
+                )
+            },
         ),
     )
 
@@ -66,10 +92,15 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         """Who answers for it."""
         return str(cluster.owner)
 
-    @admin.display(boolean=True, description="protected", ordering="deletion_protection")
-    def protected(self, cluster: VirtualCluster) -> bool:
-        """From deletion."""
-        return cluster.deletion_protection
+    @admin.display(description="phase", ordering="phase")
+    def phase_told(self, cluster: VirtualCluster) -> SafeString:
+        """As a label."""
+        return label(cluster.phase)
+
+    @admin.display(description="deletion protection", ordering="deletion_protection")
+    def protected(self, cluster: VirtualCluster) -> str:
+        """In a word."""
+        return "protected" if cluster.deletion_protection else NOTHING
 
     @admin.display(description="conditions")
     def conditions_told(self, cluster: VirtualCluster) -> SafeString | str:

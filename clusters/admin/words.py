@@ -3,14 +3,45 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import Truncator
+from unfold.utils import display_for_label
 
 NOTHING = "—"
 _STATUS = {"True": "yes", "False": "no", "Unknown": "not known"}
 _MARKS = {"done": "✓", "current": "▶", "failed": "✗", "waiting": "·"}
+
+_BAD_WHEN_TRUE = frozenset({"CredentialExpiring"})
+_WARNING_CHARACTERS = 80
+_COLOURS: Final = {
+    **dict.fromkeys(("Ready", "Connected", "Succeeded"), "success"),
+    **dict.fromkeys(("Failed", "Error"), "danger"),
+    **dict.fromkeys(("Asleep", "Deleted", "Aborted"), ""),
+}
+"""Of the words at rest, and of trouble; any other word tells of work under way."""
+
+
+def label(word: str) -> SafeString:
+    """A phase or a state as a coloured label; the word itself is always there to read."""
+    return SafeString(display_for_label(word, NOTHING, {word: _COLOURS.get(word, "warning")}))
+
+
+def warnings_in_words(conditions: Iterable[Mapping[str, Any]]) -> str:
+    """What is not as it should be, each with its sentence, shortened."""
+    return "; ".join(_warning(each) for each in conditions if _warns(each)) or NOTHING
+
+
+def _warns(condition: Mapping[str, Any]) -> bool:
+    return bool(condition["status"] == ("True" if condition["type"] in _BAD_WHEN_TRUE else "False"))
+
+
+def _warning(condition: Mapping[str, Any]) -> str:
+    what = condition["type"] if condition["type"] in _BAD_WHEN_TRUE else f"not {condition['type']}"
+    message = Truncator(condition["message"]).chars(_WARNING_CHARACTERS)
+    return f"{what}: {message}" if message else what
 
 
 def conditions_in_words(conditions: Iterable[Mapping[str, Any]]) -> SafeString | str:

@@ -1,5 +1,7 @@
 """The admin site: every page opens, shows no secret, and whatever is done there is done by the services."""
 
+import re
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission
@@ -141,6 +143,34 @@ def test_an_operation_is_a_timeline_with_what_happened(site, full):
         "acme/payments/hello",
     ):
         assert part in text, part
+
+
+def test_what_warns_of_a_host_is_told_as_what_is_wrong(site, full):
+    text = site.get(url(HostCluster)).content.decode()
+    assert "not Reachable: It has not answered since noon." in text
+
+
+def test_a_hosts_page_begins_with_how_it_stands_and_what_it_holds(site, world):
+    host = host_row()
+    cluster = ready_row(world, host)
+    text = site.get(url(HostCluster, host.pk, "change")).content.decode()
+    link = text.index(f'href="{url(VirtualCluster, cluster.pk, "change")}"')
+    assert text.index("Connected") < link < text.index('name="region"')
+
+
+def test_what_is_normal_is_told_in_words_and_not_as_a_red_cross(site, world):
+    host = host_row()
+    ready_row(world, host)
+    assert column(site, HostCluster, "Cordoned") == column(site, VirtualCluster, "Deletion protection") == "—"
+    do(site, HostCluster, "cordon", host)
+    assert column(site, HostCluster, "Cordoned") == "cordoned"
+
+
+def column(client, model, name: str) -> str:
+    """What stands in this column of the list's only row."""
+    text = client.get(url(model)).content.decode()
+    (cell,) = re.findall(rf'<td[^>]*data-label="{name}"[^>]*>(.*?)</td>', text, re.IGNORECASE | re.DOTALL)
+    return str(cell).strip()
 
 
 def test_conditions_are_told_in_words_and_escaped(site, full):
