@@ -66,4 +66,6 @@ class Terminal:
 
     def write_exports(self, file: Path) -> None:
         """A file to source: `. FILE` makes another shell the same person."""
-        file.write_text("".join(f"export {name}={shlex.quote(text)}\n" for name, text in self.exports.items()))
+        # `marina kubeconfig --merge` there must not write into the person's own ~/.kube/config
+        exports = {**self.exports, "KUBECONFIG": str(self.folder / "kubeconfig")}
+        file.write_text("".join(f"export {name}={shlex.quote(text)}\n" for name, text in exports.items()))
