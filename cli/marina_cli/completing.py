@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
+from typing import Any
 
 import click
 
@@ -33,6 +34,25 @@ def complete_hosts(ctx: click.Context, param: click.Parameter, incomplete: str) 
 def complete_projects(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The user's projects as `organization/name`."""
     return _offer(ctx, lambda session: [project_path(item) for item in session.me.get("projects", [])], incomplete)
+
+
+def complete_sizes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Names of sizes."""
+    return _offer(ctx, lambda session: [str(size["name"]) for size in _option(session, "sizes")], incomplete)
+
+
+def complete_exposures(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The ways in which an API may be published."""
+    return _offer(ctx, lambda session: [str(item) for item in _option(session, "exposures")], incomplete)
+
+
+def complete_versions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Versions of Kubernetes."""
+    return _offer(ctx, lambda session: [str(item) for item in _option(session, "kubernetes_versions")], incomplete)
+
+
+def _option(session: Session, key: str) -> list[Any]:
+    return list(session.api.get("/options").get(key) or ())
 
 
 def _listed(session: Session, path: str, params: dict[str, str]) -> list[str]:

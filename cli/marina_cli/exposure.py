@@ -5,13 +5,19 @@ from __future__ import annotations
 from marina_cli.text import Json, word
 
 PORT = 8443
-NOT_UP_YET = ("Pending", "Provisioning")
+NOT_UP = ("Pending", "Provisioning", "Failed", "Deleting", "Deleted")
 
 
 def is_unpublished(item: Json) -> bool:
     """Whether a virtual cluster has no published address, and will not get one by waiting."""
     placement = item.get("placement") or {}
-    return bool(placement) and not placement.get("endpoint") and item.get("phase") not in NOT_UP_YET
+    return bool(placement) and not placement.get("endpoint") and item.get("phase") not in NOT_UP
+
+
+def why_unpublished(item: Json) -> str:
+    """That it has no published address, and why where the exposure is the reason."""
+    none = (item.get("spec") or {}).get("exposure") in (None, "", "None")
+    return f"{word(item.get('name'))} has no published address" + (": its exposure is None." if none else " yet.")
 
 
 def way_without_address(item: Json) -> str:

@@ -46,7 +46,17 @@ class MarinaGroup(click.Group):
             ) from None
 
 
-@click.group(cls=MarinaGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed or refused, 2 wrong command line or file, 3 not logged in, 4 not found, "
+    "5 conflict, 6 server not reachable, 7 waited too long, 130 stopped by Ctrl-C."
+)
+
+
+@click.group(
+    cls=MarinaGroup,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.option(
     "--context", metavar="NAME", envvar="MARINA_CONTEXT", help="Use this stored server instead of the current."
 )

@@ -368,7 +368,10 @@ class ApiServer:
 
     def _operations(self, request: Request, rest: str) -> Answer:
         if not rest:
-            return self._page(request, list(self.operations.values()))
+            wanted = request.query.get("virtual_cluster")
+            newest_first = reversed(self.operations.values())
+            of = [each for each in newest_first if not wanted or (each["virtual_cluster"] or {}).get("id") == wanted]
+            return self._page(request, of)
         identity, _, action = rest.partition("/")
         operation = self.operations.get(identity)
         if operation is None:

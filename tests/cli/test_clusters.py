@@ -243,5 +243,26 @@ def test_create_of_an_unpublished_cluster_says_how_to_go_on(server: ApiServer, r
     result = run("create", "hello", "--wait")
     assert result.exit_code == 0, result.output
     assert "--merge" not in result.stderr
-    assert "No address of it is published" in result.stderr
+    assert "hello has no published address: its exposure is None." in result.stderr
     assert "kubectl --context HOST -n marina-hello-1a2b port-forward pod/hello-0 8443" in result.stderr
+
+
+def test_op_watch_with_a_name_follows_the_newest_operation_of_that_cluster(server: ApiServer, run: Run) -> None:
+    cluster = server.add_cluster("hello")
+    of = {"id": cluster["id"], "name": "hello"}
+    server.add_operation("provision", state="Failed", virtual_cluster=of)
+    newest = server.add_operation("update", virtual_cluster=of)
+    server.add_operation("provision")
+    assert run("op", "watch", "hello", "-o", "name").stdout == f"{newest['id']}\n"
+
+
+def test_an_empty_list_of_somebody_without_a_project_does_not_tell_to_create(server: ApiServer, run: Run) -> None:
+    server.projects.clear()
+    result = run("list")
+    assert "that you may see" in result.stderr
+    assert "marina create" not in result.stderr
+
+
+def test_help_names_phases_and_exit_codes(run: Run) -> None:
+    assert "FallingAsleep" in run("list", "--help").stdout
+    assert "130 stopped by Ctrl-C" in " ".join(run("--help").stdout.split())

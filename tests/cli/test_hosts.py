@@ -214,3 +214,10 @@ def test_after_a_failed_connect_a_retry_is_not_proposed(server: ApiServer, run: 
     assert result.exit_code == 1
     assert "op retry" not in result.stderr
     assert "`marina host renew east --kubeconfig FILE`, or `marina host disconnect east`" in result.stderr
+
+
+def test_a_host_without_exposure_is_said_to_publish_nothing(server: ApiServer, run: Run, home: Path) -> None:
+    (home / "host.yaml").write_text("kind: Config\n")
+    server.add_host("east", exposure="None")
+    renewed = run("host", "renew", "east", "--kubeconfig", str(home / "host.yaml"), "--wait")
+    assert "virtual clusters there get no published address" in renewed.stderr

@@ -177,3 +177,12 @@ def test_completion_without_a_server_is_silent() -> None:
     asked = {"_MARINA_COMPLETE": "bash_complete", "COMP_WORDS": "marina get hel", "COMP_CWORD": "2"}
     done = call("marina", MARINA_SERVER="http://127.0.0.1:9", MARINA_TOKEN=TOKEN, **asked)
     assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
+@pytest.mark.usefixtures("logged_in")
+@pytest.mark.parametrize(
+    ("option", "offered"), [("--size", "small"), ("--exposure", "LoadBalancer"), ("--kubernetes-version", "1.36.3")]
+)
+def test_options_of_create_are_completed(option: str, offered: str) -> None:
+    asked = {"_MARINA_COMPLETE": "bash_complete", "COMP_WORDS": f"marina create x {option} ", "COMP_CWORD": "4"}
+    assert f"plain,{offered}" in call("marina", **asked).stdout.split()

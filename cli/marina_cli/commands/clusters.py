@@ -27,7 +27,11 @@ from marina_cli.text import Json, project_path, word
 def cluster_list(
     session: Session, project: str | None, every: bool, phase: str | None, host: str | None, form: str
 ) -> None:
-    """List virtual clusters: the project's, or all when there is no default project."""
+    """List virtual clusters: the project's, or all when there is no default project.
+
+    Phases: Pending, Provisioning, Ready, Updating, Upgrading, Migrating, FallingAsleep, Asleep, Waking, Deleting,
+    Deleted, Failed. Deleted ones are hidden unless asked for with --phase Deleted.
+    """
     if project and every:
         raise UsageProblem("Give either --project or --all.")
     project = None if every else project or session.context.project
@@ -37,6 +41,8 @@ def cluster_list(
     empty = f"There is no virtual cluster{where} yet. Make one with `marina create NAME`."
     if phase or host:
         empty = f"No virtual cluster{where} matches."
+    elif not items and not project and not session.me.get("projects"):
+        empty = "None that you may see: you are not in any project."
     print_list(items, form, cluster_columns(session.clock.now()), empty=empty)
 
 

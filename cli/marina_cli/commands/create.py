@@ -5,9 +5,15 @@ from __future__ import annotations
 import click
 
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
-from marina_cli.completing import complete_hosts, complete_projects
+from marina_cli.completing import (
+    complete_exposures,
+    complete_hosts,
+    complete_projects,
+    complete_sizes,
+    complete_versions,
+)
 from marina_cli.durations import span
-from marina_cli.exposure import is_unpublished, way_without_address
+from marina_cli.exposure import is_unpublished, way_without_address, why_unpublished
 from marina_cli.given import labels_parse, values_read
 from marina_cli.output import note, output_option, print_one
 from marina_cli.session import Session, pass_session
@@ -18,10 +24,14 @@ from marina_cli.text import Json, word
 @click.argument("name")
 @click.option("--project", "-p", metavar="ORG/NAME", shell_complete=complete_projects, help="The project it is for.")
 @click.option("--host", metavar="HOST", shell_complete=complete_hosts, help="The host; chosen for you unless given.")
-@click.option("--kubernetes-version", metavar="V", help="Such as 1.36; see `marina options`.")
+@click.option(
+    "--kubernetes-version", metavar="V", shell_complete=complete_versions, help="Such as 1.36; see `marina options`."
+)
 @click.option("--chart-version", metavar="V", help="The version of the vcluster chart.")
-@click.option("--size", metavar="S", help="Such as small; see `marina options`.")
-@click.option("--exposure", metavar="E", help="How its API is published; see `marina options`.")
+@click.option("--size", metavar="S", shell_complete=complete_sizes, help="Such as small; see `marina options`.")
+@click.option(
+    "--exposure", metavar="E", shell_complete=complete_exposures, help="How its API is published; see `marina options`."
+)
 @click.option("--values", "values_file", metavar="FILE", help="Chart values as YAML; - for standard input.")
 @click.option("--label", "labels", metavar="K=V", multiple=True, help="A label; may be repeated.")
 @click.option("--protect", is_flag=True, help="Protect it from being deleted.")
@@ -85,5 +95,5 @@ def create(
 
 def _use_it(item: Json, name: str) -> str:
     if is_unpublished(item):
-        return f"No address of it is published: its exposure is None. {way_without_address(item)}"
+        return f"{why_unpublished(item)} {way_without_address(item)}"
     return f"Use it: marina kubeconfig {name} --merge && kubectl --context marina-{name} get namespaces"

@@ -11,6 +11,7 @@ from marina_cli.commands.cluster_views import conditions_show, heading, operatio
 from marina_cli.commands.host_connect import host_connect, host_renew
 from marina_cli.completing import complete_hosts
 from marina_cli.durations import age, time_parse
+from marina_cli.errors import ExitCode
 from marina_cli.lookup import host_find
 from marina_cli.output import Column, console, note, output_option, print_fields, print_list, print_one, state_text
 from marina_cli.session import Session, pass_session
@@ -126,6 +127,8 @@ def host_disconnect(session: Session, name: str, yes: bool, form: str) -> None:
             f"What goes: Marina's way to {word(item.get('server'))}.\n"
             "What stays: the cluster itself, with the ServiceAccount and roles that were made for Marina."
         )
-        click.confirm(f"Disconnect {word(item.get('name'))}?", abort=True, err=True)
+        if not click.confirm(f"Disconnect {word(item.get('name'))}?", err=True):
+            note("Nothing was disconnected.")
+            raise click.exceptions.Exit(ExitCode.REFUSED)
     session.api.change("DELETE", f"/host-clusters/{item['id']}")
     print_one(item, form, lambda _: click.echo(f"{word(item.get('name'))} is disconnected."))

@@ -118,7 +118,11 @@ def _agree(manifest: str, road: Road, server: str) -> None:
 @click.option("--organization", metavar="ORG", help="The organization it belongs to; implies --scope organization.")
 @click.option("--label", "labels", metavar="K=V", multiple=True, help="A label; may be repeated.")
 @click.option("--region", metavar="R", help="Where it is.")
-@click.option("--exposure", type=click.Choice(["None", "LoadBalancer", "Local"], case_sensitive=False))
+@click.option(
+    "--exposure",
+    type=click.Choice(["None", "LoadBalancer", "Local"], case_sensitive=False),
+    help="How APIs of clusters there are published. None: they get no address, and are reached by a port-forward.",
+)
 @click.option("--values", "values_file", metavar="FILE", help="Chart values for everything placed there; - for stdin.")
 @click.option("--offer-to", "offers", metavar="ORG[/PROJECT]", multiple=True, help="Who may use it; repeat it.")
 @wait_options
@@ -185,6 +189,8 @@ def connection_report(session: Session, answer: Json, name: str, wait: bool, tim
         click.echo(f"{name} is connected, Kubernetes {version}." if wait else f"{name} is being connected.")
         if not wait:
             note(f"Watch it with `{watch_command(answer)}`.")
+        if item.get("exposure") == "None":
+            note("Its exposure is None: virtual clusters there get no published address, only a port-forward.")
 
     print_one(item, form, people)
 

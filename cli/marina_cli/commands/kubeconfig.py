@@ -10,7 +10,7 @@ import click
 from marina_cli.completing import complete_clusters
 from marina_cli.durations import DURATION, span
 from marina_cli.errors import CliError, ExitCode, Unreachable, UsageProblem
-from marina_cli.exposure import is_unpublished, way_without_address
+from marina_cli.exposure import is_unpublished, way_without_address, why_unpublished
 from marina_cli.kubeconfig_file import (
     address_check,
     kubeconfig_check,
@@ -82,7 +82,7 @@ def kubeconfig(
     item = cluster_find(session, name, project)
     if not server and is_unpublished(item):
         raise CliError(
-            f"{item['name']} has no published address: its exposure is None.",
+            why_unpublished(item),
             hint=way_without_address(item),
             exit_code=ExitCode.CONFLICT,
         )

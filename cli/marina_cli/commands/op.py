@@ -112,15 +112,28 @@ def _took(item: Json) -> str:
 
 
 @op.command("watch")
-@click.argument("id", callback=_id_check)
+@click.argument("id", metavar="ID|NAME", shell_complete=complete_clusters)
+@project_option
 @click.option("--timeout", type=DURATION, default=None, help="How long to watch; without end unless given.")
 @output_option
 @pass_session
-def op_watch(session: Session, id: str, timeout: int | None, form: str) -> None:  # noqa: A002
-    """Follow an operation until it ends; the exit code says how."""
-    ended = operation_await(session, session.api.get(f"/operations/{id}"), timeout)
+def op_watch(session: Session, id: str, project: str | None, timeout: int | None, form: str) -> None:  # noqa: A002
+    """Follow an operation until it ends; the exit code says how.
+
+    With the NAME of a virtual cluster it follows the newest operation of that.
+    """
+    found = id if is_id(id) else _newest(session, id, project)
+    ended = operation_await(session, session.api.get(f"/operations/{found}"), timeout)
     done = f"{ended.kind} of {ended.subject} succeeded."
     print_one(ended.raw, form, lambda _: click.echo(done), name="id")
+
+
+def _newest(session: Session, name: str, project: str | None) -> str:
+    cluster = cluster_find(session, name, project)
+    newest = next(session.api.pages("/operations", {"virtual_cluster": cluster["id"]}, limit=1), None)
+    if newest is None:
+        raise CliError(f"There is no operation of {name!r} yet.", exit_code=ExitCode.NOT_FOUND)
+    return str(newest["id"])
 
 
 @op.command("retry")
