@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from clusters.connection import HostConnection
 
+HERE = "127.0.0.1"
 Behaviour = Callable[[socket.socket], None]
 TOKEN = "the-token-nobody-may-see"
 
@@ -61,9 +62,9 @@ def silent(connection: socket.socket) -> None:
         pass
 
 
-def answering(answer: bytes, *, folder: Path, reset: bool = False) -> Behaviour:
+def answering(answer: bytes, *, folder: Path, reset: bool = False, name: str = HERE) -> Behaviour:
     """TLS, then the same bytes for every request; `reset` ends with a TCP reset in place of a goodbye."""
-    certificate, key = certificate_pem()
+    certificate, key = certificate_pem(name)
     pem = folder / "server.pem"
     pem.write_text(certificate + key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -81,11 +82,11 @@ def answering(answer: bytes, *, folder: Path, reset: bool = False) -> Behaviour:
 
 
 def connection_to(port: int, *, ca_pem: str = "", token: str = TOKEN) -> HostConnection:
-    return HostConnection(server=f"https://127.0.0.1:{port}", ca_pem=ca_pem or certificate_pem()[0], token=token)
+    return HostConnection(server=f"https://127.0.0.1:{port}", ca_pem=ca_pem or certificate_pem(HERE)[0], token=token)
 
 
 @cache
-def certificate_pem(address: str = "127.0.0.1") -> tuple[str, str]:
+def certificate_pem(address: str) -> tuple[str, str]:
     """A self-signed certificate for an address, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fault server")])

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,11 +79,11 @@ def test_a_certificate_of_another_authority_is_refused(tmp_path: Path):
 
 
 def test_a_certificate_for_another_name_is_refused_unless_the_connection_names_it(tmp_path: Path):
-    with serving(answering(answer(200, {"gitVersion": "v1"}), folder=tmp_path)) as port:
-        right = connection_to(port)
-        fields = {"server": f"https://localhost:{port}", "ca_pem": right.ca_pem, "token": TOKEN}
-        assert failure_of(type(right)(**fields)).code == "certificate"
-        named = type(right)(**fields, tls_server_name="127.0.0.1")
+    other = "127.0.0.2"
+    with serving(answering(answer(200, {"gitVersion": "v1"}), folder=tmp_path, name=other)) as port:
+        connection = connection_to(port, ca_pem=certificate_pem(other)[0])
+        assert failure_of(connection).code == "certificate"
+        named = replace(connection, tls_server_name=other)
         with connection_open(named, target="host harbor", timeouts=SOON) as api:
             assert KubeClient(api).version() == {"gitVersion": "v1"}
 

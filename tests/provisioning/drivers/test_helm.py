@@ -170,7 +170,7 @@ def test_a_host_in_trouble_has_the_same_codes_as_for_every_other_call(helm_clien
         assert TOKEN not in str(raised.value)
         return raised.value
 
-    other = certificate_pem()[0]
+    other = certificate_pem("127.0.0.1")[0]
     if fault == "refused":
         assert error_of(connection_to(1)).code == "unreachable"
     elif fault == "silent":

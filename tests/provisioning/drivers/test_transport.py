@@ -59,7 +59,7 @@ def test_what_leaves_the_cache_is_closed_and_goes_on_working_for_who_has_it(host
 
 def test_a_client_certificate_needs_no_file(host, kube, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    certificate, key = certificate_pem()
+    certificate, key = certificate_pem("127.0.0.1")
     stranger = HostConnection(
         server=host.server, ca_pem=host.ca_pem, client_certificate_pem=certificate, client_key_pem=key
     )

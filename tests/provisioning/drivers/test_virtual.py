@@ -106,7 +106,7 @@ def test_many_threads_share_a_virtual_api_and_leave_nothing_open(api, virtual):
 def test_a_virtual_api_with_another_authority_is_not_trusted(api, virtual):
     namespace, connection = virtual
     before = left_open()
-    stranger = HostConnection(server=connection.server, ca_pem=certificate_pem()[0], token="x")
+    stranger = HostConnection(server=connection.server, ca_pem=certificate_pem("127.0.0.1")[0], token="x")
     with (
         virtual_transport(api, namespace, "hello-0", connection=stranger) as inside,
         pytest.raises(PermanentError) as raised,
