@@ -142,7 +142,7 @@ def _hint(output: str) -> str:
         return "Hint: the package index gave other files than Marina was tested with; ask another index or mirror."
     if "No matching distribution" in output and "Connection" not in output:
         return "Hint: the package index has no ready-made package for this machine; Marina is tested on Linux x86-64."
-    return "Hint: pip needs a package index (PIP_INDEX_URL names another than its default); check network, proxy and free disk space."
+    return "Hint: pip needs a package index (PIP_INDEX_URL names one); check network, proxy and free disk space."
 
 
 def _say(line: str) -> None:
