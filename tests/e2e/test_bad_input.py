@@ -44,8 +44,8 @@ def test_a_kubeconfig_is_refused_by_its_field_and_nothing_is_written(staff: Api,
 @pytest.mark.parametrize(
     ("body", "field", "message", "accepted"),
     [
-        ({"name": "Hello_World"}, "name", "lower-case letters", "1 to 40 lower-case letters"),
-        ({"name": "x" * 41}, "name", "1 to 40", "1 to 40 lower-case letters"),
+        ({"name": "Hello_World"}, "name", "the capital letter H", "1 to 40 lower-case letters"),
+        ({"name": "x" * 41}, "name", "has 41 characters", "1 to 40 lower-case letters"),
         ({"name": "shared"}, "name", "already has a virtual cluster named shared", "a name not in use there"),
         ({"spec": {"kubernetes_version": "1.12.0"}}, "spec.kubernetes_version", "does not offer", "1.36.3"),
         (
@@ -91,5 +91,5 @@ def test_a_version_that_the_host_cannot_run_is_refused_with_the_reason(
 
 def test_the_command_shows_field_fault_and_what_would_be_accepted(marina: Marina, home: TestHost) -> None:
     said = marina("create", "Hello_World", "--host", home.name, exit_code=1).stderr
-    assert "Error: A name has 1 to 40 lower-case letters" in said
+    assert "Error: The name holds the capital letter H" in said
     assert "Field name. Accepted: 1 to 40 lower-case letters" in said
