@@ -49,7 +49,7 @@ def ended(
 
 
 def _other_authority() -> str:
-    return base64.b64encode(certificate_pem()[0].encode()).decode()
+    return base64.b64encode(certificate_pem("127.0.0.1")[0].encode()).decode()
 
 
 @pytest.mark.parametrize("code", REASONS)
