@@ -14,6 +14,17 @@ from clusters.services.hosts import HostSettings, host_change_check, host_settin
 READ_MOST = 2 * 1024 * 1024
 """Bytes: more than any kubeconfig may have, so that a larger file is refused for its size."""
 
+SAID = (
+    "region",
+    "labels",
+    "exposure",
+    "values",
+    "offered_to_all",
+    "offered_to_organizations",
+    "offered_to_projects",
+)
+FIXED = ("name", "mode", "namespaces", "scope", "organization")
+
 
 class _HostForm(forms.ModelForm):  # type: ignore[type-arg]
     """What both have in common."""
@@ -54,20 +65,7 @@ class HostConnectForm(_HostForm):
 
     class Meta:
         model = HostCluster
-        fields = (
-            "name",
-            "mode",
-            "namespaces",
-            "scope",
-            "organization",
-            "region",
-            "labels",
-            "exposure",
-            "values",
-            "offered_to_all",
-            "offered_to_organizations",
-            "offered_to_projects",
-        )
+        fields = (*FIXED, *SAID)
 
     def clean_namespaces(self) -> list[str]:
         """Each line's word."""
@@ -89,15 +87,7 @@ class HostChangeForm(_HostForm):
 
     class Meta:
         model = HostCluster
-        fields = (
-            "region",
-            "labels",
-            "exposure",
-            "values",
-            "offered_to_all",
-            "offered_to_organizations",
-            "offered_to_projects",
-        )
+        fields = SAID
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

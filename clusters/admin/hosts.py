@@ -10,22 +10,12 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.service_admin import ServiceAdmin, admin_actor
 from accounts.services.audit import Actor
-from clusters.admin.host_forms import HostChangeForm, HostConnectForm, offered_to_all, settings_of
+from clusters.admin.host_forms import FIXED, SAID, HostChangeForm, HostConnectForm, offered_to_all, settings_of
 from clusters.admin.placements import PLACEMENTS_SHOWN, placements_in_words
 from clusters.admin.words import NOTHING, as_json, conditions_in_words, label, warnings_in_words
 from clusters.models import HostCluster
 from clusters.services.hosts import host_connect, host_credential_replace, host_disconnect, host_update
 
-SAID = (
-    "region",
-    "labels",
-    "exposure",
-    "values",
-    "offered_to_all",
-    "offered_to_organizations",
-    "offered_to_projects",
-)
-FIXED = ("name", "mode", "namespaces", "scope", "organization")
 STANDING = ("phase_told", "conditions_told", "cordoned_told", "placed_told")
 OBSERVED = (
     "server",

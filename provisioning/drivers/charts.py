@@ -17,12 +17,12 @@ _LARGEST_FILE = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class ChartInfo:
-    """`digest` is "sha256:" and the hash of the archive, or of all files of a folder."""
+    """`digest` is "sha256:" and the hash of the archive at `path`, or of all files of the folder there."""
 
     name: str
     version: str
     app_version: str
-    kube_version: str
+    path: Path
     digest: str
     schema: dict[str, Any] = field(repr=False)
     default_values: dict[str, Any] = field(repr=False)
@@ -44,7 +44,7 @@ def chart_inspect(path: Path) -> ChartInfo:
         name=str(about["name"]),
         version=str(about["version"]),
         app_version=str(about.get("appVersion", "")),
-        kube_version=str(about.get("kubeVersion", "")),
+        path=path,
         digest=chart_digest(path),
         schema=schema,
         default_values=values,

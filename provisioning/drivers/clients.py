@@ -64,10 +64,6 @@ class Clients:
             silence=_helm_silence(),
         )
 
-    def forget(self, host: HostCluster) -> None:
-        """Closes what is cached of a host whose credential is gone."""
-        self._transport.forget(str(host.pk))
-
 
 def _helm_silence() -> float:
     """Seconds after which a frozen worker's helm is ended: before its lease can be another's."""

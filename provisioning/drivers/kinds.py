@@ -42,7 +42,6 @@ PERSISTENT_VOLUME = Kind("v1", "PersistentVolume", "persistentvolumes", namespac
 PERSISTENT_VOLUME_CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims", namespaced=True)
 POD = Kind("v1", "Pod", "pods", namespaced=True)
 SERVICE = Kind("v1", "Service", "services", namespaced=True)
-ENDPOINTS = Kind("v1", "Endpoints", "endpoints", namespaced=True)
 SECRET = Kind("v1", "Secret", "secrets", namespaced=True)
 CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps", namespaced=True)
 SERVICE_ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts", namespaced=True)

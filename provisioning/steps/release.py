@@ -12,7 +12,7 @@ from clusters.chart_wish import HostCapabilities, ImageSettings, ReleaseWish
 from clusters.models import Exposure
 from clusters.sizes import SIZES
 from clusters.versions import KubernetesVersion
-from provisioning.charts import chart_fetch, chart_path
+from provisioning.charts import chart_fetch
 from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Skip, StepResult, step
 from provisioning.steps.guardrails import exposure_of
@@ -36,7 +36,7 @@ def install_release(context: StepContext) -> StepResult:
         not_synced=[asdict(kind) for kind in not_synced(values)],
         syncs_priority_classes=_syncs(values, "priorityClasses"),
     )
-    released = helm.upgrade_install(placement.release, chart_path(version), placement.namespace, values, HELM_SECONDS)
+    released = helm.upgrade_install(placement.release, chart.path, placement.namespace, values, HELM_SECONDS)
     context.write(
         placement,
         revision=released.revision,
