@@ -14,6 +14,7 @@ aborted counts as gone, but the new one still begins only when it has ended.
 
 _WORDS = {
     Meeting.QUEUE: "waits for its turn",
+    Meeting.QUEUE_ONCE: "waits for its turn, unless one of its kind waits already: that one is answered instead (200)",
     Meeting.SUPERSEDE: "takes its place: that one is aborted between two steps (at once where it was still waiting for "
     "its turn), then the new one runs",
     Meeting.NO_OP: "is not begun: that one does what is asked already, and is answered instead (200)",

@@ -16,6 +16,8 @@ class Meeting(StrEnum):
 
     QUEUE = "queue"
     """It waits for its turn."""
+    QUEUE_ONCE = "queue-once"
+    """It waits for its turn, unless one of its kind waits already: that one will read what is wanted by then."""
     SUPERSEDE = "supersede"
     """The active one is aborted between two steps, a queued one at once, then the new one runs."""
     NO_OP = "no-op"
@@ -25,7 +27,7 @@ class Meeting(StrEnum):
 
 
 HOST_KINDS: Final = (Kind.CONNECT, Kind.RENEW_CREDENTIAL)
-VIRTUAL_CLUSTER_KINDS: Final = (Kind.PROVISION, Kind.DELETE)
+VIRTUAL_CLUSTER_KINDS: Final = (Kind.PROVISION, Kind.ADOPT, Kind.CONFIGURE, Kind.DELETE)
 # These change nothing that another operation of their object leans on, so they take no lock.
 UNLOCKED_KINDS: Final = (Kind.ISSUE_KUBECONFIG,)
 
@@ -36,7 +38,19 @@ MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     (Kind.RENEW_CREDENTIAL, Kind.CONNECT): Meeting.NO_OP,  # it brings a credential of its own
     (Kind.RENEW_CREDENTIAL, Kind.RENEW_CREDENTIAL): Meeting.NO_OP,
     (Kind.PROVISION, Kind.PROVISION): Meeting.NO_OP,
+    (Kind.PROVISION, Kind.ADOPT): Meeting.REFUSE,
+    (Kind.PROVISION, Kind.CONFIGURE): Meeting.NO_OP,  # it goes through the same steps
     (Kind.PROVISION, Kind.DELETE): Meeting.REFUSE,
+    (Kind.ADOPT, Kind.PROVISION): Meeting.REFUSE,
+    (Kind.ADOPT, Kind.ADOPT): Meeting.NO_OP,
+    (Kind.ADOPT, Kind.CONFIGURE): Meeting.REFUSE,
+    (Kind.ADOPT, Kind.DELETE): Meeting.REFUSE,
+    (Kind.CONFIGURE, Kind.PROVISION): Meeting.QUEUE_ONCE,
+    (Kind.CONFIGURE, Kind.ADOPT): Meeting.QUEUE_ONCE,
+    (Kind.CONFIGURE, Kind.CONFIGURE): Meeting.QUEUE_ONCE,  # the active one may have read what was wanted before
+    (Kind.CONFIGURE, Kind.DELETE): Meeting.REFUSE,
     (Kind.DELETE, Kind.PROVISION): Meeting.SUPERSEDE,
+    (Kind.DELETE, Kind.ADOPT): Meeting.SUPERSEDE,
+    (Kind.DELETE, Kind.CONFIGURE): Meeting.SUPERSEDE,
     (Kind.DELETE, Kind.DELETE): Meeting.NO_OP,
 }

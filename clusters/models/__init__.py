@@ -2,27 +2,36 @@
 
 from clusters.models.chart import Chart
 from clusters.models.conditions import Condition, condition_set
-from clusters.models.host import Exposure, HostCluster, HostCredential, HostMode, HostPhase, HostScope
+from clusters.models.discovered import DiscoveredCluster
+from clusters.models.duration import UsualDuration
+from clusters.models.host import Breaker, Exposure, HostCluster, HostCredential, HostMode, HostPhase, HostScope
 from clusters.models.operation import ACTIVE_STATES, Operation, OperationEvent, OperationKind, OperationState
 from clusters.models.placement import Placement, PlacementRole
+from clusters.models.schedule import Schedule
+from clusters.models.slot import HostSlot
 from clusters.models.virtual_cluster import VirtualCluster, VirtualClusterPhase
 
 __all__ = [
     "ACTIVE_STATES",
+    "Breaker",
     "Chart",
     "Condition",
+    "DiscoveredCluster",
     "Exposure",
     "HostCluster",
     "HostCredential",
     "HostMode",
     "HostPhase",
     "HostScope",
+    "HostSlot",
     "Operation",
     "OperationEvent",
     "OperationKind",
     "OperationState",
     "Placement",
     "PlacementRole",
+    "Schedule",
+    "UsualDuration",
     "VirtualCluster",
     "VirtualClusterPhase",
     "condition_set",

@@ -1,5 +1,6 @@
 """Host clusters: the real Kubernetes clusters that virtual ones are placed on."""
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -38,6 +39,14 @@ class Exposure(models.TextChoices):
     LOCAL = "Local"
 
 
+class Breaker(models.TextChoices):
+    """Closed: work goes on. Open: it waits. Half-open: one operation tries whether the host is really back."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half-open"
+
+
 class HostCluster(Row):
     """A real Kubernetes cluster.
 
@@ -62,6 +71,11 @@ class HostCluster(Row):
     exposure = models.CharField(max_length=20, choices=Exposure.choices, default=Exposure.NONE)
     values = models.JSONField(default=dict, blank=True, help_text="Chart values for every virtual cluster here.")
     cordoned = models.BooleanField(default=False, help_text="A cordoned host takes no new placement.")
+    concurrency = models.PositiveSmallIntegerField(
+        default=8,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="How many operations may work on it at the same time.",
+    )
     generation = models.PositiveIntegerField(default=1, editable=False)
 
     # observed by the workers
@@ -76,6 +90,14 @@ class HostCluster(Row):
     ingress_classes = models.JSONField(default=list, editable=False)
     api_groups = models.JSONField(default=list, editable=False, help_text="What it serves, as GROUP/VERSION.")
     capacity = models.JSONField(default=dict, editable=False)
+    breaker = models.CharField(max_length=20, choices=Breaker.choices, default=Breaker.CLOSED, editable=False)
+    breaker_since = models.DateTimeField(null=True, editable=False, help_text="When the breaker last changed.")
+    failures = models.PositiveIntegerField(default=0, editable=False, help_text="In a row, since it last answered.")
+    answered_at = models.DateTimeField(null=True, editable=False, help_text="When a probe last got an answer.")
+    probed_at = models.DateTimeField(null=True, editable=False, help_text="When it was last asked whether it is there.")
+    surveyed_at = models.DateTimeField(
+        null=True, editable=False, help_text="When capacity and what is placed there were last looked at."
+    )
 
     class Meta:
         ordering = ["name"]

@@ -17,6 +17,8 @@ class OperationKind(models.TextChoices):
     PROVISION = "provision"
     DELETE = "delete"
     ISSUE_KUBECONFIG = "issue-kubeconfig"
+    CONFIGURE = "configure"
+    ADOPT = "adopt"
 
 
 class OperationState(models.TextChoices):
@@ -61,6 +63,12 @@ class Operation(Row):
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.TextField(blank=True)
     error_hint = models.TextField(blank=True)
+    left_behind = models.JSONField(
+        default=list, help_text="What one that failed or was aborted left on hosts: kind, name, namespace, host."
+    )
+    difference = models.JSONField(
+        default=list, help_text="What it changes of what it found, where that was asked: object, path, before, after."
+    )
     abort_requested = models.BooleanField(default=False)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -68,6 +76,13 @@ class Operation(Row):
     # whose turn it is
     run_after = models.DateTimeField(null=True, help_text="Not before; empty: at once.")
     published_at = models.DateTimeField(null=True, help_text="When a worker was last told of it.")
+    waiting_host = models.ForeignKey(
+        HostCluster,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="It waits for a slot of this host, or for it to answer; nobody looks at it until it gets one.",
+    )
     lease_owner = models.CharField(max_length=120, blank=True)
     lease_token = models.PositiveIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True)
@@ -86,6 +101,9 @@ class Operation(Row):
         indexes = [
             # what the waker looks for every second
             models.Index(name="operation_due", fields=["run_after"], condition=Q(state__in=ACTIVE_STATES)),
+            models.Index(
+                name="operation_waiting_for_a_host", fields=["waiting_host"], condition=Q(waiting_host__isnull=False)
+            ),
             models.Index(name="operation_of_an_object", fields=["lock_key", "created_at"]),
             models.Index(name="operation_sealed", fields=["sealed_until"], condition=Q(sealed_result__isnull=False)),
         ]

@@ -33,6 +33,10 @@ class Placement(Row):
     )
     release = models.CharField(max_length=53)
 
+    adopted = models.JSONField(
+        null=True, help_text="Of one that Marina did not make: how it was found (see clusters/adoption.py)."
+    )
+
     # observed
     endpoint = models.URLField(max_length=500, blank=True)
     kubernetes_version = models.CharField(max_length=40, blank=True)

@@ -59,7 +59,8 @@ def operation_start(
     if going_on:
         last = going_on[-1]
         meeting = MEETINGS[kind, OperationKind(last.kind)]
-        if meeting is Meeting.NO_OP:
+        waits_already = last.kind == kind and last.state == OperationState.QUEUED
+        if meeting is Meeting.NO_OP or (meeting is Meeting.QUEUE_ONCE and waits_already):
             return Started(operation=last, created=False)
         if meeting is Meeting.REFUSE:
             raise Conflict(
