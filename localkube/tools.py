@@ -47,6 +47,8 @@ class Tools:
     kube_scheduler: Path
     kube_controller_manager: Path
     kwok: Path
+    toxiproxy: Path
+    """Puts faults between a client and a server; no host needs it, tests do."""
     kube_apiservers: Mapping[str, Path]
     """By exact version ("1.36.3"), since image tags name a patch release."""
 
@@ -70,6 +72,7 @@ def _tool(name: str, module: str, package: str, version: tuple[str, ...], fits: 
 
 
 _AN_ETCD = "go.etcd.io/etcd/server/v3"
+_TOXIPROXY = "github.com/Shopify/toxiproxy/v2/cmd/server"
 _FLAG = ("--version",)
 
 TOOLS = (
@@ -83,6 +86,7 @@ TOOLS = (
     _tool("kube-controller-manager", "v1.35", _KUBERNETES + "kube-controller-manager", _FLAG, _minors((1, 35))),
     _apiserver(HOST_VERSION, "v1.36"),
     _apiserver(OLDER_VERSION, "v1.35"),
+    Tool("toxiproxy", "toxiproxy", _TOXIPROXY, ("-version",), _exactly("2.5.0"), "toxiproxy-server"),
 )
 
 
@@ -117,7 +121,7 @@ def _missing_from(found: Mapping[str, Path]) -> list[Tool]:
 
 
 def _look(folder: Path) -> dict[str, Path]:
-    """Asking eight programs for their version takes 0.1-0.3 s together, so they are asked at the same time."""
+    """Asking nine programs for their version takes 0.1-0.3 s together, so they are asked at the same time."""
     with ThreadPoolExecutor(len(TOOLS)) as pool:
         paths = pool.map(lambda tool: _find(tool, folder / "bin"), TOOLS)
         return {tool.name: path for tool, path in zip(TOOLS, paths, strict=True) if path}
@@ -154,5 +158,6 @@ def _as_tools(found: Mapping[str, Path]) -> Tools:
         kube_scheduler=found["kube-scheduler"],
         kube_controller_manager=found["kube-controller-manager"],
         kwok=found["kwok"],
+        toxiproxy=found["toxiproxy"],
         kube_apiservers={version: found[f"kube-apiserver-{version}"] for version in (HOST_VERSION, OLDER_VERSION)},
     )
