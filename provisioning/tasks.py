@@ -16,8 +16,8 @@ from provisioning.probe_claims import probe_claimed
 
 @shared_task(name="provisioning.operation_run")
 def operation_run(operation_id: str) -> None:
-    """Works on one operation, if it is due and nobody has it."""
-    worker.operation_run(UUID(operation_id))
+    """Works on the operation whose turn it is: the message is a wake-up, and this one was sent for `operation_id`."""
+    worker.operation_run_next()
 
 
 @shared_task(name="provisioning.tidy")

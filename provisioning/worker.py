@@ -5,10 +5,11 @@ import random
 import socket
 import threading
 from functools import cache
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import structlog
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from clusters.dispatch import operation_wake
@@ -48,9 +49,24 @@ class Worker:
         log.info("worker started", owner=self.runner.owner)
 
     def hand_back(self) -> None:
-        """From now on operations are handed back after their current step."""
+        """From now on operations are handed back after their current step, or when the grace time is over."""
+        if self.stopping.is_set():
+            return
         self.stopping.set()
-        log.info("worker stops: current steps are finished, the rest is handed back", owner=self.runner.owner)
+        log.info(
+            "worker stops: steps at work may be finished, the rest is handed back",
+            owner=self.runner.owner,
+            grace_seconds=settings.STOP_GRACE_SECONDS,
+        )
+        grace = threading.Timer(settings.STOP_GRACE_SECONDS, self._grace_over)
+        grace.daemon = True
+        grace.start()
+
+    def _grace_over(self) -> None:
+        """What is still at work is given to others: its helm is ended, its next outside call is not begun."""
+        given_up = self.keeper.give_up_all()
+        connection.close()
+        log.warning("the grace time is over", handed_back=given_up, owner=self.runner.owner)
 
     def stop(self) -> None:
         """Ends the threads."""
@@ -65,6 +81,6 @@ def worker() -> Worker:
     return Worker()
 
 
-def operation_run(operation_id: UUID) -> None:
-    """Works on an operation in this process."""
-    worker().runner.run(operation_id)
+def operation_run_next() -> None:
+    """Works in this process on the operation whose turn it is."""
+    worker().runner.run_next()

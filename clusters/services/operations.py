@@ -104,9 +104,19 @@ def _abort(operation: Operation, *, why: str, now: datetime) -> None:
     if operation.state == OperationState.QUEUED:
         operation.state = OperationState.ABORTED
         operation.finished_at = now
-    operation.run_after = None
+    operation.run_after = operation.waiting_host = None
     operation.published_at = now
-    operation.save(update_fields=["abort_requested", "message", "state", "finished_at", "run_after", "published_at"])
+    operation.save(
+        update_fields=[
+            "abort_requested",
+            "message",
+            "state",
+            "finished_at",
+            "run_after",
+            "waiting_host",
+            "published_at",
+        ]
+    )
     transaction.on_commit(partial(operation_wake, operation.pk))
 
 
@@ -160,6 +170,7 @@ def operation_retry(*, operation: Operation, actor: Actor, now: datetime) -> Ope
     locked.error_code = locked.error_message = locked.error_hint = ""
     locked.message = "Tried again."
     locked.run_after, locked.published_at = None, now
+    locked.left_behind = []
     locked.abort_requested = False
     locked.save()
     OperationEvent.objects.create(operation=locked, time=now, text=f"Tried again by {actor.label}.")

@@ -18,6 +18,9 @@ from provisioning.engine.errors import PermanentError, TemporaryError
 
 BeforeEffect = Callable[[], None]
 
+SHORT = Timeouts(connect=2.0, read=3.0)
+"""For asking whether a host is there: one that answers later than that is as good as gone."""
+
 
 class Clients:
     """Thread-safe; one a worker process."""
@@ -42,6 +45,11 @@ class Clients:
         """The host's API by the credential that is still to be proved."""
         with connection_open(candidate_connection(host), target=f"host {host.name}", timeouts=_timeouts()) as api:
             yield KubeClient(api, before_effect=before_effect)
+
+    def ask_shortly(self, host: HostCluster) -> None:
+        """Whether the host is there at all, over a connection of its own. StepError where it does not answer soon."""
+        with connection_open(host_connection(host), target=f"host {host.name}", timeouts=SHORT) as api:
+            KubeClient(api).version()
 
     @contextmanager
     def virtual(self, placement: Placement, before_effect: BeforeEffect) -> Iterator[KubeClient]:

@@ -57,6 +57,13 @@ class StepContext:
         """The host that the operation is about, or on which its cluster is placed."""
         return self.operation.host or self.placement.host
 
+    def host_if_any(self) -> HostCluster | None:
+        """The host, or None where the operation has none (yet)."""
+        try:
+            return self.host
+        except Placement.DoesNotExist:
+            return None
+
     def kube(self) -> KubeClient:
         """The host's API."""
         return self.clients.kube(self.host, self.lease.check)
@@ -87,6 +94,14 @@ class StepContext:
             if row is None:
                 raise LeaseLost(f"Operation {self.operation.pk} is no longer ours; nothing was written.")
             yield row
+
+    def save(self, **fields: Any) -> bool:
+        """Writes to the operation's row in one statement, under the lease. False where that has to be done slowly:
+
+        because somebody asked for its end meanwhile, or because the lease is gone; `fenced` tells which.
+        """
+        row = Operation.objects.filter(pk=self.operation.pk, lease_token=self.lease.token, abort_requested=False)
+        return row.filter(lease_expires_at__gt=Now()).update(**fields) == 1
 
     def write(self, row: Model, **fields: Any) -> None:
         """Writes these columns of a row, in memory and in the database, if the lease is still ours."""

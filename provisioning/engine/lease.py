@@ -1,7 +1,7 @@
 """Leases: the right of one worker to work on one operation, for a while.
 
-A claim locks the operation's row and raises its token, and every later write of the worker carries it, so a worker
-that was stopped, cut off or declared dead writes nothing any more.
+A claim raises the operation's token, and every later write of the worker carries it, so a worker that was stopped, cut
+off or declared dead writes nothing any more. Who is given which operation is decided here too: see lease_claim_next.
 """
 
 import threading
@@ -76,10 +76,50 @@ def lease_claim(*, operation_id: UUID, owner: str, seconds: float) -> Lease | No
     return lease
 
 
+_CLAIM_NEXT = """
+WITH at_work AS (
+  SELECT organization_id, count(*) AS leases FROM clusters_operation
+  WHERE state IN ('Pending', 'Processing', 'Error') AND lease_expires_at > STATEMENT_TIMESTAMP()
+  GROUP BY organization_id
+), chosen AS (
+  SELECT o.id, o.lease_expires_at FROM clusters_operation o
+  LEFT JOIN at_work ON at_work.organization_id IS NOT DISTINCT FROM o.organization_id
+  WHERE o.state IN ('Pending', 'Processing', 'Error')
+    AND o.published_at IS NOT NULL AND o.waiting_host_id IS NULL
+    AND (o.run_after IS NULL OR o.run_after <= STATEMENT_TIMESTAMP())
+    AND (o.lease_expires_at IS NULL OR o.lease_expires_at < STATEMENT_TIMESTAMP())
+  ORDER BY coalesce(at_work.leases, 0), (o.step_started_at IS NULL), coalesce(o.run_after, o.created_at), o.id
+  LIMIT 1 FOR UPDATE OF o SKIP LOCKED
+)
+UPDATE clusters_operation o
+SET lease_owner = %(owner)s, lease_token = o.lease_token + 1, published_at = NULL, state = 'Processing',
+    lease_expires_at = STATEMENT_TIMESTAMP() + %(seconds)s * interval '1 second'
+FROM chosen WHERE o.id = chosen.id
+RETURNING o.id, o.lease_token, chosen.lease_expires_at IS NOT NULL"""
+
+
+def lease_claim_next(*, owner: str, seconds: float) -> Lease | None:
+    """Takes the operation whose turn it fairly is; None where nothing is due.
+
+    First those of organizations with the fewest operations at work, so that one tenant's hundreds leave another's
+    single one its turn; of these what was begun, then what waits longest. Only operations whose message was sent
+    count: there are as many messages as those, so each is claimed by one of them, whichever it was sent for.
+    """
+    asked_at = time.monotonic()
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM_NEXT, {"owner": owner, "seconds": seconds})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    lease = Lease(operation_id=row[0], token=row[1], seconds=seconds, taken_over=row[2])
+    lease.extend(asked_at=asked_at)
+    return lease
+
+
 def _due(operation_id: UUID) -> QuerySet[Operation]:
     """By the database's clock alone: workers' clocks may differ."""
     return (
-        Operation.objects.filter(pk=operation_id, state__in=ACTIVE_STATES)
+        Operation.objects.filter(pk=operation_id, state__in=ACTIVE_STATES, waiting_host=None)
         .filter(Q(run_after__isnull=True) | LessThanOrEqual(F("run_after"), Now()))
         .filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lt=Now()))
     )
@@ -107,6 +147,20 @@ class LeaseKeeper(threading.Thread):
                 # this process may have claimed the operation anew while it was still ending this run
                 if self._leases.get(lease.operation_id) is lease:
                     del self._leases[lease.operation_id]
+
+    def give_up_all(self) -> int:
+        """Ends all leases of this process at once, so that others go on with the operations; how many.
+
+        From here on nothing more is begun for them: each is lost here before anybody else can claim it.
+        """
+        with self._lock:
+            leases = list(self._leases.values())
+        for lease in leases:
+            lease.lose()
+            Operation.objects.filter(pk=lease.operation_id, lease_token=lease.token).update(
+                lease_expires_at=None, lease_owner="", run_after=None, published_at=None
+            )
+        return len(leases)
 
     def stop(self) -> None:
         """Ends the thread soon."""

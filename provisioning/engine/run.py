@@ -12,10 +12,13 @@ from django.db.models.functions import Now
 
 from clusters.dispatch import operation_wake
 from clusters.models import Operation, OperationEvent, OperationState
+from provisioning.engine.admission import Admission
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, StepError, TemporaryError
 from provisioning.engine.flow import Flow, Hook, Skip, Step, StepResult, Wait, nothing
 from provisioning.engine.lease import LeaseLost
+from provisioning.engine.slots import slot_free, slots_grant
+from provisioning.failpoints import failpoint, failpoint_register
 
 if TYPE_CHECKING:
     from provisioning.engine.runner import Runner
@@ -25,13 +28,15 @@ log = structlog.get_logger(__name__)
 PASSED_ON = (LeaseLost, OperationalError, InterfaceError)
 """Where the lease or the database is gone nothing can be written; whoever takes the operation over goes on."""
 
+failpoint_register("step.before", "step.after")
+
 WORKER_ENDED = TemporaryError(
     "The worker ended in the middle of this step.",
     code="worker-ended",
     hint="The worker's log and its memory limit may say why.",
 )
 
-_NO_ERROR = {"error_code": "", "error_message": "", "error_hint": ""}
+_NO_ERROR: dict[str, Any] = {"error_code": "", "error_message": "", "error_hint": ""}
 _WRITTEN = (
     "state",
     "steps",
@@ -54,6 +59,7 @@ class OperationRun:
         self.flow = flow
         self.context = context
         self.operation = context.operation
+        self.admission = Admission(flow, context)
 
     def start(self) -> bool:
         """Writes what has to be known before a step is done. False where none can follow now."""
@@ -67,9 +73,16 @@ class OperationRun:
         names = [{"key": step.key, "name": step.name, "state": "waiting"} for step in self.flow.steps]
         steps = self.operation.steps or names
         steps[self.operation.step] = _step_begun(step, now)
+        fields: dict[str, Any] = {
+            "steps": steps,
+            "step_started_at": now,
+            "started_at": self.operation.started_at or now,
+        }
+        if self.flow.on_start is nothing and self._save_at_once(**fields):
+            return True
         try:
             with self.context.fenced() as row:
-                self._save(row, steps=steps, step_started_at=now, started_at=row.started_at or now)
+                self._save(row, **fields)
                 self.flow.on_start(self.operation, now)
         except PASSED_ON:
             raise
@@ -105,13 +118,21 @@ class OperationRun:
             return self._end(step, OperationState.ABORTED, message=self.operation.message)
         if self.runner.stopping():
             return self._hand_back(after=0.0, message="The worker is stopping; another one goes on.")
-        with structlog.contextvars.bound_contextvars(step=step.key):
-            try:
-                result = self._attempt(step)
-            except TemporaryError as error:
-                return self._try_later(step, error)
-            except PermanentError as error:
-                return self._fail(step, error)
+        structlog.contextvars.bind_contextvars(step=step.key)
+        why = self.admission.enter() if step.on_host else None
+        if why is not None:
+            return self._wait_for_host(why)
+        failpoint("step.before")
+        try:
+            result = self._attempt(step)
+        except TemporaryError as error:
+            if self.admission.silent(error):
+                event = self._event(step, "warning", error.message)
+                return self._wait_for_host(self.admission.not_answering(), event=event)
+            return self._try_later(step, error)
+        except PermanentError as error:
+            return self._fail(step, error)
+        failpoint("step.after")
         if isinstance(result, Wait):
             return self._wait(step, result)
         return self._advance(step, result)
@@ -136,8 +157,10 @@ class OperationRun:
         fields: dict[str, Any] = {"steps": steps, "step": index + 1, "attempt": 0, **_NO_ERROR}
         if last:
             return self._end(step, OperationState.SUCCEEDED, message="", **fields)
-        with self.context.fenced() as row:
-            self._save(row, step_started_at=now, message="", state=OperationState.PROCESSING, **fields)
+        fields |= {"step_started_at": now, "message": "", "state": OperationState.PROCESSING}
+        if not self._save_at_once(**fields):
+            with self.context.fenced() as row:
+                self._save(row, **fields)
         return True
 
     def _wait(self, step: Step, wait: Wait) -> bool:
@@ -192,19 +215,48 @@ class OperationRun:
             error_hint=error.hint,
         )
 
-    def _hand_back(self, *, after: float, message: str, **fields: Any) -> bool:
-        """Gives the lease back; the waker brings the operation again after `after` seconds."""
-        fields.setdefault("state", OperationState.PROCESSING)
+    def _wait_for_host(self, why: str, event: OperationEvent | None = None) -> bool:
+        """Hands the operation back until its host can take it: no attempt is used up, no worker looks at it."""
+        host = self.context.host
+        fields = {"message": why, "state": OperationState.PROCESSING, "waiting_host": host, **_NO_ERROR}
+        # since when it waits: by so much its step's deadline moves
+        given_back = {"lease_expires_at": None, "lease_owner": "", "run_after": Now(), "published_at": None}
         with self.context.fenced() as row:
-            at_once = row.abort_requested or after <= 0
-            # by the database's clock, by which it is claimed; untold: what was published meanwhile found it taken
-            due = None if at_once else Now() + timedelta(seconds=after)
-            fields |= {"run_after": due, "published_at": None}
-            self._save(row, message=message, lease_expires_at=None, lease_owner="", **fields)
+            if row.abort_requested:
+                self.operation.abort_requested = True
+                return True
+            self._save(row, event=event, **fields, **given_back)
+            slot_free(operation_id=row.pk, host_id=host.pk)
+        log.info("operation waits for its host", why=why)
+        slots_grant(host_id=host.pk)  # what was freed between our look and our waiting
+        return False
+
+    def _hand_back(self, *, after: float, message: str, event: OperationEvent | None = None, **fields: Any) -> bool:
+        """Gives the lease back; the waker brings the operation again after `after` seconds."""
+        fields = {"state": OperationState.PROCESSING, **fields, "message": message}
+        # by the database's clock, by which it is claimed; untold: what was published meanwhile found it taken
+        later = {"run_after": Now() + timedelta(seconds=after) if after > 0 else None, "published_at": None}
+        given_back = {"lease_expires_at": None, "lease_owner": ""}
+        if event is None and self.admission.slot is None and self._save_at_once(**fields, **later, **given_back):
+            at_once = after <= 0
+        else:
+            with self.context.fenced() as row:
+                at_once = row.abort_requested or after <= 0
+                later["run_after"] = None if at_once else later["run_after"]
+                self._save(row, event=event, **fields, **later, **given_back)
+                self._leave_host()
+        self.admission.well_done()
         self.runner.notify(self.context.now + timedelta(seconds=0 if at_once else after))
         return False
 
+    def _leave_host(self) -> None:
+        """Gives the slot to the next one, in the transaction that hands the operation back or ends it."""
+        if self.admission.slot is not None:
+            slot_free(operation_id=self.operation.pk, host_id=self.admission.slot)
+
     def _end(self, at: Step, state: OperationState, **fields: Any) -> bool:
+        if state != OperationState.SUCCEEDED:
+            fields["left_behind"] = self._left_behind()
         hook = {
             OperationState.SUCCEEDED: self.flow.on_success,
             OperationState.FAILED: self.flow.on_failure,
@@ -221,14 +273,25 @@ class OperationRun:
                 return self._try_later(at, temporary)
             # it must end, even where its object cannot be told
             self._end_write(state, nothing, fields)
+        self.admission.well_done()
         log.info("operation ended", state=state, error=self.operation.error_message or None)
         return False
+
+    def _left_behind(self) -> list[dict[str, str]]:
+        try:
+            return self.flow.left_behind(self.context)
+        except PASSED_ON:
+            raise
+        except Exception as error:  # an end must not fail for a list
+            log.error("what was left behind could not be told", exc_info=error)
+            return []
 
     def _end_write(self, state: OperationState, hook: Hook, fields: dict[str, Any]) -> None:
         now = self.context.now
         with self.context.fenced() as row:
             self._save(row, state=state, finished_at=now, lease_expires_at=None, lease_owner="", **fields)
             hook(self.operation, now)
+            self._leave_host()
             _promote(row)
 
     def _event(self, step: Step, level: str, text: str) -> OperationEvent:
@@ -245,6 +308,14 @@ class OperationRun:
             event.save(force_insert=True)
         for name, value in fields.items():
             setattr(self.operation, name, value)
+
+    def _save_at_once(self, **fields: Any) -> bool:
+        """The common case in one statement. False where the slow way has to find out what is the matter."""
+        if not self.context.save(**fields):
+            return False
+        for name, value in fields.items():
+            setattr(self.operation, name, value)
+        return True
 
     def _reread(self) -> None:
         """After a transaction that was rolled back: the operation as the database has it."""

@@ -12,7 +12,7 @@ from clusters.models import Operation, OperationKind
 from provisioning.drivers.clients import Clients
 from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Flow
-from provisioning.engine.lease import Lease, LeaseKeeper, lease_claim
+from provisioning.engine.lease import Lease, LeaseKeeper, lease_claim, lease_claim_next
 from provisioning.engine.run import PASSED_ON, OperationRun
 
 log = structlog.get_logger(__name__)
@@ -44,14 +44,20 @@ class Runner:
 
     def run(self, operation_id: UUID) -> None:
         """Works on the operation until it ends or must wait. Does nothing where it is not due or somebody has it."""
-        lease = lease_claim(operation_id=operation_id, owner=self.owner, seconds=settings.LEASE_SECONDS)
+        self._work(lease_claim(operation_id=operation_id, owner=self.owner, seconds=settings.LEASE_SECONDS))
+
+    def run_next(self) -> None:
+        """Works on the operation whose turn it is, until it ends or must wait. Does nothing where none is due."""
+        self._work(lease_claim_next(owner=self.owner, seconds=settings.LEASE_SECONDS))
+
+    def _work(self, lease: Lease | None) -> None:
         if lease is None:
             return
         with self.keeper.keeping(lease):
             try:
                 self._drive(lease)
             except PASSED_ON as error:
-                log.warning("gave up an operation", operation=str(operation_id), reason=str(error))
+                log.warning("gave up an operation", operation=str(lease.operation_id), reason=str(error))
 
     def _drive(self, lease: Lease) -> None:
         operation = Operation.objects.select_related(
@@ -61,7 +67,11 @@ class Runner:
         context = StepContext(operation=operation, lease=lease, clients=self.clients, clock=self.clock)
         run = OperationRun(self, flow, context)
         with structlog.contextvars.bound_contextvars(
-            operation=str(operation.pk), kind=operation.kind, organization=str(operation.organization_id or "")
+            operation=str(operation.pk),
+            kind=operation.kind,
+            organization=str(operation.organization_id or ""),
+            host=operation.host.name if operation.host else "",
+            step="",
         ):
             goes_on = run.start()
             while goes_on:

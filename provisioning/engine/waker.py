@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 
 from clusters.models import ACTIVE_STATES, Operation
 from clusters.services.kubeconfigs import sealed_results_expire
+from provisioning.engine.slots import slots_tidy
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +49,7 @@ class Waker(threading.Thread):
         self._news = threading.Condition()
         self._next: datetime | None = None
         self._stopped = False
+        self._tick_at = 0.0
 
     def notify(self, when: datetime) -> None:
         """An operation of this process has to be looked at again at `when`."""
@@ -68,7 +70,7 @@ class Waker(threading.Thread):
             try:
                 self.beat()
                 following = self.publish_due()
-                self.erase_due()
+                self._tick()
             except Exception as error:  # this thread must not end before its process
                 log.warning("due operations could not be looked up", error=str(error))
                 following = None
@@ -86,6 +88,13 @@ class Waker(threading.Thread):
             for pk in due:
                 transaction.on_commit(partial(self.publish, pk))
         return _waiting().order_by("run_after").values_list("run_after", flat=True).first()
+
+    def _tick(self) -> None:
+        """What need not be looked at each round."""
+        if time.monotonic() >= self._tick_at:
+            self._tick_at = time.monotonic() + TICK_SECONDS
+            self.erase_due()
+            slots_tidy()
 
     def erase_due(self) -> None:
         """Erases the sealed results that would be there too long if the next round came late."""
@@ -113,7 +122,7 @@ def _due() -> QuerySet[Operation]:
     unclaimed = Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lt=Now())
     untold = Q(published_at__isnull=True) | Q(published_at__lt=Now() - timedelta(seconds=UNCLAIMED_SECONDS))
     return (
-        Operation.objects.filter(state__in=ACTIVE_STATES)
+        Operation.objects.filter(state__in=ACTIVE_STATES, waiting_host=None)
         .filter(Q(run_after__isnull=True) | Q(run_after__lte=Now()))
         .filter(unclaimed)
         .filter(untold)
@@ -122,4 +131,6 @@ def _due() -> QuerySet[Operation]:
 
 
 def _waiting() -> QuerySet[Operation]:
-    return Operation.objects.filter(state__in=ACTIVE_STATES, run_after__gt=Now(), lease_expires_at__isnull=True)
+    return Operation.objects.filter(
+        state__in=ACTIVE_STATES, waiting_host=None, run_after__gt=Now(), lease_expires_at__isnull=True
+    )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from clusters.models import Condition, HostCluster, HostPhase, Operation, OperationKind, condition_set
 from clusters.services.hosts import candidate_erase
+from provisioning.engine.breaker import host_trusted
 from provisioning.engine.flow import Flow
 from provisioning.steps.connecting import (
     accept_credential,
@@ -30,6 +31,7 @@ def connected(operation: Operation, now: datetime) -> None:
     for condition in _ALL_WELL:
         host.conditions = condition_set(host.conditions, condition, now=now)
     host.save(update_fields=["phase", "conditions"])
+    host_trusted(host_id=host.pk, now=now)
 
 
 def refused(operation: Operation, now: datetime) -> None:
@@ -69,4 +71,6 @@ CONNECT = Flow(
     on_success=connected,
     on_failure=refused,
     on_abort=refused,
+    breaker=False,  # it is how a host comes back that does not answer at its old address
+    slots=False,
 )

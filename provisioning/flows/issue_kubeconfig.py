@@ -4,4 +4,4 @@ from clusters.models import OperationKind
 from provisioning.engine.flow import Flow
 from provisioning.steps.kubeconfig import issue_kubeconfig
 
-ISSUE_KUBECONFIG = Flow(kind=OperationKind.ISSUE_KUBECONFIG, steps=(issue_kubeconfig,))
+ISSUE_KUBECONFIG = Flow(kind=OperationKind.ISSUE_KUBECONFIG, steps=(issue_kubeconfig,), slots=False)

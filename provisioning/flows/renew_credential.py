@@ -32,5 +32,9 @@ def _expiring(operation: Operation, now: datetime, *, status: str, reason: str, 
 
 
 RENEW_CREDENTIAL = Flow(
-    kind=OperationKind.RENEW_CREDENTIAL, steps=(renew_token,), on_success=renewed, on_failure=not_renewed
+    kind=OperationKind.RENEW_CREDENTIAL,
+    steps=(renew_token,),
+    on_success=renewed,
+    on_failure=not_renewed,
+    slots=False,
 )

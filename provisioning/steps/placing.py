@@ -10,7 +10,7 @@ from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Skip, StepResult, step
 
 
-@step("Choose a host cluster")
+@step("Choose a host cluster", on_host=False)
 def choose_host(context: StepContext) -> StepResult:
     """Writes the placement before anything is on the host, so that whatever follows is known to belong to it."""
     cluster = context.virtual_cluster
