@@ -10,6 +10,9 @@ from typing import Final
 
 from clusters.models import OperationKind as Kind
 
+GENERATION: Final = "generation"
+"""In an operation's params: the generation of its cluster that it sees through. Its worker writes it as it begins."""
+
 
 class Meeting(StrEnum):
     """What the new operation does when it meets the last of those ahead of it."""

@@ -50,7 +50,7 @@ class Marina:
         path = os.pathsep.join([*map(str, self._path), os.environ["PATH"]])
         base = {**of_the_machine(), "PATH": path, "HOME": str(self.home), "XDG_CONFIG_HOME": str(self.home / ".config")}
         marina = Path(sys.executable).with_name("marina")
-        return _run([marina, *arguments], base | environment, stdin, exit_code)
+        return program_run([marina, *arguments], base | environment, stdin, exit_code)
 
 
 class Kubectl:
@@ -63,7 +63,7 @@ class Kubectl:
     def __call__(self, *arguments: str, stdin: str = "", exit_code: int | None = 0) -> Answer:
         """Runs it. Fails the test, with all it said, on another exit code (None: any will do)."""
         how: list[str | Path] = ["--kubeconfig", self.kubeconfig, "--request-timeout", "20s"]
-        return _run([self.program, *how, *arguments], of_the_machine(), stdin, exit_code)
+        return program_run([self.program, *how, *arguments], of_the_machine(), stdin, exit_code)
 
     def get(self, *arguments: str) -> Any:
         """`kubectl get ARGUMENTS -o json`; the items where it is a list."""
@@ -71,7 +71,10 @@ class Kubectl:
         return found["items"] if found["kind"] == "List" else found
 
 
-def _run(command: Sequence[str | Path], environment: dict[str, str], stdin: str, exit_code: int | None) -> Answer:
+def program_run(
+    command: Sequence[str | Path], environment: dict[str, str], stdin: str, exit_code: int | None
+) -> Answer:
+    """Runs a program; fails the test, with all it said, on another exit code than that."""
     done = subprocess.run(
         command,
         env=environment,

@@ -12,6 +12,7 @@ import click
 
 from marina_cli import __version__
 from marina_cli.commands.clusters import cluster_delete, cluster_get, cluster_list, cluster_protect, cluster_unprotect
+from marina_cli.commands.configure import configure
 from marina_cli.commands.contexts import context, use_project
 from marina_cli.commands.create import create
 from marina_cli.commands.host import host
@@ -77,7 +78,7 @@ def cli(ctx: click.Context, context: str | None, ca_file: str | None, insecure_h
 
 for command in (
     *(login, logout, whoami, use_project, context),
-    *(create, cluster_list, cluster_get, kubeconfig, cluster_delete, cluster_protect, cluster_unprotect),
+    *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
     *(op, options, host, completion),
 ):
     cli.add_command(command)

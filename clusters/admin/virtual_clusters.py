@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
 from clusters.admin.words import NOTHING, as_json, conditions_in_words, label
 from clusters.models import Placement, PlacementRole, VirtualCluster
+from clusters.services.configuring import virtual_cluster_configure
 from clusters.services.virtual_clusters import virtual_cluster_delete, virtual_cluster_update
 
 
@@ -30,7 +31,7 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
     list_filter = ("phase", "size", "kubernetes_version", "project__organization")
     list_select_related = ("project__organization", "owner_user", "owner_team__organization")
     search_fields = ("name", "project__name", "project__organization__name", "owner_user__handle")
-    actions = ("protect", "unprotect", "delete_clusters")
+    actions = ("configure", "protect", "unprotect", "delete_clusters")
     readonly_fields = (
         "phase_told",
         "protected",
@@ -131,6 +132,14 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         for cluster in queryset:
             virtual_cluster_update(virtual_cluster=cluster, actor=admin_actor(request), deletion_protection=protected)
             messages.success(request, f"{cluster} is {'protected' if protected else 'not protected any more'}.")
+
+    @admin.action(description="Configure: bring back to what is wanted", permissions=["operate"])
+    def configure(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
+        """Puts right what was done to them on their hosts; the operations tell how far they are."""
+        for cluster in queryset:
+            work = virtual_cluster_configure(virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now())
+            word = "begins" if work.created else "was waiting already"
+            messages.success(request, f"The configuring of {cluster} {word}: operation {work.operation.pk}.")
 
     @admin.action(description="Delete with everything in them, without another question", permissions=["operate"])
     def delete_clusters(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:

@@ -99,8 +99,9 @@ class VirtualClusterCreateSerializer(StrictSerializer):
 
 
 class VirtualClusterChangeSerializer(StrictSerializer):
-    """What can be changed without touching the host."""
+    """What can be changed. Of `spec` what is not sent stays; `values` take the place of all that were given before."""
 
+    spec = SpecSerializer(required=False, help_text="A change of it starts a configure operation.")
     labels = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
     deletion_protection = serializers.BooleanField(required=False)
 

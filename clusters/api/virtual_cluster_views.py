@@ -27,6 +27,7 @@ from clusters.api.virtual_cluster_serializers import (
 )
 from clusters.models import VirtualCluster, VirtualClusterPhase
 from clusters.selectors import operations_list, virtual_clusters_alive, virtual_clusters_list
+from clusters.services.configuring import SpecChange, virtual_cluster_configure
 from clusters.services.kubeconfigs import kubeconfig_issue
 from clusters.services.virtual_clusters import (
     ClusterWork,
@@ -97,15 +98,35 @@ class VirtualClusterViewSet(ListedResource[VirtualCluster]):
         )
         return self._answer(work)
 
-    @extend_schema(request=VirtualClusterChangeSerializer, responses={200: VirtualClusterSerializer})
+    @extend_schema(
+        request=VirtualClusterChangeSerializer, responses={200: VirtualClusterSerializer, 202: VirtualClusterAnswer}
+    )
+    @idempotent
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Changes labels or deletion protection."""
+        """Changes labels or deletion protection (200), or what is wanted of the cluster itself (202)."""
         body = self.body(VirtualClusterChangeSerializer)
+        spec = body.pop("spec", None)
         with transaction.atomic():
             seen = self.get_object()
             if_match_check(request, VirtualCluster.objects.select_for_update().get(pk=seen.pk))
-            changed = virtual_cluster_update(virtual_cluster=seen, actor=self.actor, **body)
-        return etag_set(Response(self.shown(changed)), changed)
+            if spec is None:
+                changed = virtual_cluster_update(virtual_cluster=seen, actor=self.actor, **body)
+                return etag_set(Response(self.shown(changed)), changed)
+            change = SpecChange(**_flat(spec))
+            work = virtual_cluster_configure(
+                virtual_cluster=seen, actor=self.actor, now=timezone.now(), change=change, **body
+            )
+        return etag_set(self._answer(work), work.virtual_cluster)
+
+    @extend_schema(request=None, responses={200: VirtualClusterAnswer, 202: VirtualClusterAnswer})
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def configure(self, request: Request, pk: str) -> Response:
+        """Brings it to what is wanted of it, whatever was done to it on its host. 200 where that waits already."""
+        self.no_body()
+        return self._answer(
+            virtual_cluster_configure(virtual_cluster=self.get_object(), actor=self.actor, now=timezone.now())
+        )
 
     @extend_schema(responses={200: VirtualClusterAnswer, 202: VirtualClusterAnswer})
     def destroy(self, request: Request, pk: str) -> Response:
@@ -138,9 +159,12 @@ class VirtualClusterViewSet(ListedResource[VirtualCluster]):
 
 
 def _spec(body: dict[str, Any]) -> VirtualClusterSpec:
-    control_plane = body.get("control_plane", {})
-    given = {name: value for name, value in body.items() if name != "control_plane"}
-    return VirtualClusterSpec(**given, **control_plane)
+    return VirtualClusterSpec(**_flat(body))
+
+
+def _flat(spec: dict[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in spec.items() if name != "control_plane"}
+    return {**given, **spec.get("control_plane", {})}
 
 
 class SizeSerializer(serializers.Serializer[Any]):

@@ -12,6 +12,7 @@ from accounts.errors import Conflict, InvalidInput, NotAllowed
 from accounts.models import Project, User
 from accounts.services.audit import Actor, audit_record
 from clusters.chart_values import values_check
+from clusters.kinds import GENERATION
 from clusters.models import Exposure, HostCluster, Operation, OperationKind, VirtualCluster, VirtualClusterPhase
 from clusters.names import labels_validate, name_validate
 from clusters.placing import hosts_choose
@@ -202,8 +203,12 @@ def virtual_cluster_update(
         locked.labels = labels
     if deletion_protection is not None:
         locked.deletion_protection = deletion_protection
-    # no worker has to follow this change, so what was observed is as current as before
+    # no worker has to follow this change, so what was observed, or is worked on, is as current as before
     locked.observed_generation += locked.observed_generation == locked.generation
+    for operation in Operation.objects.filter(virtual_cluster=locked, finished_at=None).select_for_update():
+        if operation.params.get(GENERATION) == locked.generation:
+            operation.params[GENERATION] += 1
+            operation.save(update_fields=["params"])
     locked.generation += 1
     locked.save(update_fields=["labels", "deletion_protection", "generation", "observed_generation"])
     _audit(actor, "virtualcluster.update", locked, labels=labels, deletion_protection=deletion_protection)

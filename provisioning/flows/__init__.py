@@ -5,6 +5,7 @@ from typing import Final
 
 from clusters.models import OperationKind
 from provisioning.engine.flow import Flow
+from provisioning.flows.configure import CONFIGURE
 from provisioning.flows.connect import CONNECT
 from provisioning.flows.delete import DELETE
 from provisioning.flows.issue_kubeconfig import ISSUE_KUBECONFIG
@@ -12,5 +13,5 @@ from provisioning.flows.provision import PROVISION
 from provisioning.flows.renew_credential import RENEW_CREDENTIAL
 
 FLOWS: Final[Mapping[OperationKind, Flow]] = {
-    flow.kind: flow for flow in (CONNECT, RENEW_CREDENTIAL, PROVISION, DELETE, ISSUE_KUBECONFIG)
+    flow.kind: flow for flow in (CONNECT, RENEW_CREDENTIAL, PROVISION, CONFIGURE, DELETE, ISSUE_KUBECONFIG)
 }

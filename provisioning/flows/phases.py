@@ -1,9 +1,23 @@
-"""What flows' starts and ends mean for a virtual cluster: its phase and its condition Ready."""
+"""What flows' starts and ends mean for a virtual cluster: its phase, and its conditions Ready and InSync."""
 
 from datetime import datetime
+from typing import Final
 
-from clusters.models import Condition, Operation, VirtualCluster, VirtualClusterPhase, condition_set
+from clusters.kinds import GENERATION
+from clusters.models import (
+    Condition,
+    Operation,
+    OperationKind,
+    OperationState,
+    VirtualCluster,
+    VirtualClusterPhase,
+    condition_set,
+)
 from provisioning.engine.flow import Hook
+
+IN_SYNC: Final = "InSync"
+"""The condition that tells whether the host has the cluster as it is wanted."""
+ABORTED: Final = "The operation was aborted."
 
 
 def phase_becomes(phase: VirtualClusterPhase) -> Hook:
@@ -15,14 +29,36 @@ def phase_becomes(phase: VirtualClusterPhase) -> Hook:
     return hook
 
 
+def work_begins(phase: VirtualClusterPhase) -> Hook:
+    """A hook that sets the phase and notes which generation is worked on.
+
+    What is wanted may change while the operation waits between two steps, and each claim reads the cluster anew. So
+    its steps may do what is wanted by then, but what it has seen through from its first step on is this generation.
+    """
+    phase_set = phase_becomes(phase)
+
+    def hook(operation: Operation, now: datetime) -> None:
+        phase_set(operation, now)
+        operation.params = {**operation.params, GENERATION: cluster_of(operation).generation}
+        Operation.objects.filter(pk=operation.pk).update(params=operation.params)
+
+    return hook
+
+
 def ready(operation: Operation, now: datetime) -> None:
-    """The cluster is as it was wanted when the operation read it."""
+    """The cluster is as it was wanted when the operation began."""
     cluster = _locked(operation)
     cluster.phase = VirtualClusterPhase.READY
-    # what the operation worked with, not what may have been written since
-    cluster.observed_generation = cluster_of(operation).generation
-    condition = Condition(type="Ready", status="True", reason="Provisioned", message="Its API answers.")
-    cluster.conditions = condition_set(cluster.conditions, condition, now=now)
+    # as it stands in the database: a change that no worker has to follow moved it on
+    params = Operation.objects.values_list("params", flat=True).get(pk=operation.pk)
+    cluster.observed_generation = params.get(GENERATION, cluster_of(operation).generation)
+    reason = "Provisioned" if operation.kind == OperationKind.PROVISION else "Configured"
+    _conditions_set(
+        cluster,
+        now,
+        Condition(type="Ready", status="True", reason=reason, message="Its API answers."),
+        Condition(type=IN_SYNC, status="True", reason=reason, message="Its host has it as it is wanted."),
+    )
     cluster.save(update_fields=["phase", "observed_generation", "conditions"])
 
 
@@ -33,15 +69,47 @@ def failed(operation: Operation, now: datetime) -> None:
 
 def aborted(operation: Operation, now: datetime) -> None:
     """Somebody ended the operation half way."""
-    _not_ready(operation, now, reason="Aborted", message=operation.message or "The operation was aborted.")
+    _not_ready(operation, now, reason="Aborted", message=operation.message or ABORTED)
+
+
+def not_configured(operation: Operation, now: datetime) -> None:
+    """Not what was wanted, but no less there than before, unless the control plane was being replaced.
+
+    One whose API answered and still does stays Ready, with the condition InSync telling what went wrong. Where the
+    operation ended between changing the release and seeing the API answer, nobody knows that it does: Failed.
+    """
+    why = operation.message or ABORTED
+    reason = "Aborted" if operation.state == OperationState.ABORTED else "ConfigureFailed"
+    cluster = _locked(operation)
+    if _answered_before(cluster) and not _being_replaced(operation):
+        cluster.phase = VirtualClusterPhase.READY
+    else:
+        cluster.phase = VirtualClusterPhase.FAILED
+        _conditions_set(cluster, now, Condition(type="Ready", status="False", reason=reason, message=why))
+    message = f"It may differ from what is wanted: {why} Bring it back with `marina configure {cluster.name}`."
+    _conditions_set(cluster, now, Condition(type=IN_SYNC, status="False", reason=reason, message=message))
+    cluster.save(update_fields=["phase", "conditions"])
+
+
+def _answered_before(cluster: VirtualCluster) -> bool:
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in cluster.conditions)
+
+
+def _being_replaced(operation: Operation) -> bool:
+    state = {step["key"]: step["state"] for step in operation.steps}
+    return state.get("update-release") == "done" and state.get("wait-for-rollout") != "done"
 
 
 def _not_ready(operation: Operation, now: datetime, *, reason: str, message: str) -> None:
     cluster = _locked(operation)
     cluster.phase = VirtualClusterPhase.FAILED
-    condition = Condition(type="Ready", status="False", reason=reason, message=message)
-    cluster.conditions = condition_set(cluster.conditions, condition, now=now)
+    _conditions_set(cluster, now, Condition(type="Ready", status="False", reason=reason, message=message))
     cluster.save(update_fields=["phase", "conditions"])
+
+
+def _conditions_set(cluster: VirtualCluster, now: datetime, *conditions: Condition) -> None:
+    for condition in conditions:
+        cluster.conditions = condition_set(cluster.conditions, condition, now=now)
 
 
 def _locked(operation: Operation) -> VirtualCluster:

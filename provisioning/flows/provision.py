@@ -2,7 +2,7 @@
 
 from clusters.models import OperationKind, VirtualClusterPhase
 from provisioning.engine.flow import Flow
-from provisioning.flows.phases import aborted, failed, phase_becomes, ready
+from provisioning.flows.phases import aborted, failed, ready, work_begins
 from provisioning.steps.api_ready import prepare_inside, wait_for_api
 from provisioning.steps.endpoint import publish_endpoint
 from provisioning.steps.guardrails import apply_guardrails
@@ -21,7 +21,7 @@ PROVISION = Flow(
         prepare_inside,
         publish_endpoint,
     ),
-    on_start=phase_becomes(VirtualClusterPhase.PROVISIONING),
+    on_start=work_begins(VirtualClusterPhase.PROVISIONING),
     on_success=ready,
     on_failure=failed,
     on_abort=aborted,

@@ -1,5 +1,7 @@
 """Waiting until a virtual cluster's API answers, and making it ready for people."""
 
+from collections.abc import Callable
+
 from django.conf import settings
 
 from provisioning.drivers.kinds import INGRESS_CLASS, NAMESPACE, Json
@@ -8,6 +10,7 @@ from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import StepResult, Wait, step
 from provisioning.steps.names import ACCESS_NAMESPACE, MANAGED_BY, MARINA
+from provisioning.steps.release import workload_of
 from provisioning.steps.timing import seconds_in_step
 
 EVENTS_AFTER_SECONDS = 2.0
@@ -17,12 +20,45 @@ EVENTS_AFTER_SECONDS = 2.0
 @step("Wait for the virtual cluster's API")
 def wait_for_api(context: StepContext) -> StepResult:
     """Looks at /readyz through the host's API; tells the host's own reason for as long as it does not answer."""
+    return _wait(context, "Waiting for the API server.", ready=_answers)
+
+
+@step("Wait for the virtual cluster's API")
+def wait_for_rollout(context: StepContext) -> StepResult:
+    """As for a new cluster, but not before the host has replaced a control plane that was as it was wanted before."""
+    return _wait(
+        context,
+        "Waiting for the host to replace the control plane.",
+        ready=lambda context: rolled_out(workload_of(context.kube(), context.placement)) and _answers(context),
+    )
+
+
+def rolled_out(workload: Json | None) -> bool:
+    """Whether every pod of the workload is of its newest revision, and ready."""
+    if workload is None:
+        return False
+    wanted, status = workload["spec"].get("replicas", 1), workload.get("status", {})
+    seen = status.get("observedGeneration", 0) >= workload["metadata"]["generation"]
+    # a StatefulSet whose update is over has one revision; a Deployment has no such field
+    over = status.get("currentRevision") == status.get("updateRevision")
+    ready = wanted == status.get("readyReplicas", 0) == status.get("updatedReplicas", 0) == status.get("replicas", 0)
+    return bool(seen and over and ready)
+
+
+def _answers(context: StepContext) -> bool:
+    with context.virtual() as virtual:
+        if not virtual.readyz():
+            return False
+        version = _version(virtual.version())
+    context.write(context.placement, kubernetes_version=version)
+    return True
+
+
+def _wait(context: StepContext, why: str, *, ready: Callable[[StepContext], bool]) -> StepResult:
     waited = seconds_in_step(context)
     try:
-        with context.virtual() as virtual:
-            if virtual.readyz():
-                context.write(context.placement, kubernetes_version=_version(virtual.version()))
-                return None
+        if ready(context):
+            return None
     except TemporaryError:
         pass  # no pod, no certificate, no listener yet: what the host says of it is told below
     trouble = _trouble(context) if waited > EVENTS_AFTER_SECONDS else None
@@ -32,7 +68,7 @@ def wait_for_api(context: StepContext) -> StepResult:
             code=trouble.reason,
             hint="Mend its cause, then retry; or delete the cluster: nothing of it stays.",
         )
-    return Wait(_pause(waited), trouble.message if trouble else "Waiting for the API server.")
+    return Wait(_pause(waited), trouble.message if trouble else why)
 
 
 def _trouble(context: StepContext) -> Trouble | None:

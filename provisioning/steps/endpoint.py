@@ -15,6 +15,8 @@ def publish_endpoint(context: StepContext) -> StepResult:
     """Reads the address off the Service, as the exposure has it."""
     exposure, placement = exposure_of(context), context.placement
     if exposure == Exposure.NONE:
+        if placement.endpoint:
+            context.write(placement, endpoint="")
         return Skip("Its exposure is None: no address is published.")
     service = context.kube().get(SERVICE, placement.release, placement.namespace)
     endpoint = service and address_of(service, exposure)

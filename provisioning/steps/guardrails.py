@@ -1,14 +1,16 @@
 """What keeps a virtual cluster's pods in their place on the host: quota, defaults for limits, network isolation."""
 
-from clusters.models import Exposure, VirtualCluster
+from clusters.models import Exposure, Placement, VirtualCluster
 from clusters.names import release_for
 from clusters.sizes import SIZES
-from provisioning.drivers.kinds import Json
+from provisioning.drivers.kinds import NETWORK_POLICY, Json
+from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
 from provisioning.engine.flow import StepResult, step
-from provisioning.steps.names import SYNCED_BY, owner_labels
+from provisioning.steps.names import CLUSTER_ID_LABEL, MANAGED_BY, MARINA, SYNCED_BY, owner_labels
 
 NAME = "marina"
+PUBLISHED_API = "marina-published-api"
 API_PORT = 8443
 # Addresses that are the cluster's own, its nodes' or the cloud's (metadata): pods reach none of them by default.
 PRIVATE_NETWORKS = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"]
@@ -16,11 +18,22 @@ PRIVATE_NETWORKS = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0
 
 @step("Set quota, limits and network isolation")
 def apply_guardrails(context: StepContext) -> StepResult:
-    """From the start, before anything runs there."""
+    """From the start, before anything runs there. One that only another exposure takes goes."""
     kube, placement = context.kube(), context.placement
-    for manifest in guardrail_manifests(placement.namespace, context.virtual_cluster, exposure_of(context)):
+    manifests = guardrail_manifests(placement.namespace, context.virtual_cluster, exposure_of(context))
+    for manifest in manifests:
         kube.apply(manifest)
+    if PUBLISHED_API not in [manifest["metadata"]["name"] for manifest in manifests]:
+        _close_published_api(kube, placement)
     return None
+
+
+def _close_published_api(kube: KubeClient, placement: Placement) -> None:
+    """A tenant's own policy of that name bears other labels."""
+    selector = f"{MANAGED_BY}={MARINA},{CLUSTER_ID_LABEL}={placement.virtual_cluster_id},!{SYNCED_BY}"
+    for found in kube.list(NETWORK_POLICY, placement.namespace, label_selector=selector):
+        if found["metadata"]["name"] == PUBLISHED_API:
+            kube.delete(NETWORK_POLICY, PUBLISHED_API, placement.namespace, uid=found["metadata"]["uid"])
 
 
 def exposure_of(context: StepContext) -> Exposure:
@@ -61,7 +74,7 @@ def _network_policies(namespace: str, cluster: VirtualCluster, exposure: Exposur
     if exposure == Exposure.LOAD_BALANCER:
         policies.append(
             policy(
-                "marina-published-api",
+                PUBLISHED_API,
                 {"podSelector": control_plane, "policyTypes": ["Ingress"], "ingress": [{"ports": _tcp(API_PORT)}]},
             )
         )

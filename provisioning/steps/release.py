@@ -9,42 +9,86 @@ from django.conf import settings
 
 from clusters.chart_values import not_synced, values_render
 from clusters.chart_wish import HostCapabilities, ImageSettings, ReleaseWish
-from clusters.models import Exposure
+from clusters.models import Exposure, Placement
 from clusters.sizes import SIZES
 from clusters.versions import KubernetesVersion
 from provisioning.charts import chart_fetch
+from provisioning.drivers.charts import ChartInfo
+from provisioning.drivers.kinds import DEPLOYMENT, STATEFUL_SET, Json, kind_of
+from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Skip, StepResult, step
 from provisioning.steps.guardrails import exposure_of
 
 HELM_SECONDS = 120.0
+PAUSED = "loft.sh/paused"
+PAUSE_MARKS = (PAUSED, "loft.sh/paused-replicas", "loft.sh/paused-date")
+"""Annotations of the workload: what upstream's `vcluster pause` writes (vcluster.md, "Pause and resume")."""
 
 
 @step("Install the virtual cluster's release")
 def install_release(context: StepContext) -> StepResult:
-    """Brings the release to the chart and values that are wanted; always the full values, merged in a fixed order."""
-    placement, helm, version = context.placement, context.helm(), context.virtual_cluster.chart_version
-    chart = chart_fetch(version)
-    values = release_values(context)
-    digest = _digest(values, chart.digest)
-    current = helm.status(placement.release, placement.namespace)
-    if current and current.status == "deployed" and placement.values_digest == digest:
+    """Installs the chart with the values that are wanted, unless the newest revision is that already."""
+    placement, chart = context.placement, chart_fetch(context.virtual_cluster.chart_version)
+    current = context.helm().status(placement.release, placement.namespace)
+    ours = current is not None and (current.status, current.revision) == ("deployed", placement.revision)
+    if ours and placement.values_digest == _digest(release_values(context), chart.digest):
         return Skip("It is installed already, with these values.")
+    _install(context, chart)
+    return None
+
+
+@step("Bring the release to what is wanted")
+def update_release(context: StepContext) -> StepResult:
+    """Installs the chart with the values that are wanted, whatever is there.
+
+    It is never skipped: helm's record of a release says nothing of what was done to its objects since. Helm brings
+    back what is gone and sets what differs; where nothing does, no pod is replaced. What pausing left goes too.
+    """
+    _install(context, chart_fetch(context.virtual_cluster.chart_version))
+    unpause(context.kube(), context.placement)
+    return None
+
+
+def _install(context: StepContext, chart: ChartInfo) -> None:
+    """Always the full values, merged in a fixed order."""
+    placement, values = context.placement, release_values(context)
     # known before anything is installed, so that a delete after a crash looks for all of it
     context.write(
         placement,
         not_synced=[asdict(kind) for kind in not_synced(values)],
         syncs_priority_classes=_syncs(values, "priorityClasses"),
     )
-    released = helm.upgrade_install(placement.release, chart.path, placement.namespace, values, HELM_SECONDS)
+    helm, namespace = context.helm(), placement.namespace
+    released = helm.upgrade_install(placement.release, chart.path, namespace, values, HELM_SECONDS)
     context.write(
         placement,
         revision=released.revision,
-        values_digest=digest,
-        chart_version=version,
+        values_digest=_digest(values, chart.digest),
+        chart_version=chart.version,
         chart_digest=chart.digest,
     )
-    return None
+
+
+def workload_of(kube: KubeClient, placement: Placement) -> Json | None:
+    """The release's control plane: a StatefulSet, or a Deployment where it keeps no volume. None where it is gone."""
+    found = kube.get(STATEFUL_SET, placement.release, placement.namespace)
+    return found or kube.get(DEPLOYMENT, placement.release, placement.namespace)
+
+
+def unpause(kube: KubeClient, placement: Placement) -> None:
+    """Takes away the marks that upstream's pause leaves; the replicas are the release's own again already."""
+    workload = workload_of(kube, placement)
+    marks = [mark for mark in PAUSE_MARKS if mark in annotations_of(workload)] if workload else []
+    if workload and marks:
+        patch = {"metadata": {"annotations": dict.fromkeys(marks)}}
+        kube.patch_merge(kind_of(workload), placement.release, placement.namespace, patch)
+
+
+def annotations_of(found: Json) -> dict[str, str]:
+    """Its annotations, if only none."""
+    annotations: dict[str, str] = found["metadata"].get("annotations") or {}
+    return annotations
 
 
 def release_values(context: StepContext) -> dict[str, Any]:

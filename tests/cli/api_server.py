@@ -328,8 +328,13 @@ class ApiServer:
             return problem(404, "There is no such virtual cluster.")
         if action == "kubeconfigs":
             return self._kubeconfig(request, item)
+        if action == "configure":
+            return self._started("virtual_cluster", item, "configure")
         if request.method == "PATCH":
-            item.update(request.body)
+            spec = request.body.get("spec")
+            item.update(request.body if spec is None else {"spec": {**item["spec"], **spec}})
+            if spec is not None:
+                return self._started("virtual_cluster", item, "configure")
         if request.method == "DELETE":
             if item["deletion_protection"]:
                 return problem(409, f"{item['name']} is protected.", hint="Unprotect it first.")

@@ -120,7 +120,6 @@ def test_labels_and_protection_are_changed_and_recorded(dan, cluster):
     ("body", "field"),
     [
         ({"name": "other"}, "name"),
-        ({"spec": {"size": "large"}}, "spec"),
         ({"phase": "Ready"}, "phase"),
         ({"labels": {"k8s.io/x": "y"}}, "labels.k8s.io/x"),
         ({"labels": None}, "labels"),

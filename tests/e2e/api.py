@@ -91,6 +91,19 @@ class Api:
         found: Json = self.get(f"/operations/{operation['id']}")
         return found
 
+    def until_told(self, operation: Json, words: str, *, seconds: float = 60) -> Json:
+        """The operation when its message says so."""
+        seen = [operation]
+
+        def told() -> bool:
+            seen.append(self.operation(operation))
+            return words in seen[-1]["message"]
+
+        with suppress(DevError):
+            wait_until(told, seconds=seconds, what=f"{operation['kind']} does not say {words!r}")
+        assert words in seen[-1]["message"], seen[-1]
+        return seen[-1]
+
     def ended(self, operation: Json, *, as_: str = "Succeeded", seconds: float = 60) -> Json:
         """The operation when it has ended; fails the test where it ended in another way, or not in time."""
         seen = [operation]

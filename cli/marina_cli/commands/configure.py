@@ -1,0 +1,71 @@
+"""`marina configure`."""
+
+from __future__ import annotations
+
+import click
+
+from marina_cli.commands.waiting import operation_await, wait_options, watch_command
+from marina_cli.completing import complete_clusters, complete_exposures, complete_sizes
+from marina_cli.durations import span
+from marina_cli.given import values_read
+from marina_cli.lookup import cluster_find
+from marina_cli.output import note, output_option, print_one
+from marina_cli.session import Session, pass_session, project_option
+from marina_cli.text import Json, word
+
+
+@click.command("configure")
+@click.argument("name", shell_complete=complete_clusters)
+@project_option
+@click.option("--size", metavar="S", shell_complete=complete_sizes, help="Such as small; see `marina options`.")
+@click.option(
+    "--exposure", metavar="E", shell_complete=complete_exposures, help="How its API is published; see `marina options`."
+)
+@click.option(
+    "--values",
+    "values_file",
+    metavar="FILE",
+    help="Chart values as YAML, in place of all that were given before; - for standard input.",
+)
+@wait_options
+@output_option
+@pass_session
+def configure(
+    session: Session,
+    name: str,
+    project: str | None,
+    size: str | None,
+    exposure: str | None,
+    values_file: str | None,
+    wait: bool,
+    timeout: int,
+    form: str,
+) -> None:
+    """Change the virtual cluster NAME, or bring it back to what is wanted.
+
+    Without an option nothing that is wanted changes: whatever somebody paused, upgraded, changed or deleted on its
+    host is put right. A change of values or size replaces the control plane; its API is away meanwhile.
+    """
+    values = values_read(values_file) if values_file else None
+    given = {"size": size, "exposure": exposure, "values": values}
+    spec = {key: value for key, value in given.items() if value is not None}
+    item = cluster_find(session, name, project)
+    path = f"/virtual-clusters/{item['id']}"
+    started = session.clock.monotonic()
+    answer = (
+        session.api.start("PATCH", path, {"spec": spec}) if spec else session.api.start("POST", f"{path}/configure")
+    )
+    item = answer["virtual_cluster"]
+    if wait:
+        operation_await(session, answer, timeout)
+        item = session.api.get(path)
+
+    def people(item: Json) -> None:
+        if wait:
+            took = span(session.clock.monotonic() - started)
+            click.echo(f"{name} is {word(item.get('phase'))}, as it is wanted, after {took}.")
+        else:
+            click.echo(f"{name} is being configured.")
+            note(f"Watch it with `{watch_command(answer)}`.")
+
+    print_one(item, form, people)
