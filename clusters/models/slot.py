@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from accounts.models import Organization
 from clusters.models.host import HostCluster
 from clusters.models.operation import Operation
 
@@ -16,6 +17,10 @@ class HostSlot(models.Model):
     host = models.ForeignKey(HostCluster, on_delete=models.CASCADE, related_name="slots")
     number = models.PositiveSmallIntegerField()
     operation = models.OneToOneField(Operation, on_delete=models.SET_NULL, null=True, related_name="slot")
+    organization = models.ForeignKey(
+        Organization, on_delete=models.SET_NULL, null=True, related_name="+", help_text="Whose operation had it last."
+    )
+    given_at = models.DateTimeField(null=True, help_text="When it was last given out: turns go round by it.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["host", "number"], name="slot_once_a_number")]

@@ -88,29 +88,53 @@ WITH at_work AS (
     AND o.published_at IS NOT NULL AND o.waiting_host_id IS NULL
     AND (o.run_after IS NULL OR o.run_after <= STATEMENT_TIMESTAMP())
     AND (o.lease_expires_at IS NULL OR o.lease_expires_at < STATEMENT_TIMESTAMP())
-  ORDER BY coalesce(at_work.leases, 0), (o.step_started_at IS NULL), coalesce(o.run_after, o.created_at), o.id
+  ORDER BY coalesce(at_work.leases, 0), coalesce(array_position(%(served)s::uuid[], o.organization_id), 0),
+    (o.step_started_at IS NULL), coalesce(o.run_after, o.created_at), o.id
   LIMIT 1 FOR UPDATE OF o SKIP LOCKED
 )
 UPDATE clusters_operation o
 SET lease_owner = %(owner)s, lease_token = o.lease_token + 1, published_at = NULL, state = 'Processing',
     lease_expires_at = STATEMENT_TIMESTAMP() + %(seconds)s * interval '1 second'
 FROM chosen WHERE o.id = chosen.id
-RETURNING o.id, o.lease_token, chosen.lease_expires_at IS NOT NULL"""
+RETURNING o.id, o.lease_token, chosen.lease_expires_at IS NOT NULL, o.organization_id"""
 
 
-def lease_claim_next(*, owner: str, seconds: float) -> Lease | None:
+class Turns:
+    """Which organizations this process worked for last, so that their turns go round. Safe to ask from any thread."""
+
+    REMEMBERED = 64
+
+    def __init__(self) -> None:
+        self._served: list[UUID | None] = []
+        self._lock = threading.Lock()
+
+    def served(self) -> list[UUID | None]:
+        """The newest last."""
+        with self._lock:
+            return list(self._served)
+
+    def note(self, organization_id: UUID | None) -> None:
+        """It had its turn."""
+        with self._lock:
+            others = [known for known in self._served if known != organization_id]
+            self._served = [*others, organization_id][-self.REMEMBERED :]
+
+
+def lease_claim_next(*, owner: str, seconds: float, turns: Turns) -> Lease | None:
     """Takes the operation whose turn it fairly is; None where nothing is due.
 
-    First those of organizations with the fewest operations at work, so that one tenant's hundreds leave another's
-    single one its turn; of these what was begun, then what waits longest. Only operations whose message was sent
-    count: there are as many messages as those, so each is claimed by one of them, whichever it was sent for.
+    First those of organizations with the fewest operations at work, of these of the one that had no turn for the
+    longest, so that one tenant's hundreds leave another's single one its turn; there what was begun, then what waits
+    longest. Only operations whose message was sent count: there are as many messages as those, so each is claimed by
+    one of them, whichever it was sent for.
     """
     asked_at = time.monotonic()
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM_NEXT, {"owner": owner, "seconds": seconds})
+        cursor.execute(_CLAIM_NEXT, {"owner": owner, "seconds": seconds, "served": turns.served()})
         row = cursor.fetchone()
     if row is None:
         return None
+    turns.note(row[3])
     lease = Lease(operation_id=row[0], token=row[1], seconds=seconds, taken_over=row[2])
     lease.extend(asked_at=asked_at)
     return lease

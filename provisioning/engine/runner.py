@@ -12,7 +12,7 @@ from clusters.models import Operation, OperationKind
 from provisioning.drivers.clients import Clients
 from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Flow
-from provisioning.engine.lease import Lease, LeaseKeeper, lease_claim, lease_claim_next
+from provisioning.engine.lease import Lease, LeaseKeeper, Turns, lease_claim, lease_claim_next
 from provisioning.engine.run import PASSED_ON, OperationRun
 
 log = structlog.get_logger(__name__)
@@ -41,6 +41,7 @@ class Runner:
         self.random = random
         self.notify = notify
         self.stopping = stopping
+        self.turns = Turns()
 
     def run(self, operation_id: UUID) -> None:
         """Works on the operation until it ends or must wait. Does nothing where it is not due or somebody has it."""
@@ -48,7 +49,7 @@ class Runner:
 
     def run_next(self) -> None:
         """Works on the operation whose turn it is, until it ends or must wait. Does nothing where none is due."""
-        self._work(lease_claim_next(owner=self.owner, seconds=settings.LEASE_SECONDS))
+        self._work(lease_claim_next(owner=self.owner, seconds=settings.LEASE_SECONDS, turns=self.turns))
 
     def _work(self, lease: Lease | None) -> None:
         if lease is None:

@@ -2,15 +2,16 @@
 
 A slot is taken when a worker begins to work on a host and is free again when it hands the operation back: waiting for
 a cluster to start holds none. Whoever frees one gives it, in the same transaction, to whom it is fairest: the
-organization with the fewest of them on that host, then who began, then who came first. So nobody polls, and one
-tenant's hundreds do not keep another's single one waiting. What a crash leaves is put right by `slots_tidy`.
+organization with the fewest of them on that host, of these the one that had none for the longest, there the operation
+that waits longest. So nobody polls, and one tenant's hundreds do not keep another's single one waiting. What a crash
+leaves is put right by `slots_tidy`.
 """
 
 from functools import partial
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, DateTimeField, F, Func, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 
 from clusters.dispatch import operation_wake
@@ -18,7 +19,9 @@ from clusters.models import ACTIVE_STATES, Breaker, HostCluster, HostSlot, Opera
 from provisioning.engine.lease import Lease
 
 _TAKE = """
-UPDATE clusters_hostslot SET operation_id = %(operation)s WHERE id = (
+UPDATE clusters_hostslot SET operation_id = %(operation)s, given_at = STATEMENT_TIMESTAMP(),
+  organization_id = (SELECT organization_id FROM clusters_operation WHERE id = %(operation)s)
+WHERE id = (
   SELECT id FROM clusters_hostslot
   WHERE host_id = %(host)s AND (operation_id = %(operation)s OR (operation_id IS NULL AND number < %(most)s))
   ORDER BY operation_id NULLS LAST, number LIMIT 1 FOR UPDATE SKIP LOCKED
@@ -26,6 +29,13 @@ UPDATE clusters_hostslot SET operation_id = %(operation)s WHERE id = (
   SELECT 1 FROM clusters_operation
   WHERE id = %(operation)s AND lease_token = %(token)s AND lease_expires_at > STATEMENT_TIMESTAMP()
 )"""
+
+
+class ClockTimestamp(Func):
+    """The time at which it is reached, which moves on within a transaction."""
+
+    function = "CLOCK_TIMESTAMP"
+    output_field = DateTimeField()
 
 
 def slot_take(*, lease: Lease, host_id: UUID, most: int) -> bool:
@@ -82,11 +92,13 @@ def slots_grant(*, host_id: UUID) -> int:
         free = [] if taken else free[:1]
     given = 0
     for slot in free:
-        operation_id = _fairest(host_id)
-        if operation_id is None:
+        chosen = _fairest(host_id)
+        if chosen is None:
             break
-        HostSlot.objects.filter(pk=slot.pk).update(operation=operation_id)
-        _goes_on(operation_id)
+        HostSlot.objects.filter(pk=slot.pk).update(
+            operation=chosen, organization=chosen.organization_id, given_at=ClockTimestamp()
+        )
+        _goes_on(chosen.pk)
         given += 1
     return given
 
@@ -96,22 +108,18 @@ def _free(host_id: UUID, *, most: int) -> list[HostSlot]:
     return list(slots.select_for_update(skip_locked=True).order_by("number"))
 
 
-def _fairest(host_id: UUID) -> UUID | None:
+def _fairest(host_id: UUID) -> Operation | None:
     """Locked until the transaction ends; one that somebody else works on just now is passed over."""
-    of_the_same = (
-        HostSlot.objects.filter(host=host_id, operation__organization=OuterRef("organization"))
-        .order_by()
-        .values("operation__organization")
-        .annotate(count=Count("pk"))
-        .values("count")
-    )
-    found = (
+    theirs = HostSlot.objects.filter(host=host_id, organization=OuterRef("organization")).order_by()
+    at_work = theirs.filter(operation__isnull=False).values("organization").annotate(count=Count("pk")).values("count")
+    last = theirs.values("organization").annotate(last=Max("given_at")).values("last")
+    return (
         waiting(host_id)
-        .annotate(at_work=Coalesce(Subquery(of_the_same), 0))
-        .order_by("at_work", F("step_started_at").asc(nulls_last=True), "created_at", "pk")
+        .annotate(at_work=Coalesce(Subquery(at_work), 0), last=Subquery(last))
+        .order_by("at_work", F("last").asc(nulls_first=True), "run_after", "pk")
         .select_for_update(of=("self",), skip_locked=True)
+        .first()
     )
-    return found.values_list("pk", flat=True).first()
 
 
 def _goes_on(operation_id: UUID) -> None:

@@ -1,0 +1,104 @@
+"""One tenant's hundreds of operations leave another's single one its turn."""
+
+import threading
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from django.utils import timezone
+
+from clusters.models import Operation, OperationKind
+from provisioning.engine.lease import Turns, lease_claim_next
+from tests.clusters.making import cluster_row, operation_row
+from tests.engine.conftest import at_once
+
+
+def many(world, count: int, **fields) -> list[Operation]:
+    now = timezone.now()
+    clusters = [cluster_row(world, f"c-{number}", **fields) for number in range(count)]
+    return [operation_row(cluster, OperationKind.PROVISION, published_at=now) for cluster in clusters]
+
+
+def of_globex(world, name: str = "single") -> Operation:
+    cluster = cluster_row(world, name, project=world.foreign, owner_user=world.greta, creator=world.greta)
+    return operation_row(cluster, OperationKind.PROVISION, published_at=timezone.now())
+
+
+def claimed(count: int) -> list[UUID | None]:
+    leases = [lease_claim_next(owner="tests", seconds=30, turns=Turns()) for _ in range(count)]
+    return [lease.operation_id if lease else None for lease in leases]
+
+
+def test_a_single_operation_goes_before_the_rest_of_500_of_another_tenant(engine, world):
+    theirs = many(world, 500)
+    assert claimed(4) == [operation.pk for operation in theirs[:4]], "alone, they have all workers"
+    single = of_globex(world)
+    assert claimed(2) == [single.pk, theirs[4].pk]
+
+
+def test_all_organizations_and_the_platform_get_their_turn(engine, world):
+    theirs = many(world, 4)
+    ours = [of_globex(world, f"g-{number}") for number in range(4)]
+    assert claimed(8) == [row.pk for pair in zip(theirs, ours, strict=True) for row in pair]
+    assert claimed(1) == [None]
+
+
+def test_what_was_begun_goes_before_what_was_not_and_then_who_waits_longest(engine, world):
+    now = timezone.now()
+    new, begun, longer = many(world, 3)
+    Operation.objects.filter(pk=begun.pk).update(step_started_at=now, run_after=now - timedelta(seconds=1))
+    Operation.objects.filter(pk=longer.pk).update(step_started_at=now, run_after=now - timedelta(seconds=2))
+    assert claimed(3) == [longer.pk, begun.pk, new.pk]
+
+
+def test_only_what_was_told_of_is_claimed_so_that_no_message_is_used_up_for_another(engine, world):
+    told, untold = many(world, 2)
+    Operation.objects.filter(pk=untold.pk).update(published_at=None)
+    assert claimed(2) == [told.pk, None]
+
+
+def test_what_waits_for_its_time_or_its_host_or_has_a_worker_is_passed_over(engine, world):
+    now = timezone.now()
+    later, held, ended = many(world, 3)
+    Operation.objects.filter(pk=later.pk).update(run_after=now + timedelta(seconds=60))
+    Operation.objects.filter(pk=held.pk).update(lease_expires_at=now + timedelta(seconds=60))
+    Operation.objects.filter(pk=ended.pk).update(state="Succeeded")
+    assert claimed(1) == [None]
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_said_to_be(engine, world):
+    (operation,) = many(world, 1)
+    Operation.objects.filter(pk=operation.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    lease = lease_claim_next(owner="tests", seconds=30, turns=Turns())
+    assert lease is not None
+    assert (lease.operation_id, lease.token, lease.taken_over) == (operation.pk, 1, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_workers_at_once_claim_each_operation_once(engine, world):
+    operations = many(world, 40)
+    found: list[UUID | None] = []
+    lock = threading.Lock()
+
+    turns = Turns()
+
+    def worker(number: int) -> None:
+        for _ in range(5):
+            lease = lease_claim_next(owner=f"worker-{number}", seconds=30, turns=turns)
+            with lock:
+                found.append(lease.operation_id if lease else None)
+
+    at_once(8, worker)
+    assert sorted(filter(None, found)) == sorted(operation.pk for operation in operations)
+
+
+def test_turns_go_round_also_where_one_worker_does_one_thing_after_the_other(engine, world):
+    engine.flow(engine.step("one"), engine.step("two"))
+    many(world, 60)
+    single = of_globex(world)
+    runner = engine.runner()
+    for _ in range(61):
+        runner.run_next()
+    assert not Operation.objects.exclude(state="Succeeded").exists()
+    ended = list(Operation.objects.order_by("finished_at").values_list("pk", flat=True))
+    assert ended.index(single.pk) <= 1
