@@ -84,8 +84,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "operations"
 CELERY_TASK_ROUTES = {
     "provisioning.operation_run": {"queue": "operations"},
-    "provisioning.host_probe": {"queue": "probes"},
-    "provisioning.probes_start": {"queue": "probes"},
+    "provisioning.hosts_probe": {"queue": "probes"},
+    "provisioning.hosts_survey": {"queue": "probes"},
     "provisioning.*": {"queue": "housekeeping"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -101,13 +101,9 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 
 PROBE_SECONDS = env.float("PROBE_SECONDS", default=30.0)
-CELERY_BEAT_SCHEDULE = {
-    "tidy": {"task": "provisioning.tidy", "schedule": 10.0, "options": {"expires": 10}},
-    "tidy-hourly": {"task": "provisioning.tidy_hourly", "schedule": 3600.0, "options": {"expires": 3600}},
-    "credentials-renew": {"task": "provisioning.credentials_renew", "schedule": 60.0, "options": {"expires": 60}},
-    "chart": {"task": "provisioning.chart_note", "schedule": 60.0, "options": {"expires": 60}},
-    "probes": {"task": "provisioning.probes_start", "schedule": PROBE_SECONDS, "options": {"expires": PROBE_SECONDS}},
-}
+SURVEY_SECONDS = env.float("SURVEY_SECONDS", default=60.0)
+# what is due at a tick stands in provisioning/schedules.py, and when it was done last in the database
+CELERY_BEAT_SCHEDULE = {"tick": {"task": "provisioning.schedules_tick", "schedule": 1.0, "options": {"expires": 5}}}
 
 # --- people and access ----------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

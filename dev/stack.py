@@ -18,7 +18,7 @@ from localkube.lifetime import dies_with_parent
 
 _READY_WITHIN_SECONDS = 60.0
 _WEB_THREADS = 8
-_PROBES_AT_ONCE = "4"
+_PROBES_AT_ONCE = "8"
 
 
 @dataclass(frozen=True)
@@ -137,10 +137,10 @@ class Stack:
 
     def _worker(self) -> Program:
         concurrency = self.environment.get("WORKER_CONCURRENCY", "10")
-        return self._celery_worker("worker", concurrency, "operations,housekeeping")
+        return self._celery_worker("worker", concurrency, "operations")
 
     def _probes(self) -> Program:
-        return self._celery_worker("probes", _PROBES_AT_ONCE, "probes")
+        return self._celery_worker("probes", _PROBES_AT_ONCE, "probes,housekeeping")
 
     def _celery_worker(self, name: str, concurrency: str, queues: str) -> Program:
         how = ["--hostname", f"{name}@%h", "--pool", "threads", "--concurrency", concurrency, "-Q", queues]

@@ -1,4 +1,4 @@
-"""The broker's server, for the few things besides messages that are kept there: heartbeats and claims of probes."""
+"""The broker's server, for the one thing besides messages that is kept there: heartbeats of workers."""
 
 import functools
 

@@ -1,17 +1,21 @@
 """The Celery tasks. Each only names what is to be done; the rows say what it is."""
 
-from uuid import UUID
+from functools import partial
 
-from celery import shared_task
+import structlog
+from celery import current_app, shared_task
 from django.conf import settings
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from accounts.services.idempotency import idempotent_requests_remove
 from accounts.services.role_bindings import role_bindings_expire
 from clusters.services.credentials import credentials_renew
+from clusters.services.durations import durations_measure
 from clusters.services.kubeconfigs import sealed_results_expire
-from provisioning import charts, probes, worker
-from provisioning.probe_claims import probe_claimed
+from provisioning import charts, probes, schedules, survey, worker
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task(name="provisioning.operation_run")
@@ -46,16 +50,33 @@ def chart_note() -> None:
     charts.chart_ensure(settings.CHART_VERSION)
 
 
-@shared_task(name="provisioning.probes_start")
-def probes_start() -> None:
-    """One probe a host, each its own message, so that a dead host delays no other."""
-    for host_id in probes.hosts_to_probe():
-        host_probe.delay(str(host_id))
+@shared_task(name="provisioning.durations_measure")
+def durations_measured() -> None:
+    """How long operations usually take, for people who wait."""
+    durations_measure(now=timezone.now())
 
 
-@shared_task(name="provisioning.host_probe", expires=60)
-def host_probe(host_id: str) -> None:
-    """Looks at one host and at what is placed there, unless the last look still goes on."""
-    with probe_claimed(UUID(host_id)) as mine:
-        if mine:
-            probes.host_probe(UUID(host_id), clients=worker.worker().clients, now=timezone.now())
+@shared_task(name="provisioning.schedules_tick")
+def schedules_tick() -> None:
+    """Every second: sends the tasks whose time has come."""
+    try:
+        schedules.schedules_tick(send=_send)
+    except (OperationalError, ConnectionError, TimeoutError) as error:
+        log.warning("broker did not take what is due; the next tick sends it again", error=str(error))
+
+
+def _send(scheduled: schedules.Scheduled) -> None:
+    current_app.send_task(scheduled.task, expires=scheduled.expires, retry=False, ignore_result=True)
+
+
+@shared_task(name="provisioning.hosts_probe")
+def hosts_probe() -> None:
+    """Asks every host whose turn it is whether it is there; another worker is called where there are many."""
+    more = partial(hosts_probe.apply_async, expires=schedules.EXPIRY_SECONDS, retry=False)
+    probes.prober().round(more=more)
+
+
+@shared_task(name="provisioning.hosts_survey")
+def hosts_survey() -> None:
+    """Looks at the hosts whose turn it is, and at what is placed there, for a few seconds."""
+    survey.hosts_survey(clients=worker.worker().clients, clock=timezone.now)

@@ -195,7 +195,7 @@ def hosts(platform: Marina, tools: Tools, request: pytest.FixtureRequest) -> lis
 
 
 # journeys wait for what probes see
-HASTE = {"PROBE_SECONDS": "2"}
+HASTE = {"PROBE_SECONDS": "2", "SURVEY_SECONDS": "2"}
 LOCAL_SETTINGS = {
     **HASTE,
     "CHART_FOLDER": str(LOCAL_CHART),

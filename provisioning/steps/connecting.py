@@ -11,6 +11,7 @@ from clusters.host_roles import permissions_missing, permissions_needed
 from clusters.host_rules import SERVICE_ACCOUNT, SYSTEM_NAMESPACE, TENANT_ROLE
 from clusters.models import HostCluster, HostMode
 from clusters.services.hosts import credential_store
+from provisioning.capacity import nodes_sum
 from provisioning.charts import chart_fetch
 from provisioning.drivers.clients import candidate_connection
 from provisioning.drivers.kinds import CLUSTER_ROLE, INGRESS_CLASS, NAMESPACE, NODE, STORAGE_CLASS, Json
@@ -160,7 +161,7 @@ def survey_host(context: StepContext) -> StepResult:
             context.host,
             storage_class=_default_class(kube),
             ingress_classes=[_ingress_class(found) for found in kube.list(INGRESS_CLASS)],
-            capacity=_capacity(kube.list(NODE)),
+            capacity=nodes_sum(kube.list(NODE)),
         )
     return None
 
@@ -173,17 +174,6 @@ def _default_class(kube: KubeClient) -> str:
 
 def _ingress_class(found: Json) -> dict[str, str]:
     return {"name": found["metadata"]["name"], "controller": found.get("spec", {}).get("controller", "")}
-
-
-def _capacity(nodes: list[Json]) -> Json:
-    """Kubernetes quantities as the nodes give them, a node each; summed where they are shown."""
-    return {
-        "nodes": len(nodes),
-        "allocatable": [
-            {key: node["status"].get("allocatable", {}).get(key, "0") for key in ("cpu", "memory", "pods")}
-            for node in nodes
-        ],
-    }
 
 
 @step("Fetch vcluster's chart")

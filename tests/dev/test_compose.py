@@ -42,10 +42,10 @@ def test_it_has_every_process_of_marina(services: dict[str, Any]) -> None:
         assert services[name]["command"][:6] == ["celery", "-A", "controlplane", "worker", "--pool", "threads"]
 
 
-def test_each_queue_has_a_worker_and_probes_have_one_of_their_own(services: dict[str, Any]) -> None:
+def test_each_queue_has_a_worker_and_no_flood_of_operations_keeps_the_others_waiting(services: dict[str, Any]) -> None:
     routed = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
     assert queues(services["worker"]["command"]) | queues(services["probes"]["command"]) == routed
-    assert queues(services["probes"]["command"]) == {"probes"}
+    assert queues(services["worker"]["command"]) == {"operations"}
 
 
 def test_only_the_web_server_publishes_a_port_and_on_loopback(services: dict[str, Any]) -> None:
