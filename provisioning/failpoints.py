@@ -2,6 +2,8 @@
 
 MARINA_FAILPOINT=<name>:<kill|raise>[:<count>] arms one. At its <count>-th passage in this process (the first, unless
 said otherwise) the process is killed as by the kernel, or FailpointReached is raised. Unarmed, nothing happens.
+
+MARINA_FAILPOINT_RECORD=<file> has the name of each passage appended to it, so that a test learns where it can crash.
 """
 
 import os
@@ -10,6 +12,7 @@ from collections.abc import Iterable
 from threading import Lock
 
 VARIABLE = "MARINA_FAILPOINT"
+RECORD_VARIABLE = "MARINA_FAILPOINT_RECORD"
 
 _names: set[str] = set()
 _lock = Lock()
@@ -35,6 +38,9 @@ def failpoint(name: str) -> None:
     """Crash here if a test wants it; otherwise do nothing. LookupError for a name that nobody registered."""
     if name not in _names:
         raise LookupError(f"Failpoint {name!r} is not registered; known are: {_listed(_names)}.")
+    if record := os.environ.get(RECORD_VARIABLE):
+        with open(record, "a") as file:  # noqa: PTH123 (a line that short is written whole)
+            file.write(f"{name}\n")
     armed = os.environ.get(VARIABLE)
     if armed:
         _pass(name, armed)

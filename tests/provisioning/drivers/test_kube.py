@@ -1,4 +1,4 @@
-"""The Kubernetes driver on a real API server."""
+"""The Kubernetes driver on an API server."""
 
 from datetime import UTC, datetime, timedelta
 

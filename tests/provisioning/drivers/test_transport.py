@@ -12,8 +12,12 @@ from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.route import Timeouts, route_to
 from provisioning.drivers.transport import ApiConnection, HostTransport, connection_open
 from provisioning.engine.errors import PermanentError
+from tests.provisioning.drivers.conftest import only_real
 from tests.provisioning.drivers.fault_servers import certificate_pem, serving
 from tests.provisioning.drivers.processes import left_open
+
+# about connections, certificates and proxies, of which a fake shows nothing
+pytestmark = only_real
 
 
 def test_one_client_for_each_host_and_credential(host):

@@ -7,6 +7,7 @@ import pytest
 from provisioning.drivers.kinds import POD, Json
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.trouble import Trouble, why_not_ready
+from tests.provisioning.drivers.conftest import only_real
 
 
 def stateful_set(namespace: str, **pod) -> Json:
@@ -32,6 +33,7 @@ def trouble_of(kube: KubeClient, namespace: str, seconds: float = 15) -> Trouble
     return found
 
 
+@only_real  # the fakes refuse no pod and schedule none
 def test_a_quota_that_is_too_small_is_quoted(kube, namespace):
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q", "namespace": namespace}}
     kube.apply({**quota, "spec": {"hard": {"requests.cpu": "1"}}})
@@ -42,6 +44,7 @@ def test_a_quota_that_is_too_small_is_quoted(kube, namespace):
     assert "exceeded quota: q, requested: requests.cpu=2" in found.message
 
 
+@only_real  # the fakes refuse no pod and schedule none
 def test_a_pod_that_pod_security_refuses_is_quoted_and_will_not_pass(kube, namespace):
     enforce = {"pod-security.kubernetes.io/enforce": "baseline"}
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": enforce}})
@@ -51,6 +54,7 @@ def test_a_pod_that_pod_security_refuses_is_quoted_and_will_not_pass(kube, names
     assert 'violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true)' in found.message
 
 
+@only_real  # the fakes refuse no pod and schedule none
 def test_a_pod_that_no_node_can_take_is_told_of(kube, namespace):
     kube.apply(stateful_set(namespace, nodeSelector={"absent": "label"}))
     found = trouble_of(kube, namespace)

@@ -16,6 +16,7 @@ from provisioning.drivers.kinds import CONFIG_MAP, NAMESPACE, POD, SECRET
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import ApiConnection, connection_open, virtual_transport
 from provisioning.engine.errors import PermanentError, StepError, TemporaryError
+from tests.provisioning.drivers.conftest import Backend
 from tests.provisioning.drivers.fault_servers import certificate_pem
 from tests.provisioning.drivers.processes import left_open
 
@@ -24,11 +25,11 @@ VCLUSTER = Path(__file__).parents[3] / "localkube" / "charts" / "vcluster"
 
 
 @pytest.fixture(scope="module")
-def virtual(api: ApiConnection, kube: KubeClient, tools, host, helm_folder):
+def virtual(api: ApiConnection, kube: KubeClient, backend: Backend, helm_folder: Path):
     """Namespace and connection of a virtual cluster, ready."""
     namespace = f"drivers-virtual-{uuid.uuid4().hex[:8]}"
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-    HelmClient(tools.helm, host, helm_folder).upgrade_install("hello", VCLUSTER, namespace, {}, 60)
+    HelmClient(backend.helm, backend.host, helm_folder).upgrade_install("hello", VCLUSTER, namespace, {}, 60)
     connection = eventually(lambda: virtual_connection(kube, namespace))
     eventually(lambda: is_ready(api, namespace, connection))
     yield namespace, connection
