@@ -47,6 +47,17 @@ HOST_RULES: Final = (
     ),
     Rule(resources=("nodes",), verbs=("list",), needed_for="the host's capacity"),
     Rule(
+        resources=("pods",),
+        verbs=("list",),
+        needed_for="how much of the capacity is asked for, by namespace; nothing of a pod is kept",
+    ),
+    Rule(
+        api_groups=("apps",),
+        resources=("deployments", "statefulsets"),
+        verbs=("list",),
+        needed_for="finding virtual clusters that somebody else made, so that they can be adopted",
+    ),
+    Rule(
         api_groups=("storage.k8s.io",),
         resources=("storageclasses",),
         verbs=("list",),

@@ -6,6 +6,7 @@ looks at, so that one that takes long is not begun a second time, and one whose 
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from threading import BoundedSemaphore
 from time import monotonic
 
@@ -17,12 +18,14 @@ from django.db.models.functions import Now
 
 from clusters.models import Breaker, HostCluster, HostMode, HostPhase, Placement
 from provisioning.capacity import nodes_sum, pods_sum
+from provisioning.drift import drift_note
 from provisioning.drivers.calls import no_effect_check
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.errors import ForbiddenError
 from provisioning.drivers.kinds import NODE, POD, Json
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.errors import StepError
+from provisioning.inventory import inventory_note
 from provisioning.placement_survey import placement_survey, placements_running
 
 log = structlog.get_logger(__name__)
@@ -74,6 +77,7 @@ def host_survey(host: HostCluster, *, clients: Clients, now: datetime) -> None:
     try:
         kube = clients.kube(host, no_effect_check)
         capacity = capacity_read(host, kube)
+        capacity["left_out"] += _inventory(host, kube, now)
     except StepError as error:
         log.info("a host could not be surveyed", host=host.name, reason=str(error))
         return
@@ -81,10 +85,26 @@ def host_survey(host: HostCluster, *, clients: Clients, now: datetime) -> None:
     for placement in placements_running(host):
         if not _goes_on(host):
             return
-        try:
-            placement_survey(placement, kube=kube, clients=clients, now=now)
-        except StepError as error:
-            log.info("a placement could not be looked at", placement=str(placement.pk), reason=str(error))
+        # one that vanished or was paused does not answer, which is no reason not to say so
+        for look in (
+            partial(drift_note, placement=placement, kube=kube, now=now),
+            partial(placement_survey, placement, kube=kube, clients=clients, now=now),
+        ):
+            try:
+                look()
+            except StepError as error:
+                log.info("a placement could not be looked at", placement=str(placement.pk), reason=str(error))
+
+
+def _inventory(host: HostCluster, kube: KubeClient, now: datetime) -> list[str]:
+    """Looks for virtual clusters that Marina did not make. In sentences what the host did not let it see."""
+    try:
+        inventory_note(host=host, kube=kube, now=now)
+    except ForbiddenError as error:
+        return [f"virtual clusters that Marina did not make: {error}"]
+    except StepError as error:
+        log.info("a host was not searched for virtual clusters", host=host.name, reason=str(error))
+    return []
 
 
 def _goes_on(host: HostCluster) -> bool:

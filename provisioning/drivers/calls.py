@@ -12,6 +12,8 @@ from provisioning.engine.errors import TemporaryError
 from provisioning.failpoints import failpoint
 
 JSON = "application/json"
+METADATA = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
+"""Asks for a list without what its objects hold; a server that does not know how sends them whole."""
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"  # JSON is YAML
 
@@ -38,8 +40,8 @@ class ApiCalls:
         """What messages call the other side."""
         return self._api.route.target
 
-    def _read(self, path: str, query: Mapping[str, str | int] | None = None) -> Json:
-        return _json(self._send("GET", path, query), self.target)
+    def _read(self, path: str, query: Mapping[str, str | int] | None = None, *, accept: str = JSON) -> Json:
+        return _json(self._send("GET", path, query, accept=accept), self.target)
 
     def _read_or_none(self, path: str) -> Json | None:
         try:
@@ -75,10 +77,11 @@ class ApiCalls:
         *,
         body: Any = None,
         content_type: str = JSON,
+        accept: str = JSON,
     ) -> bytes:
         url = self._api.route.server + path + (f"?{urlencode(query)}" if query else "")
         timeouts = self._api.route.timeouts
-        headers = {**self._api.default_headers, "Content-Type": content_type}
+        headers = {**self._api.default_headers, "Content-Type": content_type, "Accept": accept}
         library: Any = self._api.rest_client  # untyped
         with converting(self.target):
             response = library.request(

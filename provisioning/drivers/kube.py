@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from provisioning.drivers.calls import APPLY_PATCH, MERGE_PATCH, ApiCalls, no_effect_check
+from provisioning.drivers.calls import APPLY_PATCH, JSON, MERGE_PATCH, METADATA, ApiCalls, no_effect_check
 from provisioning.drivers.errors import ConflictError, NotFound
 from provisioning.drivers.kinds import EVENT, SERVICE_ACCOUNT, Json, Kind, kind_of
 from provisioning.drivers.transport import ApiConnection
@@ -84,26 +84,29 @@ class KubeClient(ApiCalls):
         label_selector: str = "",
         field_selector: str = "",
         limit: int = PAGE,
+        metadata_only: bool = False,
     ) -> JsonList:
         """All of them, fetched in pages of `limit`; without a namespace those of the whole cluster.
 
-        A list that changed so much meanwhile that the server forgot where we were is fetched again in one piece.
+        With `metadata_only` their contents may be left out. A list that changed so much meanwhile that the server
+        forgot where we were is fetched again in one piece.
         """
         path = kind.path(namespace=namespace)
         query: dict[str, str | int] = {"labelSelector": label_selector, "fieldSelector": field_selector}
         selectors = {key: value for key, value in query.items() if value}
+        accept = METADATA if metadata_only else JSON
         try:
-            items = self._pages(path, {**selectors, "limit": limit})
+            items = self._pages(path, {**selectors, "limit": limit}, accept)
         except ConflictError:
-            items = self._pages(path, selectors)
+            items = self._pages(path, selectors, accept)
         # Items of a list come without these two.
-        return [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in items]
+        return [{**item, "apiVersion": kind.api_version, "kind": kind.kind} for item in items]
 
-    def _pages(self, path: str, query: dict[str, str | int]) -> JsonList:
+    def _pages(self, path: str, query: dict[str, str | int], accept: str) -> JsonList:
         items: JsonList = []
         token = ""
         while True:
-            page = self._read(path, {**query, "continue": token} if token else query)
+            page = self._read(path, {**query, "continue": token} if token else query, accept=accept)
             items += page.get("items") or []
             token = page.get("metadata", {}).get("continue", "")
             if not token:

@@ -1,7 +1,6 @@
 """What keeps a virtual cluster's pods in their place on the host: quota, defaults for limits, network isolation."""
 
 from clusters.models import Exposure, Placement, VirtualCluster
-from clusters.names import release_for
 from clusters.sizes import SIZES
 from provisioning.drivers.kinds import NETWORK_POLICY, Json
 from provisioning.drivers.kube import KubeClient
@@ -20,7 +19,7 @@ PRIVATE_NETWORKS = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0
 def apply_guardrails(context: StepContext) -> StepResult:
     """From the start, before anything runs there. One that only another exposure takes goes."""
     kube, placement = context.kube(), context.placement
-    manifests = guardrail_manifests(placement.namespace, context.virtual_cluster, exposure_of(context))
+    manifests = guardrail_manifests(placement, context.virtual_cluster)
     for manifest in manifests:
         kube.apply(manifest)
     if PUBLISHED_API not in [manifest["metadata"]["name"] for manifest in manifests]:
@@ -30,37 +29,46 @@ def apply_guardrails(context: StepContext) -> StepResult:
 
 def _close_published_api(kube: KubeClient, placement: Placement) -> None:
     """A tenant's own policy of that name bears other labels."""
-    selector = f"{MANAGED_BY}={MARINA},{CLUSTER_ID_LABEL}={placement.virtual_cluster_id},!{SYNCED_BY}"
+    selector = own_selector(placement)
     for found in kube.list(NETWORK_POLICY, placement.namespace, label_selector=selector):
         if found["metadata"]["name"] == PUBLISHED_API:
             kube.delete(NETWORK_POLICY, PUBLISHED_API, placement.namespace, uid=found["metadata"]["uid"])
 
 
+def own_selector(placement: Placement) -> str:
+    """Labels of what Marina itself put there for the cluster; no copy of a tenant's object has them all."""
+    return f"{MANAGED_BY}={MARINA},{CLUSTER_ID_LABEL}={placement.virtual_cluster_id},!{SYNCED_BY}"
+
+
 def exposure_of(context: StepContext) -> Exposure:
     """The cluster's own exposure, or the host's."""
-    return Exposure(context.virtual_cluster.exposure or context.placement.host.exposure)
+    return _exposure(context.placement, context.virtual_cluster)
 
 
-def guardrail_manifests(namespace: str, cluster: VirtualCluster, exposure: Exposure) -> list[Json]:
+def _exposure(placement: Placement, cluster: VirtualCluster) -> Exposure:
+    return Exposure(cluster.exposure or placement.host.exposure)
+
+
+def guardrail_manifests(placement: Placement, cluster: VirtualCluster) -> list[Json]:
     """The LimitRange goes first: with a quota on limits and no defaults, pods without limits would be refused."""
-    size = SIZES[cluster.size]
+    size, namespace = SIZES[cluster.size], placement.namespace
     quota = size.quota_hard(replicas=cluster.replicas)
     metadata = {"name": NAME, "namespace": namespace, "labels": owner_labels(cluster)}
     return [
         {"apiVersion": "v1", "kind": "LimitRange", "metadata": metadata, "spec": {"limits": size.limit_range_limits()}},
         {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": quota}},
-        *_network_policies(namespace, cluster, exposure),
+        *_network_policies(placement, cluster),
     ]
 
 
-def _network_policies(namespace: str, cluster: VirtualCluster, exposure: Exposure) -> list[Json]:
+def _network_policies(placement: Placement, cluster: VirtualCluster) -> list[Json]:
     def policy(name: str, spec: Json) -> Json:
-        metadata = {"name": name, "namespace": namespace, "labels": owner_labels(cluster)}
+        metadata = {"name": name, "namespace": placement.namespace, "labels": owner_labels(cluster)}
         return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
 
     # a tenant's own pods may carry any label, but all that are synced carry this one, which the syncer sets
     control_plane = {
-        "matchLabels": {"app": "vcluster", "release": release_for(cluster.name)},
+        "matchLabels": {"app": "vcluster", "release": placement.release},
         "matchExpressions": [{"key": SYNCED_BY, "operator": "DoesNotExist"}],
     }
     policies = [
@@ -71,7 +79,7 @@ def _network_policies(namespace: str, cluster: VirtualCluster, exposure: Exposur
             {"podSelector": control_plane, "policyTypes": ["Egress"], "egress": [{"ports": _tcp(443, 6443, API_PORT)}]},
         ),
     ]
-    if exposure == Exposure.LOAD_BALANCER:
+    if _exposure(placement, cluster) == Exposure.LOAD_BALANCER:
         policies.append(
             policy(
                 PUBLISHED_API,

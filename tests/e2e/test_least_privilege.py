@@ -115,7 +115,9 @@ def as_marina(least: TestHost, tools: Tools, tmp_path: Path) -> Kubectl:
     [
         ("get secret localkube-secret -n kube-system", 'cannot get resource "secrets"'),
         ("get secrets -A", 'cannot list resource "secrets"'),
-        ("get pods -A", 'cannot list resource "pods"'),
+        ("get pods -A --watch", 'cannot watch resource "pods"'),
+        ("delete pod x -n kube-system", 'cannot delete resource "pods"'),
+        ("get services -A", 'cannot list resource "services"'),
         ("create configmap x -n default", 'cannot create resource "configmaps"'),
         ("create clusterrole x --verb=get --resource=pods", 'cannot create resource "clusterroles"'),
         ("create rolebinding x --clusterrole=cluster-admin --user=x -n kube-system", "not currently held"),

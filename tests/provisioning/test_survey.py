@@ -126,10 +126,12 @@ def test_in_mode_namespaces_nothing_is_asked_outside_the_given_ones(account, kub
     since = (local.folder / "audit.log").stat().st_size
     capacity = surveyed(host_at(connection, mode=HostMode.NAMESPACES, namespaces=[one]))
     calls = calls_of(who, local.folder / "audit.log", since=since, refused=True)
-    assert {(call.verb, call.resource, call.namespace) for call in calls} == {("list", "pods", one)}
+    assert {(call.verb, call.namespace) for call in calls} == {("list", one)}
     assert (capacity["nodes"], capacity["allocatable"]) == (None, None)
     assert capacity["requested"] == {"cpu": 250, "memory": 64 * MIB, "pods": 1}
-    assert capacity["left_out"] == ["nodes: Marina asks nothing outside its namespaces on this host."]
+    nodes, strangers = capacity["left_out"]
+    assert nodes == "nodes: Marina asks nothing outside its namespaces on this host."
+    assert 'cannot list resource "statefulsets"' in strangers
 
 
 def test_what_may_not_be_listed_is_left_out_and_said_and_own_namespaces_are_counted(account, kube, namespaces, world):
@@ -143,7 +145,8 @@ def test_what_may_not_be_listed_is_left_out_and_said_and_own_namespaces_are_coun
     capacity = surveyed(host)
     assert capacity["requested_by_namespace"] == {one: {"cpu": 250, "memory": 64 * MIB, "pods": 1}}
     assert (capacity["nodes_ready"], capacity["allocatable"]) == (None, None)
-    nodes, pods, elsewhere = capacity["left_out"]
+    nodes, pods, elsewhere, strangers = capacity["left_out"]
+    assert strangers.startswith("virtual clusters that Marina did not make: ")
     assert nodes.startswith("nodes: ")
     assert 'cannot list resource "nodes"' in nodes
     assert pods.startswith("pods outside Marina's own namespaces: ")

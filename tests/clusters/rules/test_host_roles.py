@@ -79,16 +79,24 @@ def test_bind_is_held_for_marina_tenant_alone() -> None:
     assert set(rule.verbs) == {"bind", "get"}
 
 
-def test_secrets_pods_and_roles_are_touched_in_the_namespaces_of_virtual_clusters_only() -> None:
+def test_secrets_and_roles_are_touched_in_the_namespaces_of_virtual_clusters_only() -> None:
     elsewhere = (*HOST_RULES, *RENEWAL_RULES, *namespace_rules("team-a"))
     touched = {resource.partition("/")[0] for rule in elsewhere for resource in rule.resources}
     assert touched == {
         *("namespaces", "nodes", "storageclasses", "ingressclasses"),
+        *("pods", "deployments", "statefulsets"),
         *("rolebindings", "clusterroles", "serviceaccounts"),
     }
     accounts = [rule for rule in elsewhere if "serviceaccounts" in rule.resources[0]]
     assert [(rule.resources, rule.verbs) for rule in accounts] == [(("serviceaccounts/token",), ("create",))]
     assert accounts[0].resource_names == ("marina",)
+
+
+def test_what_runs_elsewhere_on_the_host_is_listed_and_nothing_else() -> None:
+    rules = [rule for rule in HOST_RULES if {"pods", "deployments", "statefulsets"} & {*rule.resources}]
+    assert len(rules) == 2
+    assert {verb for rule in rules for verb in rule.verbs} == {"list"}
+    assert not any("/" in resource for rule in rules for resource in rule.resources)
 
 
 def test_an_existing_binding_can_be_changed_only_where_marina_made_it() -> None:
