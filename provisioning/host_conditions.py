@@ -9,7 +9,6 @@ from uuid import UUID
 from accounts.errors import InvalidInput
 from clusters.models import Breaker, Condition, HostCluster, condition_set
 from clusters.versions import ChartSupport, KubernetesVersion, check_chart_can_run, check_host_can_run
-from provisioning.engine.errors import StepError
 
 ANSWERED = ("unauthorized", "forbidden", "too-many-requests", "not-found", "conflict", "invalid")
 """Codes of errors that only a server that is there can give. 5xx is not among them: nobody can work with such a one."""
@@ -18,21 +17,25 @@ REFUSED = ("unauthorized", "forbidden")
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of asking a host for its version: the version, or why there is none."""
+    """What came of asking a host for its version: the version, or why there is none, as code and sentence.
+
+    No exception: that would hold on to its frames, and they to the connection.
+    """
 
     host_id: UUID
     version: str = ""
-    trouble: StepError | None = None
+    code: str = ""
+    why: str = ""
 
     @property
     def answered(self) -> bool:
         """Whether the host is there."""
-        return self.trouble is None or self.trouble.code in ANSWERED
+        return self.code in ("", *ANSWERED)
 
     @property
     def refused(self) -> bool:
         """Whether it is there and does not take Marina's credential."""
-        return self.trouble is not None and self.trouble.code in REFUSED
+        return self.code in REFUSED
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,12 @@ def _noted(conditions: list[dict[str, Any]], new: Condition, now: datetime) -> l
 def _reachable(answer: Answer) -> Condition:
     if answer.answered:
         return Condition(type="Reachable", status="True", reason="Answered", message="It answers.")
-    return Condition(type="Reachable", status="False", reason=_camel(answer), message=str(answer.trouble))
+    return Condition(type="Reachable", status="False", reason=_camel(answer), message=answer.why)
 
 
 def _authorized(answer: Answer) -> Condition:
     if answer.refused:
-        message = f"{answer.trouble} Give Marina a new credential (marina host renew)."
+        message = f"{answer.why} Give Marina a new credential (marina host renew)."
         return Condition(type="Authorized", status="False", reason=_camel(answer), message=message)
     if not answer.answered:
         return Condition(type="Authorized", status="Unknown", reason="NotReachable", message="It does not answer.")
@@ -94,8 +97,7 @@ def _authorized(answer: Answer) -> Condition:
 
 
 def _camel(answer: Answer) -> str:
-    code = answer.trouble.code if answer.trouble else ""
-    return "".join(part.capitalize() for part in code.split("-")) or "ProbeFailed"
+    return "".join(part.capitalize() for part in answer.code.split("-"))
 
 
 def version_supported(version: str, offered: Offered) -> Condition:

@@ -35,7 +35,7 @@ def _breakers_feed(answers: Sequence[Answer], now: datetime) -> None:
         HostCluster.objects.filter(pk__in=refused).update(answered_at=now, probed_at=now)
     for answer in answers:
         if not answer.answered:
-            host_failed(host_id=answer.host_id, why=str(answer.trouble), now=now)
+            host_failed(host_id=answer.host_id, why=answer.why, now=now)
 
 
 def _rows(by_host: dict[UUID, Answer]) -> list[HostCluster]:

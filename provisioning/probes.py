@@ -20,11 +20,12 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from clusters.models import HostCluster, HostPhase
-from provisioning.drivers.calls import no_effect_check
-from provisioning.drivers.clients import Clients
+from provisioning.drivers.clients import host_connection
+from provisioning.drivers.kinds import Json
+from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.route import Timeouts
 from provisioning.drivers.transport import HostTransport
-from provisioning.engine.errors import StepError, TemporaryError
+from provisioning.engine.errors import StepError
 from provisioning.host_conditions import Answer
 from provisioning.probe_notes import answers_note
 
@@ -57,21 +58,29 @@ class _Asked:
             return self.future.result()
         if self.future.cancel():
             return None
-        why = f"Host {self.host.name} did not finish its answer within {PATIENCE_SECONDS:.0f} s."
-        return Answer(self.host.pk, trouble=TemporaryError(why, code="timeout"))
+        why = f"Host {self.host.name} did not come to the end of its answer."
+        return Answer(self.host.pk, code="timeout", why=why)
 
 
 class Prober:
-    """One a process: its threads, and the clients that they ask with. `clock` gives the time that answers are noted."""
+    """One a process: its threads, and the clients that they ask with. `clock` gives the time that answers are noted.
 
-    def __init__(self, *, clock: Callable[[], datetime] = timezone.now, threads: int = THREADS) -> None:
+    `patience` is in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime] = timezone.now,
+        threads: int = THREADS,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
         connect = min(CONNECT_SECONDS, settings.HOST_CONNECT_TIMEOUT_SECONDS)
         timeouts = Timeouts(connect=connect, read=min(READ_SECONDS, settings.HOST_READ_TIMEOUT_SECONDS))
-        # a new connection each time: only that shows that one can be made, and 1,000 open ones are too many files
-        self.transport = HostTransport(capacity=HOSTS_KNOWN, timeouts=timeouts, keep_connections=False)
-        self._clients = Clients(self.transport)
+        self._transport = HostTransport(capacity=HOSTS_KNOWN, timeouts=timeouts)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="probe")
         self._clock = clock
+        self._patience = patience
         self._busy: dict[UUID, HostCluster] = {}
 
     def round(self, *, more: Callable[[], object] = lambda: None) -> int:
@@ -94,7 +103,7 @@ class Prober:
     def close(self) -> None:
         """Asks no more, and ends what is kept."""
         self._threads.shutdown(wait=True, cancel_futures=True)
-        self.transport.close()
+        self._transport.close()
 
     def _note_some(self, waiting: list[_Asked]) -> list[_Asked]:
         """Notes what has come after a moment; those that are still waited for."""
@@ -107,18 +116,31 @@ class Prober:
         self._busy[host.pk] = host
         future = self._threads.submit(self._ask, host)
         future.add_done_callback(lambda _: self._busy.pop(host.pk, None))
-        return _Asked(host, future, until=monotonic() + PATIENCE_SECONDS)
+        return _Asked(host, future, until=monotonic() + self._patience)
 
     def _ask(self, host: HostCluster) -> Answer | None:
         """None where the fault is Marina's own: that says nothing about the host."""
         try:
-            said = self._clients.kube(host, no_effect_check).version()
+            said = self._version(host)
         except StepError as error:
-            return Answer(host.pk, trouble=error)
+            return Answer(host.pk, code=error.code, why=error.message)
         except Exception:
             log.exception("a host could not be asked", host=host.name)
             return None
         return Answer(host.pk, version=str(said.get("gitVersion", "")).removeprefix("v"))
+
+    def _version(self, host: HostCluster) -> Json:
+        """By a new connection each time: only that shows that one can be made, and 1,000 open ones are many files."""
+        api = self._transport.client(
+            host_id=str(host.pk),
+            generation=host.credential.generation,
+            connection=host_connection(host),
+            name=host.name,
+        )
+        try:
+            return KubeClient(api).version()
+        finally:
+            api.retire()
 
 
 def probe_claim(*, busy: tuple[UUID, ...] = ()) -> list[HostCluster]:

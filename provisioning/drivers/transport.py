@@ -48,13 +48,12 @@ class HostTransport:
     """Clients of host clusters, one for each host and credential generation, kept while they are used.
 
     The least recently used is retired when there are more than `capacity`; one of an older generation at once.
-    A client that was handed out goes on working after that. `keep_connections` keeps them open for the next call.
+    A client that was handed out goes on working after that.
     """
 
     def __init__(self, *, capacity: int = 256, timeouts: Timeouts | None = None, keep_connections: bool = True) -> None:
         self._capacity = capacity
         self._timeouts = timeouts or Timeouts()
-        self._keep_connections = keep_connections
         self._clients: OrderedDict[tuple[str, int], ApiConnection] = OrderedDict()
         self._lock = Lock()
 
@@ -66,8 +65,6 @@ class HostTransport:
                 self._clients.move_to_end(key)
                 return self._clients[key]
         made = connection_open(connection, target=f"host {name or connection.server}", timeouts=self._timeouts)
-        if not self._keep_connections:
-            made.default_headers["Connection"] = "close"
         with self._lock:
             kept = self._clients.setdefault(key, made)
             leaving = self._leaving(key)
