@@ -1,5 +1,6 @@
 """Keeping hosts' credentials alive, and saying in time where Marina cannot."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -19,6 +20,8 @@ from clusters.models import (
 from clusters.services.operations import operation_start
 
 WARN_BEFORE = timedelta(days=14)
+"""Credentials that live for less than twice that are warned of at half of their life."""
+EXPIRING = "CredentialExpiring"
 PAUSE_MOST = timedelta(hours=1)
 PAUSES_A_LIFE = 30
 """Half of them lie in the half in which it is renewed: short-lived tokens get 10 tries and more, others one an hour."""
@@ -26,21 +29,19 @@ ACTOR = Actor(user=None, name="marina credential renewal")
 
 
 def credentials_renew(*, now: datetime) -> int:
-    """Starts `renew-credential` for each token past half of its life, and warns where Marina cannot; how many started.
+    """Starts `renew-credential` for each token past half of its life, and says of each host whether its credential
+    ends soon; how many started.
 
     A renewal that failed is started again after a pause: until the credential ends there is a chance.
     """
     started = 0
-    ending = HostCredential.objects.filter(expires_at__isnull=False, ciphertext__isnull=False).annotate(
-        failed_at=_failed_at()
-    )
-    for credential in ending.filter(host__phase=HostPhase.CONNECTED).select_related("host").defer("ciphertext"):
+    in_use = HostCredential.objects.filter(ciphertext__isnull=False, host__phase=HostPhase.CONNECTED)
+    for credential in in_use.annotate(failed_at=_failed_at()).select_related("host").defer("ciphertext"):
         if credential.renewable and _half_over(credential, now) and not _paused(credential, now):
             with transaction.atomic():
                 kind = OperationKind.RENEW_CREDENTIAL
                 started += operation_start(kind=kind, subject=credential.host, actor=ACTOR, now=now).created
-        elif not credential.renewable:
-            _warn(credential, now)
+        _note(credential, now)
     return started
 
 
@@ -70,18 +71,35 @@ def _failed_at() -> Subquery:
     return Subquery(renewals.order_by("-finished_at").values("finished_at")[:1])
 
 
-@transaction.atomic
-def _warn(credential: HostCredential, now: datetime) -> None:
-    ends = credential.expires_at
-    if ends is None or now < ends - WARN_BEFORE:
+def _note(credential: HostCredential, now: datetime) -> None:
+    """Writes the condition where it says something new. Of one that is renewed the renewal tells more, once it ran."""
+    said = next((each for each in credential.host.conditions if each["type"] == EXPIRING), None)
+    new = _expiring(credential, now)
+    if said and (credential.renewable or all(said[key] == value for key, value in asdict(new).items())):
         return
-    host = HostCluster.objects.select_for_update(of=("self",)).get(pk=credential.host_id)
-    condition = Condition(
-        type="CredentialExpiring",
+    with transaction.atomic():
+        host = HostCluster.objects.select_for_update(of=("self",)).get(pk=credential.host_id)
+        host.conditions = condition_set(host.conditions, new, now=now)
+        host.save(update_fields=["conditions"])
+
+
+def _expiring(credential: HostCredential, now: datetime) -> Condition:
+    ends = credential.expires_at
+    if ends is None:
+        return _not_soon("NoEnd", "It has no end that Marina could see.")
+    if credential.renewable:
+        return _not_soon("Renewable", "Marina renews its token at half of its life.")
+    told = f"Its credential ends at {ends:%Y-%m-%d %H:%M} UTC, and Marina cannot renew this kind."
+    life = _life(credential)
+    if now < ends - (min(WARN_BEFORE, life / 2) if life else WARN_BEFORE):
+        return _not_soon("NotSoon", told)
+    return Condition(
+        type=EXPIRING,
         status="True",
         reason="CannotRenew" if now < ends else "Expired",
-        message=f"Its credential ends at {ends:%Y-%m-%d %H:%M} UTC, and Marina cannot renew this kind. "
-        "Give it a new one before that (marina host connect).",
+        message=f"{told} Give it a new one before that (marina host connect).",
     )
-    host.conditions = condition_set(host.conditions, condition, now=now)
-    host.save(update_fields=["conditions"])
+
+
+def _not_soon(reason: str, message: str) -> Condition:
+    return Condition(type=EXPIRING, status="False", reason=reason, message=message)

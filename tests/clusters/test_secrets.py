@@ -178,19 +178,47 @@ def test_a_renewal_does_not_disturb_a_new_credential_that_is_being_proved(db):
 
 @pytest.mark.parametrize(
     ("left", "reason"),
-    [(timedelta(days=15), ""), (timedelta(days=13), "CannotRenew"), (timedelta(seconds=-1), "Expired")],
+    [(timedelta(days=15), "NotSoon"), (timedelta(days=13), "CannotRenew"), (timedelta(seconds=-1), "Expired")],
 )
-def test_where_it_cannot_be_renewed_a_condition_warns_with_the_date(db, op, left, reason):
+def test_where_it_cannot_be_renewed_a_condition_tells_the_date_and_warns_in_time(db, op, left, reason):
     host = with_life(host_row(), age=timedelta(days=60), left=left, renewable=False)
     assert credentials_renew(now=NOW) == 0
     conditions = op.get(f"/api/v1/host-clusters/{host.pk}").json()["conditions"]
-    if not reason:
-        assert conditions == []
-        return
     (condition,) = conditions
-    assert (condition["type"], condition["status"], condition["reason"]) == ("CredentialExpiring", "True", reason)
+    warns = reason != "NotSoon"
+    told = ("CredentialExpiring", "True" if warns else "False", reason)
+    assert (condition["type"], condition["status"], condition["reason"]) == told
     assert f"{NOW + left:%Y-%m-%d %H:%M} UTC" in condition["message"]
-    assert "marina host connect" in condition["message"]
+    assert ("marina host connect" in condition["message"]) == warns
+
+
+@pytest.mark.parametrize(("age", "status"), [(hours(3), "False"), (hours(5), "True")])
+def test_a_short_lived_credential_is_warned_of_at_half_of_its_life(db, age, status):
+    host = with_life(host_row(), age=age, left=hours(8) - age, renewable=False)
+    credentials_renew(now=NOW)
+    assert expiring(host)["status"] == status
+
+
+def expiring(host: HostCluster) -> dict[str, str]:
+    found: dict[str, str] = HostCluster.objects.get(pk=host.pk).conditions[0]
+    return found
+
+
+def test_a_warning_ends_with_the_credential_it_was_about(db):
+    host = with_life(host_row(), age=timedelta(days=60), left=hours(1), renewable=False)
+    credentials_renew(now=NOW)
+    assert expiring(host)["status"] == "True"
+    HostCredential.objects.filter(host=host).update(expires_at=None)
+    credentials_renew(now=NOW)
+    assert (expiring(host)["status"], expiring(host)["reason"]) == ("False", "NoEnd")
+
+
+def test_what_a_renewal_told_stays_until_the_next_one_tells_more(db):
+    told = {"type": "CredentialExpiring", "status": "True", "reason": "RenewalFailed", "message": "no"}
+    told["last_transition_time"] = NOW.isoformat()
+    host = with_life(host_row(conditions=[told]), age=hours(1), left=hours(7))
+    credentials_renew(now=NOW)
+    assert expiring(host) == told
 
 
 def test_credentials_are_shown_by_their_end_only(op, people):
