@@ -158,6 +158,7 @@ STATE_FOLDER = Path(env.str("MARINA_STATE_FOLDER", default=str(BASE_DIR / ".mari
 HELM_BINARY = env.str("HELM_BINARY", default="helm")
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
 HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", default=10.0)
+UNCLAIMED_SECONDS = env.float("UNCLAIMED_SECONDS", default=15.0)
 STOP_GRACE_SECONDS = env.float("STOP_GRACE_SECONDS", default=20.0)
 BREAKER_FAILURES = env.int("BREAKER_FAILURES", default=2)
 ATTEMPT_LIMIT = env.int("ATTEMPT_LIMIT", default=10)

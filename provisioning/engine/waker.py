@@ -1,7 +1,7 @@
 """Wakes operations when their time has come. One thread a worker process; they share the rows, not each other.
 
 It sleeps until the next `run_after` it knows of and at most a second: that second is the safety net for rows whose
-message was lost and for leases whose worker died. A wake-up is sent again only after it stayed unclaimed for 15 s.
+message was lost and for leases whose worker died. A wake-up is sent again only when it was unclaimed for some time.
 It also erases sealed results before their time is over: a promise in seconds is nothing for a queue that may be busy.
 """
 
@@ -13,6 +13,7 @@ from functools import partial
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
@@ -26,7 +27,6 @@ log = structlog.get_logger(__name__)
 TICK_SECONDS = 1.0
 RESOLUTION_SECONDS = 0.05
 """Between two rounds at least, so that many operations, or a clock that is off, do not make it ask without end."""
-UNCLAIMED_SECONDS = 15.0
 ERASED_EARLY_SECONDS = 5.0
 """Some rounds may come late or fail, and a sealed result is still gone when its time is over."""
 BATCH = 200
@@ -120,7 +120,7 @@ class Waker(threading.Thread):
 def _due() -> QuerySet[Operation]:
     """By the database's clock, which claims go by too: a worker whose own clock is off still claims what it is told."""
     unclaimed = Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lt=Now())
-    untold = Q(published_at__isnull=True) | Q(published_at__lt=Now() - timedelta(seconds=UNCLAIMED_SECONDS))
+    untold = Q(published_at__isnull=True) | Q(published_at__lt=Now() - timedelta(seconds=settings.UNCLAIMED_SECONDS))
     return (
         Operation.objects.filter(state__in=ACTIVE_STATES, waiting_host=None)
         .filter(Q(run_after__isnull=True) | Q(run_after__lte=Now()))
