@@ -21,11 +21,11 @@ _USER = "marina"
 _LONGEST_SOCKET_PATH = 100
 """Bytes; the kernel's limit is 107."""
 
-# The data may be lost with the machine, never with a process: no waiting for the disk.
+# The data may be lost with the machine, never with a process: no waiting for the disk, but each commit is handed to the
+# kernel (synchronous_commit, which is on by itself) before it is told of.
 _SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "200",
     "shared_buffers": "128MB",
