@@ -49,13 +49,22 @@ class Stack:
 
     def start(self) -> None:
         """Starts all and returns when /readyz says that they work together. Raises DevError with the reason if not."""
-        for program in (self._web(), self._worker(), self._probes(), self._beat()):
+        for program in (self._web(), self.worker_program(), self._probes(), self._beat()):
             self._processes.start(program)
-        self._wait_until_ready()
+        self.wait_until_ready()
+
+    def start_web(self) -> None:
+        """The web server alone; does not wait for it."""
+        self._processes.start(self._web())
+
+    def start_probes(self) -> None:
+        """What looks at hosts, and beat, which tells it when; does not wait for them."""
+        self._processes.start(self._probes())
+        self._processes.start(self._beat())
 
     def start_worker(self) -> None:
         """A worker again, after `stop("worker")`; does not wait for it."""
-        self._processes.start(self._worker())
+        self._processes.start(self.worker_program())
 
     def stop(self, *names: str) -> None:
         """Stops web, workers and beat, or those named."""
@@ -93,7 +102,8 @@ class Stack:
             return {"web": f"It answers {body[:200]!r} instead of its state."}
         return parts
 
-    def _wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> None:
+        """Returns when all parts say "ok". Raises DevError with what the others say."""
         last: dict[str, str] = {}
 
         def ready() -> bool:
@@ -135,18 +145,19 @@ class Stack:
         how = ["--workers", "1", "--threads", str(_WEB_THREADS), "--graceful-timeout", "5", "--no-control-socket"]
         return self._program("web", "gunicorn", "controlplane.wsgi", "--bind", self.url.removeprefix("http://"), *how)
 
-    def _worker(self) -> Program:
+    def worker_program(self, name: str = "worker", *, application: str = "controlplane") -> Program:
+        """A worker of operations, of which there may be several; `application` is what celery's -A takes."""
         concurrency = self.environment.get("WORKER_CONCURRENCY", "10")
-        return self._celery_worker("worker", concurrency, "operations")
+        return self._celery_worker(name, concurrency, "operations", application)
 
     def _probes(self) -> Program:
         return self._celery_worker("probes", _PROBES_AT_ONCE, "probes,housekeeping")
 
-    def _celery_worker(self, name: str, concurrency: str, queues: str) -> Program:
+    def _celery_worker(self, name: str, concurrency: str, queues: str, application: str = "controlplane") -> Program:
         how = ["--hostname", f"{name}@%h", "--pool", "threads", "--concurrency", concurrency, "-Q", queues]
         # workers have nothing to tell each other: the rows are shared
         quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-        return self._program(name, "celery", "-A", "controlplane", "worker", *how, *quiet)
+        return self._program(name, "celery", "-A", application, "worker", *how, *quiet)
 
     def _beat(self) -> Program:
         schedule = str(self._plan.folder / "beat-schedule")

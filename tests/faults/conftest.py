@@ -1,0 +1,121 @@
+"""What tests of faults share. Each system has database, broker and workers that no other test uses.
+
+- `drills`: its workers do drills against `ledger`, a host that counts what it is asked (tests/faults/drill.py).
+- `harbor`: its workers do the real thing, on real hosts behind Toxiproxy or behind a gate of ours.
+
+Figures are printed as `fault ...` lines: `make test ARGS='tests/faults -s'` shows them.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.processes import Processes
+from dev.static_files import collect_static
+from localkube import Tools
+from tests.conftest import LOCAL_CHART
+from tests.faults.ledger import Ledger
+from tests.faults.servers import Servers
+from tests.faults.system import Made, System
+from tests.faults.toxiproxy import Toxiproxy
+
+LEDGER_HOST = "ledger"
+MAKE_LEDGER_HOST = """
+from django.utils import timezone
+from clusters.connection import HostConnection
+from clusters.encryption import connection_encrypt
+from clusters.models import HostCluster, HostCredential, HostPhase
+from django.conf import settings
+from provisioning.charts import chart_ensure
+chart_ensure(settings.CHART_VERSION)
+host = HostCluster.objects.create(
+    name={name!r},
+    offered_to_all=True,
+    phase=HostPhase.CONNECTED,
+    kubernetes_version="1.36.3",
+    server={server!r},
+    concurrency=100,
+)
+connection = HostConnection(server=host.server, ca_pem={ca!r}, token="token-of-the-ledger")
+HostCredential.objects.create(host=host, ciphertext=connection_encrypt(connection), issued_at=timezone.now())
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those marked `soak` only run when asked for."""
+    here = Path(__file__).parent
+    if os.environ.get("MARINA_SOAK"):
+        return
+    for item in items:
+        if here in item.path.parents and item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.skip(reason="takes long: MARINA_SOAK=1, as `make soak` sets it"))
+
+
+@pytest.fixture(scope="session")
+def fault_processes(run_folder: Path) -> Iterator[Processes]:
+    """What the tests of faults start; ends with them."""
+    processes = Processes(run_folder / "faults" / "logs")
+    yield processes
+    processes.stop_all()
+
+
+@pytest.fixture(scope="session")
+def servers(run_folder: Path, fault_processes: Processes) -> Servers:
+    return Servers(run_folder / "faults", fault_processes)
+
+
+@pytest.fixture(scope="session")
+def ledger(run_folder: Path) -> Iterator[Ledger]:
+    with Ledger(run_folder / "faults" / "ledger") as ledger:
+        yield ledger
+
+
+@pytest.fixture(scope="session")
+def drill_system(
+    servers: Servers, ledger: Ledger, tools: Tools, run_folder: Path, fault_processes: Processes
+) -> Iterator[System]:
+    system = System(
+        Made(
+            name="drills",
+            folder=run_folder / "faults" / "drills",
+            servers=servers,
+            processes=fault_processes,
+            helm=tools.helm,
+            broker_database=1,
+            settings={"CHART_FOLDER": str(LOCAL_CHART), "STOP_GRACE_SECONDS": "2"},
+            application="tests.faults.drill",
+        )
+    )
+    collect_static(system.stack)
+    system.start()
+    make = MAKE_LEDGER_HOST.format(name=LEDGER_HOST, server=ledger.server, ca=ledger.ca_pem)
+    system.stack.manage("shell", "-c", make)
+    yield system
+    system.stop()
+
+
+@pytest.fixture
+def drills(drill_system: System) -> Iterator[System]:
+    """Whole at the beginning, and made whole again."""
+    drill_system.whole()
+    yield drill_system
+    drill_system.whole()
+
+
+@pytest.fixture(scope="session")
+def toxiproxy(tools: Tools, fault_processes: Processes) -> Toxiproxy:
+    return Toxiproxy(tools.toxiproxy, fault_processes)
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str, object], None]:
+    """Prints one figure of the test, also where output is captured."""
+
+    def show(what: str, value: object) -> None:
+        shown = f"{value:.1f}" if isinstance(value, float) else str(value)
+        with capsys.disabled():
+            print(f"\nfault {what}: {shown}", end="")
+
+    return show
