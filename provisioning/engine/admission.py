@@ -24,12 +24,16 @@ class Admission:
         self.host: HostCluster | None = None
         self.slot: UUID | None = None
         """The host of the slot that it holds."""
+        self._asked = False
         self._on_trial = False
 
     def enter(self) -> str | None:
         """None where the work may go on; else why it has to wait. Asks once a stretch."""
+        if self._asked or not self.flow.breaker:
+            return None
+        self._asked = True
         host = self.context.host_if_any()
-        if self.host is not None or host is None or not self.flow.breaker:
+        if host is None:  # such as a delete of what was never placed
             return None
         host.refresh_from_db(fields=["breaker", "concurrency", "answered_at"])
         if host.breaker == Breaker.OPEN:

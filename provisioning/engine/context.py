@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Model
 from django.db.models.functions import Now
 
@@ -16,6 +16,13 @@ from provisioning.drivers.clients import Clients
 from provisioning.drivers.helm import HelmClient
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.lease import Lease, LeaseLost
+
+_FENCED = ("abort_requested", "message", "started_at", "lock_key")
+"""What is read of the operation's row when it is locked: what others may have written, and where it belongs."""
+
+_SAVE = """UPDATE clusters_operation SET {changes}
+WHERE id = %s AND lease_token = %s AND NOT abort_requested AND lease_expires_at > STATEMENT_TIMESTAMP()"""
+_FIELDS: dict[str, Any] = {field.name: field for field in Operation._meta.concrete_fields}
 
 
 class StepContext:
@@ -84,24 +91,47 @@ class StepContext:
     def fenced(self) -> Iterator[Operation]:
         """A transaction that holds the operation's row. LeaseLost where it was taken over, or the lease ran out.
 
-        Every write of a worker goes through it. Gives the row as it is in the database. The object's row is locked
-        first, as the services do it, so that a worker and a request never wait for each other.
+        Every write of a worker goes through it, or through `save`. Gives the row as the database has it, in part.
+        """
+        with self.object_locked():
+            yield self.row_locked()
+
+    @contextmanager
+    def object_locked(self) -> Iterator[None]:
+        """A transaction that holds the object's row: it is locked first, as the services do it, so that a worker and a
+
+        request never wait for each other.
         """
         with transaction.atomic():
             subject_lock(self.operation.virtual_cluster or self.operation.host)
-            mine = Operation.objects.select_for_update().filter(pk=self.operation.pk, lease_token=self.lease.token)
-            row = mine.filter(lease_expires_at__gt=Now()).first()
-            if row is None:
-                raise LeaseLost(f"Operation {self.operation.pk} is no longer ours; nothing was written.")
-            yield row
+            yield
 
-    def save(self, **fields: Any) -> bool:
+    def row_locked(self) -> Operation:
+        """The operation's row, locked until the transaction ends."""
+        mine = Operation.objects.select_for_update().filter(pk=self.operation.pk, lease_token=self.lease.token)
+        row = mine.filter(lease_expires_at__gt=Now()).only(*_FENCED).order_by().first()
+        if row is None:
+            raise LeaseLost(f"Operation {self.operation.pk} is no longer ours; nothing was written.")
+        return row
+
+    def save(self, *, due_in: float | None = None, **fields: Any) -> bool:
         """Writes to the operation's row in one statement, under the lease. False where that has to be done slowly:
 
-        because somebody asked for its end meanwhile, or because the lease is gone; `fenced` tells which.
+        because somebody asked for its end meanwhile, or because the lease is gone; `fenced` tells which. `due_in` is
+        when it is to be looked at again, in seconds by the database's clock.
         """
-        row = Operation.objects.filter(pk=self.operation.pk, lease_token=self.lease.token, abort_requested=False)
-        return row.filter(lease_expires_at__gt=Now()).update(**fields) == 1
+        if due_in is not None:
+            fields.pop("run_after", None)
+        changes = [f'"{_FIELDS[name].column}" = %s' for name in fields]
+        values = [_FIELDS[name].get_db_prep_save(value, connection) for name, value in fields.items()]
+        if due_in is not None:
+            changes.append("run_after = STATEMENT_TIMESTAMP() + %s * interval '1 second'")
+            values.append(due_in)
+        # by hand, because building such a statement costs many times what the database takes for it
+        statement = _SAVE.format(changes=", ".join(changes))
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [*values, self.operation.pk, self.lease.token])
+            return bool(cursor.rowcount)
 
     def write(self, row: Model, **fields: Any) -> None:
         """Writes these columns of a row, in memory and in the database, if the lease is still ours."""

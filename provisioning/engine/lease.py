@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -96,7 +97,7 @@ UPDATE clusters_operation o
 SET lease_owner = %(owner)s, lease_token = o.lease_token + 1, published_at = NULL, state = 'Processing',
     lease_expires_at = STATEMENT_TIMESTAMP() + %(seconds)s * interval '1 second'
 FROM chosen WHERE o.id = chosen.id
-RETURNING o.id, o.lease_token, chosen.lease_expires_at IS NOT NULL, o.organization_id"""
+RETURNING o.*, chosen.lease_expires_at IS NOT NULL AS taken_over"""
 
 
 class Turns:
@@ -120,7 +121,15 @@ class Turns:
             self._served = [*others, organization_id][-self.REMEMBERED :]
 
 
-def lease_claim_next(*, owner: str, seconds: float, turns: Turns) -> Lease | None:
+@dataclass(frozen=True)
+class Claim:
+    """An operation, and the right to work on it."""
+
+    operation: Operation
+    lease: Lease
+
+
+def lease_claim_next(*, owner: str, seconds: float, turns: Turns) -> Claim | None:
     """Takes the operation whose turn it fairly is; None where nothing is due.
 
     First those of organizations with the fewest operations at work, of these of the one that had no turn for the
@@ -129,15 +138,15 @@ def lease_claim_next(*, owner: str, seconds: float, turns: Turns) -> Lease | Non
     one of them, whichever it was sent for.
     """
     asked_at = time.monotonic()
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM_NEXT, {"owner": owner, "seconds": seconds, "served": turns.served()})
-        row = cursor.fetchone()
-    if row is None:
+    params = {"owner": owner, "seconds": seconds, "served": turns.served()}
+    operation = next(iter(Operation.objects.raw(_CLAIM_NEXT, params)), None)
+    if operation is None:
         return None
-    turns.note(row[3])
-    lease = Lease(operation_id=row[0], token=row[1], seconds=seconds, taken_over=row[2])
+    turns.note(operation.organization_id)
+    taken_over: bool = operation.taken_over  # type: ignore[attr-defined]
+    lease = Lease(operation_id=operation.pk, token=operation.lease_token, seconds=seconds, taken_over=taken_over)
     lease.extend(asked_at=asked_at)
-    return lease
+    return Claim(operation, lease)
 
 
 def _due(operation_id: UUID) -> QuerySet[Operation]:

@@ -233,20 +233,20 @@ class OperationRun:
 
     def _hand_back(self, *, after: float, message: str, event: OperationEvent | None = None, **fields: Any) -> bool:
         """Gives the lease back; the waker brings the operation again after `after` seconds."""
-        fields = {"state": OperationState.PROCESSING, **fields, "message": message}
-        # by the database's clock, by which it is claimed; untold: what was published meanwhile found it taken
-        later = {"run_after": Now() + timedelta(seconds=after) if after > 0 else None, "published_at": None}
-        given_back = {"lease_expires_at": None, "lease_owner": ""}
-        if event is None and self.admission.slot is None and self._save_at_once(**fields, **later, **given_back):
-            at_once = after <= 0
-        else:
+        # untold: what was published meanwhile found it taken
+        given_back = {"lease_expires_at": None, "lease_owner": "", "published_at": None, "run_after": None}
+        fields = {"state": OperationState.PROCESSING, **fields, "message": message, **given_back}
+        due_in = after if after > 0 else None
+        if event is not None or self.admission.slot is not None or not self._save_at_once(due_in=due_in, **fields):
             with self.context.fenced() as row:
-                at_once = row.abort_requested or after <= 0
-                later["run_after"] = None if at_once else later["run_after"]
-                self._save(row, event=event, **fields, **later, **given_back)
+                if due_in is not None and not row.abort_requested:
+                    # by the database's clock, by which it is claimed
+                    fields["run_after"] = Now() + timedelta(seconds=due_in)
+                self._save(row, event=event, **fields)
                 self._leave_host()
         self.admission.well_done()
-        self.runner.notify(self.context.now + timedelta(seconds=0 if at_once else after))
+        soon = due_in is None or self.operation.abort_requested
+        self.runner.notify(self.context.now + timedelta(seconds=0 if soon else after))
         return False
 
     def _leave_host(self) -> None:
@@ -288,11 +288,13 @@ class OperationRun:
 
     def _end_write(self, state: OperationState, hook: Hook, fields: dict[str, Any]) -> None:
         now = self.context.now
-        with self.context.fenced() as row:
-            self._save(row, state=state, finished_at=now, lease_expires_at=None, lease_owner="", **fields)
+        fields = {**fields, "state": state, "finished_at": now, "lease_expires_at": None, "lease_owner": ""}
+        with self.context.object_locked():
+            if "event" in fields or not self._save_at_once(**fields):
+                self._save(self.context.row_locked(), **fields)
             hook(self.operation, now)
             self._leave_host()
-            _promote(row)
+            _promote(self.operation.lock_key)
 
     def _event(self, step: Step, level: str, text: str) -> OperationEvent:
         return OperationEvent(operation=self.operation, time=self.context.now, step=step.key, level=level, text=text)
@@ -309,9 +311,9 @@ class OperationRun:
         for name, value in fields.items():
             setattr(self.operation, name, value)
 
-    def _save_at_once(self, **fields: Any) -> bool:
+    def _save_at_once(self, *, due_in: float | None = None, **fields: Any) -> bool:
         """The common case in one statement. False where the slow way has to find out what is the matter."""
-        if not self.context.save(**fields):
+        if not self.context.save(due_in=due_in, **fields):
             return False
         for name, value in fields.items():
             setattr(self.operation, name, value)
@@ -335,17 +337,15 @@ def _step_begun(step: Step, now: datetime) -> dict[str, str]:
     return {"key": step.key, "name": step.name, "state": "current", "started_at": now.isoformat()}
 
 
-def _promote(row: Operation) -> None:
+def _promote(lock_key: str | None) -> None:
     """Lets the object's oldest Queued operation begin."""
-    if row.lock_key is None:
+    if lock_key is None:
         return
-    queued = Operation.objects.select_for_update().filter(lock_key=row.lock_key, state=OperationState.QUEUED)
-    following = queued.order_by("id").first()
-    if following:
-        Operation.objects.filter(pk=following.pk).update(
-            state=OperationState.PENDING, run_after=None, published_at=Now()
-        )
-        transaction.on_commit(partial(operation_wake, following.pk))
+    queued = Operation.objects.select_for_update().filter(lock_key=lock_key, state=OperationState.QUEUED)
+    following = queued.order_by("id").values_list("pk", flat=True).first()
+    if following is not None:
+        Operation.objects.filter(pk=following).update(state=OperationState.PENDING, run_after=None, published_at=Now())
+        transaction.on_commit(partial(operation_wake, following))
 
 
 def _deadline(step: Step) -> float:

@@ -12,7 +12,7 @@ from clusters.models import Operation, OperationKind
 from provisioning.drivers.clients import Clients
 from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Flow
-from provisioning.engine.lease import Lease, LeaseKeeper, Turns, lease_claim, lease_claim_next
+from provisioning.engine.lease import Claim, Lease, LeaseKeeper, Turns, lease_claim, lease_claim_next
 from provisioning.engine.run import PASSED_ON, OperationRun
 
 log = structlog.get_logger(__name__)
@@ -44,26 +44,25 @@ class Runner:
         self.turns = Turns()
 
     def run(self, operation_id: UUID) -> None:
-        """Works on the operation until it ends or must wait. Does nothing where it is not due or somebody has it."""
-        self._work(lease_claim(operation_id=operation_id, owner=self.owner, seconds=settings.LEASE_SECONDS))
+        """Works on this operation until it ends or must wait. Does nothing where it is not due or somebody has it."""
+        lease = lease_claim(operation_id=operation_id, owner=self.owner, seconds=settings.LEASE_SECONDS)
+        if lease is not None:
+            self._work(Claim(Operation.objects.get(pk=operation_id), lease))
 
     def run_next(self) -> None:
         """Works on the operation whose turn it is, until it ends or must wait. Does nothing where none is due."""
-        self._work(lease_claim_next(owner=self.owner, seconds=settings.LEASE_SECONDS, turns=self.turns))
+        claim = lease_claim_next(owner=self.owner, seconds=settings.LEASE_SECONDS, turns=self.turns)
+        if claim is not None:
+            self._work(claim)
 
-    def _work(self, lease: Lease | None) -> None:
-        if lease is None:
-            return
-        with self.keeper.keeping(lease):
+    def _work(self, claim: Claim) -> None:
+        with self.keeper.keeping(claim.lease):
             try:
-                self._drive(lease)
+                self._drive(claim.operation, claim.lease)
             except PASSED_ON as error:
-                log.warning("gave up an operation", operation=str(lease.operation_id), reason=str(error))
+                log.warning("gave up an operation", operation=str(claim.operation.pk), reason=str(error))
 
-    def _drive(self, lease: Lease) -> None:
-        operation = Operation.objects.select_related(
-            "host__credential", "virtual_cluster__project__organization", "requested_by"
-        ).get(pk=lease.operation_id)
+    def _drive(self, operation: Operation, lease: Lease) -> None:
         flow = self.flows[OperationKind(operation.kind)]
         context = StepContext(operation=operation, lease=lease, clients=self.clients, clock=self.clock)
         run = OperationRun(self, flow, context)

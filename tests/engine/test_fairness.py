@@ -25,8 +25,8 @@ def of_globex(world, name: str = "single") -> Operation:
 
 
 def claimed(count: int) -> list[UUID | None]:
-    leases = [lease_claim_next(owner="tests", seconds=30, turns=Turns()) for _ in range(count)]
-    return [lease.operation_id if lease else None for lease in leases]
+    claims = [lease_claim_next(owner="tests", seconds=30, turns=Turns()) for _ in range(count)]
+    return [claim.operation.pk if claim else None for claim in claims]
 
 
 def test_a_single_operation_goes_before_the_rest_of_500_of_another_tenant(engine, world):
@@ -69,9 +69,9 @@ def test_what_waits_for_its_time_or_its_host_or_has_a_worker_is_passed_over(engi
 def test_a_lease_that_ran_out_is_taken_over_and_said_to_be(engine, world):
     (operation,) = many(world, 1)
     Operation.objects.filter(pk=operation.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
-    lease = lease_claim_next(owner="tests", seconds=30, turns=Turns())
-    assert lease is not None
-    assert (lease.operation_id, lease.token, lease.taken_over) == (operation.pk, 1, True)
+    claim = lease_claim_next(owner="tests", seconds=30, turns=Turns())
+    assert claim is not None
+    assert (claim.operation.pk, claim.lease.token, claim.lease.taken_over) == (operation.pk, 1, True)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -84,9 +84,9 @@ def test_many_workers_at_once_claim_each_operation_once(engine, world):
 
     def worker(number: int) -> None:
         for _ in range(5):
-            lease = lease_claim_next(owner=f"worker-{number}", seconds=30, turns=turns)
+            claim = lease_claim_next(owner=f"worker-{number}", seconds=30, turns=turns)
             with lock:
-                found.append(lease.operation_id if lease else None)
+                found.append(claim.operation.pk if claim else None)
 
     at_once(8, worker)
     assert sorted(filter(None, found)) == sorted(operation.pk for operation in operations)
