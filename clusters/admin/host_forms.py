@@ -19,6 +19,7 @@ SAID = (
     "labels",
     "exposure",
     "values",
+    "concurrency",
     "offered_to_all",
     "offered_to_organizations",
     "offered_to_projects",
@@ -28,6 +29,15 @@ FIXED = ("name", "mode", "namespaces", "scope", "organization")
 
 class _HostForm(forms.ModelForm):  # type: ignore[type-arg]
     """What both have in common."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["concurrency"].required = False
+
+    def clean_concurrency(self) -> int:
+        """As it is, or as it is by default, where nothing is said."""
+        given = self.cleaned_data["concurrency"]
+        return self.instance.concurrency if given is None else int(given)
 
     def clean_kubeconfig(self) -> bytes:
         """The file's content; empty where none was given."""
@@ -93,7 +103,8 @@ class HostChangeForm(_HostForm):
         cleaned = super().clean() or {}
         if not self.errors:
             labels, values = cleaned["labels"] or {}, cleaned["values"] or {}
-            self.check(lambda: host_change_check(labels=labels, values=values))
+            concurrency = cleaned["concurrency"]
+            self.check(lambda: host_change_check(labels=labels, values=values, concurrency=concurrency))
         return cleaned
 
 
@@ -116,6 +127,7 @@ def settings_of(cleaned: dict[str, Any]) -> HostSettings:
         labels=cleaned["labels"] or {},
         exposure=cleaned["exposure"],
         values=cleaned["values"] or {},
+        concurrency=cleaned["concurrency"],
         offered_to_all=offered_to_all(cleaned),
         offered_to_organizations=tuple(cleaned["offered_to_organizations"]),
         offered_to_projects=tuple(cleaned["offered_to_projects"]),

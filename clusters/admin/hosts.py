@@ -11,18 +11,20 @@ from django.utils.safestring import SafeString
 from accounts.admin.service_admin import ServiceAdmin, admin_actor
 from accounts.services.audit import Actor
 from clusters.admin.host_forms import FIXED, SAID, HostChangeForm, HostConnectForm, offered_to_all, settings_of
+from clusters.admin.host_health import asked_in_words, breaker_in_words, capacity_in_words
 from clusters.admin.placements import PLACEMENTS_SHOWN, placements_in_words
-from clusters.admin.words import NOTHING, as_json, conditions_in_words, label, warnings_in_words
+from clusters.admin.words import NOTHING, conditions_in_words, label, warnings_in_words
 from clusters.models import HostCluster
 from clusters.services.hosts import host_connect, host_credential_replace, host_disconnect, host_update
 
-STANDING = ("phase_told", "conditions_told", "cordoned_told", "placed_told")
+STANDING = ("phase_told", "breaker_told", "conditions_told", "cordoned_told", "placed_told")
 OBSERVED = (
     "server",
     "kubernetes_version",
     "storage_class",
     "ingress_classes_told",
     "capacity_told",
+    "asked_told",
     "credential_ends",
     "generation",
     "created_at",
@@ -32,8 +34,18 @@ OBSERVED = (
 class HostClusterAdmin(ServiceAdmin):
     """Hosts. Cordon them, and disconnect those that hold nothing, by the actions of the list."""
 
-    list_display = ("name", "phase_told", "told", "cordoned_told", "kubernetes_version", "scope", "region", "placed")
-    list_filter = ("phase", "cordoned", "scope", "mode", "region")
+    list_display = (
+        "name",
+        "phase_told",
+        "breaker_told",
+        "told",
+        "cordoned_told",
+        "kubernetes_version",
+        "scope",
+        "region",
+        "placed",
+    )
+    list_filter = ("phase", "breaker", "cordoned", "scope", "mode", "region")
     list_select_related = ("organization",)
     search_fields = ("name", "region", "server")
     autocomplete_fields = ("organization", "offered_to_organizations", "offered_to_projects")
@@ -77,6 +89,7 @@ class HostClusterAdmin(ServiceAdmin):
             labels=cleaned["labels"] or {},
             exposure=cleaned["exposure"],
             values=cleaned["values"] or {},
+            concurrency=cleaned["concurrency"],
             offered_to_all=offered_to_all(cleaned),
             offered_to_organizations=tuple(cleaned["offered_to_organizations"]),
             offered_to_projects=tuple(cleaned["offered_to_projects"]),
@@ -125,8 +138,18 @@ class HostClusterAdmin(ServiceAdmin):
 
     @admin.display(description="capacity")
     def capacity_told(self, host: HostCluster) -> SafeString | str:
-        """As the nodes gave it."""
-        return as_json(host.capacity)
+        """What the nodes have and what is asked of them, in all and by namespace."""
+        return capacity_in_words(host.capacity)
+
+    @admin.display(description="answers", ordering="breaker")
+    def breaker_told(self, host: HostCluster) -> SafeString:
+        """Whether work for it goes on."""
+        return breaker_in_words(host)
+
+    @admin.display(description="last asked")
+    def asked_told(self, host: HostCluster) -> str:
+        """When it was last asked and looked at."""
+        return asked_in_words(host)
 
     @admin.display(description="credential ends")
     def credential_ends(self, host: HostCluster) -> str:

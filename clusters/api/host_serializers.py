@@ -12,8 +12,9 @@ from accounts.api.strict import StrictSerializer
 from clusters.access import organizations_running_hosts
 from clusters.api.fields import ClusterNameField, HostOrganizationField, HostProjectField, KubeconfigField
 from clusters.api.virtual_cluster_serializers import ConditionSerializer
-from clusters.models import Exposure, HostCluster, HostMode, HostScope
+from clusters.models import Breaker, Exposure, HostCluster, HostMode, HostScope
 
+_CONCURRENCY: Final = "How many operations may work on it at the same time, 1 to 100."
 _INSIDE: Final = "Shown to platform staff and to admins of the organization whose host it is; else null."
 
 
@@ -40,6 +41,7 @@ class HostConnectSerializer(StrictSerializer):
     region = serializers.CharField(required=False, allow_blank=True, max_length=60)
     exposure = serializers.ChoiceField(Exposure.choices, required=False)
     values = serializers.DictField(required=False, help_text="Chart values for every virtual cluster here.")
+    concurrency = serializers.IntegerField(required=False, help_text=_CONCURRENCY)
     offered_to = OfferedToSerializer(required=False)
 
 
@@ -51,6 +53,7 @@ class HostChangeSerializer(StrictSerializer):
     region = serializers.CharField(required=False, allow_blank=True, max_length=60)
     exposure = serializers.ChoiceField(Exposure.choices, required=False)
     values = serializers.DictField(required=False)
+    concurrency = serializers.IntegerField(required=False, help_text=_CONCURRENCY)
     offered_to = OfferedToSerializer(required=False)
 
 
@@ -66,6 +69,14 @@ class OfferedTo(serializers.Serializer[Any]):
     all = serializers.BooleanField()
     organizations = serializers.ListField(child=serializers.CharField())
     projects = serializers.ListField(child=serializers.CharField(), help_text="organization/name")
+
+
+class BreakerSerializer(serializers.Serializer[HostCluster]):
+    """Whether work for a host goes on (closed), waits for it to answer (open), or is tried again (half-open)."""
+
+    state = serializers.ChoiceField(Breaker.choices, source="breaker")
+    since = serializers.DateTimeField(source="breaker_since", allow_null=True, help_text="When it last changed.")
+    failures = serializers.IntegerField(help_text="Questions in a row without an answer.")
 
 
 class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
@@ -85,7 +96,12 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
     offered_to = serializers.SerializerMethodField()
     namespaces = serializers.ListField(child=serializers.CharField(), allow_null=True, help_text=_INSIDE)
     server = serializers.CharField(allow_null=True, help_text=_INSIDE)
-    capacity = serializers.DictField(allow_null=True, help_text=_INSIDE)
+    breaker = BreakerSerializer(source="*")
+    capacity = serializers.DictField(
+        allow_null=True,
+        help_text="CPU in millicores, memory in bytes, pods: allocatable by nodes that are ready, requested by pods in "
+        f"all and by namespace; left_out tells what could not be counted. {_INSIDE}",
+    )
 
     class Meta:
         model = HostCluster
@@ -102,9 +118,14 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
             "values",
             "offered_to",
             "cordoned",
+            "concurrency",
             "generation",
             "phase",
             "conditions",
+            "breaker",
+            "answered_at",
+            "probed_at",
+            "surveyed_at",
             "server",
             "kubernetes_version",
             "storage_class",

@@ -34,6 +34,10 @@ from clusters.selectors import chart_schema
 from clusters.services.host_offers import Offer, offer_check, offer_write
 from clusters.services.operations import operation_start, subject_lock
 
+CONCURRENCY = 8
+"""How many operations may work on a host at once, where nobody says otherwise."""
+CONCURRENCY_MOST = 100
+
 
 @dataclass(frozen=True, kw_only=True)
 class HostSettings:
@@ -48,6 +52,7 @@ class HostSettings:
     region: str = ""
     exposure: Exposure = Exposure.NONE
     values: dict[str, Any] = field(default_factory=dict)
+    concurrency: int = CONCURRENCY
     offered_to_all: bool | None = None
     """None: a host of the platform for which nobody is named is offered to all."""
     offered_to_organizations: tuple[Organization, ...] = ()
@@ -105,6 +110,7 @@ def _host_create(settings: HostSettings, *, server: str) -> HostCluster:
                 region=settings.region,
                 exposure=settings.exposure,
                 values=settings.values,
+                concurrency=settings.concurrency,
                 server=server,
             )
     except IntegrityError:  # the only constraint that the checks before cannot rule out: two requests at once
@@ -177,11 +183,17 @@ def host_settings_check(settings: HostSettings) -> None:
             field="organization",
             accepted="an organization together with scope organization",
         )
-    host_change_check(labels=settings.labels, values=settings.values)
+    host_change_check(labels=settings.labels, values=settings.values, concurrency=settings.concurrency)
 
 
-def host_change_check(*, labels: dict[str, str], values: dict[str, Any]) -> None:
+def host_change_check(*, labels: dict[str, str], values: dict[str, Any], concurrency: int) -> None:
     """Raises InvalidInput, naming the key. Whoever may connect a host may set what is kept from tenants."""
+    if not 1 <= concurrency <= CONCURRENCY_MOST:
+        raise InvalidInput(
+            f"{concurrency} operations cannot be at work on a host at once.",
+            field="concurrency",
+            accepted=f"a number from 1 to {CONCURRENCY_MOST}",
+        )
     labels_validate(labels, reserved=())  # topology.kubernetes.io/region and the like are what hosts have
     values_check(values, schema=chart_schema(), acting_staff=True, field="values")
 
@@ -196,6 +208,7 @@ def host_update(
     region: str | None = None,
     exposure: Exposure | None = None,
     values: dict[str, Any] | None = None,
+    concurrency: int | None = None,
     offered_to_all: bool | None = None,
     offered_to_organizations: tuple[Organization, ...] | None = None,
     offered_to_projects: tuple[Project, ...] | None = None,
@@ -203,8 +216,17 @@ def host_update(
     """Changes what is given (None leaves a field as it is). What runs on the host is not touched by it."""
     if actor.user is not None:
         host_require(actor.user, "host.update", host)
-    host_change_check(labels=labels or {}, values=values or {})
-    changes = {"cordoned": cordoned, "labels": labels, "region": region, "exposure": exposure, "values": values}
+    host_change_check(
+        labels=labels or {}, values=values or {}, concurrency=CONCURRENCY if concurrency is None else concurrency
+    )
+    changes = {
+        "cordoned": cordoned,
+        "labels": labels,
+        "region": region,
+        "exposure": exposure,
+        "values": values,
+        "concurrency": concurrency,
+    }
     given = {name: value for name, value in changes.items() if value is not None}
     locked = HostCluster.objects.select_for_update(of=("self",)).get(pk=host.pk)
     offer = Offer(to_all=offered_to_all, organizations=offered_to_organizations, projects=offered_to_projects)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -205,6 +207,47 @@ def test_hosts_are_listed_shown_cordoned_and_disconnected(server: ApiServer, run
     server.clusters.clear()
     assert run("host", "disconnect", "east", "--yes").stdout == "east is disconnected.\n"
     assert run("host", "get", "east").exit_code == 4
+
+
+GIB = 1024**3
+
+
+def test_a_host_that_does_not_answer_is_told_apart_and_since_when(server: ApiServer, run: Run) -> None:
+    before = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    server.add_host("gone", breaker={"state": "open", "failures": 9}, answered_at=before)
+    server.add_host("back", breaker={"state": "half-open", "failures": 0}, answered_at=before)
+    server.add_host("well", breaker={"state": "closed", "failures": 0}, answered_at=before)
+    server.add_host("new", breaker={"state": "closed", "failures": 0}, answered_at=None)
+    table = run("host", "list").stdout
+    assert "ANSWERS" in table
+    said = {line.split()[0]: line for line in table.splitlines()}
+    assert [" no " in said["gone"], "tried again" in said["back"], " yes " in said["well"]] == [True, True, True]
+    assert "answers" in run("host", "get", "gone").stdout
+    assert re.search(r"no, last \d+ min ago: operations wait for it", run("host", "get", "gone").stdout)
+    assert "one operation tries it first" in run("host", "get", "back").stdout
+    assert "answers" not in run("host", "get", "new").stdout
+
+
+def test_capacity_is_told_in_words(server: ApiServer, run: Run) -> None:
+    capacity = {
+        "nodes": 3,
+        "nodes_ready": 2,
+        "allocatable": {"cpu": 8000, "memory": 16 * GIB, "pods": 220},
+        "requested": {"cpu": 1250, "memory": GIB // 2, "pods": 7},
+        "left_out": ["pods in given-a: forbidden"],
+    }
+    server.add_host("east", capacity=capacity, concurrency=8)
+    server.add_host("given", capacity={**capacity, "nodes": None, "nodes_ready": None, "allocatable": None})
+    server.add_host("new", capacity={})
+    server.add_host("others", capacity=None)
+    shown = run("host", "get", "east").stdout
+    assert "CPU 1.25 of 8, memory 512 MiB of 16 GiB, pods 7 of 220, 2 of 3 nodes take pods" in shown
+    assert "pods in given-a: forbidden" in shown
+    assert "8 operations at most" in shown
+    assert "CPU 1.25, memory 512 MiB, pods 7\n" in run("host", "get", "given").stdout
+    assert "CPU 1.25 of 8" in run("host", "list", "-o", "wide").stdout
+    for name in ("new", "others"):
+        assert "capacity" not in run("host", "get", name).stdout
 
 
 def test_after_a_failed_connect_a_retry_is_not_proposed(server: ApiServer, run: Run, home: Path) -> None:

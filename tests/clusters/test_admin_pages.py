@@ -298,6 +298,15 @@ def test_a_host_is_changed_and_only_in_what_may_change(site, world):
     assert not Operation.objects.exists(), "no file, no new credential"
 
 
+def test_how_many_operations_work_on_a_host_at_once_is_said_on_its_page_within_bounds(site):
+    host = host_row()
+    change(site, host, concurrency="3")
+    change(site, host, region="us")
+    host.refresh_from_db()
+    assert host.concurrency == 3
+    assert "concurrency" in errors(change(site, host, concurrency="101"))
+
+
 def test_a_host_gets_a_new_credential_by_its_page(site):
     host = host_row()
     change(site, host, kubeconfig=SimpleUploadedFile("config", kubeconfig_with(user={"token": TOKEN}).encode()))

@@ -1,6 +1,7 @@
 """Connecting, changing and disconnecting hosts: who may, what is refused, and that credentials stay inside."""
 
 import base64
+from datetime import datetime
 
 import pytest
 from django.utils import timezone
@@ -172,6 +173,10 @@ def test_what_an_administrator_says_of_a_host_can_be_changed(world, op, host):
         ({"labels": {"a b": "c"}}, "labels.a b"),
         ({"exposure": "Everywhere"}, "exposure"),
         ({"cordoned": "maybe"}, "cordoned"),
+        ({"concurrency": 0}, "concurrency"),
+        ({"concurrency": 101}, "concurrency"),
+        ({"concurrency": "many"}, "concurrency"),
+        ({"breaker": {"state": "closed"}}, "breaker"),
         (
             {"values": {"controlPlane": {"statefulSet": {"image": {"tag": "x"}}}}},
             "values.controlPlane.statefulSet.image.tag",
@@ -182,6 +187,24 @@ def test_other_changes_are_refused_by_field(op, host, body, field):
     refused(change(op, host, **body), field)
     host.refresh_from_db()
     assert host.generation == 1
+
+
+def test_how_many_operations_work_on_a_host_at_once_can_be_changed_within_bounds(op, host):
+    assert op.get(f"{URL}/{host.pk}").json()["concurrency"] == 8
+    assert change(op, host, concurrency=20).json()["concurrency"] == 20
+    assert AuditEvent.objects.get(action="host.update").details == {"concurrency": 20}
+    assert "1 to 100" in str(problem(change(op, host, concurrency=200), 400)["errors"])
+
+
+def test_a_host_tells_whether_it_answers_and_when_it_was_asked_and_looked_at(op, dan, host):
+    now = timezone.now()
+    told = {"breaker": "open", "breaker_since": now, "failures": 3, "answered_at": now, "probed_at": now}
+    HostCluster.objects.update(**told, surveyed_at=now)
+    for client in (op, dan):
+        body = client.get(f"{URL}/{host.pk}").json()
+        assert (body["breaker"]["state"], body["breaker"]["failures"]) == ("open", 3)
+        for moment in (body["breaker"]["since"], body["answered_at"], body["probed_at"], body["surveyed_at"]):
+            assert datetime.fromisoformat(moment) == now
 
 
 def test_roles_decide_who_changes_replaces_and_disconnects(world, people, host):

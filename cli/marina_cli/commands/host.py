@@ -12,6 +12,7 @@ from marina_cli.commands.host_connect import host_connect, host_renew
 from marina_cli.completing import complete_hosts
 from marina_cli.durations import age, time_parse
 from marina_cli.errors import ExitCode
+from marina_cli.host_health import answers, answers_sentence, capacity_sentence, not_counted
 from marina_cli.lookup import host_find
 from marina_cli.output import Column, console, note, output_option, print_fields, print_list, print_one, state_text
 from marina_cli.session import Session, pass_session
@@ -21,9 +22,11 @@ COLUMNS = (
     Column("NAME", lambda item: word(item.get("name"))),
     Column("PHASE", lambda item: _phase(item), state=True),
     Column("VERSION", lambda item: word(item.get("kubernetes_version"))),
+    Column("ANSWERS", answers),
     Column("MODE", lambda item: word(item.get("mode"))),
     Column("REGION", lambda item: word(item.get("region"))),
     Column("EXPOSURE", lambda item: word(item.get("exposure"))),
+    Column("CAPACITY", lambda item: capacity_sentence(item) or "-", wide=True),
     Column("SERVER", lambda item: word(item.get("server")), wide=True),
     Column("SCOPE", lambda item: word(item.get("scope")), wide=True),
     Column("LABELS", lambda item: labels(item.get("labels")), wide=True),
@@ -70,6 +73,10 @@ def _show(item: Json, now: datetime) -> None:
         [
             ("server", word(item.get("server"))),
             ("Kubernetes", word(item.get("kubernetes_version"))),
+            ("answers", answers_sentence(item, now)),
+            ("capacity", capacity_sentence(item)),
+            ("not counted", not_counted(item)),
+            ("at once", f"{item['concurrency']} operations at most" if item.get("concurrency") else ""),
             ("mode", word(item.get("mode"))),
             ("namespaces", word(item.get("namespaces"))),
             ("scope", word(item.get("scope"))),
