@@ -1,0 +1,58 @@
+"""Crews of workers, and stages for the cases of a crash test."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.accounts.conftest import World, world_make
+from tests.conftest import LOCAL_CHART
+from tests.fakes.host import HELM, Certificates, FakeHost
+from tests.faults.crashes.crew import Crew, crew_started
+from tests.faults.crashes.matrix import Stages
+from tests.faults.crashes.stage import Stage, stage_opened
+
+HASTE = {
+    "LEASE_SECONDS": "1",
+    "HEARTBEAT_SECONDS": "0.25",
+    "RETRY_BASE_SECONDS": "0.1",
+    "RETRY_CAP_SECONDS": "0.5",
+    "CHART_FOLDER": str(LOCAL_CHART),
+    "LOG_LEVEL": "WARNING",
+}
+FAKE_SECONDS = 30.0
+"""The most that one worker may take; many of them share two processors."""
+
+
+@pytest.fixture
+def world(transactional_db: None) -> World:
+    """Committed: workers are processes of their own."""
+    return world_make()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Of all fake hosts."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def crew(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
+    """Workers that use the fake helm."""
+    with crew_started(tmp_path_factory.mktemp("crew"), HELM_BINARY=str(HELM), **HASTE) as crew:
+        yield crew
+
+
+@pytest.fixture
+def stages(world: World, crew: Crew, certificates: Certificates) -> Stages:
+    """Opens a stage with a fake host of its own."""
+
+    @contextmanager
+    def opened() -> Iterator[Stage]:
+        with (
+            FakeHost(certificates) as fake,
+            stage_opened(world=world, crew=crew, admin=fake.connection, fake=fake, seconds=FAKE_SECONDS) as stage,
+        ):
+            yield stage
+
+    return opened

@@ -1,0 +1,206 @@
+"""What there is after an operation has ended, written so that two runs of the same scenario can be compared.
+
+Left aside is what differs between any two undisturbed runs (ids, times, ports, tokens) and what only counts how often
+something was done: revisions of objects and of releases, the credential's generation, attempts, events, and the notes
+of steps ("It is installed already").
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Model
+from nacl.public import SealedBox
+
+from clusters.encryption import connection_decrypt
+from clusters.models import HostCluster, HostCredential, HostSlot, Operation, Placement
+from provisioning.drivers.clients import Clients
+from provisioning.drivers.kinds import EVENT, KINDS, NAMESPACE, NODE, Json, Kind
+from provisioning.drivers.kube import KubeClient
+from provisioning.engine.errors import StepError
+from tests.fakes.releases import PENDING, release_decoded
+from tests.faults.crashes.scenarios import RECIPIENT
+from tests.faults.crashes.stage import Stage
+
+_PATTERNS = (
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
+    (re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|\+00:00)"), "<time>"),
+    (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "<token>"),
+    (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
+)
+_ASIDE: dict[type[Model], set[str]] = {
+    Operation: {"attempt", "lease_token", "published_at", "run_after", "created_at", "sealed_result"},
+    HostCredential: {"generation", "ciphertext", "issued_at", "expires_at"},
+    Placement: {"revision"},
+    HostCluster: {"breaker_since", "answered_at", "probed_at", "surveyed_at"},
+}
+_MADE_BY = ("marina", "helm")
+"""Field managers whose fields are compared; others come and go with a server's own controllers."""
+SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Rows, objects on the host, objects in the virtual cluster; each by a name, all comparable."""
+
+    rows: Json
+    host: Json
+    inside: Json
+
+    def differences(self, other: "Outcome") -> list[str]:
+        """What `other` has otherwise, a line each."""
+        found: list[str] = []
+        for part in ("rows", "host", "inside"):
+            _compare(getattr(self, part), getattr(other, part), part, found)
+        return found
+
+
+def outcome_of(stage: Stage, operation_id: Any) -> Outcome:
+    """Looks at rows, host and virtual cluster."""
+    operation = Operation.objects.select_related("host", "virtual_cluster").get(pk=operation_id)
+    placement = Placement.objects.filter(virtual_cluster=operation.virtual_cluster_id or operation.pk).first()
+    host = HostCluster.objects.get(name=stage.name)
+    names = {
+        stage.admin.token: "<token>",
+        stage.name: "<name>",
+        stage.given_namespace: "<given>",
+        operation.pk.hex[-10:]: "<operation>",
+    }
+    if operation.virtual_cluster:
+        names[operation.virtual_cluster.pk.hex[-10:]] = "<cluster>"
+    return Outcome(
+        rows=_plain(_rows(operation, host, placement), names),
+        host=_plain(_on_host(stage, placement), names),
+        inside=_plain(_inside(stage, placement), names),
+    )
+
+
+# Rows
+
+
+def _rows(operation: Operation, host: HostCluster, placement: Placement | None) -> Json:
+    steps = [[step["key"], step["name"], step["state"]] for step in operation.steps]
+    credential = HostCredential.objects.get(host=host)
+    return {
+        "operation": {**_row(operation), "steps": steps},
+        "sealed": _unsealed(operation),
+        "host": _row(host),
+        "credential": {**_row(credential), "holds": _holds(credential)},
+        "virtual_cluster": _row(operation.virtual_cluster) if operation.virtual_cluster else None,
+        "placement": _row(placement) if placement else None,
+        "slots taken": list(HostSlot.objects.filter(host=host, operation__isnull=False).values_list("number")),
+    }
+
+
+def _row(row: Model) -> Json:
+    """All columns, so that a new one is compared by itself; of times only whether there is one."""
+    aside = _ASIDE.get(type(row), set())
+    fields = [field for field in row._meta.concrete_fields if field.attname not in aside]
+    return {field.attname: getattr(row, field.attname) for field in fields}
+
+
+def _holds(credential: HostCredential) -> Json:
+    """The connection in use."""
+    if credential.ciphertext is None:
+        return {}
+    held: Json = json.loads(connection_decrypt(bytes(credential.ciphertext)).to_json())
+    return held
+
+
+def _unsealed(operation: Operation) -> str:
+    return SealedBox(RECIPIENT).decrypt(bytes(operation.sealed_result)).decode() if operation.sealed_result else ""
+
+
+# Objects
+
+
+def _on_host(stage: Stage, placement: Placement | None) -> Json:
+    """On a fake everything there is; on a real host, which others use too, what is in the case's own namespaces."""
+    if stage.fake:
+        return _objects(stage.kube, "")
+    found: Json = {}
+    for namespace in {stage.given_namespace, placement.namespace if placement else stage.given_namespace}:
+        found |= _objects(stage.kube, namespace)
+    return found
+
+
+def _inside(stage: Stage, placement: Placement | None) -> Json:
+    if placement is None:
+        return {}
+    try:
+        with Clients().virtual(placement, lambda: None) as virtual:
+            found = _objects(virtual, "")
+    except StepError as error:
+        return {"not reached": error.code}
+    if stage.fake:
+        return found
+    # a real one makes many objects of its own
+    return {name: each for name, each in found.items() if "marina" in each["metadata"]["managedFields"]}
+
+
+def _objects(kube: KubeClient, namespace: str) -> Json:
+    """By kind, namespace and name; each once, or the key would be there twice."""
+    found: Json = {}
+    for kind in KINDS.values():
+        if kind in (EVENT, NODE) or (namespace and not kind.namespaced):
+            continue
+        for each in kube.list(kind, namespace or None):
+            found.update(_object(kind, each))
+    if namespace and (home := kube.get(NAMESPACE, namespace)):
+        found.update(_object(NAMESPACE, home))
+    return found
+
+
+def _object(kind: Kind, each: Json) -> Json:
+    meta = each["metadata"]
+    name = f"{kind.kind} {meta.get('namespace', '-')}/{meta['name']}"
+    if each.get("type") == "helm.sh/release.v1":
+        return _revision(name, each)
+    for key in ("uid", "resourceVersion", "creationTimestamp"):
+        meta.pop(key, None)
+    entries = meta.pop("managedFields", None) or []
+    meta["managedFields"] = {e["manager"]: e["fieldsV1"] for e in entries if e["manager"] in _MADE_BY}
+    return {name: each}
+
+
+def _revision(name: str, secret: Json) -> Json:
+    """The deployed revision of a release, without its number. Superseded ones are only counted by helm."""
+    told = release_decoded(secret)
+    status = secret["metadata"]["labels"]["status"]
+    if status == "superseded":
+        return {}
+    assert status not in PENDING, f"{name} was left {status}"
+    short = name.rpartition(".v")[0]
+    return {f"{short} {status}": {"chart": told["chart"]["metadata"], "config": told["config"], "of": told["manifest"]}}
+
+
+# Comparing
+
+
+def _plain(value: Any, names: Mapping[str, str]) -> Any:
+    """As JSON, with what differs between any two runs replaced."""
+    text = json.dumps(value, sort_keys=True, default=_texted)
+    for pattern, stands_for in _PATTERNS:
+        text = pattern.sub(stands_for, text)
+    for name, stands_for in names.items():
+        text = text.replace(name, stands_for)
+    return json.loads(text)
+
+
+def _texted(value: Any) -> str:
+    return bytes(value).decode("latin-1") if isinstance(value, bytes | memoryview) else str(value)
+
+
+def _compare(wanted: Any, got: Any, at: str, found: list[str]) -> None:
+    if isinstance(wanted, dict) and isinstance(got, dict):
+        for key in sorted({*wanted, *got}):
+            if key not in wanted:
+                found.append(f"{at}: {key} is there and should not be")
+            elif key not in got:
+                found.append(f"{at}: {key} is missing")
+            else:
+                _compare(wanted[key], got[key], f"{at}: {key}" if at.count(":") < 2 else f"{at}.{key}", found)
+    elif wanted != got:
+        found.append(f"{at}: {json.dumps(wanted)[:300]} became {json.dumps(got)[:300]}")

@@ -1,0 +1,132 @@
+"""How each flow is set in motion. A flow without a scenario fails a test: add one here."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+from nacl.public import PrivateKey
+
+from clusters.connection import kubeconfig_render
+from clusters.models import HostMode, Operation, OperationKind, Placement
+from clusters.services.configuring import SpecChange, virtual_cluster_configure
+from clusters.services.hosts import HostSettings, host_connect
+from clusters.services.kubeconfigs import kubeconfig_issue
+from clusters.services.operations import operation_start
+from clusters.services.virtual_clusters import virtual_cluster_delete
+from provisioning.drivers.kinds import PRIORITY_CLASS, STATEFUL_SET
+from tests.faults.crashes.stage import Stage
+
+RECIPIENT = PrivateKey(bytes(range(32)))
+"""Whoever asks for a kubeconfig in these tests."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`begin` prepares the stage and asks for the operation, which nobody has worked on yet.
+
+    `inside_helm`: the worker is also killed at each request of a running helm. Once a flow will do.
+    """
+
+    name: str
+    kind: OperationKind
+    begin: Callable[[Stage], Operation]
+    inside_helm: bool = False
+
+
+def _connect(mode: HostMode) -> Callable[[Stage], Operation]:
+    def begin(stage: Stage) -> Operation:
+        given: tuple[str, ...] = ()
+        connection = stage.marina
+        if mode == HostMode.NAMESPACES:
+            stage.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": stage.given_namespace}})
+            given, connection = (stage.given_namespace,), stage.admin
+        return host_connect(
+            settings=HostSettings(name=stage.name, mode=mode, namespaces=given),
+            kubeconfig=kubeconfig_render(connection),
+            actor=stage.staff,
+            now=timezone.now(),
+        ).operation
+
+    return begin
+
+
+def _renew(stage: Stage) -> Operation:
+    host = stage.host()
+    with transaction.atomic():
+        kind = OperationKind.RENEW_CREDENTIAL
+        return operation_start(kind=kind, subject=host, actor=stage.actor, now=timezone.now()).operation
+
+
+def _provision(mode: HostMode) -> Callable[[Stage], Operation]:
+    return lambda stage: stage.creation(stage.host(mode=mode))
+
+
+def _delete(mode: HostMode) -> Callable[[Stage], Operation]:
+    def begin(stage: Stage) -> Operation:
+        cluster = stage.ready_cluster(stage.host(mode=mode))
+        return virtual_cluster_delete(virtual_cluster=cluster, actor=stage.actor, now=timezone.now()).operation
+
+    return begin
+
+
+def _delete_with_priority_classes(stage: Stage) -> Operation:
+    """Which the stand-in does not sync: one is made as vcluster names and labels it."""
+    cluster = stage.ready_cluster(stage.host(connection=stage.admin))
+    placement = Placement.objects.get(virtual_cluster=cluster)
+    Placement.objects.filter(pk=placement.pk).update(syncs_priority_classes=True)
+    for number, owner in enumerate((f"{placement.namespace}-x-{placement.release}", "another-x-one")):
+        labels = {"vcluster.loft.sh/managed-by": owner}
+        stage.kube.apply(
+            {
+                "apiVersion": PRIORITY_CLASS.api_version,
+                "kind": PRIORITY_CLASS.kind,
+                "metadata": {"name": f"{stage.name}-{number}", "labels": labels},
+                "value": 1000,
+            }
+        )
+    return virtual_cluster_delete(virtual_cluster=cluster, actor=stage.actor, now=timezone.now()).operation
+
+
+def _issue_kubeconfig(stage: Stage) -> Operation:
+    cluster = stage.ready_cluster(stage.host())
+    return kubeconfig_issue(
+        virtual_cluster=cluster,
+        public_key=base64.b64encode(bytes(RECIPIENT.public_key)).decode(),
+        actor=stage.actor,
+        now=timezone.now(),
+        expires_in=3600,
+    )
+
+
+def _configure_size(stage: Stage) -> Operation:
+    cluster = stage.ready_cluster(stage.host())
+    change = SpecChange(size="medium")
+    work = virtual_cluster_configure(virtual_cluster=cluster, actor=stage.actor, now=timezone.now(), change=change)
+    return work.operation
+
+
+def _configure_paused(stage: Stage) -> Operation:
+    """Upstream's pause, by somebody on the host."""
+    cluster = stage.ready_cluster(stage.host())
+    placement = Placement.objects.get(virtual_cluster=cluster)
+    marks = {"loft.sh/paused": "true", "loft.sh/paused-replicas": "1", "loft.sh/paused-date": "2026-01-01"}
+    patch = {"metadata": {"annotations": marks}, "spec": {"replicas": 0}}
+    stage.kube.patch_merge(STATEFUL_SET, placement.release, placement.namespace, patch)
+    return virtual_cluster_configure(virtual_cluster=cluster, actor=stage.actor, now=timezone.now()).operation
+
+
+SCENARIOS = (
+    Scenario("connect", OperationKind.CONNECT, _connect(HostMode.CLUSTER)),
+    Scenario("connect-given-namespaces", OperationKind.CONNECT, _connect(HostMode.NAMESPACES)),
+    Scenario("renew-credential", OperationKind.RENEW_CREDENTIAL, _renew),
+    Scenario("provision", OperationKind.PROVISION, _provision(HostMode.CLUSTER), inside_helm=True),
+    Scenario("provision-given-namespace", OperationKind.PROVISION, _provision(HostMode.NAMESPACES)),
+    Scenario("configure-size", OperationKind.CONFIGURE, _configure_size, inside_helm=True),
+    Scenario("configure-paused-outside", OperationKind.CONFIGURE, _configure_paused),
+    Scenario("delete", OperationKind.DELETE, _delete(HostMode.CLUSTER), inside_helm=True),
+    Scenario("delete-given-namespace", OperationKind.DELETE, _delete(HostMode.NAMESPACES)),
+    Scenario("delete-priority-classes", OperationKind.DELETE, _delete_with_priority_classes),
+    Scenario("issue-kubeconfig", OperationKind.ISSUE_KUBECONFIG, _issue_kubeconfig),
+)

@@ -1,0 +1,59 @@
+"""Kill a worker anywhere, and another one brings the operation to the same end.
+
+Each flow is run on fake hosts: once undisturbed, then once for each place at which its worker can be killed: before
+and after each step, after each effect of a driver, and before each effect of a running helm. Flows, steps and places
+are found by code, so that a new one is covered by itself.
+"""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from provisioning.failpoints import failpoint_names
+from provisioning.flows import FLOWS
+from tests.faults.crashes.matrix import Matrix, Result, Stages
+from tests.faults.crashes.scenarios import SCENARIOS, Scenario
+
+AT_ONCE = 6
+NEVER_PASSED = {
+    "kube.create": "no flow creates: all apply, which a second worker can repeat",
+    "kube.delete_collection": "no flow deletes by selector alone: each object is named, with its uid",
+}
+
+_results: dict[str, Result] = {}
+"""By scenario; the last test looks at all of them."""
+
+
+@pytest.fixture
+def result_of(stages: Stages, record_property: Callable[[str, object], None]) -> Callable[[Scenario], Result]:
+    """Runs a scenario's whole matrix, once."""
+
+    def run(scenario: Scenario) -> Result:
+        if scenario.name not in _results:
+            begun = time.monotonic()
+            _results[scenario.name] = Matrix(scenario, stages, at_once=AT_ONCE).run()
+            result = _results[scenario.name]
+            print(f"crashes {scenario.name}: {result.cases} cases in {time.monotonic() - begun:.1f} s")
+        return _results[scenario.name]
+
+    return run
+
+
+def test_every_flow_has_a_scenario():
+    missing = FLOWS.keys() - {scenario.kind for scenario in SCENARIOS}
+    assert not missing, f"tests/faults/crashes/scenarios.py sets these flows in motion nowhere: {sorted(missing)}"
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_a_worker_killed_anywhere_changes_nothing_of_the_end(scenario, result_of):
+    result = result_of(scenario)
+    assert not result.faults, "\n".join(result.faults)
+    flow = FLOWS[scenario.kind]
+    assert result.cases >= 2 * len(flow.steps), "not even every step's beginning and end"
+
+
+def test_every_failpoint_is_passed_by_some_flow(result_of):
+    passed = {name for scenario in SCENARIOS for name in result_of(scenario).passed}
+    ours = {name for name in failpoint_names() if not name.startswith("test.")}
+    assert ours - passed == NEVER_PASSED.keys()
