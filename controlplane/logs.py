@@ -11,6 +11,10 @@ SECRET_NAMES = frozenset(
     {"token", "password", "secret", "kubeconfig", "authorization", "credential", "client_key", "private_key", "sealed"}
 )
 
+# Kept to warnings: these tell at info level what a request's or an operation's own line tells already, or that a
+# second has passed.
+_QUIET = ("urllib3", "kombu", "amqp", "httpx", "celery.worker.strategy", "celery.app.trace", "celery.beat")
+
 
 def redact_secrets(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Replaces the values of keys that name a secret."""
@@ -51,9 +55,6 @@ def configure(config: dict[str, Any]) -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "marina"}},
             "root": {"handlers": ["stderr"], "level": config["level"]},
-            # each kept to warnings: these tell at info level what a request's own line tells already
-            "loggers": {
-                name: {"level": "WARNING"} for name in ("urllib3", "kombu", "amqp", "celery.worker.strategy", "httpx")
-            },
+            "loggers": {name: {"level": "WARNING"} for name in _QUIET},
         }
     )

@@ -47,7 +47,7 @@ def schedules() -> tuple[Scheduled, ...]:
         Scheduled("durations", "provisioning.durations_measure", 60.0),
         Scheduled("probes", "provisioning.hosts_probe", settings.PROBE_SECONDS),
         # more often than one host's turn comes: a message's worth of surveys is small
-        Scheduled("surveys", "provisioning.hosts_survey", min(settings.SURVEY_SECONDS, 5.0)),
+        Scheduled("surveys", "provisioning.hosts_survey", min(settings.SURVEY_SECONDS / 2, 5.0)),
     )
 
 
