@@ -56,6 +56,11 @@ class Process:
     def running(self) -> bool:
         return self._popen.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; minus the signal's number for one that died of a signal."""
+        return self._popen.poll()
+
     def require_running(self) -> None:
         """Raises DevError with how it ended and what it wrote last."""
         code = self._popen.poll()
@@ -116,6 +121,11 @@ class Processes:
         for process in chosen:
             process.ended_by(deadline)
             self._running.remove(process)
+
+    def process(self, name: str) -> Process:
+        """The one of that name."""
+        (found,) = [process for process in self._running if process.name == name]
+        return found
 
     @property
     def pids(self) -> dict[str, int]:
