@@ -1,8 +1,12 @@
 """Celery's signals of a worker process. Light on purpose: the web half loads this too, but no driver."""
 
+import atexit
 from typing import Any
 
-from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
+import structlog
+from celery.signals import beat_init, setup_logging, worker_ready, worker_shutdown, worker_shutting_down
+
+log = structlog.get_logger(__name__)
 
 
 def connect() -> None:
@@ -10,6 +14,7 @@ def connect() -> None:
     worker_ready.connect(_ready, weak=False)
     worker_shutting_down.connect(_shutting_down, weak=False)
     worker_shutdown.connect(_shutdown, weak=False)
+    beat_init.connect(_beat, weak=False)
     # a receiver keeps Celery from setting up logging of its own: Django's is in place
     setup_logging.connect(_keep_logging, weak=False)
 
@@ -30,6 +35,12 @@ def _shutdown(**_: Any) -> None:
     from provisioning.worker import worker
 
     worker().stop()
+
+
+def _beat(**_: Any) -> None:
+    """Beat has no signal for its end, and ends by itself on SIGTERM: between two ticks, so nothing is half done."""
+    log.info("beat started")
+    atexit.register(log.info, "beat stopped")
 
 
 def _keep_logging(**_: Any) -> None:
