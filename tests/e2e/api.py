@@ -21,7 +21,8 @@ class Api:
         self.handle = handle
         token = self._http.post("/access-tokens", json={"name": "e2e"}, auth=(handle, password))
         assert token.status_code == 201, token.text
-        self._http.headers["Authorization"] = f"Bearer {token.json()['token']}"
+        self.token: str = token.json()["token"]
+        self._http.headers["Authorization"] = f"Bearer {self.token}"
 
     def __call__(
         self,

@@ -15,13 +15,25 @@ import pytest
 from dev.processes import Processes
 from dev.static_files import collect_static
 from localkube import Tools
-from tests.conftest import LOCAL_CHART
+from tests.conftest import LOCAL_CHART, LOCAL_SETTINGS
 from tests.faults.ledger import Ledger
 from tests.faults.servers import Servers
 from tests.faults.system import Made, System
 from tests.faults.toxiproxy import Toxiproxy
 
-LEDGER_HOST = "ledger"
+LEDGER_HOST, LEDGER_TOKEN = "ledger", "token-of-the-ledger"
+STOP_GRACE_SECONDS = 2
+OF_REAL_HOSTS = {
+    "LEASE_SECONDS": "3",
+    "HEARTBEAT_SECONDS": "1",
+    "PROBE_SECONDS": "1",
+    "SURVEY_SECONDS": "60",
+    "RETRY_CAP_SECONDS": "3",
+    "HOST_CONNECT_TIMEOUT_SECONDS": "3",
+    "HOST_READ_TIMEOUT_SECONDS": "4",
+    "STOP_GRACE_SECONDS": "1",
+}
+"""Leases that a busy machine can keep, and timeouts that bear an answer after 2 s."""
 MAKE_LEDGER_HOST = """
 from django.utils import timezone
 from clusters.connection import HostConnection
@@ -38,7 +50,7 @@ host = HostCluster.objects.create(
     server={server!r},
     concurrency=100,
 )
-connection = HostConnection(server=host.server, ca_pem={ca!r}, token="token-of-the-ledger")
+connection = HostConnection(server=host.server, ca_pem={ca!r}, token={token!r})
 HostCredential.objects.create(host=host, ciphertext=connection_encrypt(connection), issued_at=timezone.now())
 """
 
@@ -55,7 +67,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def fault_processes(run_folder: Path) -> Iterator[Processes]:
-    """What the tests of faults start; ends with them."""
+    """Database, broker and Toxiproxy; what else there is belongs to a system."""
     processes = Processes(run_folder / "faults" / "logs")
     yield processes
     processes.stop_all()
@@ -73,27 +85,33 @@ def ledger(run_folder: Path) -> Iterator[Ledger]:
 
 
 @pytest.fixture(scope="session")
-def drill_system(
-    servers: Servers, ledger: Ledger, tools: Tools, run_folder: Path, fault_processes: Processes
-) -> Iterator[System]:
+def drill_system(servers: Servers, ledger: Ledger, tools: Tools, run_folder: Path) -> Iterator[System]:
     system = System(
         Made(
             name="drills",
             folder=run_folder / "faults" / "drills",
             servers=servers,
-            processes=fault_processes,
             helm=tools.helm,
             broker_database=1,
-            settings={"CHART_FOLDER": str(LOCAL_CHART), "STOP_GRACE_SECONDS": "2"},
+            settings={
+                "CHART_FOLDER": str(LOCAL_CHART),
+                "STOP_GRACE_SECONDS": str(STOP_GRACE_SECONDS),
+                "PROBE_SECONDS": "1",
+            },
             application="tests.faults.drill",
         )
     )
     collect_static(system.stack)
-    system.start()
-    make = MAKE_LEDGER_HOST.format(name=LEDGER_HOST, server=ledger.server, ca=ledger.ca_pem)
-    system.stack.manage("shell", "-c", make)
+    system.start(probes=True)
+    ledger_host_make(system, ledger, name=LEDGER_HOST, server=ledger.server)
     yield system
     system.stop()
+
+
+def ledger_host_make(system: System, ledger: Ledger, *, name: str, server: str) -> None:
+    """A host of that name whose API is the ledger's, at this address."""
+    make = MAKE_LEDGER_HOST.format(name=name, server=server, ca=ledger.ca_pem, token=LEDGER_TOKEN)
+    system.stack.manage("shell", "-c", make)
 
 
 @pytest.fixture
@@ -102,6 +120,32 @@ def drills(drill_system: System) -> Iterator[System]:
     drill_system.whole()
     yield drill_system
     drill_system.whole()
+
+
+@pytest.fixture(scope="session")
+def harbor_system(servers: Servers, tools: Tools, run_folder: Path) -> Iterator[System]:
+    system = System(
+        Made(
+            name="harbor",
+            folder=run_folder / "faults" / "harbor",
+            servers=servers,
+            helm=tools.helm,
+            broker_database=2,
+            settings={**LOCAL_SETTINGS, **OF_REAL_HOSTS},
+        )
+    )
+    collect_static(system.stack)
+    system.start(probes=True)
+    yield system
+    system.stop()
+
+
+@pytest.fixture(scope="module")
+def harbor(harbor_system: System) -> Iterator[System]:
+    """Whole at the beginning of each file."""
+    harbor_system.whole()
+    yield harbor_system
+    harbor_system.whole()
 
 
 @pytest.fixture(scope="session")

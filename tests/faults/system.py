@@ -61,7 +61,6 @@ class Made:
     name: str
     folder: Path
     servers: Servers
-    processes: Processes
     helm: Path
     broker_database: int
     settings: Mapping[str, str]
@@ -75,7 +74,7 @@ class System:
         self.made = made
         self.servers = made.servers
         self.broker: Broker = made.servers.broker(made.broker_database)
-        self.logs: list[Path] = []
+        self.processes = Processes(made.folder / "logs")
         self._count = self._names = 0
         self._workers: list[Process] = []
         plan = StackPlan(
@@ -86,7 +85,7 @@ class System:
             helm=made.helm,
             settings={**FAST, **made.settings},
         )
-        self.stack = Stack(plan, made.processes)
+        self.stack = Stack(plan, self.processes)
 
     def start(self, *, probes: bool = False) -> None:
         """Web server and two workers, and people who can log in."""
@@ -97,6 +96,7 @@ class System:
             self.stack.start_probes()
         self.stack.wait_until_ready()
         people = demo_people_make(self.stack)
+        self.passwords = [person.password for person in people.everybody]
         self.project = people.project
         self.developer = Api(server=self.stack.url, handle=people.developer.handle, password=people.developer.password)
         self.staff = Api(server=self.stack.url, handle=people.staff.handle, password=people.staff.password)
@@ -121,9 +121,8 @@ class System:
     def _start_worker(self, environment: Mapping[str, str]) -> Process:
         self._count += 1
         program = self.stack.worker_program(f"{self.made.name}-{self._count}", application=self.made.application)
-        started = Process(_with(program, environment), self.made.processes.logs / f"{program.name}.log")
+        started = Process(_with(program, environment), self.processes.logs / f"{program.name}.log")
         self._workers.append(started)
-        self.logs.append(started.log)
         return started
 
     def whole(self, count: int = 2) -> None:
@@ -141,6 +140,23 @@ class System:
         (found,) = [worker for worker in self.workers if worker.pid == pid]
         return found
 
+    def restart_rest(self) -> None:
+        """Web server, probes and beat again, after they were stopped one by one."""
+        self.processes.stop("beat", "probes", "web")
+        self.stack.start_web()
+        self.stack.start_probes()
+        self.stack.wait_until_ready()
+
+    @property
+    def logs(self) -> list[Path]:
+        """Of every process it ever had."""
+        return sorted(self.processes.logs.glob("*.log"))
+
+    @property
+    def credentials(self) -> list[str]:
+        """What people sign in with."""
+        return [*self.passwords, self.developer.token, self.staff.token]
+
     def stop(self) -> None:
         """All of it."""
         for worker in self.workers:
@@ -148,7 +164,7 @@ class System:
             worker.ask_to_stop()
         for worker in self._workers:
             worker.ended_by(time.monotonic() + 10)
-        self.stack.stop()
+        self.processes.stop_all()
 
     # its database
 
