@@ -8,7 +8,7 @@ from accounts.access import organizations_where, projects_where, require
 from accounts.errors import NotAllowed, NotFound
 from accounts.models import Organization, Project, User
 from accounts.roles import roles_that_may
-from clusters.models import HostCluster, Operation
+from clusters.models import DiscoveredCluster, HostCluster, Operation, OperationKind
 
 
 def hosts_visible(user: User) -> QuerySet[HostCluster]:
@@ -95,6 +95,13 @@ def _who(action: str, host: HostCluster) -> str:
     return f"It takes platform staff, or {', '.join(roles_that_may(action))} of {host.organization.name}."
 
 
+def discovered_visible(user: User) -> QuerySet[DiscoveredCluster]:
+    """What was found on the hosts that a user looks after: all for platform staff, else those of their organization."""
+    if user.is_staff and user.is_active:
+        return DiscoveredCluster.objects.all()
+    return DiscoveredCluster.objects.filter(host__organization__in=organizations_running_hosts(user).values("pk"))
+
+
 def operations_visible(user: User) -> QuerySet[Operation]:
     """Operations of the projects a user may look into; for platform staff also those of hosts.
 
@@ -103,7 +110,9 @@ def operations_visible(user: User) -> QuerySet[Operation]:
     mine = Q(project__in=projects_where(user, "operation.view").values("pk"))
     of_hosts = Q(project__isnull=True, host__in=hosts_visible(user).values("pk"))
     if user.is_staff and user.is_active:
-        return Operation.objects.filter(mine | Q(project__isnull=True))
+        # they hand what was found on a host over to a tenant, and see that through
+        handed_over = Q(kind=OperationKind.ADOPT, requested_by=user)
+        return Operation.objects.filter(mine | handed_over | Q(project__isnull=True))
     own_hosts = Q(host__organization__in=organizations_where(user, "host.update").values("pk"))
     return Operation.objects.filter(mine | (of_hosts & own_hosts))
 

@@ -3,12 +3,22 @@
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Prefetch, QuerySet
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
 from accounts.access import projects_where
 from accounts.models import User
-from clusters.access import hosts_visible, operations_visible
-from clusters.models import Chart, HostCluster, Operation, Placement, PlacementRole, VirtualCluster, VirtualClusterPhase
+from clusters.access import discovered_visible, hosts_visible, operations_visible
+from clusters.models import (
+    Chart,
+    DiscoveredCluster,
+    HostCluster,
+    Operation,
+    Placement,
+    PlacementRole,
+    UsualDuration,
+    VirtualCluster,
+    VirtualClusterPhase,
+)
 
 
 def chart_source() -> str:
@@ -54,7 +64,7 @@ def _newest_operations() -> QuerySet[Operation]:
     """The newest one of each cluster that changes it: handing out a kubeconfig does not hide it."""
     newest = Operation.objects.filter(lock_key__isnull=False).order_by("virtual_cluster_id", "-id")
     one_each = newest.distinct("virtual_cluster_id")
-    return one_each.select_related("virtual_cluster", "host", "requested_by").defer("sealed_result", "params")
+    return operations_shown(one_each).defer("difference")
 
 
 def virtual_clusters_alive(user: User) -> QuerySet[VirtualCluster]:
@@ -64,8 +74,19 @@ def virtual_clusters_alive(user: User) -> QuerySet[VirtualCluster]:
 
 def operations_list(user: User) -> QuerySet[Operation]:
     """The operations a user may see."""
+    return operations_shown(operations_visible(user))
+
+
+def operations_shown(operations: QuerySet[Operation]) -> QuerySet[Operation]:
+    """With what is shown of them, and how long their kinds usually take; without what nobody is to read."""
+    usual = UsualDuration.objects.filter(kind=OuterRef("kind")).values("seconds")
     return (
-        operations_visible(user)
-        .select_related("virtual_cluster__project", "host", "requested_by")
+        operations.select_related("virtual_cluster__project", "host", "requested_by", "waiting_host")
+        .annotate(usual_seconds=Subquery(usual))
         .defer("sealed_result", "params")
     )
+
+
+def discovered_list(user: User) -> QuerySet[DiscoveredCluster]:
+    """The virtual clusters that were found on hosts, as far as a user looks after these."""
+    return discovered_visible(user).select_related("host")

@@ -1,5 +1,6 @@
 """Operations: what was done step by step, and the two things one can do to them."""
 
+import json
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,8 +11,9 @@ from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
 from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
-from clusters.admin.words import NOTHING, label, timeline
+from clusters.admin.words import NOTHING, label, lines_of, timeline
 from clusters.models import Operation, OperationEvent
+from clusters.selectors import operations_shown
 from clusters.services.operations import operation_abort, operation_retry
 
 
@@ -36,25 +38,34 @@ class OperationAdmin(ReadOnlyAdmin, ServiceAdmin):
 
     list_display = ("kind", "about", "state_told", "doing", "attempt", "requested_by", "created_at", "finished_at")
     list_filter = ("state", "kind", "created_at", "organization")
-    list_select_related = ("virtual_cluster__project__organization", "host", "requested_by")
     search_fields = ("id", "virtual_cluster__name", "host__name", "requested_by__handle", "error_code")
     date_hierarchy = "created_at"
     ordering = ("-id",)
     actions = ("retry", "abort")
     inlines = (EventInline,)
-    readonly_fields = ("about", "state_told", "steps_told", "error_told", "lease_told")
+    readonly_fields = (
+        "about",
+        "state_told",
+        "doing",
+        "steps_told",
+        "error_told",
+        "lease_told",
+        "left_behind_told",
+        "difference_told",
+    )
     fieldsets = (
-        (None, {"fields": ("kind", "about", "state_told", "message", "steps_told", "error_told", "attempt")}),
+        (None, {"fields": ("kind", "about", "state_told", "doing", "steps_told", "error_told", "attempt")}),
+        ("On hosts", {"fields": ("left_behind_told", "difference_told")}),
         ("When and for whom", {"fields": ("requested_by", "created_at", "started_at", "finished_at")}),
         (
             "Whose turn it is",
-            {"fields": ("run_after", "published_at", "lease_told", "abort_requested")},
+            {"fields": ("run_after", "waiting_host", "published_at", "lease_told", "abort_requested")},
         ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operation]:
         rows: QuerySet[Operation] = super().get_queryset(request)
-        return rows.defer("sealed_result", "params")
+        return operations_shown(rows).select_related("virtual_cluster__project__organization")
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Who may change operations by Django's own permissions; the services ask for more."""
@@ -72,11 +83,14 @@ class OperationAdmin(ReadOnlyAdmin, ServiceAdmin):
 
     @admin.display(description="doing")
     def doing(self, operation: Operation) -> str:
-        """The step it is at, and what it waits for."""
+        """How far it is, how long that usually takes, and what it waits for."""
         if operation.finished or not operation.steps:
             return operation.message or NOTHING
+        done = sum(step["state"] == "done" for step in operation.steps)
         step = operation.steps[min(operation.step, len(operation.steps) - 1)]
-        return f"{step['name']}. {operation.message}".strip()
+        usual = getattr(operation, "usual_seconds", None)
+        usually = f" (usually {usual:.0f} s)" if usual else ""
+        return f"{done} of {len(operation.steps)} steps, {step['name']}{usually}. {operation.message}".strip()
 
     @admin.display(description="steps")
     def steps_told(self, operation: Operation) -> SafeString | str:
@@ -89,6 +103,22 @@ class OperationAdmin(ReadOnlyAdmin, ServiceAdmin):
         if not operation.error_code:
             return NOTHING
         return f"{operation.error_message} ({operation.error_code}) {operation.error_hint}".strip()
+
+    @admin.display(description="left behind")
+    def left_behind_told(self, operation: Operation) -> SafeString | str:
+        """What one that failed or was aborted left on hosts."""
+        return lines_of(
+            f"{each['kind']} {each['name']}{' in ' + each['namespace'] if each['namespace'] else ''} on {each['host']}"
+            for each in operation.left_behind
+        )
+
+    @admin.display(description="difference")
+    def difference_told(self, operation: Operation) -> SafeString | str:
+        """What it changes of what it found; values of secrets are never in it."""
+        return lines_of(
+            f"{each['object']} {each['path']}: {json.dumps(each['before'])} → {json.dumps(each['after'])}"
+            for each in operation.difference
+        )
 
     @admin.display(description="lease")
     def lease_told(self, operation: Operation) -> str:

@@ -91,5 +91,10 @@ def as_json(value: Any) -> SafeString | str:
     return format_html("<pre>{}</pre>", json.dumps(value, indent=2, sort_keys=True)) if value else NOTHING
 
 
+def lines_of(texts: Iterable[str]) -> SafeString | str:
+    """Each on a line of its own, escaped."""
+    return _lines(format_html("{}", text) for text in texts)
+
+
 def _lines(lines: Iterable[SafeString]) -> SafeString | str:
     return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in lines)) or NOTHING

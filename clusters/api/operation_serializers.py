@@ -34,6 +34,24 @@ class StepSerializer(serializers.Serializer[Any]):
     note = serializers.CharField(required=False)
 
 
+class LeftBehindSerializer(serializers.Serializer[Any]):
+    """An object on a host that an operation made, or has yet to remove."""
+
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    namespace = serializers.CharField(allow_blank=True, help_text="Empty for what lives in none.")
+    host = serializers.CharField()
+
+
+class DifferenceSerializer(serializers.Serializer[Any]):
+    """One field that an operation changes of what it found. `path` is empty for an object that comes or goes."""
+
+    object = serializers.CharField()
+    path = serializers.CharField(allow_blank=True)
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+
+
 class OperationErrorSerializer(serializers.Serializer[Any]):
     """Why the newest attempt did not succeed."""
 
@@ -61,6 +79,11 @@ class OperationSerializer(serializers.ModelSerializer[Operation]):
     steps_total = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
     has_sealed_result = serializers.SerializerMethodField()
+    waiting_for_host = NamedSerializer(
+        source="waiting_host", allow_null=True, help_text="The host whose slot or answer it waits for."
+    )
+    usual_seconds = serializers.SerializerMethodField()
+    left_behind = LeftBehindSerializer(many=True)
 
     class Meta:
         model = Operation
@@ -82,6 +105,9 @@ class OperationSerializer(serializers.ModelSerializer[Operation]):
             "started_at",
             "finished_at",
             "has_sealed_result",
+            "waiting_for_host",
+            "usual_seconds",
+            "left_behind",
         ]
 
     def get_steps_done(self, operation: Operation) -> int:
@@ -94,6 +120,10 @@ class OperationSerializer(serializers.ModelSerializer[Operation]):
     def get_error(self, operation: Operation) -> dict[str, Any] | None:
         return OperationErrorSerializer(operation).data if operation.error_code else None
 
+    def get_usual_seconds(self, operation: Operation) -> float | None:
+        """How long one of its kind usually takes in all; null while too little is known."""
+        return getattr(operation, "usual_seconds", None)  # as the selector fetched it along
+
     def get_has_sealed_result(self, operation: Operation) -> bool:
         """Whether there is one to fetch: reading it, and time, end that."""
         return operation.sealed_until is not None and operation.sealed_until > timezone.now()
@@ -103,6 +133,7 @@ class OperationDetailSerializer(OperationSerializer):
     """An operation with all that happened in it."""
 
     events = OperationEventSerializer(many=True)
+    difference = DifferenceSerializer(many=True)
 
     class Meta(OperationSerializer.Meta):
-        fields: ClassVar[list[str]] = [*OperationSerializer.Meta.fields, "events"]
+        fields: ClassVar[list[str]] = [*OperationSerializer.Meta.fields, "difference", "events"]

@@ -56,7 +56,7 @@ class OperationViewSet(ListedResource[Operation]):
 
     def visible(self) -> QuerySet[Operation]:
         found = operations_list(self.user)
-        return found.prefetch_related("events") if self.action == "retrieve" else found
+        return found.prefetch_related("events") if self.action == "retrieve" else found.defer("difference")
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
         return OperationDetailSerializer if self.action == "retrieve" else OperationSerializer

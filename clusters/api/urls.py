@@ -3,6 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from clusters.api.discovered_views import DiscoveredClusterViewSet
 from clusters.api.host_views import HostClusterViewSet
 from clusters.api.operation_views import OperationViewSet
 from clusters.api.option_views import OptionsView
@@ -11,6 +12,7 @@ from clusters.api.virtual_cluster_views import VirtualClusterViewSet
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("host-clusters", HostClusterViewSet, basename="host-cluster")
 router.register("virtual-clusters", VirtualClusterViewSet, basename="virtual-cluster")
+router.register("discovered-clusters", DiscoveredClusterViewSet, basename="discovered-cluster")
 router.register("operations", OperationViewSet, basename="operation")
 
 urlpatterns = [path("options", OptionsView.as_view(), name="options"), *router.urls]

@@ -12,7 +12,15 @@ from accounts.access import actor_require
 from accounts.errors import Conflict, InvalidInput
 from accounts.services.audit import Actor, audit_record
 from clusters.chart_values import values_check
-from clusters.models import Exposure, Operation, OperationKind, Placement, PlacementRole, VirtualCluster
+from clusters.models import (
+    Exposure,
+    Operation,
+    OperationKind,
+    OperationState,
+    Placement,
+    PlacementRole,
+    VirtualCluster,
+)
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.names import labels_validate
 from clusters.selectors import chart_schema
@@ -85,6 +93,7 @@ def _refuse_what_goes(cluster: VirtualCluster) -> None:
     """A deletion that began has taken something away for good; nobody is to believe that it comes back."""
     if cluster.phase == Phase.DELETED:
         raise Conflict(f"{cluster} was deleted; nothing of it can be changed.")
+    _refuse_half_adopted(cluster)
     begun = Operation.objects.filter(virtual_cluster=cluster, kind=OperationKind.DELETE, started_at__isnull=False)
     ended = begun.exclude(finished_at=None).order_by("-id").first()
     if ended is not None:
@@ -92,6 +101,19 @@ def _refuse_what_goes(cluster: VirtualCluster) -> None:
             f"The deletion of {cluster} was begun, so what was in it may be gone.",
             hint=f"End it with `marina delete {cluster.name}`, then make a new cluster.",
             operation_id=ended.pk,
+        )
+
+
+def _refuse_half_adopted(cluster: VirtualCluster) -> None:
+    """Its release is not Marina's to change before its adoption succeeded."""
+    adoptions = Operation.objects.filter(virtual_cluster=cluster, kind=OperationKind.ADOPT)
+    newest = adoptions.order_by("-id").first()
+    if newest is not None and newest.state in (OperationState.FAILED, OperationState.ABORTED):
+        raise Conflict(
+            f"The adoption of {cluster} did not succeed ({newest.state}), so nothing of it is changed.",
+            hint=f"Try it again with `marina op retry {newest.pk}`, or forget it with `marina delete {cluster.name}`, "
+            "which leaves its release as it is.",
+            operation_id=newest.pk,
         )
 
 
@@ -110,7 +132,9 @@ def _wanted(cluster: VirtualCluster, change: SpecChange, *, staff: bool) -> dict
     if change.exposure is not None:
         wanted["exposure"] = _exposure(cluster, change.exposure)
     if change.values is not None:
-        values_check(change.values, schema=chart_schema(cluster.chart_version), acting_staff=staff)
+        # what was there before may stay, also where only staff may set it: an adopted cluster brought it along
+        new = _without_same(change.values, cluster.values)
+        values_check(new, schema=chart_schema(cluster.chart_version), acting_staff=staff)
         _refuse_fixed(cluster, change.values)
         wanted["values"] = change.values
     return wanted
@@ -159,6 +183,17 @@ def _refuse_fixed(cluster: VirtualCluster, values: dict[str, Any]) -> None:
                 field=f"spec.values.{'.'.join(path)}",
                 accepted="what was given when the cluster was made" if before else "leave it out",
             )
+
+
+def _without_same(values: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """Less every key that has the value it had."""
+    new = {}
+    for key, value in values.items():
+        had = before.get(key)
+        if key in before and value == had:
+            continue
+        new[key] = _without_same(value, had) if isinstance(value, dict) and isinstance(had, dict) else value
+    return new
 
 
 def _at(values: Any, path: tuple[str, ...]) -> Any:

@@ -76,7 +76,7 @@ def virtual_cluster_create(
     deletion_protection: bool = False,
 ) -> ClusterWork:
     """Writes the cluster and its `provision` operation. InvalidInput names the field; then nothing is written."""
-    user = _user(actor)
+    user = acting_user(actor)
     actor_require(actor, "virtualcluster.create", project)
     wanted = spec.with_defaults()
     _check(project=project, name=name, spec=wanted, host=host, labels=labels or {}, user=user)
@@ -100,7 +100,8 @@ def virtual_cluster_create(
     return ClusterWork(cluster, started.operation)
 
 
-def _user(actor: Actor) -> User:
+def acting_user(actor: Actor) -> User:
+    """Whoever acts, as a person. Raises NotAllowed for Marina itself."""
     if actor.user is None:
         raise NotAllowed("Only a person or a service account can do this: every cluster has an owner.")
     return actor.user
@@ -115,17 +116,7 @@ def _check(
     labels: dict[str, str],
     user: User,
 ) -> None:
-    name_validate(name)
-    # the lock makes the second of two requests for one name wait, and then see the first
-    Project.objects.select_for_update().get(pk=project.pk)
-    namesakes = VirtualCluster.objects.filter(project=project, name=name).exclude(phase=VirtualClusterPhase.DELETED)
-    if namesakes:
-        raise InvalidInput(
-            f"{project} already has a virtual cluster named {name} ({namesakes[0].phase}).",
-            field="name",
-            accepted="a name not in use there",
-            hint="The name of a cluster that is being deleted is free once it is gone.",
-        )
+    name_check(project=project, name=name)
     labels_validate(labels)
     _version_check(spec)
     if spec.size not in SIZES:
@@ -144,6 +135,21 @@ def _check(
         )
     values_check(spec.values, schema=chart_schema(spec.chart_version), acting_staff=user.is_staff)
     _host_check(project=project, spec=spec, host=host)
+
+
+def name_check(*, project: Project, name: str) -> None:
+    """Whether it may be the name of a new cluster there; raises InvalidInput. Locks the project for the transaction."""
+    name_validate(name)
+    # the lock makes the second of two requests for one name wait, and then see the first
+    Project.objects.select_for_update().get(pk=project.pk)
+    namesakes = VirtualCluster.objects.filter(project=project, name=name).exclude(phase=VirtualClusterPhase.DELETED)
+    if namesakes:
+        raise InvalidInput(
+            f"{project} already has a virtual cluster named {name} ({namesakes[0].phase}).",
+            field="name",
+            accepted="a name not in use there",
+            hint="The name of a cluster that is being deleted is free once it is gone.",
+        )
 
 
 def _version_check(spec: VirtualClusterSpec) -> None:

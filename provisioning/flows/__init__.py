@@ -5,6 +5,7 @@ from typing import Final
 
 from clusters.models import OperationKind
 from provisioning.engine.flow import Flow
+from provisioning.flows.adopt import ADOPT
 from provisioning.flows.configure import CONFIGURE
 from provisioning.flows.connect import CONNECT
 from provisioning.flows.delete import DELETE
@@ -13,5 +14,5 @@ from provisioning.flows.provision import PROVISION
 from provisioning.flows.renew_credential import RENEW_CREDENTIAL
 
 FLOWS: Final[Mapping[OperationKind, Flow]] = {
-    flow.kind: flow for flow in (CONNECT, RENEW_CREDENTIAL, PROVISION, CONFIGURE, DELETE, ISSUE_KUBECONFIG)
+    flow.kind: flow for flow in (CONNECT, RENEW_CREDENTIAL, PROVISION, ADOPT, CONFIGURE, DELETE, ISSUE_KUBECONFIG)
 }

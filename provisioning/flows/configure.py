@@ -1,19 +1,36 @@
 """How a virtual cluster is brought to what is wanted of it, whatever was done to it on its host."""
 
-from clusters.models import OperationKind, VirtualClusterPhase
+from dataclasses import replace
+from datetime import datetime
+
+from clusters.adoption import Adoption
+from clusters.models import Operation, OperationKind, Placement, PlacementRole, VirtualClusterPhase
 from provisioning.engine.flow import Flow
-from provisioning.flows.phases import not_configured, ready, work_begins
+from provisioning.flows.phases import cluster_of, not_configured, ready, work_begins
 from provisioning.steps.api_ready import prepare_inside, wait_for_rollout
+from provisioning.steps.comparing import compare_adopted
 from provisioning.steps.endpoint import publish_endpoint
 from provisioning.steps.guardrails import apply_guardrails
 from provisioning.steps.namespaces import create_namespace
 from provisioning.steps.placing import choose_host
 from provisioning.steps.release import update_release
 
+
+def configured(operation: Operation, now: datetime) -> None:
+    """As it is wanted; one that was adopted has been taken over with that."""
+    ready(operation, now)
+    placement = Placement.objects.filter(virtual_cluster=cluster_of(operation), role=PlacementRole.ACTIVE).first()
+    adoption = Adoption.of_json(placement.adopted) if placement else None
+    if placement and adoption and not adoption.taken_over:
+        taken = replace(adoption, taken_over=now.isoformat(), paused=False, answers=True)
+        Placement.objects.filter(pk=placement.pk).update(adopted=taken.as_json())
+
+
 CONFIGURE = Flow(
     kind=OperationKind.CONFIGURE,
     steps=(
         choose_host,
+        compare_adopted,
         create_namespace,
         apply_guardrails,
         update_release,
@@ -22,7 +39,7 @@ CONFIGURE = Flow(
         publish_endpoint,
     ),
     on_start=work_begins(VirtualClusterPhase.UPDATING),
-    on_success=ready,
+    on_success=configured,
     on_failure=not_configured,
     on_abort=not_configured,
 )

@@ -47,19 +47,23 @@ def work_begins(phase: VirtualClusterPhase) -> Hook:
 
 def ready(operation: Operation, now: datetime) -> None:
     """The cluster is as it was wanted when the operation began."""
-    cluster = _locked(operation)
+    cluster = cluster_locked(operation)
     cluster.phase = VirtualClusterPhase.READY
-    # as it stands in the database: a change that no worker has to follow moved it on
-    params = Operation.objects.values_list("params", flat=True).get(pk=operation.pk)
-    cluster.observed_generation = params.get(GENERATION, cluster_of(operation).generation)
+    cluster.observed_generation = generation_seen_through(operation)
     reason = "Provisioned" if operation.kind == OperationKind.PROVISION else "Configured"
-    _conditions_set(
+    conditions_add(
         cluster,
         now,
         Condition(type="Ready", status="True", reason=reason, message="Its API answers."),
         Condition(type=IN_SYNC, status="True", reason=reason, message="Its host has it as it is wanted."),
     )
     cluster.save(update_fields=["phase", "observed_generation", "conditions"])
+
+
+def generation_seen_through(operation: Operation) -> int:
+    """As it stands in the database: a change that no worker has to follow moves it on."""
+    params = Operation.objects.values_list("params", flat=True).get(pk=operation.pk)
+    return int(params.get(GENERATION, cluster_of(operation).generation))
 
 
 def failed(operation: Operation, now: datetime) -> None:
@@ -80,14 +84,14 @@ def not_configured(operation: Operation, now: datetime) -> None:
     """
     why = operation.message or ABORTED
     reason = "Aborted" if operation.state == OperationState.ABORTED else "ConfigureFailed"
-    cluster = _locked(operation)
+    cluster = cluster_locked(operation)
     if _answered_before(cluster) and not _being_replaced(operation):
         cluster.phase = VirtualClusterPhase.READY
     else:
         cluster.phase = VirtualClusterPhase.FAILED
-        _conditions_set(cluster, now, Condition(type="Ready", status="False", reason=reason, message=why))
+        conditions_add(cluster, now, Condition(type="Ready", status="False", reason=reason, message=why))
     message = f"It may differ from what is wanted: {why} Bring it back with `marina configure {cluster.name}`."
-    _conditions_set(cluster, now, Condition(type=IN_SYNC, status="False", reason=reason, message=message))
+    conditions_add(cluster, now, Condition(type=IN_SYNC, status="False", reason=reason, message=message))
     cluster.save(update_fields=["phase", "conditions"])
 
 
@@ -101,18 +105,20 @@ def _being_replaced(operation: Operation) -> bool:
 
 
 def _not_ready(operation: Operation, now: datetime, *, reason: str, message: str) -> None:
-    cluster = _locked(operation)
+    cluster = cluster_locked(operation)
     cluster.phase = VirtualClusterPhase.FAILED
-    _conditions_set(cluster, now, Condition(type="Ready", status="False", reason=reason, message=message))
+    conditions_add(cluster, now, Condition(type="Ready", status="False", reason=reason, message=message))
     cluster.save(update_fields=["phase", "conditions"])
 
 
-def _conditions_set(cluster: VirtualCluster, now: datetime, *conditions: Condition) -> None:
+def conditions_add(cluster: VirtualCluster, now: datetime, *conditions: Condition) -> None:
+    """In memory: the caller saves."""
     for condition in conditions:
         cluster.conditions = condition_set(cluster.conditions, condition, now=now)
 
 
-def _locked(operation: Operation) -> VirtualCluster:
+def cluster_locked(operation: Operation) -> VirtualCluster:
+    """The cluster as it is now, locked until the transaction ends."""
     return VirtualCluster.objects.select_for_update().get(pk=cluster_of(operation).pk)
 
 

@@ -4,8 +4,14 @@ Helm's uninstall leaves the claims of the StatefulSet, and installing the same n
 state; so they go too, with the namespace where Marina made it, one by one where it was given.
 """
 
+from contextlib import suppress
+from dataclasses import replace
+
+from clusters.adoption import Adoption
 from clusters.chart_wish import HostCapabilities
-from clusters.models import Placement, PlacementRole
+from clusters.host_rules import TENANT_ROLE
+from clusters.models import HostMode, Placement, PlacementRole
+from provisioning.drivers.errors import ForbiddenError
 from provisioning.drivers.kinds import (
     CONFIG_MAP,
     INGRESS,
@@ -17,6 +23,7 @@ from provisioning.drivers.kinds import (
     POD_DISRUPTION_BUDGET,
     PRIORITY_CLASS,
     RESOURCE_QUOTA,
+    ROLE_BINDING,
     SECRET,
     SERVICE,
     STATEFUL_SET,
@@ -31,6 +38,7 @@ from provisioning.steps.timing import seconds_in_step
 
 NOT_PLACED = Skip("Nothing of it was ever on a host.")
 NOT_THERE = Skip("Nothing of it is on the host.")
+NOT_OURS = Skip("It was not adopted in the end: its release stays as it was found.")
 EMPTYING_SECONDS = 45.0
 """So long its pods and claims may take to go before a namespace is deleted all the same (helm's uninstall: 45 s)."""
 GUARDRAIL_KINDS = (NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE)
@@ -47,12 +55,20 @@ def placed(context: StepContext) -> Placement | None:
     )
 
 
+def not_ours(placement: Placement) -> bool:
+    """Whether its release belongs to somebody else: Marina was told to adopt it, and did not get so far."""
+    adoption = Adoption.of_json(placement.adopted)
+    return adoption is not None and not adoption.complete
+
+
 @step("Remove the virtual cluster's release")
 def uninstall_release(context: StepContext) -> StepResult:
     """Helm's uninstall; what was synced to the host goes by its owner references."""
     placement = placed(context)
     if placement is None:
         return NOT_PLACED
+    if not_ours(placement):
+        return NOT_OURS
     if namespace_of(context.kube(), placement) is None:
         return NOT_THERE
     context.helm().uninstall(placement.release, placement.namespace)
@@ -65,6 +81,8 @@ def remove_priority_classes(context: StepContext) -> StepResult:
     placement = placed(context)
     if placement is None:
         return NOT_PLACED
+    if not_ours(placement):
+        return NOT_OURS
     if not placement.syncs_priority_classes:
         return Skip("It synced nothing outside its namespace.")
     kube = context.kube()
@@ -80,6 +98,8 @@ def remove_namespace(context: StepContext) -> StepResult:
     placement = placed(context)
     if placement is None:
         return NOT_PLACED
+    if not_ours(placement):
+        return NOT_OURS
     kube = context.kube()
     if placement.namespace_created:
         return _delete_own(kube, placement, context)
@@ -164,9 +184,22 @@ def verify_absence(context: StepContext) -> StepResult:
         return None
     if placement.namespace_created:
         return Wait(0.5, "The namespace is there again.")
-    everything = [*_selectors(placement), *_guardrails(placement)]
-    left = [k.kind for k, selector in everything if kube.list(k, placement.namespace, label_selector=selector)]
-    if left:
-        return Wait(0.5, f"Still there: {', '.join(left)}.")
+    adoption = Adoption.of_json(placement.adopted)
+    if not not_ours(placement) and not (adoption and adoption.given_back):
+        everything = [*_selectors(placement), *_guardrails(placement)]
+        left = [k.kind for k, selector in everything if kube.list(k, placement.namespace, label_selector=selector)]
+        if left:
+            return Wait(0.5, f"Still there: {', '.join(left)}.")
+    if adoption:
+        _unbind(context, kube, placement, adoption)
     give_back(kube, placement)
     return None
+
+
+def _unbind(context: StepContext, kube: KubeClient, placement: Placement, adoption: Adoption) -> None:
+    """Takes back the right that Marina gave itself in an adopted namespace; with it goes the right to look there."""
+    context.write(placement, adopted=replace(adoption, given_back=True).as_json())
+    if placement.host.mode == HostMode.NAMESPACES:
+        return  # there the host's administrator gave it
+    with suppress(ForbiddenError):  # taken back already
+        kube.delete(ROLE_BINDING, TENANT_ROLE, placement.namespace)

@@ -2,7 +2,7 @@
 
 from clusters.host_roles import tenant_binding
 from clusters.host_rules import TENANT_ROLE
-from clusters.models import Placement, VirtualCluster
+from clusters.models import HostMode, Placement, VirtualCluster
 from provisioning.drivers.errors import ConflictError, ForbiddenError
 from provisioning.drivers.kinds import NAMESPACE, Json
 from provisioning.drivers.kube import KubeClient
@@ -21,7 +21,7 @@ def create_namespace(context: StepContext) -> StepResult:
     """Makes the namespace, or takes the given one, with Pod Security and the owner's labels on it."""
     placement, kube = context.placement, context.kube()
     found = kube.get(NAMESPACE, placement.namespace)
-    _refuse_others(found, placement)
+    others_refuse(found, placement)
     if placement.namespace_created:
         kube.apply(namespace_manifest(placement.namespace, context.virtual_cluster))
         bind_tenant_role(kube, placement.namespace)
@@ -46,7 +46,7 @@ def _owner(namespace: Json) -> str:
     return str((namespace["metadata"].get("labels") or {}).get(CLUSTER_ID_LABEL, ""))
 
 
-def _refuse_others(found: Json | None, placement: Placement) -> None:
+def others_refuse(found: Json | None, placement: Placement) -> None:
     """Marina takes over no namespace that somebody else made, nor one that holds another cluster of its own."""
     if found is None:
         return
@@ -62,14 +62,23 @@ def _refuse_others(found: Json | None, placement: Placement) -> None:
 
 
 def _take_given(context: StepContext, kube: KubeClient, found: Json) -> None:
-    """Notes the labels it had, once, so that it can be given back as it was. A stricter Pod Security stays."""
-    placement, had = context.placement, found["metadata"].get("labels") or {}
-    wanted = _labels(context.virtual_cluster)
-    if not _owner(found):
-        context.write(placement, namespace_labels={name: had.get(name) for name in wanted})
+    """Labels it, so that it can be given back as it was. A stricter Pod Security stays."""
+    placement, wanted = context.placement, _labels(context.virtual_cluster)
+    namespace_note(context, found)
     if placement.namespace_labels.get(POD_SECURITY_LABEL) == STRICTER_LEVEL:
         wanted |= dict.fromkeys(pod_security_labels(), STRICTER_LEVEL)
     kube.patch_merge(NAMESPACE, placement.namespace, None, {"metadata": {"labels": wanted}})
+    if placement.host.mode == HostMode.CLUSTER:  # it was adopted
+        bind_tenant_role(kube, placement.namespace)
+
+
+def namespace_note(context: StepContext, found: Json) -> None:
+    """Keeps the labels that a given namespace had before it bore Marina's."""
+    if not _owner(found):
+        had = found["metadata"].get("labels") or {}
+        context.write(
+            context.placement, namespace_labels={name: had.get(name) for name in _labels(context.virtual_cluster)}
+        )
 
 
 def give_back(kube: KubeClient, placement: Placement) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
+from clusters.adoption import Adoption
 from clusters.chart_values import not_synced, values_render
 from clusters.chart_wish import HostCapabilities, ImageSettings, ReleaseWish
 from clusters.models import Exposure, Placement
@@ -57,7 +58,7 @@ def _install(context: StepContext, chart: ChartInfo) -> None:
     context.write(
         placement,
         not_synced=[asdict(kind) for kind in not_synced(values)],
-        syncs_priority_classes=_syncs(values, "priorityClasses"),
+        syncs_priority_classes=syncs(values, "priorityClasses"),
     )
     helm, namespace = context.helm(), placement.namespace
     released = helm.upgrade_install(placement.release, chart.path, namespace, values, HELM_SECONDS)
@@ -94,6 +95,7 @@ def annotations_of(found: Json) -> dict[str, str]:
 def release_values(context: StepContext) -> dict[str, Any]:
     """The full values of the release, merged in the fixed order of clusters/chart_values.py."""
     cluster, host = context.virtual_cluster, context.placement.host
+    adoption = Adoption.of_json(context.placement.adopted)
     wish = ReleaseWish(
         kubernetes_version=KubernetesVersion.parse(cluster.kubernetes_version),
         chart_version=cluster.chart_version,
@@ -103,14 +105,17 @@ def release_values(context: StepContext) -> dict[str, Any]:
     )
     return values_render(
         wish,
-        images=_images(),
+        images=_images(adoption, cluster.chart_version),
         capabilities=HostCapabilities.of_host(host.api_groups, host.values),
         host_values=host.values,
-        spec_values=cluster.values,
+        spec_values=adoption.values(cluster.values) if adoption else cluster.values,
     )
 
 
-def _images() -> ImageSettings:
+def _images(adoption: Adoption | None, chart_version: str) -> ImageSettings:
+    """An adopted one brings its images along, with its values."""
+    if adoption:
+        return ImageSettings(vcluster_tag=adoption.image_tag or chart_version)
     return ImageSettings(
         vcluster_registry=settings.VCLUSTER_IMAGE_REGISTRY,
         vcluster_repository=settings.VCLUSTER_IMAGE_REPOSITORY,
@@ -121,7 +126,8 @@ def _images() -> ImageSettings:
     )
 
 
-def _syncs(values: dict[str, Any], kind: str) -> bool:
+def syncs(values: dict[str, Any], kind: str) -> bool:
+    """Whether a release with these values puts such objects on the host."""
     return bool(values.get("sync", {}).get("toHost", {}).get(kind, {}).get("enabled"))
 
 

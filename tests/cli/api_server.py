@@ -89,6 +89,7 @@ class ApiServer:
         self.clusters: dict[str, dict[str, Any]] = {}
         self.hosts: dict[str, dict[str, Any]] = {}
         self.operations: dict[str, dict[str, Any]] = {}
+        self.discovered: dict[str, dict[str, Any]] = {}
         self.sealed: dict[str, str] = {}
         self.requests: list[Request] = []
         self.scripted: list[Callable[[Request], Answer | None]] = []
@@ -157,6 +158,25 @@ class ApiServer:
             **more,
         }
         return self.hosts[identity]
+
+    def add_discovered(self, release: str, **more: Any) -> dict[str, Any]:
+        identity = str(uuid4())
+        self.discovered[identity] = {
+            "id": identity,
+            "host": {"id": "h1", "name": "harbor-east"},
+            "namespace": f"team-{release}",
+            "release": release,
+            "workload": "StatefulSet",
+            "chart_version": "0.36.1",
+            "kubernetes_version": "1.36.3",
+            "image": "ghcr.io/loft-sh/vcluster-oss:0.36.1",
+            "paused": False,
+            "ignored": False,
+            "seen_at": NOW,
+            "created_at": NOW,
+            **more,
+        }
+        return self.discovered[identity]
 
     def add_operation(self, kind: str, **more: Any) -> dict[str, Any]:
         identity = str(uuid4())
@@ -339,6 +359,22 @@ class ApiServer:
             if item["deletion_protection"]:
                 return problem(409, f"{item['name']} is protected.", hint="Unprotect it first.")
             return self._started("virtual_cluster", item, "delete")
+        return Answer(body=item)
+
+    def _discovered_clusters(self, request: Request, rest: str) -> Answer:
+        if not rest:
+            wanted = request.query.get("ignored")
+            shown = [each for each in self.discovered.values() if wanted in (None, str(each["ignored"]).lower())]
+            return self._page(request, shown)
+        identity, _, action = rest.partition("/")
+        item = self.discovered.get(identity)
+        if item is None:
+            return problem(404, "There is no such object, or you have no role that shows it.")
+        if action == "adopt":
+            del self.discovered[identity]
+            name = request.body.get("name") or item["release"]
+            return self._started("virtual_cluster", self.add_cluster(name), "adopt")
+        item["ignored"] = action == "ignore"
         return Answer(body=item)
 
     def _kubeconfig(self, request: Request, item: dict[str, Any]) -> Answer:

@@ -15,6 +15,7 @@ from accounts.models import AuditEvent
 from clusters.encryption import connection_decrypt
 from clusters.models import (
     Chart,
+    DiscoveredCluster,
     HostCluster,
     HostCredential,
     Operation,
@@ -28,7 +29,7 @@ from tests.accounts.conftest import person
 from tests.clusters.making import PUBLIC_KEY, SECRET, cluster_row, host_row, operation_row, ready_row
 from tests.clusters.rules.kubeconfigs import kubeconfig_with
 
-MODELS = (HostCluster, HostCredential, VirtualCluster, Placement, Operation, Chart)
+MODELS = (HostCluster, HostCredential, VirtualCluster, Placement, Operation, Chart, DiscoveredCluster)
 TOKEN = "canary-token-7f3a9c"
 
 
@@ -72,6 +73,7 @@ def full(world):
     VirtualCluster.objects.update(conditions=[{**condition, "type": "Ready", "message": "It <b>failed</b>."}])
     Placement.objects.update(not_synced=[{"kind": "Ingress", "reason": "The host has none."}])
     Chart.objects.create(source="https://charts", version="0.36.1", digest="sha256:abc", schema={"type": "object"})
+    DiscoveredCluster.objects.create(host=host, namespace="team-tills", release="tills", uid="u-1", seen_at=now)
     steps = [
         {
             "key": "a",
@@ -401,3 +403,20 @@ def test_staff_who_are_no_superusers_change_no_tenants_object(world):
 def test_only_these_models_have_pages():
     registered = {model for model in admin.site._registry if model._meta.app_label == "clusters"}
     assert registered == set(MODELS)
+
+
+def test_what_was_found_on_a_host_is_ignored_by_an_action_that_is_recorded(site, full):
+    row = DiscoveredCluster.objects.get()
+    assert "ignored" in told(do(site, DiscoveredCluster, "ignore", row))
+    row.refresh_from_db()
+    assert row.ignored
+    assert AuditEvent.objects.filter(action="discoveredcluster.ignore").exists()
+    do(site, DiscoveredCluster, "unignore", row)
+    row.refresh_from_db()
+    assert not row.ignored
+
+
+def test_configuring_by_an_action_starts_an_operation(site, world):
+    cluster = ready_row(world, host_row("west"))
+    assert "begins" in told(do(site, VirtualCluster, "configure", cluster))
+    assert Operation.objects.filter(kind="configure", virtual_cluster=cluster).count() == 1

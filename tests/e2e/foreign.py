@@ -36,6 +36,12 @@ class Helm:
         found: list[Json] = self("history", release, "-n", namespace, "-o", "json").json
         return found
 
+    def revisions_if_any(self, release: str, namespace: str) -> list[Json]:
+        """None where there is no such release."""
+        asked = self("history", release, "-n", namespace, "-o", "json", exit_code=None)
+        found: list[Json] = asked.json if asked.exit_code == 0 else []
+        return found
+
     def deployed(self, release: str, namespace: str) -> list[Json]:
         """Those that count as deployed: one, or something is wrong."""
         return [each for each in self.revisions(release, namespace) if each["status"] == "deployed"]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from clusters.chart_values import values_merge
 from provisioning.drivers.kinds import KINDS, Json, Kind
 from tests.fakes.answers import Refusal
 from tests.fakes.charts import FakeChart, chart_read
@@ -75,7 +76,7 @@ class HelmRun:
             raise HelmError("release: not found")
         wanted = found[-1]
         if self._options.what == "values":
-            return json.dumps(wanted.config)
+            return json.dumps(values_merge(wanted.defaults, wanted.config) if self._options.all else wanted.config)
         return str(wanted.as_json()["manifest"])
 
     def _template(self) -> str:
@@ -96,6 +97,7 @@ class HelmRun:
             config=self._values,
             manifest=[each for each in manifest if not _is_hook(each)],
             description="Preparing upgrade" if before else "Initial install underway",
+            defaults=chart.defaults,
         )
         if self._options.dry_run:
             return json.dumps(revision.as_json())
@@ -240,6 +242,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     for what in ("values", "manifest"):
         one = whats.add_parser(what, parents=[common])
         one.add_argument("--revision", type=int, default=0)
+        one.add_argument("--all", action="store_true")
     for verb in ("upgrade", "template"):
         one = verbs.add_parser(verb, parents=[common])
         one.add_argument("chart")
@@ -249,6 +252,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         one.add_argument("--history-max", type=int, default=10)
         one.add_argument("--server-side")
         one.add_argument("--force-conflicts", action="store_true")
+        one.add_argument("--is-upgrade", action="store_true")
+        one.add_argument("--kube-version")
         one.add_argument("--dry-run", nargs="?", const="client", default="")
     return parser.parse_args(arguments)
 

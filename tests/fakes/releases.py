@@ -4,7 +4,7 @@ import base64
 import gzip
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from provisioning.drivers.kinds import SECRET, Json
@@ -28,6 +28,8 @@ class Revision:
     config: Json
     manifest: list[Json]
     description: str = ""
+    defaults: Json = field(default_factory=dict)
+    """The chart's own values, which helm keeps with it."""
 
     @property
     def secret(self) -> str:
@@ -41,7 +43,7 @@ class Revision:
             "namespace": self.namespace,
             "version": self.version,
             "info": info,
-            "chart": {"metadata": self.chart},
+            "chart": {"metadata": self.chart, "values": self.defaults},
             "config": self.config,
             "manifest": "".join(f"---\n{json.dumps(each)}\n" for each in self.manifest),
         }
@@ -115,4 +117,5 @@ def _revision(secret: Json) -> Revision:
         config=told["config"],
         manifest=documents,
         description=info["description"],
+        defaults=told["chart"].get("values", {}),
     )

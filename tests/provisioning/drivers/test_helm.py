@@ -13,6 +13,7 @@ from provisioning.drivers.helm import HelmClient, helm_environment
 from provisioning.drivers.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, STATEFUL_SET
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.errors import PermanentError, StepError, TemporaryError
+from provisioning.manifests import manifests_parse
 from tests.provisioning.drivers.conftest import CHART, only_real
 from tests.provisioning.drivers.fault_servers import TOKEN, certificate_pem, connection_to, serving, silent
 from tests.provisioning.drivers.processes import children_of, gone, until
@@ -50,6 +51,34 @@ def test_a_release_is_installed_changed_and_removed(helm_client, kube, namespace
     helm.uninstall("x", namespace)
     assert helm.history("x", namespace) == []
     assert kube.get(CONFIG_MAP, "x", namespace) is None
+
+
+def test_a_release_tells_its_own_values_all_of_them_and_what_it_made(helm_client, namespace):
+    helm = helm_client()
+    helm.upgrade_install("x", CHART, namespace, {"greeting": "one"}, 60)
+    helm.upgrade_install("x", CHART, namespace, {}, 60)
+    assert helm.values("x", namespace, revision=1) == {"greeting": "one"}
+    assert helm.values("x", namespace, revision=2) == {}
+    everything = helm.values("x", namespace, revision=1, everything=True)
+    assert everything == {"greeting": "one", "replicas": 0, "hook": False}
+    made = {each["kind"]: each for each in manifests_parse(helm.manifest("x", namespace, revision=1))}
+    assert made["ConfigMap"]["data"]["greeting"] == "one"
+    assert made["Deployment"]["spec"]["replicas"] == 0
+
+
+def test_an_upgrade_is_rendered_without_being_made(helm_client, kube, namespace):
+    helm = helm_client(before_effect=forbidden)
+    text = helm.render("x", CHART, namespace, {"greeting": "two"}, kubernetes_version="1.36.3")
+    (found,) = [each for each in manifests_parse(text) if each["kind"] == "ConfigMap"]
+    assert (found["metadata"]["name"], found["data"]["greeting"]) == ("x", "two")
+    assert helm.status("x", namespace) is None
+    with pytest.raises(PermanentError) as raised:
+        helm.render("x", CHART, namespace, {"bogus": 1}, kubernetes_version="1.36.3")
+    assert raised.value.code == "values"
+
+
+def forbidden() -> None:
+    raise AssertionError("it would change something")
 
 
 def test_a_field_that_somebody_else_set_is_taken_back(helm_client, kube, namespace):
