@@ -19,6 +19,7 @@ from clusters.connection import HostConnection
 
 HERE = "127.0.0.1"
 Behaviour = Callable[[socket.socket], None]
+Answering = Callable[[bytes], bytes]
 TOKEN = "the-token-nobody-may-see"
 
 
@@ -62,8 +63,13 @@ def silent(connection: socket.socket) -> None:
         pass
 
 
-def answering(answer: bytes, *, folder: Path, reset: bool = False, name: str = HERE) -> Behaviour:
-    """TLS, then the same bytes for every request; `reset` ends with a TCP reset in place of a goodbye."""
+def answering(
+    answer: bytes | Answering, *, folder: Path, once: bool = False, reset: bool = False, name: str = HERE
+) -> Behaviour:
+    """TLS, then an answer for every request, the same bytes or what they are by the request.
+
+    `once` ends the connection after the first, `reset` does so with a TCP reset in place of a goodbye.
+    """
     certificate, key = certificate_pem(name)
     pem = folder / "server.pem"
     pem.write_text(certificate + key)
@@ -72,10 +78,11 @@ def answering(answer: bytes, *, folder: Path, reset: bool = False, name: str = H
 
     def answer_all(raw: socket.socket) -> None:
         with context.wrap_socket(raw, server_side=True) as connection:
-            while connection.recv(65536):
-                connection.sendall(answer)
+            while request := connection.recv(65536):
+                connection.sendall(answer if isinstance(answer, bytes) else answer(request))
                 if reset:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                if once or reset:
                     return
 
     return answer_all

@@ -1,6 +1,8 @@
 """What Marina says when a host misbehaves: always the same few codes, soon, and never a credential."""
 
 import json
+import socket
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -151,6 +153,59 @@ def test_a_body_that_is_cut_is_unreachable_and_no_answer(tmp_path: Path, reset):
 
 def _closing(content: bytes, folder: Path):
     return answering(content.replace(b"Said\r\n", b"Said\r\nConnection: close\r\n"), folder=folder, reset=True)
+
+
+def test_a_list_that_is_forgotten_half_way_is_read_again_in_one_piece(tmp_path: Path):
+    asked: list[str] = []
+
+    def pages(request: bytes) -> bytes:
+        path = request.split(b" ", 2)[1].decode()
+        asked.append(path)
+        if "continue=" in path:
+            return answer(410, status(410, "The provided continue parameter is too old", "Expired"))
+        names = ["a"] if "limit=" in path else ["a", "b"]
+        more = {"continue": "further"} if "limit=" in path else {}
+        return answer(200, {"metadata": more, "items": [{"metadata": {"name": name}} for name in names]})
+
+    with (
+        serving(answering(pages, folder=tmp_path)) as port,
+        connection_open(connection_to(port), target="host harbor", timeouts=SOON) as api,
+    ):
+        found = KubeClient(api).list(POD, limit=1)
+    assert [pod["metadata"]["name"] for pod in found] == ["a", "b"]
+    assert ["continue=" in path for path in asked] == [False, True, False]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["in time", "too late"])
+def test_an_answer_may_take_as_long_as_the_read_timeout(tmp_path: Path, late):
+    never = threading.Event()
+
+    def slowly(_: bytes) -> bytes:
+        never.wait(1.0 if late else 0.2)
+        return answer(200, {"gitVersion": "v1"})
+
+    with serving(answering(slowly, folder=tmp_path)) as port:
+        connection = connection_to(port)
+        if late:
+            assert failure_of(connection).code == "timeout"
+            return
+        with connection_open(connection, target="host harbor", timeouts=SOON) as api:
+            assert KubeClient(api).version() == {"gitVersion": "v1"}
+
+
+def test_a_connection_that_the_host_ended_between_two_calls_is_made_anew(tmp_path: Path):
+    """As a load balancer does with idle ones."""
+    ends_after_one = answering(answer(200, {"gitVersion": "v1"}), folder=tmp_path, once=True)
+    ended = threading.Semaphore(0)
+
+    def told(raw: socket.socket) -> None:
+        ends_after_one(raw)
+        ended.release()
+
+    with serving(told) as port, connection_open(connection_to(port), target="host harbor", timeouts=SOON) as api:
+        for _ in range(3):
+            assert KubeClient(api).version() == {"gitVersion": "v1"}
+            assert ended.acquire(timeout=5)
 
 
 def test_an_answer_that_is_no_json_is_the_servers_fault(tmp_path: Path):
