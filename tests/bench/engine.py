@@ -2,11 +2,16 @@
 
 import sys
 
-from tests.bench import no_op
+from tests.bench import apart, creating, no_op, probing
 from tests.bench.figures import Figure, write
 from tests.bench.setup import bench
 
-PARTS = {"no-op": no_op.figures}
+PARTS = {
+    "no-op": no_op.figures,
+    "creating": creating.figures,
+    "apart": apart.figures,
+    "probing": probing.figures,
+}
 
 
 def main(names: list[str]) -> int:
