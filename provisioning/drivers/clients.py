@@ -70,6 +70,7 @@ class Clients:
             before_effect=before_effect,
             keep_alive=before_effect,
             silence=_helm_silence(),
+            name=host.name,
         )
 
 

@@ -19,6 +19,9 @@ from urllib3.exceptions import NewConnectionError  # a kind of timeout to urllib
 
 from provisioning.engine.errors import PermanentError, StepError, TemporaryError
 
+UNAUTHORIZED_HINT = "The credential has expired or was revoked: give Marina a new one."
+CERTIFICATE_HINT = "Check the certificate authority and the server's name."
+
 _LONGEST = 2000
 _SECRETS = re.compile(
     r"-----BEGIN [^-]+-----.*?(?:-----END [^-]+-----|\Z)"  # PEM blocks
@@ -111,8 +114,7 @@ def response_error(status: int, headers: Mapping[str, str], body: bytes, *, targ
     wait = _retry_after(headers, answer.get("details") or {})
     reason = str(answer.get("reason") or "")
     if status == 401:
-        hint = "The credential has expired or was revoked: give Marina a new one."
-        return PermanentError(message, code="unauthorized", hint=hint)
+        return PermanentError(message, code="unauthorized", hint=UNAUTHORIZED_HINT)
     if status == 403:
         return forbidden_error(message, said)
     if status == 404:
@@ -145,7 +147,7 @@ def forbidden_error(message: str, said: str) -> StepError:
 
 def _certificate(said: str, target: str) -> StepError:
     message = f"The certificate of {target} is not trusted: {redact(said)}."
-    return PermanentError(message, code="certificate", hint="Check the certificate authority and the server's name.")
+    return PermanentError(message, code="certificate", hint=CERTIFICATE_HINT)
 
 
 def _refused_certificate(error: ssl.SSLError, target: str) -> StepError:

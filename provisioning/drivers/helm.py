@@ -59,7 +59,7 @@ class HelmClient(HelmLooks):
             if helm_major(self._binary) >= 4:
                 options += ["--server-side=true", "--force-conflicts"]
             arguments = ["upgrade", release, str(chart.absolute()), "--namespace", namespace, *options]
-            doing = f"Installing release {release} in namespace {namespace}"
+            doing = f"Installing release {release} in namespace {namespace} on {self._target}"
             output = self._effect("helm.upgrade_install", doing, arguments, timeout, file)
         said = helm_said(doing, output)
         return ReleaseStatus(int(said["version"]), str(said["info"]["status"]), description=_description(said))
@@ -67,7 +67,7 @@ class HelmClient(HelmLooks):
     def uninstall(self, release: str, namespace: str, *, timeout: float = UNINSTALL_SECONDS) -> None:
         """Remove the release, in whatever state; nothing to do if there is none. What it made may still be going."""
         arguments = ["uninstall", release, "--namespace", namespace, "--ignore-not-found"]
-        doing = f"Removing release {release} from namespace {namespace}"
+        doing = f"Removing release {release} from namespace {namespace} on {self._target}"
         self._effect("helm.uninstall", doing, [*arguments, "--timeout", f"{max(1, int(timeout * 0.9))}s"], timeout)
 
     def repair(self, release: str, namespace: str) -> bool:
@@ -83,7 +83,7 @@ class HelmClient(HelmLooks):
         pending = [revision for revision in revisions if revision.status in PENDING]
         if not pending:
             return False
-        with connection_open(self._connection, target=f"host {self._connection.server}") as api:
+        with connection_open(self._connection, target=self._target) as api:
             kube = KubeClient(api, before_effect=self._before_effect)
             for revision in pending:
                 kube.delete(SECRET, f"sh.helm.release.v1.{release}.v{revision.revision}", namespace)

@@ -3,7 +3,7 @@
 import re
 
 from provisioning.drivers.child import Finished
-from provisioning.drivers.errors import ConflictError, forbidden_error, redact
+from provisioning.drivers.errors import CERTIFICATE_HINT, UNAUTHORIZED_HINT, ConflictError, forbidden_error, redact
 from provisioning.engine.errors import PermanentError, StepError, TemporaryError
 
 IN_PROGRESS = "another operation (install/upgrade/rollback) is in progress"
@@ -31,6 +31,9 @@ _TEMPORARY = (
     ("server-error", "Internal error occurred|InternalError|ServiceUnavailable|unable to handle the request"),
 )
 
+# The same as where Marina itself is refused.
+_HINTS = {"certificate": CERTIFICATE_HINT, "unauthorized": UNAUTHORIZED_HINT}
+
 
 def helm_error(doing: str, finished: Finished, *secrets: str) -> StepError:
     """`doing` begins the sentence, as in "Installing release x"."""
@@ -43,7 +46,7 @@ def helm_error(doing: str, finished: Finished, *secrets: str) -> StepError:
     message = f"{doing} failed: {said or f'helm ended with code {finished.code} and said nothing'}"
     for code, words in _PERMANENT:
         if re.search(words, said):
-            return PermanentError(message, code=code)
+            return PermanentError(message, code=code, hint=_HINTS.get(code, ""))
     if "forbidden" in said:
         return forbidden_error(message, said)
     for code, words in _TEMPORARY:

@@ -36,6 +36,7 @@ class HelmLooks:
 
     `before_effect` runs before each call that changes something and may raise to forbid it. `keep_alive` runs while
     helm does: what it raises ends helm. Should this process die or freeze for `silence` seconds, helm is killed.
+    `name` is what messages call the host.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class HelmLooks:
         before_effect: Callable[[], None] = no_effect_check,
         keep_alive: Callable[[], None] = still_wanted,
         silence: float = SILENCE_SECONDS,
+        name: str = "",
     ) -> None:
         self._binary = str(binary)
+        self._target = f"host {name or connection.server}"
         self._connection = connection
         self._folder = folder
         self._before_effect = before_effect
@@ -61,7 +64,7 @@ class HelmLooks:
     def history(self, release: str, namespace: str, *, most: int = 256) -> list[ReleaseStatus]:
         """The kept revisions, newest first; none if there is no such release."""
         arguments = ["history", release, "--namespace", namespace, "--max", str(most), "--output", "json"]
-        doing = f"Looking at release {release} in namespace {namespace}"
+        doing = f"Looking at release {release} in namespace {namespace} on {self._target}"
         finished = self._run(arguments, LOOK_SECONDS)
         if finished.code and helm_errors.NOT_FOUND in finished.errors:
             return []
@@ -80,7 +83,7 @@ class HelmLooks:
     def values(self, release: str, namespace: str, *, revision: int, everything: bool = False) -> dict[str, Any]:
         """The values that a revision was given; with `everything` merged with the defaults of its chart."""
         options = ["--all"] if everything else []
-        doing = f"Reading the values of release {release} in namespace {namespace}"
+        doing = f"Reading the values of release {release} in namespace {namespace} on {self._target}"
         found = helm_said(
             doing, self._get(doing, "values", release, namespace, revision, [*options, "--output", "json"])
         )
@@ -88,7 +91,7 @@ class HelmLooks:
 
     def manifest(self, release: str, namespace: str, *, revision: int) -> str:
         """The objects that a revision made, as YAML (helm has no other form)."""
-        doing = f"Reading the manifest of release {release} in namespace {namespace}"
+        doing = f"Reading the manifest of release {release} in namespace {namespace} on {self._target}"
         return self._get(doing, "manifest", release, namespace, revision, []).decode("utf-8", "replace")
 
     def _get(self, doing: str, what: str, release: str, namespace: str, revision: int, options: list[str]) -> bytes:

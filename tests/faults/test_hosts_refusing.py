@@ -8,7 +8,7 @@ import pytest
 from localkube import LocalHost, Tools
 from tests.commands import Kubectl
 from tests.e2e.api import Json
-from tests.faults.gate import Faults, Gate
+from tests.faults.gate import Answer, Faults, Gate, Request
 from tests.faults.hosts import connect_all, gate_kubeconfig, nothing_doubled, on_host, through_gate
 from tests.faults.system import System
 
@@ -83,3 +83,17 @@ def test_lists_that_a_host_forgets_in_the_middle_are_read_again(
     figure("second pages answered with 410", forgotten)
     assert forgotten
     assert on_host(kubectl, cluster["id"]).namespaces == 0
+
+
+def test_what_helm_is_refused_is_told_by_name_too(harbor: System, gate: Gate, kubectl: Kubectl) -> None:
+    def refused(request: Request) -> Answer | None:
+        helm = "marina" not in request.agent
+        return Answer(401, b'{"kind":"Status","code":401,"message":"Unauthorized"}') if helm else None
+
+    gate.spoil(refused)
+    operation = failed(harbor, harbor.create("helmless", HOST))
+    assert operation["error"]["code"] == "unauthorized"
+    gate.heal()
+    retried(harbor, operation)
+    nothing_doubled(kubectl, harbor.developer.cluster("helmless")["id"])
+    harbor.developer.ended(harbor.developer.delete("helmless"), seconds=120)
