@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -57,6 +58,29 @@ class Operation:
         return word(self.raw.get("virtual_cluster") or self.raw.get("host_cluster"))
 
     @property
+    def waiting_for_host(self) -> str:
+        """The host whose slot or answer it waits for; empty while it waits for none."""
+        host = self.raw.get("waiting_for_host")
+        return word(host) if host else ""
+
+    @property
+    def progress(self) -> str:
+        """How far it is, in a line: "3 of 7 steps, Install ... (usually 5.0 s)"; empty once it has ended."""
+        if self.ended:
+            return ""
+        done = sum(step.state == "done" for step in self.steps)
+        parts = [f"{done} of {len(self.steps)} steps"] if self.steps else ["not begun yet"]
+        parts += [self.current.name] if self.current else []
+        parts += [f"waiting for host {self.waiting_for_host}"] if self.waiting_for_host else []
+        usual = self.raw.get("usual_seconds")
+        return ", ".join(parts) + (f" (usually {span(float(usual))})" if usual else "")
+
+    @property
+    def left_behind(self) -> tuple[str, ...]:
+        """One line for each object that it left on hosts."""
+        return tuple(_left(each) for each in self.raw.get("left_behind") or ())
+
+    @property
     def current(self) -> Step | None:
         """The step that is going on or failed."""
         return next((step for step in self.steps if step.state in ("current", "failed")), None)
@@ -75,6 +99,27 @@ def operation_read(raw: Json) -> Operation:
         steps=tuple(_step_read(step) for step in raw.get("steps") or ()),
         raw=raw,
     )
+
+
+def _left(raw: Json) -> str:
+    namespace = f", namespace {word(raw['namespace'])}" if raw.get("namespace") else ""
+    return f"{word(raw.get('kind'))} {word(raw.get('name'))} on {word(raw.get('host'))}{namespace}"
+
+
+def difference_lines(raw: Json) -> list[Text]:
+    """What it changes of what it found, a line each."""
+    lines = []
+    for entry in raw.get("difference") or ():
+        line = Text(f"  {word(entry.get('object'))}  ").append(
+            clean(str(entry.get("path") or "")), style="bright_black"
+        )
+        before, after = (_value(entry.get(key)) for key in ("before", "after"))
+        lines.append(line.append(f"  {before} → {after}", style="default"))
+    return lines
+
+
+def _value(value: object) -> str:
+    return "nothing" if value is None else clean(value if isinstance(value, str) else json.dumps(value))
 
 
 def _step_read(raw: Json) -> Step:

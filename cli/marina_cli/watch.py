@@ -57,7 +57,10 @@ class LiveTimeline:
         self._remark = sentence
 
     def _render(self) -> Text:
-        text = timeline(self._operation, self._clock.now()) if self._operation else Text("")
+        text = Text("")
+        if self._operation:
+            text.append(f"  {self._operation.progress}\n" if self._operation.progress else "", style="bright_black")
+            text.append_text(timeline(self._operation, self._clock.now()))
         return text.append(f"\n  {self._remark}", style="yellow") if self._remark else text
 
 
@@ -76,6 +79,11 @@ class PlainLines:
 
     def show(self, operation: Operation) -> None:
         """Print what changed since the last time."""
+        if operation.raw.get("usual_seconds") and not operation.ended:
+            usual = span(float(operation.raw["usual_seconds"]))
+            self._print("usual", f"{operation.kind} of {operation.subject} usually takes {usual}.")
+        if operation.waiting_for_host and not operation.ended:
+            self._print("host", f"Waiting for host {operation.waiting_for_host}.")
         for step in operation.steps:
             self._print(step.key, _plain_step(operation, step))
         if not operation.ended and operation.current is None and operation.message:
@@ -174,11 +182,17 @@ def succeeded_or_raise(operation: Operation) -> Operation:
     ended = "was aborted" if operation.state == "Aborted" else "failed"
     at = f" at “{operation.current.name}”" if operation.current and operation.state == "Failed" else ""
     reason = operation.error_message or operation.message
+    hints = [operation.error_hint, _again(operation), _left_behind(operation)]
     raise CliError(
         f"{operation.kind} of {operation.subject} {ended}{at}: {reason}".rstrip(": "),
-        hint=f"{operation.error_hint} {_again(operation)}".strip(),
+        hint=" ".join(hint for hint in hints if hint),
         code=str((operation.raw.get("error") or {}).get("code") or ""),
     )
+
+
+def _left_behind(operation: Operation) -> str:
+    count = len(operation.left_behind)
+    return f"What it left on hosts ({count}) is listed by `marina op get {operation.id}`." if count else ""
 
 
 def _again(operation: Operation) -> str:

@@ -17,6 +17,7 @@ from provisioning.flows.phases import (
     generation_seen_through,
     work_begins,
 )
+from provisioning.left_behind import of_adopting
 from provisioning.steps.adopting import adoption_of, import_release, look_at_api, mark_namespace
 
 AWAKE = Condition(type="Ready", status="True", reason="Adopted", message="Its API answers.")
@@ -51,4 +52,5 @@ ADOPT = Flow(
     on_success=adopted,
     on_failure=failed,
     on_abort=aborted,
+    left_behind=of_adopting,
 )

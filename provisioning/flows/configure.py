@@ -7,6 +7,7 @@ from clusters.adoption import Adoption
 from clusters.models import Operation, OperationKind, Placement, PlacementRole, VirtualClusterPhase
 from provisioning.engine.flow import Flow
 from provisioning.flows.phases import cluster_of, not_configured, ready, work_begins
+from provisioning.left_behind import of_bringing
 from provisioning.steps.api_ready import prepare_inside, wait_for_rollout
 from provisioning.steps.comparing import compare_adopted
 from provisioning.steps.endpoint import publish_endpoint
@@ -42,4 +43,5 @@ CONFIGURE = Flow(
     on_success=configured,
     on_failure=not_configured,
     on_abort=not_configured,
+    left_behind=of_bringing,
 )

@@ -6,6 +6,7 @@ from clusters.models import Condition, HostCluster, HostPhase, Operation, Operat
 from clusters.services.hosts import candidate_erase
 from provisioning.engine.breaker import host_trusted
 from provisioning.engine.flow import Flow
+from provisioning.left_behind import of_connecting
 from provisioning.steps.connecting import (
     accept_credential,
     check_identity,
@@ -71,6 +72,7 @@ CONNECT = Flow(
     on_success=connected,
     on_failure=refused,
     on_abort=refused,
+    left_behind=of_connecting,
     breaker=False,  # it is how a host comes back that does not answer at its old address
     slots=False,
 )

@@ -5,6 +5,7 @@ from datetime import datetime
 from clusters.models import Operation, OperationKind, Placement, VirtualCluster, VirtualClusterPhase
 from provisioning.engine.flow import Flow
 from provisioning.flows.phases import aborted, cluster_of, failed, phase_becomes
+from provisioning.left_behind import of_deleting
 from provisioning.steps.deleting import remove_namespace, remove_priority_classes, uninstall_release, verify_absence
 
 
@@ -23,4 +24,5 @@ DELETE = Flow(
     on_success=gone,
     on_failure=failed,
     on_abort=aborted,
+    left_behind=of_deleting,
 )

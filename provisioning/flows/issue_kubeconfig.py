@@ -2,6 +2,9 @@
 
 from clusters.models import OperationKind
 from provisioning.engine.flow import Flow
+from provisioning.left_behind import of_issuing
 from provisioning.steps.kubeconfig import issue_kubeconfig
 
-ISSUE_KUBECONFIG = Flow(kind=OperationKind.ISSUE_KUBECONFIG, steps=(issue_kubeconfig,), slots=False)
+ISSUE_KUBECONFIG = Flow(
+    kind=OperationKind.ISSUE_KUBECONFIG, steps=(issue_kubeconfig,), slots=False, left_behind=of_issuing
+)

@@ -3,6 +3,7 @@
 from clusters.models import OperationKind, VirtualClusterPhase
 from provisioning.engine.flow import Flow
 from provisioning.flows.phases import aborted, failed, ready, work_begins
+from provisioning.left_behind import of_bringing
 from provisioning.steps.api_ready import prepare_inside, wait_for_api
 from provisioning.steps.endpoint import publish_endpoint
 from provisioning.steps.guardrails import apply_guardrails
@@ -25,4 +26,5 @@ PROVISION = Flow(
     on_success=ready,
     on_failure=failed,
     on_abort=aborted,
+    left_behind=of_bringing,
 )

@@ -9,7 +9,7 @@ from django.conf import settings
 from clusters.host_roles import Permission as Needed
 from clusters.host_roles import permissions_missing, permissions_needed
 from clusters.host_rules import SERVICE_ACCOUNT, SYSTEM_NAMESPACE, TENANT_ROLE
-from clusters.models import HostCluster, HostMode
+from clusters.models import HostCluster, HostMode, Operation
 from clusters.services.hosts import credential_store
 from provisioning.capacity import nodes_sum
 from provisioning.charts import chart_fetch
@@ -93,7 +93,7 @@ def check_tenant_role(context: StepContext) -> StepResult:
     """Makes a namespace as for a virtual cluster, binds marina-tenant there, asks what that allows, and removes it."""
     if context.host.mode == HostMode.NAMESPACES:
         return Skip("Marina makes no namespaces on this host.")
-    name = f"marina-preflight-{context.operation.pk.hex[-10:]}"
+    name = preflight_name(context.operation)
     with context.candidate() as kube, _preflight_namespace(kube, name):
         bind_tenant_role(kube, name)
         needed = permissions_needed("cluster").namespace
@@ -103,6 +103,11 @@ def check_tenant_role(context: StepContext) -> StepResult:
         kube.delete(NAMESPACE, name)
     _missing_refuse(context.host, missing)
     return None
+
+
+def preflight_name(operation: Operation) -> str:
+    """Of the namespace in which an operation tries Marina's role."""
+    return f"marina-preflight-{operation.pk.hex[-10:]}"
 
 
 def _role_holds(kube: KubeClient, permissions: list[Needed]) -> bool:

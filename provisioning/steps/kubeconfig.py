@@ -10,6 +10,7 @@ from typing import Final
 from django.conf import settings
 from nacl.public import PublicKey, SealedBox
 
+from accounts.models import User
 from clusters.connection import HostConnection, kubeconfig_render
 from clusters.models import Operation
 from provisioning.drivers.clients import virtual_connection
@@ -44,11 +45,16 @@ def _account_ensure(context: StepContext, virtual: KubeClient, level: str) -> st
     user = context.operation.requested_by
     if user is None:
         raise ValueError("a kubeconfig is always asked for by somebody")
-    name = f"user-{user.pk}-{level}"
+    name = account_name(user, level)
     labels = {MANAGED_BY: MARINA, USER_ID_LABEL: str(user.pk)}
     for manifest in account_manifests(name, level, labels, handle=user.handle):
         virtual.apply(manifest)
     return name
+
+
+def account_name(user: User, level: str) -> str:
+    """Of the ServiceAccount of one user and level."""
+    return f"user-{user.pk}-{level}"
 
 
 def account_manifests(name: str, level: str, labels: dict[str, str], *, handle: str) -> list[Json]:

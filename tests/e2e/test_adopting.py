@@ -216,6 +216,8 @@ def test_one_without_a_release_is_not_adopted_and_deleting_it_touches_nothing(
     labels = foreign.labels()
     cluster = adopted(staff, developer, project, foreign, as_="Failed")
     assert (cluster["phase"], condition(cluster, "Ready")["reason"]) == ("Failed", "AdoptFailed")
+    left = developer.operation(cluster["operation"])["left_behind"]
+    assert {each["kind"] for each in left} == {"Namespace labels", "RoleBinding"}, "no guardrail, no release"
     plane = foreign.kubectl.get("statefulset", foreign.release, "-n", foreign.namespace)
     developer.ended(developer.delete(foreign.release))
     after = foreign.kubectl.get("statefulset", foreign.release, "-n", foreign.namespace)

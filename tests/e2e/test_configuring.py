@@ -152,7 +152,8 @@ def test_a_change_that_cannot_start_is_told_and_the_next_one_mends_it(
     seen = developer.until_told(operation, "exceeded quota: tiny")
     assert seen["message"].startswith("The host refuses the control plane's pod: ")
     developer("POST", f"/operations/{operation['id']}/abort", status=202)
-    developer.ended(operation, as_="Aborted")
+    ended = developer.ended(operation, as_="Aborted")
+    assert ("Helm release", where["release"]) in [(each["kind"], each["name"]) for each in ended["left_behind"]]
     cluster = developer.cluster(NAME)
     conditions = {each["type"]: each for each in cluster["conditions"]}
     assert (cluster["phase"], conditions["InSync"]["status"]) == ("Failed", "False")

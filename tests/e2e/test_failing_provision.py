@@ -30,6 +30,9 @@ def test_an_image_that_does_not_exist_fails_the_provision_and_delete_leaves_noth
     assert (ready["status"], ready["reason"], ready["message"]) == ("False", "ProvisionFailed", operation["message"])
 
     namespace = failed["placement"]["namespace"]
+    left = {(each["kind"], each["name"], each["namespace"], each["host"]) for each in operation["left_behind"]}
+    assert {("Namespace", namespace, "", "least"), ("Helm release", "imageless", namespace, "least")} < left
+    assert ("ResourceQuota", "marina", namespace, "least") in left
     developer.ended(developer.delete("imageless"))
     assert "NotFound" in least.kubectl("get", "namespace", namespace, exit_code=1).stderr
     assert not [volume for volume in least.kubectl.get("pv") if volume["spec"]["claimRef"]["namespace"] == namespace]

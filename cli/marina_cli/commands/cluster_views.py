@@ -109,8 +109,14 @@ def operation_show(raw: Json, now: datetime) -> None:
         .append_text(state_text(operation.state))
         .append(f"  {operation.id}", style="bright_black")
     )
+    if operation.progress:
+        out.print(Text(f"  {operation.progress}", style="bright_black"))
     if operation.steps or not operation.ended:
         out.print(timeline(operation, now))
     if operation.state == "Failed":
         out.print(Text(f"  {operation.error_message}", style="red"))
         out.print(Text(f"  {operation.error_hint}".rstrip()))
+    if operation.left_behind:
+        out.print(Text("  Left behind:", style="bold"))
+        for line in operation.left_behind:
+            out.print(Text(f"    {line}"))

@@ -13,7 +13,7 @@ from marina_cli.completing import complete_clusters, complete_hosts
 from marina_cli.durations import DURATION, age, span, time_parse
 from marina_cli.errors import CliError, ExitCode
 from marina_cli.lookup import cluster_find, host_find, is_id
-from marina_cli.operations import operation_read
+from marina_cli.operations import difference_lines, operation_read
 from marina_cli.output import Column, console, note, output_option, print_fields, print_list, print_one
 from marina_cli.session import Session, pass_session, project_option
 from marina_cli.text import Json, clean, word
@@ -97,6 +97,10 @@ def _show(item: Json, now: datetime) -> None:
     )
     operation_show(item, now)
     out = console()
+    if item.get("difference"):
+        out.print(Text("\nDifference to what was found", style="bold"))
+        for line in difference_lines(item):
+            out.print(line)
     if item.get("events"):
         out.print(Text("\nEvents", style="bold"))
     for event in item.get("events") or ():
