@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,15 +12,15 @@ from dev.processes import Process
 from localkube import LocalHost, Tools
 from tests.commands import Kubectl
 from tests.e2e.audit_log import Call, calls_of
-from tests.faults.hosts import connect_all, nothing_doubled, on_host, through_proxy
+from tests.faults.gate import Gate, Request
+from tests.faults.hosts import connect_all, nothing_doubled, on_host, through_gate
 from tests.faults.system import System, freeze, thaw
-from tests.faults.toxiproxy import Proxy, Toxiproxy
 from tests.faults.waiting import until
 from tests.provisioning.drivers.processes import children_of, gone
 
 HOST = "slow-helm"
-SLOW_MILLISECONDS = 250
-"""For every answer: helm then takes seconds, so that there is a middle of it."""
+SLOW_SECONDS = 0.25
+"""Before every answer: helm then takes seconds, so that there is a middle of it."""
 LEASE_SECONDS = 3
 pytestmark = [pytest.mark.localkube, pytest.mark.timeout(300)]
 
@@ -30,17 +31,24 @@ def kubectl(local_hosts: Mapping[str, LocalHost], tools: Tools) -> Kubectl:
 
 
 @pytest.fixture(scope="module")
-def connected(harbor: System, toxiproxy: Toxiproxy, local_hosts: Mapping[str, LocalHost]) -> Proxy:
-    way, proxy = through_proxy(toxiproxy, local_hosts["harbor-west"], HOST)
+def gate(harbor: System, local_hosts: Mapping[str, LocalHost], run_folder: Path) -> Iterator[Gate]:
+    way, gate = through_gate(local_hosts["harbor-west"], HOST, run_folder / "faults" / "gates", "token-of-slow-helm")
     connect_all(harbor, [way])
-    return proxy
+    yield gate
+    gate.close()
 
 
 @pytest.fixture
-def slow(connected: Proxy) -> Iterator[Proxy]:
-    connected.delay(SLOW_MILLISECONDS)
-    yield connected
-    connected.heal()
+def slow(gate: Gate) -> Iterator[Gate]:
+    """Takes its time for every request, until it is healed."""
+    never = threading.Event()
+
+    def slowly(request: Request) -> None:
+        never.wait(SLOW_SECONDS)
+
+    gate.spoil(slowly)
+    yield gate
+    gate.heal()
 
 
 def helm_at_work(harbor: System, operation: str) -> tuple[Process, int]:
@@ -84,7 +92,7 @@ def effects_since(host: LocalHost, size: int, namespace: str) -> list[Call]:
 
 
 def test_a_frozen_workers_helm_is_gone_before_another_one_begins_and_the_worker_does_no_more(
-    harbor: System, slow: Proxy, kubectl: Kubectl, local_hosts: Mapping[str, LocalHost]
+    harbor: System, slow: Gate, kubectl: Kubectl, local_hosts: Mapping[str, LocalHost]
 ) -> None:
     operation = harbor.create("frozen-helm", HOST)
     worker, helm = helm_at_work(harbor, operation)
@@ -106,7 +114,7 @@ def test_a_frozen_workers_helm_is_gone_before_another_one_begins_and_the_worker_
 
 
 def test_a_killed_workers_helm_is_gone_and_its_release_is_repaired(
-    harbor: System, slow: Proxy, kubectl: Kubectl
+    harbor: System, slow: Gate, kubectl: Kubectl
 ) -> None:
     harbor.whole()
     operation = harbor.create("killed-helm", HOST)
@@ -120,7 +128,7 @@ def test_a_killed_workers_helm_is_gone_and_its_release_is_repaired(
 
 
 def test_a_worker_told_to_stop_ends_its_helm_when_the_grace_time_is_over_and_hands_back(
-    harbor: System, slow: Proxy, kubectl: Kubectl
+    harbor: System, slow: Gate, kubectl: Kubectl
 ) -> None:
     harbor.whole()
     operation = harbor.create("stopped-helm", HOST)

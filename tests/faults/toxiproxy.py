@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ class Toxiproxy:
         processes.start(Program("toxiproxy", [program, "-host", "127.0.0.1", "-port", str(port)], {}, Path("/")))
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5, trust_env=False)
         until(self._answers, "Toxiproxy did not answer", seconds=20)
+        self._numbers = count(1)
 
     def _answers(self) -> bool:
         try:
@@ -28,8 +30,8 @@ class Toxiproxy:
             return False
 
     def proxy(self, name: str, server: str) -> "Proxy":
-        """A way of its own to `server`, an https:// address on this machine."""
-        port = free_ports(1)[0]
+        """A way of its own to `server`, an https:// address on this machine. `name` is for Toxiproxy's log."""
+        port, name = free_ports(1)[0], f"{name}-{next(self._numbers)}"
         body = {"name": name, "listen": f"127.0.0.1:{port}", "upstream": urlsplit(server).netloc, "enabled": True}
         self._http.post("/proxies", json=body).raise_for_status()
         return Proxy(self._http, name, port)
@@ -69,7 +71,7 @@ class Proxy:
         self.toxic("limit_data", bytes=after)
 
     def heal(self) -> None:
-        """As if nothing had been."""
+        """As if nothing had been. Not while a client is frozen: Toxiproxy would wait for it to read."""
         found = self._http.get(f"{self._path}/toxics").raise_for_status().json()
         for toxic in found:
             self._http.delete(f"{self._path}/toxics/{toxic['name']}").raise_for_status()
