@@ -35,6 +35,7 @@ class PlacementSerializer(serializers.ModelSerializer[Placement]):
     """Where it runs."""
 
     host = NamedSerializer()
+    adopted = serializers.SerializerMethodField()
 
     class Meta:
         model = Placement
@@ -47,7 +48,12 @@ class PlacementSerializer(serializers.ModelSerializer[Placement]):
             "endpoint",
             "kubernetes_version",
             "chart_version",
+            "adopted",
         ]
+
+    def get_adopted(self, placement: Placement) -> bool:
+        """Whether somebody else made it, and Marina took it over."""
+        return placement.adopted is not None
 
 
 class ProjectShownSerializer(serializers.Serializer[Any]):

@@ -10,7 +10,7 @@ from clusters.connection import HostConnection
 from clusters.encryption import connection_decrypt
 from clusters.models import HostCluster, Placement
 from provisioning.drivers.helm import HelmClient
-from provisioning.drivers.kinds import SECRET
+from provisioning.drivers.kinds import DEPLOYMENT, POD, SECRET
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.route import Timeouts
 from provisioning.drivers.transport import ApiConnection, HostTransport, connection_open, virtual_transport
@@ -54,8 +54,9 @@ class Clients:
     @contextmanager
     def virtual(self, placement: Placement, before_effect: BeforeEffect) -> Iterator[KubeClient]:
         """The virtual cluster's API, by port-forward through its host's. TemporaryError until it is up."""
-        connection = virtual_connection(self.kube(placement.host, before_effect), placement)
-        pod = f"{placement.release}-0"
+        kube = self.kube(placement.host, before_effect)
+        connection = virtual_connection(kube, placement)
+        pod = control_plane_pod(kube, placement)
         with virtual_transport(
             self._api(placement.host), placement.namespace, pod, connection=connection, name=placement.release
         ) as api:
@@ -99,6 +100,20 @@ def candidate_connection(host: HostCluster) -> HostConnection:
     if credential is not None and credential.candidate is not None:
         return connection_decrypt(credential.candidate)
     return host_connection(host)
+
+
+def control_plane_pod(kube: KubeClient, placement: Placement) -> str:
+    """The pod in which the virtual API listens. TemporaryError while there is none.
+
+    A StatefulSet names it beforehand; an adopted cluster without a volume is a Deployment, which does not.
+    """
+    if (placement.adopted or {}).get("workload") != DEPLOYMENT.kind:
+        return f"{placement.release}-0"
+    selector = f"app=vcluster,release={placement.release},!vcluster.loft.sh/managed-by"
+    found = kube.list(POD, placement.namespace, label_selector=selector, field_selector="status.phase=Running")
+    if not found:
+        raise TemporaryError("The control plane has no pod that runs.", code="not-ready")
+    return str(max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))["metadata"]["name"])
 
 
 def virtual_connection(kube: KubeClient, placement: Placement) -> HostConnection:

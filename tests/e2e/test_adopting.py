@@ -79,24 +79,26 @@ def installed(least: TestHost, tools: Tools) -> Iterator[Callable[..., Foreign]]
         kubectl("delete", "namespace", each.namespace, "--wait=false")
 
 
-def discovered(staff: Api, foreign: Foreign) -> Json:
+def discovered(staff: Api, foreign: Foreign, host: str = "least") -> Json:
     """As soon as a survey has found it."""
     seen: list[Json] = []
 
     def found() -> bool:
-        listed = staff.list("/discovered-clusters", host="least")
+        listed = staff.list("/discovered-clusters", host=host)
         seen[:] = [each for each in listed if each["release"] == foreign.release]
         return bool(seen)
 
     with suppress(DevError):
         wait_until(found, seconds=30, what="No survey found it")
-    assert seen, staff.host("least")["capacity"]
+    assert seen, staff.host(host)["capacity"]
     return seen[0]
 
 
-def adopted(staff: Api, developer: Api, project: str, foreign: Foreign, *, as_: str = "Succeeded") -> Json:
+def adopted(
+    staff: Api, developer: Api, project: str, foreign: Foreign, *, as_: str = "Succeeded", host: str = "least"
+) -> Json:
     """Adopts it for the developer; the cluster."""
-    path = f"/discovered-clusters/{discovered(staff, foreign)['id']}/adopt"
+    path = f"/discovered-clusters/{discovered(staff, foreign, host)['id']}/adopt"
     work = staff("POST", path, {"project": project, "owner": developer.handle}, status=202)
     staff.ended(work["operation"], as_=as_)
     cluster: Json = developer.cluster(foreign.release)
@@ -130,6 +132,7 @@ def test_one_is_found_adopted_unchanged_compared_taken_over_and_deleted(
     assert foreign.kubectl.get("resourcequota,networkpolicy", "-n", foreign.namespace) == []
     assert (cluster["phase"], condition(cluster, "Ready")["status"]) == ("Ready", "True")
     assert condition(cluster, "InSync")["reason"] == "Adopted"
+    assert cluster["placement"]["adopted"] is True
     assert cluster["spec"]["values"] == VALUES
     assert (cluster["spec"]["chart_version"], cluster["spec"]["kubernetes_version"]) == ("0.36.1", "1.35.4")
     assert cluster["generation"] == cluster["observed_generation"]
@@ -227,6 +230,32 @@ def test_one_without_a_release_is_not_adopted_and_deleting_it_touches_nothing(
         foreign.kubectl.get("rolebinding", "-n", foreign.namespace, "-l", "app.kubernetes.io/managed-by=marina") == []
     )
     assert discovered(staff, foreign), "it is found again"
+
+
+@pytest.fixture
+def nearby(given: TestHost, tools: Tools) -> Iterator[Foreign]:
+    """One in the first given namespace of a host on which Marina makes no cluster-scoped call."""
+    found = Foreign("nearby", "given-a", given.kubectl, helm_of(tools, given))
+    found.helm.install(found.release, found.namespace, VALUES)
+    found.kubectl("rollout", "status", "statefulset/nearby", "-n", found.namespace, "--timeout=60s")
+    yield found
+    found.helm("uninstall", found.release, "-n", found.namespace, "--ignore-not-found")
+    found.kubectl("delete", "pvc", "-l", "app=vcluster,release=nearby", "-n", found.namespace)
+
+
+def test_in_a_given_namespace_one_is_adopted_and_given_back_with_the_rights_that_marina_was_given(
+    nearby: Foreign, staff: Api, developer: Api, marina: Marina, project: str
+) -> None:
+    labels, before = nearby.labels(), nearby.release_now()
+    cluster = adopted(staff, developer, project, nearby, host="given")
+    assert nearby.release_now() == before
+    assert cluster["placement"]["host"]["name"] == "given"
+    marina("configure", nearby.release, "--wait")
+    developer.ended(developer.delete(nearby.release))
+    assert nearby.labels() == labels
+    assert nearby.kubectl.get("statefulset,pvc,resourcequota", "-n", nearby.namespace) == []
+    left = nearby.kubectl.get("rolebindings", "-n", nearby.namespace)
+    assert {each["metadata"]["name"] for each in left} == {"marina-namespace", "marina-tenant"}
 
 
 def test_marinas_own_are_no_strangers_and_one_that_went_is_listed_no_more(
