@@ -51,7 +51,9 @@ def stages(world: World, crew: Crew, certificates: Certificates) -> Stages:
     def opened() -> Iterator[Stage]:
         with (
             FakeHost(certificates) as fake,
-            stage_opened(world=world, crew=crew, admin=fake.connection, fake=fake, seconds=FAKE_SECONDS) as stage,
+            stage_opened(
+                world=world, crew=crew, admin=fake.connection, helm=HELM, fake=fake, seconds=FAKE_SECONDS
+            ) as stage,
         ):
             yield stage
 

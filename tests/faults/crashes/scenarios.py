@@ -16,6 +16,7 @@ from clusters.services.kubeconfigs import kubeconfig_issue
 from clusters.services.operations import operation_start
 from clusters.services.virtual_clusters import virtual_cluster_delete
 from provisioning.drivers.kinds import PRIORITY_CLASS, STATEFUL_SET
+from tests.faults.crashes.adopting import adopt, configure_adopted, delete_adopted
 from tests.faults.crashes.stage import Stage
 
 RECIPIENT = PrivateKey(bytes(range(32)))
@@ -40,7 +41,7 @@ def _connect(mode: HostMode) -> Callable[[Stage], Operation]:
         given: tuple[str, ...] = ()
         connection = stage.marina
         if mode == HostMode.NAMESPACES:
-            stage.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": stage.given_namespace}})
+            stage.given_namespace_make()
             given, connection = (stage.given_namespace,), stage.admin
         return host_connect(
             settings=HostSettings(name=stage.name, mode=mode, namespaces=given),
@@ -125,8 +126,11 @@ SCENARIOS = (
     Scenario("provision-given-namespace", OperationKind.PROVISION, _provision(HostMode.NAMESPACES)),
     Scenario("configure-size", OperationKind.CONFIGURE, _configure_size, inside_helm=True),
     Scenario("configure-paused-outside", OperationKind.CONFIGURE, _configure_paused),
+    Scenario("configure-adopted", OperationKind.CONFIGURE, configure_adopted),
+    Scenario("adopt", OperationKind.ADOPT, adopt),
     Scenario("delete", OperationKind.DELETE, _delete(HostMode.CLUSTER), inside_helm=True),
     Scenario("delete-given-namespace", OperationKind.DELETE, _delete(HostMode.NAMESPACES)),
     Scenario("delete-priority-classes", OperationKind.DELETE, _delete_with_priority_classes),
+    Scenario("delete-adopted", OperationKind.DELETE, delete_adopted),
     Scenario("issue-kubeconfig", OperationKind.ISSUE_KUBECONFIG, _issue_kubeconfig),
 )

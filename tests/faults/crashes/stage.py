@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import UUID
 
 import yaml
@@ -45,6 +46,7 @@ class Stage:
     crew: Crew
     admin: HostConnection
     kube: KubeClient
+    helm: Path
     fake: FakeHost | None
     seconds: float
     number: int = field(default_factory=lambda: next(_numbers))
@@ -79,8 +81,7 @@ class Stage:
     def host(self, *, mode: HostMode = HostMode.CLUSTER, connection: HostConnection | None = None) -> HostCluster:
         """A connected host's row, as the flow `connect` leaves it. In mode namespaces the given one is made."""
         if mode == HostMode.NAMESPACES:
-            labels = {"team": "theirs"}
-            self.kube.apply(_namespace(self.given_namespace, labels))
+            self.given_namespace_make()
         host = HostCluster.objects.create(
             name=self.name,
             mode=mode,
@@ -99,6 +100,11 @@ class Stage:
             issued_at=timezone.now(),
         )
         return host
+
+    def given_namespace_make(self) -> None:
+        """Somebody else's, with a label of theirs."""
+        metadata = {"name": self.given_namespace, "labels": {"team": "theirs"}}
+        self.kube.apply({"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, "metadata": metadata})
 
     def creation(self, host: HostCluster) -> Operation:
         """What `marina create` asks for, on that host."""
@@ -133,14 +139,10 @@ def _manifest() -> tuple[Json, ...]:
     return tuple(yaml.safe_load_all(manifest_render(mode="cluster")))
 
 
-def _namespace(name: str, labels: dict[str, str]) -> Json:
-    return {"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, "metadata": {"name": name, "labels": labels}}
-
-
 @contextmanager
 def stage_opened(
-    *, world: World, crew: Crew, admin: HostConnection, fake: FakeHost | None = None, seconds: float
+    *, world: World, crew: Crew, admin: HostConnection, helm: Path, fake: FakeHost | None = None, seconds: float
 ) -> Iterator[Stage]:
     """`seconds` is the most that one worker may take for its operation."""
     with connection_open(admin, target="host of the test") as api:
-        yield Stage(world=world, crew=crew, admin=admin, kube=KubeClient(api), fake=fake, seconds=seconds)
+        yield Stage(world=world, crew=crew, admin=admin, kube=KubeClient(api), helm=helm, fake=fake, seconds=seconds)
