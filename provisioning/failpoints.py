@@ -1,7 +1,8 @@
 """Places where a test can crash a worker: one right after every mutating driver call.
 
-MARINA_FAILPOINT=<name>:<kill|raise>[:<count>] arms one. At its <count>-th passage in this process (the first, unless
-said otherwise) the process is killed as by the kernel, or FailpointReached is raised. Unarmed, nothing happens.
+MARINA_FAILPOINT=<name>:<kill|raise>[:<count>] arms one, or all of them by the name `any`. At the <count>-th passage in
+this process (the first, unless said otherwise) the process is killed as by the kernel, or FailpointReached is raised.
+Unarmed, nothing happens.
 
 MARINA_FAILPOINT_RECORD=<file> has the name of each passage appended to it, so that a test learns where it can crash.
 """
@@ -13,6 +14,7 @@ from threading import Lock
 
 VARIABLE = "MARINA_FAILPOINT"
 RECORD_VARIABLE = "MARINA_FAILPOINT_RECORD"
+ANY = "any"
 
 _names: set[str] = set()
 _lock = Lock()
@@ -20,8 +22,8 @@ _passed = 0
 _passed_for = ""
 
 
-class FailpointReached(Exception):
-    """Raised at a failpoint armed with `raise`. It is none of our errors, so that nothing mistakes it for one."""
+class FailpointReached(BaseException):
+    """Raised at a failpoint armed with `raise`. It stands for a worker's end: what handles errors lets it pass."""
 
 
 def failpoint_register(*names: str) -> None:
@@ -48,7 +50,7 @@ def failpoint(name: str) -> None:
 
 def _pass(name: str, armed: str) -> None:
     wanted, action, count = _parse(armed)
-    if wanted == name and _passage(armed) == count:
+    if wanted in (name, ANY) and _passage(armed) == count:
         _crash(name, action)
 
 
@@ -73,6 +75,13 @@ def _crash(name: str, action: str) -> None:
     if action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     raise FailpointReached(name)
+
+
+def passages_forget() -> None:
+    """Counting begins anew, for a test that arms the same value again in the same process."""
+    global _passed_for
+    with _lock:
+        _passed_for = ""
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -104,9 +104,20 @@ class FakeHost:
         self.cluster.make(NODE, "node-1", status=allocatable)
 
     def __enter__(self) -> Self:
-        upgrades: dict[str, Upgrade] = {"portforward": self._port_forward, "helm": self._helm}
-        self.server = Server(self.cluster, self._certificates.host_context, upgrades)
+        self.server = self._serve(port=0)
         return self
+
+    def _serve(self, *, port: int) -> Server:
+        upgrades: dict[str, Upgrade] = {"portforward": self._port_forward, "helm": self._helm}
+        return Server(self.cluster, self._certificates.host_context, upgrades, port)
+
+    def go_down(self) -> None:
+        """Nobody listens any more, and every connection is cut; its state stays."""
+        self.server.close()
+
+    def come_back(self) -> None:
+        """At the same address."""
+        self.server = self._serve(port=self.server.port)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.server.close()

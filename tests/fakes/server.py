@@ -21,12 +21,14 @@ Upgrade = Callable[["Handler", Request], None]
 class Server:
     """Serves one cluster until closed; closing ends every connection. `upgrades`: by the last part of a path."""
 
-    def __init__(self, cluster: FakeCluster, context: ssl.SSLContext, upgrades: dict[str, Upgrade]) -> None:
+    def __init__(
+        self, cluster: FakeCluster, context: ssl.SSLContext, upgrades: dict[str, Upgrade], port: int = 0
+    ) -> None:
         self.cluster = cluster
         self.upgrades = upgrades
         self._context = context
         self._open: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
         self.url = f"https://127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, name=f"fake-{self.port}", daemon=True).start()

@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from tests.provisioning.drivers.conftest import CHART
 ROOT = Path(__file__).parents[3]
 
 KUBE_READS = {"target", "version", "api_groups", "readyz", "get", "list", "events", "access_review", "self_subject"}
-HELM_READS = {"history", "status"}
+HELM_READS = {"history", "status", "values", "manifest", "render"}
 
 
 def config_map(namespace: str, name: str = "x") -> Json:
@@ -104,6 +105,16 @@ def test_a_count_names_the_passage_that_crashes(monkeypatch):
     with pytest.raises(FailpointReached):
         failpoint("test.here")
     failpoint("test.here")
+
+
+def test_any_counts_the_passages_of_all_and_no_step_can_catch_it(monkeypatch):
+    failpoint_register("test.here", "test.there")
+    monkeypatch.setenv(failpoints.VARIABLE, f"{failpoints.ANY}:raise:2")
+    for _ in range(2):
+        failpoints.passages_forget()
+        failpoint("test.here")
+        with pytest.raises(FailpointReached), suppress(Exception):
+            failpoint("test.there")
 
 
 def test_kill_ends_the_process_at_once():
