@@ -43,9 +43,10 @@ class Ledger:
         self._lock = threading.Lock()
         self._objects: dict[str, dict[str, Any]] = {}
         self._effects: list[Effect] = []
-        self._calls = 0
+        self._calls: list[str] = []
         self._open = threading.Event()
         self._open.set()
+        self._looks = False
         self._held: list[str] = []
         self._server = _Server(self, self._context)
         self.server = f"https://{HERE}:{self._server.server_address[1]}"
@@ -59,11 +60,10 @@ class Ledger:
         self._server.shutdown()
         self._server.server_close()
 
-    @property
-    def calls(self) -> int:
-        """Requests of any kind so far."""
+    def calls(self, prefix: str) -> int:
+        """Requests of any kind so far about objects whose name begins so."""
         with self._lock:
-            return self._calls
+            return sum(path.rpartition("/")[2].startswith(prefix) for path in self._calls)
 
     @property
     def held(self) -> list[str]:
@@ -77,34 +77,38 @@ class Ledger:
             return [effect for effect in self._effects if effect.name.startswith(prefix)]
 
     @contextmanager
-    def holding(self) -> Iterator[None]:
-        """Effects begun in this block are done, but their answers come only after it."""
+    def holding(self, *, looks: bool = False) -> Iterator[None]:
+        """Effects begun in this block are done, but answered only after it; with `looks` so are GETs of them."""
+        self._looks = looks
         self._open.clear()
         try:
             yield
         finally:
             self._open.set()
 
-    def release(self) -> None:
-        """Ends what `holding` began, before its block does."""
-        self._open.set()
-
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """What the API says."""
+        """What the API says, when it says it."""
         path = path.partition("?")[0]
-        with self._lock:
-            self._calls += 1
-            if method in ("PATCH", "POST"):
-                self._effects.append(Effect(path, path not in self._objects, body))
-                self._objects[path] = body
-        if method in ("PATCH", "POST"):
+        answer = self._change(path, body) if method in ("PATCH", "POST") else self._look(path)
+        if method != "GET" or (self._looks and "/drill-" in path):
             self._wait(path)
-            return 200, body
-        if path == "/version":
-            return 200, {"gitVersion": "v1.36.3"}
-        found = self._objects.get(path)
+        return answer
+
+    def _change(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        with self._lock:
+            self._calls.append(path)
+            self._effects.append(Effect(path, path not in self._objects, body))
+            self._objects[path] = body
+        return 200, body
+
+    def _look(self, path: str) -> tuple[int, dict[str, Any]]:
+        with self._lock:
+            self._calls.append(path)
+            found = self._objects.get(path)
         if found is not None:
             return 200, found
+        if path == "/version":
+            return 200, {"gitVersion": "v1.36.3"}
         if "/drill-" not in path:
             return 200, {"items": [], "metadata": {}, "groups": []}
         return 404, {"kind": "Status", "code": 404, "reason": "NotFound", "message": f"{path} not found"}

@@ -1,6 +1,5 @@
 """One Marina to do harm to: web server and workers as processes, on a database and a broker that can be taken away."""
 
-import json
 import os
 import signal
 import time
@@ -17,6 +16,7 @@ from dev.processes import Process, Processes, Program
 from dev.stack import Stack, StackPlan
 from localkube.ports import free_ports
 from tests.e2e.api import Api
+from tests.faults.clerk import Clerk
 from tests.faults.servers import Broker, Servers
 from tests.faults.waiting import until
 
@@ -30,28 +30,6 @@ FAST = {
     "RETRY_CAP_SECONDS": "2",
     "LOG_FORMAT": "json",
 }
-
-MAKE_CLUSTERS = """
-import json
-from django.utils import timezone
-from accounts.models import Project, User
-from accounts.services.audit import Actor
-from clusters.models import HostCluster
-from clusters.services.virtual_clusters import VirtualClusterSpec, virtual_cluster_create
-user, host = User.objects.get(handle={handle!r}), HostCluster.objects.get(name={host!r})
-made = [
-    virtual_cluster_create(
-        project=Project.objects.get(),
-        name=f"{prefix}-{{number}}",
-        spec=VirtualClusterSpec(),
-        actor=Actor(user=user, name=user.handle),
-        now=timezone.now(),
-        host=host,
-    )
-    for number in range({count})
-]
-print(json.dumps([str(work.operation.pk) for work in made]))
-"""
 
 
 @dataclass(frozen=True)
@@ -90,6 +68,7 @@ class System:
     def start(self, *, probes: bool = False) -> None:
         """Web server and two workers, and people who can log in."""
         self.stack.migrate()
+        self._clerk = Clerk(self.stack.environment)
         self.stack.start_web()
         self.start_workers(2)
         if probes:
@@ -165,6 +144,7 @@ class System:
         for worker in self._workers:
             worker.ended_by(time.monotonic() + 10)
         self.processes.stop_all()
+        self._clerk.stop()
 
     # its database
 
@@ -226,8 +206,7 @@ class System:
 
     def create_many(self, count: int, host: str, prefix: str) -> list[str]:
         """By the service that the API calls, all in one process: a hundred requests take longer than a fault."""
-        script = MAKE_CLUSTERS.format(count=count, host=host, prefix=prefix, handle=self.developer.handle)
-        made: list[str] = json.loads(self.stack.manage("shell", "-c", script).splitlines()[-1])
+        made: list[str] = self._clerk.asked(count=count, host=host, prefix=prefix, handle=self.developer.handle)
         return made
 
 
