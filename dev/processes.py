@@ -84,6 +84,11 @@ class Process:
         except subprocess.TimeoutExpired:
             self.kill()
 
+    def crash(self) -> None:
+        """SIGKILL to it alone, as by the kernel; what it started has to notice by itself."""
+        self._popen.kill()
+        self._popen.wait()
+
     def kill(self) -> None:
         """SIGKILL to it and to what it started in its session, and waits for its end."""
         with contextlib.suppress(ProcessLookupError):
@@ -126,6 +131,13 @@ class Processes:
         """The one of that name."""
         (found,) = [process for process in self._running if process.name == name]
         return found
+
+    def crash(self, name: str) -> Program:
+        """SIGKILL to the one of that name, which is no longer of the group. What it was, to start it again."""
+        (process,) = [each for each in self._running if each.name == name]
+        process.crash()
+        self._running.remove(process)
+        return process.program
 
     @property
     def pids(self) -> dict[str, int]:
