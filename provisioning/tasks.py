@@ -1,6 +1,7 @@
 """The Celery tasks. Each only names what is to be done; the rows say what it is."""
 
 from functools import partial
+from uuid import UUID
 
 import structlog
 from celery import current_app, shared_task
@@ -21,7 +22,7 @@ log = structlog.get_logger(__name__)
 @shared_task(name="provisioning.operation_run")
 def operation_run(operation_id: str) -> None:
     """Works on the operation whose turn it is: the message is a wake-up, and this one was sent for `operation_id`."""
-    worker.operation_run_next()
+    worker.operation_run_next(UUID(operation_id))
 
 
 @shared_task(name="provisioning.tidy")

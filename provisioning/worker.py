@@ -5,7 +5,7 @@ import random
 import socket
 import threading
 from functools import cache
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
@@ -81,6 +81,6 @@ def worker() -> Worker:
     return Worker()
 
 
-def operation_run_next() -> None:
-    """Works in this process on the operation whose turn it is."""
-    worker().runner.run_next()
+def operation_run_next(told: UUID) -> None:
+    """Works in this process on the operation whose turn it is; the wake-up was sent for `told`."""
+    worker().runner.run_next(told)

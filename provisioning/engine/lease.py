@@ -13,6 +13,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
@@ -83,7 +84,7 @@ WITH at_work AS (
   WHERE state IN ('Pending', 'Processing', 'Error') AND lease_expires_at > STATEMENT_TIMESTAMP()
   GROUP BY organization_id
 ), chosen AS (
-  SELECT o.id, o.lease_expires_at FROM clusters_operation o
+  SELECT o.id, o.lease_expires_at, o.published_at FROM clusters_operation o
   LEFT JOIN at_work ON at_work.organization_id IS NOT DISTINCT FROM o.organization_id
   WHERE o.state IN ('Pending', 'Processing', 'Error')
     AND o.published_at IS NOT NULL AND o.waiting_host_id IS NULL
@@ -92,6 +93,13 @@ WITH at_work AS (
   ORDER BY coalesce(at_work.leases, 0), coalesce(array_position(%(served)s::uuid[], o.organization_id), 0),
     (o.step_started_at IS NULL), coalesce(o.run_after, o.created_at), o.id
   LIMIT 1 FOR UPDATE OF o SKIP LOCKED
+), told AS (
+  SELECT t.id FROM clusters_operation t, chosen
+  WHERE t.id = %(told)s AND t.id <> chosen.id AND t.published_at IS NOT NULL
+    AND chosen.published_at < STATEMENT_TIMESTAMP() - %(late)s * interval '1 second'
+  FOR UPDATE OF t SKIP LOCKED
+), exchanged AS (
+  UPDATE clusters_operation o SET published_at = chosen.published_at FROM chosen, told WHERE o.id = told.id
 )
 UPDATE clusters_operation o
 SET lease_owner = %(owner)s, lease_token = o.lease_token + 1, published_at = NULL, state = 'Processing',
@@ -129,16 +137,19 @@ class Claim:
     lease: Lease
 
 
-def lease_claim_next(*, owner: str, seconds: float, turns: Turns) -> Claim | None:
+def lease_claim_next(*, owner: str, seconds: float, turns: Turns, told: UUID | None = None) -> Claim | None:
     """Takes the operation whose turn it fairly is; None where nothing is due.
 
     First those of organizations with the fewest operations at work, of these of the one that had no turn for the
     longest, so that one tenant's hundreds leave another's single one its turn; there what was begun, then what waits
     longest. Only operations whose message was sent count: there are as many messages as those, so each is claimed by
-    one of them, whichever it was sent for.
+    one of them, whichever it was sent for. `told` is whose message this was: where one is taken whose own message is
+    late, and may be lost, `told` counts as told when that one was. So a loss is found out in time, although each time
+    it may be another operation that is left without a message.
     """
     asked_at = time.monotonic()
-    params = {"owner": owner, "seconds": seconds, "served": turns.served()}
+    late = settings.UNCLAIMED_SECONDS / 3
+    params = {"owner": owner, "seconds": seconds, "served": turns.served(), "told": told, "late": late}
     operation = next(iter(Operation.objects.raw(_CLAIM_NEXT, params)), None)
     if operation is None:
         return None

@@ -49,9 +49,12 @@ class Runner:
         if lease is not None:
             self._work(Claim(Operation.objects.get(pk=operation_id), lease))
 
-    def run_next(self) -> None:
-        """Works on the operation whose turn it is, until it ends or must wait. Does nothing where none is due."""
-        claim = lease_claim_next(owner=self.owner, seconds=settings.LEASE_SECONDS, turns=self.turns)
+    def run_next(self, told: UUID | None = None) -> None:
+        """Works on the operation whose turn it is, until it ends or must wait. Does nothing where none is due.
+
+        `told` is the operation whose wake-up is the reason to look.
+        """
+        claim = lease_claim_next(owner=self.owner, seconds=settings.LEASE_SECONDS, turns=self.turns, told=told)
         if claim is not None:
             self._work(claim)
 

@@ -57,6 +57,17 @@ def test_only_what_was_told_of_is_claimed_so_that_no_message_is_used_up_for_anot
     assert claimed(2) == [told.pk, None]
 
 
+def test_who_is_left_without_a_message_is_told_anew_as_soon_as_who_lost_it_would_have_been(engine, world):
+    """Any message may do the work of any operation, so what a lost one leaves undone is somebody else's each time."""
+    lost, told = many(world, 2)
+    sent = timezone.now() - timedelta(seconds=14)
+    Operation.objects.filter(pk=lost.pk).update(published_at=sent)
+    claim = lease_claim_next(owner="tests", seconds=30, turns=Turns(), told=told.pk)
+    assert claim
+    assert claim.operation.pk == lost.pk
+    assert Operation.objects.get(pk=told.pk).published_at == sent
+
+
 def test_what_waits_for_its_time_or_its_host_or_has_a_worker_is_passed_over(engine, world):
     now = timezone.now()
     later, held, ended = many(world, 3)
