@@ -23,7 +23,7 @@ from tests.faults.waiting import until
 Row = dict[str, Any]
 ENDED = ("Succeeded", "Failed", "Aborted")
 FAST = {
-    "LEASE_SECONDS": "1.5",
+    "LEASE_SECONDS": "3",
     "HEARTBEAT_SECONDS": "0.5",
     "UNCLAIMED_SECONDS": "4",
     "RETRY_BASE_SECONDS": "0.2",

@@ -31,7 +31,7 @@ def test_a_frozen_worker_is_taken_over_and_writes_nothing_and_calls_nobody_when_
     drills: System, ledger: Ledger, frozen: tuple[Process, str], figure: Callable[[str, object], None]
 ) -> None:
     worker, operation = frozen
-    figure("taken over and ended after (s, lease 1.5 s)", timed(lambda: drills.ended([operation]), "it did not end"))
+    figure("taken over and ended after (s, lease 3 s)", timed(lambda: drills.ended([operation]), "it did not end"))
     row = drills.operation(operation)
     assert row["state"] == "Succeeded"
     assert row["lease_token"] > 1
