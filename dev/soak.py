@@ -152,7 +152,7 @@ class Soak:
         )
         plan = kills_planned(count=int(targets.kills * SPARE_KILLS) + 1, seconds=seconds, seed=seed)
         killer = Killer(self._processes, plan, start_broker=backing.valkey.start if backing.valkey else stack.migrate)
-        watch = MemoryWatch({name: self._processes.pids[name] for name in (STEADY, "web")})
+        watch = MemoryWatch({name: self._processes.pids[name] for name in (STEADY,)})
         traffic.start(LANES)
         self._work(traffic, killer, watch)
         operations, unfinished, slots = _at_the_end(stack)

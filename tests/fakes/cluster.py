@@ -70,6 +70,7 @@ class FakeCluster:
         self.lock = threading.RLock()
         self.before: list[Callable[[Request], None]] = []
         self.missed: list[Callable[[Target], None]] = []
+        self.found: list[Callable[[Target], None]] = []
         self.after: list[Callable[[Request], None]] = []
         for name in ("default", "kube-system", "kube-public", "kube-node-lease"):
             self.make(NAMESPACE, name)
@@ -105,7 +106,11 @@ class FakeCluster:
         target = _target(parts, request.path)
         self._require(request, target)
         try:
-            return _json(self._do(request, target))
+            answer = _json(self._do(request, target))
+            if request.method == "GET" and target.name:
+                for told in self.found:
+                    told(target)
+            return answer
         except answers.Refusal as refusal:
             if request.method == "GET" and refusal.status == 404:
                 for told in self.missed:

@@ -84,7 +84,8 @@ class FakeHost:
     """A context manager: its servers run inside. `cluster` is its state, `virtual` that of its virtual clusters.
 
     A virtual cluster's state belongs to its claim: it goes when the claim goes, and a new release over a claim that
-    stayed revives it. A control plane starts after somebody looked for its secret in vain, so that flows have to wait.
+    stayed revives it. A control plane starts after somebody looked for its secret in vain or at its StatefulSet, so that
+    flows have to wait.
     """
 
     def __init__(self, certificates: Certificates) -> None:
@@ -93,6 +94,7 @@ class FakeHost:
         self._inner: dict[str, tuple[FakeCluster, Server]] = {}
         self._forwards: defaultdict[str, set[socket.socket]] = defaultdict(set)
         self.cluster.missed.append(self._looked_in_vain)
+        self.cluster.found.append(self._looked)
         self.cluster.store.watchers.append(self._changed)
         self._furnish()
 
@@ -154,6 +156,12 @@ class FakeHost:
         if target.kind == SECRET and target.name.startswith("vc-"):
             for pod in self.cluster.store.each(POD, target.namespace):
                 if _release_of(pod) == target.name.removeprefix("vc-"):
+                    self._start(pod)
+
+    def _looked(self, target: Target) -> None:
+        if target.kind == STATEFUL_SET:
+            for pod in self.cluster.store.each(POD, target.namespace):
+                if _release_of(pod) == target.name and not is_ready(pod):
                     self._start(pod)
 
     def _changed(self, what: str, stored: Stored) -> None:
