@@ -1,10 +1,12 @@
 """Crews of workers, and stages for the cases of a crash test."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
+from clusters.kubeconfig import kubeconfig_parse
+from localkube import LocalHost, Tools
 from tests.accounts.conftest import World, world_make
 from tests.conftest import LOCAL_CHART
 from tests.fakes.host import HELM, Certificates, FakeHost
@@ -20,8 +22,9 @@ HASTE = {
     "CHART_FOLDER": str(LOCAL_CHART),
     "LOG_LEVEL": "WARNING",
 }
-FAKE_SECONDS = 30.0
+FAKE_SECONDS, REAL_SECONDS = 30.0, 120.0
 """The most that one worker may take; many of them share two processors."""
+TOLD = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture
@@ -41,6 +44,35 @@ def crew(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """Workers that use the fake helm."""
     with crew_started(tmp_path_factory.mktemp("crew"), HELM_BINARY=str(HELM), **HASTE) as crew:
         yield crew
+
+
+@pytest.fixture(scope="session")
+def real_crew(django_db_setup: None, tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
+    """Workers that use the real helm, which takes longer: so do their leases."""
+    settings = {**HASTE, "HELM_BINARY": str(tools.helm), "LEASE_SECONDS": "2", "HEARTBEAT_SECONDS": "0.5"}
+    with crew_started(tmp_path_factory.mktemp("real-crew"), **settings) as crew:
+        yield crew
+
+
+@pytest.fixture
+def real_stages(
+    world: World, real_crew: Crew, tools: Tools, local_hosts: Mapping[str, LocalHost]
+) -> Callable[[], AbstractContextManager[Stage]]:
+    """Opens a stage on a local host, and clears it afterwards."""
+    admin = kubeconfig_parse(local_hosts["harbor-west"].kubeconfig.read_text())
+    return lambda: stage_opened(world=world, crew=real_crew, admin=admin, helm=tools.helm, seconds=REAL_SECONDS)
+
+
+@pytest.fixture
+def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Puts a line at the end of the run's output."""
+    return pytestconfig.stash.setdefault(TOLD, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """How many cases were run, and by which seed."""
+    for line in config.stash.get(TOLD, []):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from provisioning.drivers.clients import Clients
 from provisioning.drivers.kinds import EVENT, KINDS, NAMESPACE, NODE, Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.errors import StepError
+from provisioning.steps.names import SYNCED_BY
 from tests.fakes.releases import PENDING, release_decoded
 from tests.faults.crashes.scenarios import RECIPIENT
 from tests.faults.crashes.stage import Stage
@@ -29,6 +30,8 @@ _PATTERNS = (
     (re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|\+00:00)"), "<time>"),
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "<token>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
+    (re.compile(r"certificate-authority-data: \w+=*"), "certificate-authority-data: <authority>"),
+    (re.compile(r'"controller-revision-hash": "[^"]+", '), ""),
 )
 _ASIDE: dict[type[Model], set[str]] = {
     Operation: {"attempt", "lease_token", "published_at", "run_after", "created_at", "sealed_result"},
@@ -38,7 +41,8 @@ _ASIDE: dict[type[Model], set[str]] = {
 }
 _MADE_BY = ("marina", "helm")
 """Field managers whose fields are compared; others come and go with a server's own controllers."""
-SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+_CHOSEN = ("Pod", "Service", "PersistentVolumeClaim", "Secret")
+"""Real servers choose addresses, nodes, volumes and keys for these; what Marina and helm set is in managedFields."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,20 @@ def _on_host(stage: Stage, placement: Placement | None) -> Json:
     found: Json = {}
     for namespace in {stage.given_namespace, placement.namespace if placement else stage.given_namespace}:
         found |= _objects(stage.kube, namespace)
-    return found
+    return {name: _settled(each) for name, each in found.items() if not _synced(each)}
+
+
+def _synced(each: Json) -> bool:
+    """What the syncer puts on the host comes and goes by itself."""
+    return SYNCED_BY in (each.get("metadata", {}).get("labels") or {})
+
+
+def _settled(each: Json) -> Json:
+    """Of an object on a real server what does not depend on the moment and on its controllers' choice."""
+    kept = {key: value for key, value in each.items() if key != "status"}
+    if each.get("kind") in _CHOSEN:
+        kept = {key: value for key, value in kept.items() if key not in ("spec", "data")}
+    return kept
 
 
 def _inside(stage: Stage, placement: Placement | None) -> Json:
@@ -137,7 +154,7 @@ def _inside(stage: Stage, placement: Placement | None) -> Json:
     if stage.fake:
         return found
     # a real one makes many objects of its own
-    return {name: each for name, each in found.items() if "marina" in each["metadata"]["managedFields"]}
+    return {name: each for name, each in found.items() if "marina" in each.get("metadata", {}).get("managedFields", {})}
 
 
 def _objects(kube: KubeClient, namespace: str) -> Json:

@@ -24,10 +24,12 @@ from clusters.models import (
     HostPhase,
     Operation,
     OperationState,
+    Placement,
     VirtualCluster,
 )
 from clusters.services.virtual_clusters import VirtualClusterSpec, virtual_cluster_create
-from provisioning.drivers.kinds import NAMESPACE, Json
+from dev.waiting import wait_until
+from provisioning.drivers.kinds import NAMESPACE, PRIORITY_CLASS, Json
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
 from tests.accounts.conftest import World
@@ -92,7 +94,7 @@ class Stage:
             server=self.admin.server,
             kubernetes_version="1.36.3",
             api_groups=self.kube.api_groups(),
-            ingress_classes=[{"name": "nginx", "controller": "of the host"}],
+            ingress_classes=[{"name": "nginx", "controller": "marina.test/none"}],
         )
         HostCredential.objects.create(
             host=host,
@@ -127,6 +129,20 @@ class Stage:
         cluster.refresh_from_db()
         return cluster
 
+    def clear(self) -> None:
+        """Takes everything of this case off a host that others use too, and waits until it is gone."""
+        clusters = Placement.objects.filter(host__name=self.name).values_list("namespace", flat=True)
+        namespaces = [*clusters, self.given_namespace]
+        for namespace in namespaces:
+            self.kube.delete(NAMESPACE, namespace)
+        for number in range(2):
+            self.kube.delete(PRIORITY_CLASS, f"{self.name}-{number}")
+        wait_until(
+            lambda: not any(self.kube.get(NAMESPACE, namespace) for namespace in namespaces),
+            seconds=90,
+            what=f"the namespaces of {self.name} did not go away",
+        )
+
     def finish(self, operation_id: UUID) -> None:
         """Works on it undisturbed; it must succeed."""
         assert self.crew.work(operation_id, seconds=self.seconds).ended() == 0
@@ -145,4 +161,9 @@ def stage_opened(
 ) -> Iterator[Stage]:
     """`seconds` is the most that one worker may take for its operation."""
     with connection_open(admin, target="host of the test") as api:
-        yield Stage(world=world, crew=crew, admin=admin, kube=KubeClient(api), helm=helm, fake=fake, seconds=seconds)
+        stage = Stage(world=world, crew=crew, admin=admin, kube=KubeClient(api), helm=helm, fake=fake, seconds=seconds)
+        try:
+            yield stage
+        finally:
+            if fake is None:
+                stage.clear()

@@ -26,15 +26,14 @@ _results: dict[str, Result] = {}
 
 
 @pytest.fixture
-def result_of(stages: Stages, record_property: Callable[[str, object], None]) -> Callable[[Scenario], Result]:
+def result_of(stages: Stages, tell: Callable[[str], None]) -> Callable[[Scenario], Result]:
     """Runs a scenario's whole matrix, once."""
 
     def run(scenario: Scenario) -> Result:
         if scenario.name not in _results:
             begun = time.monotonic()
-            _results[scenario.name] = Matrix(scenario, stages, at_once=AT_ONCE).run()
-            result = _results[scenario.name]
-            print(f"crashes {scenario.name}: {result.cases} cases in {time.monotonic() - begun:.1f} s")
+            result = _results[scenario.name] = Matrix(scenario, stages, at_once=AT_ONCE).run()
+            tell(f"crashes {scenario.name}: {result.cases} on fakes in {time.monotonic() - begun:.1f} s")
         return _results[scenario.name]
 
     return run
