@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from accounts.errors import InvalidInput
 from accounts.models import Project
 from clusters.access import hosts_offered
-from clusters.models import Exposure, HostCluster, HostMode, HostPhase
+from clusters.models import Breaker, Exposure, HostCluster, HostMode, HostPhase
 from clusters.versions import KubernetesVersion, check_host_can_run
 
 
@@ -30,12 +30,13 @@ def hosts_choose(
 ) -> HostChoice:
     """Weighs the offered hosts (only `wanted`, where one is named).
 
-    Those that publish an address come first, as a cluster without one helps nobody by itself; then the emptiest.
+    Those that can take it now come first, as work for a host that does not answer waits; of them those that publish an
+    address, as a cluster without one helps nobody by itself; then the emptiest.
     """
     offered = hosts_offered(project)
     if wanted is not None:
         offered = offered.filter(pk=wanted.pk)
-    fitting: list[tuple[bool, int, str, HostCluster]] = []
+    fitting: list[tuple[bool, bool, int, str, HostCluster]] = []
     refusals: dict[str, Refusal] = {}
     for host in offered.prefetch_related("placements"):
         refusal = host_refuses(host, kubernetes_version=kubernetes_version, exposure=exposure)
@@ -43,12 +44,20 @@ def hosts_choose(
             refusals[host.name] = refusal
         else:
             hidden = host.exposure == Exposure.NONE and exposure != Exposure.NONE
-            fitting.append((hidden, len(host.placements.all()), host.name, host))
+            fitting.append((_away(host), hidden, len(host.placements.all()), host.name, host))
     return HostChoice(
-        fitting=tuple(host for *_, host in sorted(fitting, key=lambda f: f[:3])),
+        fitting=tuple(host for *_, host in sorted(fitting, key=lambda f: f[:4])),
         left_out={name: refusal.why for name, refusal in refusals.items()},
         fields=frozenset(refusal.field for refusal in refusals.values()),
     )
+
+
+def _away(host: HostCluster) -> bool:
+    """Whether nothing can be placed there now: it is silent, or the last probe found that it refuses or has no node."""
+    if host.breaker == Breaker.OPEN:
+        return True
+    said = next((each for each in host.conditions if each["type"] == "Schedulable"), None)
+    return said is not None and said["status"] == "False" and said["reason"] != "Cordoned"
 
 
 @dataclass(frozen=True)

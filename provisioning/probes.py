@@ -83,13 +83,15 @@ class Prober:
         self._patience = patience
         self._busy: dict[UUID, HostCluster] = {}
 
-    def round(self, *, more: Callable[[], object] = lambda: None) -> int:
+    def round(self, *, more: Callable[[], object] = lambda: None, stopping: Callable[[], bool] = lambda: False) -> int:
         """Asks every host that is due and notes what came; how many were asked.
 
-        `more` is called when there may be more than this process has threads for, so that another one joins in.
+        `more` is called when there may be more than this process has threads for, so that another one joins in. From
+        when `stopping` says so, only those that were asked already are waited for.
         """
         asked, due, waiting = 0, True, list[_Asked]()
         while due or waiting:
+            due = due and not stopping()
             if due and len(waiting) < THREADS:
                 hosts = probe_claim(busy=tuple(self._busy))
                 due = len(hosts) == BATCH

@@ -39,8 +39,12 @@ AT_WORK = "status.phase!=Succeeded,status.phase!=Failed"
 _room = BoundedSemaphore(AT_ONCE)
 
 
-def hosts_survey(*, clients: Clients, clock: Callable[[], datetime]) -> int:
+def hosts_survey(
+    *, clients: Clients, clock: Callable[[], datetime], stopping: Callable[[], bool] = lambda: False
+) -> int:
     """Surveys the hosts that are due, the longest unseen first, until TURN_SECONDS are over; says how many.
+
+    From when `stopping` says so, no other host and no other placement is begun.
 
     Does nothing where AT_ONCE surveys are at work in this process: the next message comes soon.
     """
@@ -48,8 +52,8 @@ def hosts_survey(*, clients: Clients, clock: Callable[[], datetime]) -> int:
         return 0
     try:
         surveyed, until = 0, monotonic() + TURN_SECONDS
-        while monotonic() < until and (host := survey_claim()):
-            host_survey(host, clients=clients, now=clock())
+        while monotonic() < until and not stopping() and (host := survey_claim()):
+            host_survey(host, clients=clients, now=clock(), stopping=stopping)
             surveyed += 1
         return surveyed
     finally:
@@ -72,7 +76,9 @@ def _surveyable() -> QuerySet[HostCluster]:
     return HostCluster.objects.filter(phase=HostPhase.CONNECTED).exclude(breaker=Breaker.OPEN)
 
 
-def host_survey(host: HostCluster, *, clients: Clients, now: datetime) -> None:
+def host_survey(
+    host: HostCluster, *, clients: Clients, now: datetime, stopping: Callable[[], bool] = lambda: False
+) -> None:
     """Notes the host's capacity, then looks at each virtual cluster on it that should be running. Raises nothing."""
     try:
         kube = clients.kube(host, no_effect_check)
@@ -83,7 +89,7 @@ def host_survey(host: HostCluster, *, clients: Clients, now: datetime) -> None:
         return
     HostCluster.objects.filter(pk=host.pk).exclude(capacity=capacity).update(capacity=capacity)
     for placement in placements_running(host):
-        if not _goes_on(host):
+        if stopping() or not _goes_on(host):
             return
         # one that vanished or was paused does not answer, which is no reason not to say so
         for look in (

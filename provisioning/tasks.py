@@ -1,6 +1,6 @@
 """The Celery tasks. Each only names what is to be done; the rows say what it is."""
 
-from functools import partial
+from contextlib import suppress
 from uuid import UUID
 
 import structlog
@@ -73,11 +73,17 @@ def _send(scheduled: schedules.Scheduled) -> None:
 @shared_task(name="provisioning.hosts_probe")
 def hosts_probe() -> None:
     """Asks every host whose turn it is whether it is there; another worker is called where there are many."""
-    more = partial(hosts_probe.apply_async, expires=schedules.EXPIRY_SECONDS, retry=False)
-    probes.prober().round(more=more)
+    probes.prober().round(more=_another, stopping=worker.worker().stopping.is_set)
+
+
+def _another() -> None:
+    """Without help this process asks them all by itself."""
+    with suppress(OperationalError, ConnectionError, TimeoutError):
+        hosts_probe.apply_async(expires=schedules.EXPIRY_SECONDS, retry=False)
 
 
 @shared_task(name="provisioning.hosts_survey")
 def hosts_survey() -> None:
     """Looks at the hosts whose turn it is, and at what is placed there, for a few seconds."""
-    survey.hosts_survey(clients=worker.worker().clients, clock=timezone.now)
+    own = worker.worker()
+    survey.hosts_survey(clients=own.clients, clock=timezone.now, stopping=own.stopping.is_set)

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from clusters.access import hosts_offered, hosts_visible
-from clusters.models import HostMode, HostPhase, HostScope, Placement
+from clusters.models import Breaker, HostMode, HostPhase, HostScope, Placement
 from clusters.placing import hosts_choose
 from tests.accounts.conftest import signed_in
 from tests.clusters.making import cluster_row, host_row
@@ -136,3 +136,13 @@ def test_a_host_that_publishes_addresses_comes_before_an_emptier_one_that_does_n
     Placement.objects.create(virtual_cluster=cluster, host=busy, namespace="there", release="there")
     chosen = hosts_choose(project=world.payments, kubernetes_version="1.36.3")
     assert [host.name for host in chosen.fitting] == ["open", "a-hidden"]
+
+
+def test_a_host_that_takes_nothing_now_comes_last_and_is_not_left_out(world):
+    told = {"type": "Schedulable", "status": "False", "reason": "NoNodeReady", "message": ""}
+    host_row("a-silent", breaker=Breaker.OPEN)
+    host_row("b-empty", conditions=[told])
+    # uncordoned a moment ago: the next probe will say so
+    host_row("c-well", conditions=[{**told, "reason": "Cordoned"}])
+    chosen = hosts_choose(project=world.payments, kubernetes_version="1.36.3")
+    assert [host.name for host in chosen.fitting] == ["c-well", "a-silent", "b-empty"]

@@ -300,3 +300,9 @@ def test_no_connection_is_kept_open_between_probes(prober, tmp_path):
         host_at(connection_to(port))
         prober.round()
         assert closed.wait(timeout=5)
+
+
+def test_who_is_told_to_stop_asks_no_other_host(prober):
+    host = host_row()
+    assert prober.round(stopping=lambda: True) == 0
+    assert probe_claim() == [host]

@@ -188,3 +188,9 @@ def test_a_host_that_cannot_be_surveyed_keeps_what_is_known_of_it(db):
         host = host_at(connection_to(port), capacity={"nodes": 3})
         assert surveyed(host) == {"nodes": 3}
         assert fresh(host).surveyed_at is not None
+
+
+def test_who_is_told_to_stop_begins_no_other_survey(db):
+    host = host_row()
+    assert hosts_survey(clients=Clients(), clock=timezone.now, stopping=lambda: True) == 0
+    assert survey_claim() == host
