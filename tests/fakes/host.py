@@ -84,8 +84,8 @@ class FakeHost:
     """A context manager: its servers run inside. `cluster` is its state, `virtual` that of its virtual clusters.
 
     A virtual cluster's state belongs to its claim: it goes when the claim goes, and a new release over a claim that
-    stayed revives it. A control plane starts after somebody looked for its secret in vain or at its StatefulSet, so that
-    flows have to wait.
+    stayed revives it. A control plane starts after somebody looked for its secret in vain or at its StatefulSet, so
+    that flows have to wait.
     """
 
     def __init__(self, certificates: Certificates) -> None:
