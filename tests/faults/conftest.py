@@ -48,7 +48,7 @@ host = HostCluster.objects.create(
     phase=HostPhase.CONNECTED,
     kubernetes_version="1.36.3",
     server={server!r},
-    concurrency=100,
+    concurrency={concurrency},
 )
 connection = HostConnection(server=host.server, ca_pem={ca!r}, token={token!r})
 HostCredential.objects.create(host=host, ciphertext=connection_encrypt(connection), issued_at=timezone.now())
@@ -103,14 +103,16 @@ def drill_system(servers: Servers, ledger: Ledger, tools: Tools, run_folder: Pat
     )
     collect_static(system.stack)
     system.start(probes=True)
-    ledger_host_make(system, ledger, name=LEDGER_HOST, server=ledger.server)
+    ledger_host_make(system, ledger, name=LEDGER_HOST, server=ledger.server, concurrency=100)
     yield system
     system.stop()
 
 
-def ledger_host_make(system: System, ledger: Ledger, *, name: str, server: str) -> None:
+def ledger_host_make(system: System, ledger: Ledger, *, name: str, server: str, concurrency: int) -> None:
     """A host of that name whose API is the ledger's, at this address."""
-    make = MAKE_LEDGER_HOST.format(name=name, server=server, ca=ledger.ca_pem, token=LEDGER_TOKEN)
+    make = MAKE_LEDGER_HOST.format(
+        name=name, server=server, ca=ledger.ca_pem, token=LEDGER_TOKEN, concurrency=concurrency
+    )
     system.stack.manage("shell", "-c", make)
 
 

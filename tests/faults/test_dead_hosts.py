@@ -17,6 +17,8 @@ SILENT_HOST = "silent"
 FOR_THE_SILENT_ONE = 30
 """More than the twenty threads of both workers."""
 FOR_THE_OTHER = 20
+AT_ONCE = 8
+"""As hosts have it: so many threads are held up until its silence is known, and no more."""
 Figure = Callable[[str, object], None]
 
 
@@ -24,7 +26,7 @@ Figure = Callable[[str, object], None]
 def way(drill_system: System, ledger: Ledger, toxiproxy: Toxiproxy) -> Proxy:
     """To the ledger, as a host of its own."""
     proxy = toxiproxy.proxy(SILENT_HOST, ledger.server)
-    ledger_host_make(drill_system, ledger, name=SILENT_HOST, server=proxy.server)
+    ledger_host_make(drill_system, ledger, name=SILENT_HOST, server=proxy.server, concurrency=AT_ONCE)
     return proxy
 
 
