@@ -30,7 +30,7 @@ _PATTERNS = (
     (re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|\+00:00)"), "<time>"),
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "<token>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
-    (re.compile(r"certificate-authority-data: \w+=*"), "certificate-authority-data: <authority>"),
+    (re.compile(r"certificate-authority-data: [\w+/]+=*"), "certificate-authority-data: <authority>"),
     (re.compile(r'"controller-revision-hash": "[^"]+", '), ""),
 )
 _ASIDE: dict[type[Model], set[str]] = {
