@@ -196,7 +196,7 @@ def _explore(examples: int, steps: int) -> None:
 
 
 def test_in_any_order_of_wishes_and_faults_every_promise_holds(harbors_opened: None) -> None:
-    _explore(examples=11, steps=30)
+    _explore(examples=20, steps=30)
 
 
 @pytest.mark.soak
