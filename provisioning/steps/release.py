@@ -31,10 +31,10 @@ PAUSE_MARKS = (PAUSED, "loft.sh/paused-replicas", "loft.sh/paused-date")
 def install_release(context: StepContext) -> StepResult:
     """Installs the chart with the values that are wanted, unless the newest revision is that already."""
     placement, chart = context.placement, chart_fetch(context.virtual_cluster.chart_version)
-    current = context.helm().status(placement.release, placement.namespace)
-    ours = current is not None and (current.status, current.revision) == ("deployed", placement.revision)
-    if ours and placement.values_digest == _digest(release_values(context), chart.digest):
-        return Skip("It is installed already, with these values.")
+    if placement.values_digest == _digest(release_values(context), chart.digest):  # else helm need not be asked
+        current = context.helm().status(placement.release, placement.namespace)
+        if current is not None and (current.status, current.revision) == ("deployed", placement.revision):
+            return Skip("It is installed already, with these values.")
     _install(context, chart)
     return None
 
