@@ -202,4 +202,4 @@ def test_in_any_order_of_wishes_and_faults_every_promise_holds(harbors_opened: N
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_in_many_more_orders_too(harbors_opened: None) -> None:
-    _explore(examples=400, steps=60)
+    _explore(examples=200, steps=60)
