@@ -3,8 +3,10 @@
 import statistics
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from dev.waiting import wait_until
+from localkube import LocalHost
 from tests.bench.figures import Figure, tell
 from tests.bench.hosts import Fleet, fleet, local_host
 from tests.bench.setup import FOLDER, Bench
@@ -32,11 +34,13 @@ def figures(bench: Bench) -> Iterator[Figure]:
     yield tell(Figure("silent_hosts_p95_ratio", storm / calm, 1.3, at_most=True, said=said))
 
 
-def _p95(host: object, silent_share: float) -> float:
+def _p95(host: LocalHost, silent_share: float) -> float:
     """Seconds from the request of an operation on a healthy host to its end."""
+    from django.db.models import F
+
     from clusters.models import HostCluster, Operation, VirtualCluster
 
-    with fleet(host, count=HOSTS, silent_share=silent_share) as rows:  # type: ignore[arg-type]
+    with fleet(host, count=HOSTS, silent_share=silent_share) as rows:
         _probed()
         _requested(rows)
         ours = Operation.objects.filter(virtual_cluster__placements__host__in=rows.healthy)
@@ -45,7 +49,8 @@ def _p95(host: object, silent_share: float) -> float:
             seconds=PATIENCE_SECONDS,
             what="the operations of the healthy hosts did not end",
         )
-        times = [(end - begun).total_seconds() for begun, end in ours.values_list("created_at", "finished_at")]
+        ended = ours.filter(finished_at__isnull=False).annotate(took=F("finished_at") - F("created_at"))
+        times = [took.total_seconds() for took in ended.values_list("took", flat=True)]
         waiting = Operation.objects.filter(virtual_cluster__placements__host__in=rows.silent)
         assert all(row.attempt == 0 and row.waiting_host_id for row in waiting), "a silent host's operation was tried"
     Operation.objects.all().delete()
@@ -53,7 +58,8 @@ def _p95(host: object, silent_share: float) -> float:
         cluster.placements.all().delete()
         cluster.delete()
     HostCluster.objects.all().delete()
-    return statistics.quantiles(times, n=20)[18]
+    p95: float = statistics.quantiles(times, n=20)[18]
+    return p95
 
 
 def _probed() -> None:
@@ -91,8 +97,8 @@ def _requested(rows: Fleet) -> None:
         time.sleep(max(0.0, begun + (number + 1) * PACE_SECONDS - time.monotonic()))
 
 
-def _world() -> object:
-    """The people and projects of the run before."""
+def _world() -> Any:
+    """The people and projects of the run before, as far as they are needed."""
     from types import SimpleNamespace
 
     from accounts.models import Project, User

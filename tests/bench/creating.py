@@ -186,8 +186,8 @@ def _one_by_one(marina: MarinaItself, shell: Shell) -> Figure:
     times: dict[str, list[float]] = {"marina": [], "shell": []}
     for number in range(PAIRS):
         for name, way in (("marina", marina), ("shell", shell)):
-            times[name].append(_seconds(partial(way.create, f"one-{number}")))  # type: ignore[attr-defined]
-            way.delete(f"one-{number}")  # type: ignore[attr-defined]
+            times[name].append(_seconds(partial(way.create, f"one-{number}")))
+            way.delete(f"one-{number}")
     ours, theirs = statistics.median(times["marina"]), statistics.median(times["shell"])
     said = (
         f"Marina {ours:.2f} s, helm and a loop {theirs:.2f} s, medians of {PAIRS}; {SHARED_SECONDS} s of ours left out"

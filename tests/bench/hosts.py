@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 from dev.settings_names import ROOT
 from localkube import LocalHost, LocalKube, ensure_tools
@@ -24,8 +25,8 @@ def local_host(folder: Path, name: str = "harbor-east") -> Iterator[LocalHost]:
 class Fleet:
     """Ids of host rows."""
 
-    healthy: tuple[object, ...]
-    silent: tuple[object, ...]
+    healthy: tuple[UUID, ...]
+    silent: tuple[UUID, ...]
 
 
 @contextmanager

@@ -67,20 +67,21 @@ def _waker() -> Figure:
 @contextmanager
 def _database_seconds() -> Iterator[Callable[[], float]]:
     """Seconds in which any thread of this process waited for the database."""
-    from django.db.backends.utils import CursorWrapper
+    from django.db.backends import utils
 
-    spent, lock, original = [0.0], Lock(), CursorWrapper._execute
+    wrapper: Any = utils.CursorWrapper
+    spent, lock, original = [0.0], Lock(), wrapper._execute
 
-    def timed(self: Any, *arguments: Any, **named: Any) -> Any:
+    def timed(*arguments: Any, **named: Any) -> Any:
         begun = time.perf_counter()
         try:
-            return original(self, *arguments, **named)
+            return original(*arguments, **named)
         finally:
             with lock:
                 spent[0] += time.perf_counter() - begun
 
-    CursorWrapper._execute = timed  # type: ignore[method-assign]
+    wrapper._execute = timed
     try:
         yield lambda: spent[0]
     finally:
-        CursorWrapper._execute = original  # type: ignore[method-assign]
+        wrapper._execute = original

@@ -1,5 +1,7 @@
 """What nodes give and pods ask for is counted as the scheduler counts it."""
 
+from typing import Any
+
 import pytest
 
 from provisioning.capacity import Amount, nodes_sum, pod_requests, pods_sum
@@ -21,7 +23,7 @@ def test_memory_is_counted_in_bytes(quantity, expected):
     assert units(quantity) == expected
 
 
-def container(cpu: str, **fields) -> dict:
+def container(cpu: str, **fields) -> dict[str, Any]:
     return {"resources": {"requests": {"cpu": cpu, "memory": "1Mi"}}, **fields}
 
 
@@ -64,7 +66,7 @@ def test_requests_of_a_pod_itself_count_only_for_what_they_name():
     assert asks == Amount(cpu=3000, memory=1024**2, pods=1)
 
 
-def node(*, ready: str = "True", **spec) -> dict:
+def node(*, ready: str = "True", **spec) -> dict[str, Any]:
     allocatable = {"cpu": "4", "memory": "8Gi", "pods": "110"}
     return {"spec": spec, "status": {"allocatable": allocatable, "conditions": [{"type": "Ready", "status": ready}]}}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -42,7 +43,7 @@ def kubernetes(local_hosts) -> HostConnection:
     return connection_of(local_hosts["harbor-east"].kubeconfig)
 
 
-def http(status: int, body: dict) -> bytes:
+def http(status: int, body: dict[str, Any]) -> bytes:
     text = json.dumps(body).encode()
     head = f"HTTP/1.1 {status} Said\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
     return head.encode() + text

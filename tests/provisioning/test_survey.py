@@ -1,6 +1,7 @@
 """A survey tells what a host has and what is asked of it, by namespace, and asks nothing that it need not."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -34,7 +35,8 @@ def world(db):
 
 @pytest.fixture(scope="module")
 def local(local_hosts) -> LocalHost:
-    return local_hosts["harbor-east"]
+    host: LocalHost = local_hosts["harbor-east"]
+    return host
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,7 @@ def account(connection, kube, namespaces) -> tuple[str, HostConnection]:
     return f"system:serviceaccount:{namespace}:{name}", only
 
 
-def pod(name: str, namespace: str, cpu: str, memory: str, **spec) -> dict:
+def pod(name: str, namespace: str, cpu: str, memory: str, **spec) -> dict[str, Any]:
     resources = {"requests": {"cpu": cpu, "memory": memory}}
     containers = [{"name": "main", "image": "example.com/none", "resources": resources}]
     metadata = {"name": name, "namespace": namespace}
@@ -90,10 +92,11 @@ def pod(name: str, namespace: str, cpu: str, memory: str, **spec) -> dict:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers, **spec}}
 
 
-def surveyed(host: HostCluster) -> dict:
+def surveyed(host: HostCluster) -> dict[str, Any]:
     """Its capacity after a survey of what is due."""
     assert hosts_survey(clients=Clients(), clock=timezone.now) == 1
-    return fresh(host).capacity
+    capacity: dict[str, Any] = fresh(host).capacity
+    return capacity
 
 
 def test_capacity_is_what_ready_nodes_have_and_what_pods_ask_for_by_namespace(connection, kube, namespaces):
