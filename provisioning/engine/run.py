@@ -17,7 +17,7 @@ from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, StepError, TemporaryError
 from provisioning.engine.flow import Flow, Hook, Skip, Step, StepResult, Wait, nothing
 from provisioning.engine.lease import LeaseLost
-from provisioning.engine.slots import slot_free, slots_grant
+from provisioning.engine.slots import slot_free, slot_host, slots_grant
 from provisioning.failpoints import failpoint, failpoint_register
 
 if TYPE_CHECKING:
@@ -251,8 +251,11 @@ class OperationRun:
 
     def _leave_host(self) -> None:
         """Gives the slot to the next one, in the transaction that hands the operation back or ends it."""
-        if self.admission.slot is not None:
-            slot_free(operation_id=self.operation.pk, host_id=self.admission.slot)
+        host_id = self.admission.slot
+        if host_id is None and (self.context.lease.taken_over or self.operation.abort_requested):
+            host_id = slot_host(operation_id=self.operation.pk)  # a dead worker's, or given to it while it waited
+        if host_id is not None:
+            slot_free(operation_id=self.operation.pk, host_id=host_id)
 
     def _end(self, at: Step, state: OperationState, **fields: Any) -> bool:
         if state != OperationState.SUCCEEDED:

@@ -74,6 +74,11 @@ def slot_free(*, operation_id: UUID, host_id: UUID) -> None:
         slots_grant(host_id=host_id)
 
 
+def slot_host(*, operation_id: UUID) -> UUID | None:
+    """On which host the operation has a slot, if on any."""
+    return HostSlot.objects.filter(operation=operation_id).values_list("host", flat=True).first()
+
+
 def waiting(host_id: UUID) -> QuerySet[Operation]:
     """The operations that wait for this host."""
     return Operation.objects.filter(waiting_host=host_id, state__in=ACTIVE_STATES)

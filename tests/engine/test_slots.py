@@ -156,6 +156,17 @@ def test_what_is_taken_over_keeps_the_slot_it_had(engine, world):
     assert held(host) == 0
 
 
+def test_an_aborted_operation_gives_back_what_its_dead_worker_had_taken(engine, world):
+    host = host_row(concurrency=1)
+    engine.flow(engine.step("one"))
+    operation = on(host, world, "first")
+    taken(operation, host)
+    Operation.objects.filter(pk=operation.pk).update(lease_expires_at=operation.created_at)
+    operation_abort(operation=operation, actor=MARINA, now=operation.created_at)
+    assert engine.run(operation).state == "Aborted"
+    assert held(host) == 0
+
+
 def test_a_worker_whose_lease_ran_out_takes_no_slot(world, engine):
     host = host_row(concurrency=1)
     operation = on(host, world, "first")
