@@ -49,14 +49,16 @@ class Journey:
                 self._terminal.run(*command, environment=environment)
 
     def use(self) -> None:
-        """As a developer: create it, take a kubeconfig, run something."""
+        """As a developer: create it, take a kubeconfig, run something. What an earlier run made stays as it is."""
         self._login(self._people.developer, "demo")
         if NAME not in {each["name"] for each in self._ask_json("list")}:
             self._terminal.run("marina", "create", NAME, "--wait")
         self._terminal.run("marina", "kubeconfig", NAME, "--output", _FILE, *self._server())
         run = self._terminal.run
-        run(*_KUBECTL, "create", "namespace", "shop")
-        run(*_KUBECTL, "--namespace", "shop", "create", "deployment", "web", f"--image={_IMAGE}", "--replicas=2")
+        if not self._has("namespace", "shop"):
+            run(*_KUBECTL, "create", "namespace", "shop")
+        if not self._has("--namespace", "shop", "deployment", "web"):
+            run(*_KUBECTL, "--namespace", "shop", "create", "deployment", "web", f"--image={_IMAGE}", "--replicas=2")
         run(*_KUBECTL, "--namespace", "shop", "rollout", "status", "deployment/web", "--timeout=120s")
         run(*_KUBECTL, "--namespace", "shop", "get", "pods", "--output", "wide")
 
@@ -75,6 +77,10 @@ class Journey:
     def _login(self, person: Person, context: str) -> None:
         how = ("--handle", person.handle, "--password-stdin", "--context", context)
         self._terminal.run("marina", "login", self._stack.url, *how, stdin=person.password + "\n")
+
+    def _has(self, *what: str) -> bool:
+        """Whether the virtual cluster has it already, from an earlier run with KEEP=1."""
+        return bool(self._terminal.ask(*_KUBECTL, "get", *what, "--ignore-not-found", "--output", "name").strip())
 
     def _server(self) -> list[str]:
         """--server with a port-forward, where the cluster's API is published nowhere."""
