@@ -17,6 +17,9 @@ _MEASURE = """
         FROM clusters_operation AS done
         WHERE done.kind = known.kind AND done.state = 'Succeeded'
           AND done.started_at IS NOT NULL AND done.finished_at IS NOT NULL
+          AND NOT EXISTS (
+              SELECT 1 FROM clusters_operationevent WHERE operation_id = done.id AND level <> 'info'
+          )
         ORDER BY done.finished_at DESC LIMIT %s
     ) AS newest
     GROUP BY kind
@@ -26,7 +29,10 @@ _MEASURE = """
 
 
 def durations_measure(*, now: datetime) -> int:
-    """Writes the median of the newest operations of each kind that succeeded; for how many kinds there are any."""
+    """Writes the median of the newest operations of each kind that succeeded; for how many kinds there are any.
+
+    Those in which something went wrong are left out: how long a host or a worker was away says nothing of the next one.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_MEASURE, [now, OperationKind.values, NEWEST])
         return int(cursor.rowcount)

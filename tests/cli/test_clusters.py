@@ -213,6 +213,17 @@ def test_operations_are_listed_shown_retried_and_aborted(server: ApiServer, run:
     assert all(request.headers["idempotency-key"] for request in server.asked("POST", "/operations"))
 
 
+def test_the_newest_operation_of_a_cluster_is_meant_by_its_name(server: ApiServer, run: Run) -> None:
+    subject = {"id": server.add_cluster("hello")["id"], "name": "hello"}
+    server.add_operation("provision", state="Succeeded", virtual_cluster=subject)
+    newest = server.add_operation("configure", state="Failed", virtual_cluster=subject)
+    assert "configure" in run("op", "get", "hello").stdout
+    assert run("op", "retry", "hello", "--wait").stdout == "The operation succeeded.\n"
+    assert run("op", "abort", "hello").stdout == "The operation is aborted.\n"
+    assert {request.path.split("/")[-2] for request in server.asked("POST", "/operations")} == {newest["id"]}
+    assert run("op", "abort", "nothing").exit_code == 4
+
+
 def test_op_list_asks_for_the_operations_of_one_cluster(server: ApiServer, run: Run) -> None:
     cluster = server.add_cluster("hello")
     run("op", "list", "--cluster", "hello")

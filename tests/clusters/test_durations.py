@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from clusters.models import OperationKind, OperationState, UsualDuration
+from clusters.models import Operation, OperationEvent, OperationKind, OperationState, UsualDuration
 from clusters.services.durations import NEWEST, durations_measure
 from tests.accounts.conftest import world_make
 from tests.clusters.making import cluster_row, operation_row
@@ -19,10 +19,10 @@ def cluster(db):
     return cluster_row(world_make())
 
 
-def done(cluster, seconds, *, kind=OperationKind.PROVISION, days=0, state=OperationState.SUCCEEDED) -> None:
+def done(cluster, seconds, *, kind=OperationKind.PROVISION, days=0, state=OperationState.SUCCEEDED) -> Operation:
     ended = NOW - timedelta(days=days)
     times = {"started_at": ended - timedelta(seconds=seconds), "finished_at": ended}
-    operation_row(cluster, kind, state=state, **times)
+    return operation_row(cluster, kind, state=state, **times)
 
 
 def usual(kind=OperationKind.PROVISION) -> tuple[float, int]:
@@ -37,6 +37,14 @@ def test_it_is_the_median_of_each_kind(cluster):
     assert durations_measure(now=NOW) == 2
     assert usual() == (4.5, 4)
     assert usual(OperationKind.DELETE) == (60, 1)
+
+
+def test_what_went_wrong_in_between_counts_not(cluster):
+    done(cluster, 3)
+    OperationEvent.objects.create(operation=done(cluster, 4), time=NOW, level="info", text="It differs by this.")
+    OperationEvent.objects.create(operation=done(cluster, 600), time=NOW, level="warning", text="The host was away.")
+    durations_measure(now=NOW)
+    assert usual() == (3.5, 2)
 
 
 def test_only_what_succeeded_counts(cluster):

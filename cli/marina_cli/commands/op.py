@@ -34,14 +34,6 @@ def columns(now: datetime) -> tuple[Column, ...]:
     )
 
 
-def _id_check(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    if not is_id(value):
-        raise CliError(
-            f"There is no operation {value!r}.", hint="`marina op list` shows their ids.", exit_code=ExitCode.NOT_FOUND
-        )
-    return value
-
-
 @click.group()
 def op() -> None:
     """Operations: what is being done, what was done, and why it failed."""
@@ -76,12 +68,13 @@ def op_list(
 
 
 @op.command("get")
-@click.argument("id", callback=_id_check)
+@click.argument("id", metavar="ID|NAME", shell_complete=complete_clusters)
+@project_option
 @output_option
 @pass_session
-def op_get(session: Session, id: str, form: str) -> None:  # noqa: A002
-    """Show one operation with its steps and events."""
-    item = session.api.get(f"/operations/{id}")
+def op_get(session: Session, id: str, project: str | None, form: str) -> None:  # noqa: A002
+    """Show one operation with its steps and events: by its ID, or the newest one of the virtual cluster NAME."""
+    item = session.api.get(f"/operations/{_id_of(session, id, project)}")
     print_one(item, form, lambda item: _show(item, session.clock.now()), name="id")
 
 
@@ -126,13 +119,15 @@ def op_watch(session: Session, id: str, project: str | None, timeout: int | None
 
     With the NAME of a virtual cluster it follows the newest operation of that.
     """
-    found = id if is_id(id) else _newest(session, id, project)
-    ended = operation_await(session, session.api.get(f"/operations/{found}"), timeout)
+    ended = operation_await(session, session.api.get(f"/operations/{_id_of(session, id, project)}"), timeout)
     done = f"{ended.kind} of {ended.subject} succeeded."
     print_one(ended.raw, form, lambda _: click.echo(done), name="id")
 
 
-def _newest(session: Session, name: str, project: str | None) -> str:
+def _id_of(session: Session, name: str, project: str | None) -> str:
+    """The id that was given, or that of the newest operation of the virtual cluster of this name."""
+    if is_id(name):
+        return name
     cluster = cluster_find(session, name, project)
     newest = next(session.api.pages("/operations", {"virtual_cluster": cluster["id"]}, limit=1), None)
     if newest is None:
@@ -141,13 +136,21 @@ def _newest(session: Session, name: str, project: str | None) -> str:
 
 
 @op.command("retry")
-@click.argument("id", callback=_id_check)
+@click.argument("id", metavar="ID|NAME", shell_complete=complete_clusters)
+@project_option
 @wait_options
 @output_option
 @pass_session
-def op_retry(session: Session, id: str, wait: bool, timeout: int, form: str) -> None:  # noqa: A002
-    """Try a failed operation again, from the step where it stopped."""
-    answer = session.api.start("POST", f"/operations/{id}/retry")
+def op_retry(
+    session: Session,
+    id: str,  # noqa: A002
+    project: str | None,
+    wait: bool,
+    timeout: int,
+    form: str,
+) -> None:
+    """Try a failed operation again, from the step where it stopped: by its ID, or the newest one of cluster NAME."""
+    answer = session.api.start("POST", f"/operations/{_id_of(session, id, project)}/retry")
     item: Json = answer.get("operation") or answer
     if wait:
         item = operation_await(session, answer, timeout).raw
@@ -158,12 +161,13 @@ def op_retry(session: Session, id: str, wait: bool, timeout: int, form: str) -> 
 
 
 @op.command("abort")
-@click.argument("id", callback=_id_check)
+@click.argument("id", metavar="ID|NAME", shell_complete=complete_clusters)
+@project_option
 @output_option
 @pass_session
-def op_abort(session: Session, id: str, form: str) -> None:  # noqa: A002
-    """Abort an operation; what it has done so far stays."""
-    answer = session.api.start("POST", f"/operations/{id}/abort")
+def op_abort(session: Session, id: str, project: str | None, form: str) -> None:  # noqa: A002
+    """Abort an operation, by its ID, or the newest one of cluster NAME; what it has done so far stays."""
+    answer = session.api.start("POST", f"/operations/{_id_of(session, id, project)}/abort")
     item: Json = answer.get("operation") or answer
     sentence = "The operation is aborted." if item.get("state") == "Aborted" else "The operation is being aborted."
     print_one(item, form, lambda _: click.echo(sentence), name="id")
