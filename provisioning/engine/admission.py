@@ -63,6 +63,7 @@ class Admission:
         """
         if self.host is None or error.code not in SILENT:
             return False
+        self.context.lease.check()  # a worker that was frozen meanwhile asks nobody, and says nothing about the host
         now = self.context.now
         try:
             self.context.clients.ask_shortly(self.host)

@@ -66,6 +66,17 @@ def test_a_host_that_is_away_gets_no_worker_and_uses_no_attempt_up(engine, world
     assert breaker(host) == Breaker.CLOSED, "the trial went well"
 
 
+def test_a_worker_that_lost_its_lease_says_nothing_about_the_host(engine, world, gone):
+    def wakes_late(context):
+        context.lease.lose()
+        raise TemporaryError("It did not answer.", code="timeout")
+
+    engine.flow(engine.step("one", wakes_late))
+    engine.run(on(gone, world, "mine"))
+    seen = HostCluster.objects.get(pk=gone.pk)
+    assert (seen.breaker, seen.failures) == (Breaker.CLOSED, 0)
+
+
 def test_one_tries_and_the_others_follow(engine, world):
     host = host_row()
     failed(host, 2)
