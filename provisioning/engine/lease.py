@@ -199,8 +199,9 @@ class LeaseKeeper(threading.Thread):
         """
         with self._lock:
             leases = list(self._leases.values())
-        for lease in leases:
+        for lease in leases:  # all of them first: the database may be away
             lease.lose()
+        for lease in leases:
             Operation.objects.filter(pk=lease.operation_id, lease_token=lease.token).update(
                 lease_expires_at=None, lease_owner="", run_after=None, published_at=None
             )

@@ -1,13 +1,15 @@
 """A worker that is told to stop finishes what it does, or hands it back in time; nobody loses an attempt by it."""
 
 import threading
+import time
+from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from clusters.models import Operation
 from dev.waiting import wait_until
-from provisioning.engine.lease import LeaseLost
+from provisioning.engine.lease import Lease, LeaseKeeper, LeaseLost
 from provisioning.worker import Worker
 from tests.engine.conftest import Engine, events, fresh
 
@@ -88,3 +90,17 @@ def _lost(context) -> bool:
     except LeaseLost:
         return True
     return False
+
+
+def test_all_leases_are_given_up_here_even_where_the_database_does_not_take_it(engine):
+    keeper = LeaseKeeper(every=60)
+    leases = [Lease(operation_id=uuid4(), token=1, seconds=60) for _ in range(2)]
+    for lease in leases:
+        lease.extend(asked_at=time.monotonic())
+    with keeper.keeping(leases[0]), keeper.keeping(leases[1]), transaction.atomic():
+        connection.needs_rollback = True  # every statement fails from here on
+        with pytest.raises(transaction.TransactionManagementError):
+            keeper.give_up_all()
+    for lease in leases:
+        with pytest.raises(LeaseLost):
+            lease.check()
