@@ -138,7 +138,10 @@ def _goes_on(operation_id: UUID) -> None:
 def slots_tidy() -> None:
     """The safety net: frees what ended operations hold, and gives out what is free while somebody waits."""
     HostSlot.objects.filter(operation__isnull=False).exclude(operation__state__in=ACTIVE_STATES).update(operation=None)
-    hosts = Operation.objects.filter(waiting_host__isnull=False, state__in=ACTIVE_STATES)
+    # a dead host may have many that wait, and is looked at again when it answers
+    hosts = Operation.objects.filter(waiting_host__isnull=False, state__in=ACTIVE_STATES).exclude(
+        waiting_host__breaker=Breaker.OPEN
+    )
     for host_id in hosts.values_list("waiting_host", flat=True).distinct():
         if host_id is not None:
             slots_grant(host_id=host_id)

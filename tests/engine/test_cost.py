@@ -6,7 +6,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from clusters.models import Operation, OperationKind
+from clusters.models import Breaker, HostCluster, Operation, OperationKind
+from provisioning.engine.slots import slots_tidy
 from tests.clusters.making import host_row, operation_row
 from tests.engine.conftest import fresh
 from tests.engine.test_slots import on
@@ -61,3 +62,14 @@ def test_what_is_not_due_costs_one_statement(engine, world):
     operation_row(host_row(), OperationKind.CONNECT, state="Succeeded")
     statements, _ = cost(engine.runner().run_next)
     assert statements == 1
+
+
+def test_the_safety_net_does_not_look_at_hosts_that_do_not_answer(engine, world):
+    engine.flow(engine.step("one"))
+    hosts = [host_row(f"dead-{number}") for number in range(5)]
+    HostCluster.objects.update(breaker=Breaker.OPEN)
+    for number, host in enumerate(hosts):
+        engine.run(on(host, world, f"c-{number}"))
+    assert Operation.objects.filter(waiting_host__isnull=False).count() == len(hosts)
+    statements, _ = cost(slots_tidy)
+    assert statements == 2
