@@ -73,7 +73,14 @@ DATABASES = {"default": env.db("DATABASE_URL", default="postgres://marina@localh
 DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {}).update(
-    {"connect_timeout": env.int("DATABASE_CONNECT_TIMEOUT_SECONDS", default=5)}
+    {
+        "connect_timeout": env.int("DATABASE_CONNECT_TIMEOUT_SECONDS", default=5),
+        # a database behind a network that swallows packets is given up within seconds, not after hours
+        "keepalives_idle": 5,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15_000,
+    }
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

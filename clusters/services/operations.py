@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from accounts.errors import Conflict
 from accounts.services.audit import Actor, audit_record
@@ -105,7 +106,7 @@ def _abort(operation: Operation, *, why: str, now: datetime) -> None:
         operation.state = OperationState.ABORTED
         operation.finished_at = now
     operation.run_after = operation.waiting_host = None
-    operation.published_at = now
+    operation.published_at = Now()
     operation.save(
         update_fields=[
             "abort_requested",
@@ -136,7 +137,7 @@ def _create(
         requested_by=actor.user,
         lock_key=lock_key,
         params=params,
-        published_at=now,
+        published_at=Now(),  # by the database's clock, as the waker reads it
     )
     if isinstance(subject, VirtualCluster):
         operation.virtual_cluster, operation.project = subject, subject.project
@@ -169,7 +170,7 @@ def operation_retry(*, operation: Operation, actor: Actor, now: datetime) -> Ope
     locked.step_started_at = locked.finished_at = None
     locked.error_code = locked.error_message = locked.error_hint = ""
     locked.message = "Tried again."
-    locked.run_after, locked.published_at = None, now
+    locked.run_after, locked.published_at = None, Now()
     locked.left_behind = []
     locked.abort_requested = False
     locked.save()

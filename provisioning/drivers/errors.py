@@ -191,7 +191,7 @@ def _status_object(body: bytes) -> dict[str, Any]:
 def _retry_after(headers: Mapping[str, str], details: dict[str, Any]) -> float | None:
     """Seconds. Kubernetes sends the header as a number; dates, which the standard also allows, count as absent."""
     sent = {name.lower(): value for name, value in headers.items()}.get("retry-after", "").strip()
-    if sent.isdigit():
+    if sent.isdecimal():
         return float(sent)
     seconds = details.get("retryAfterSeconds")
     return float(seconds) if isinstance(seconds, int) and seconds > 0 else None

@@ -70,8 +70,7 @@ class Admission:
         except TemporaryError as silence:
             if silence.code not in SILENT:
                 return False
-            for why in (error, silence):
-                host_failed(host_id=self.host.pk, why=why.message, now=now)
+            host_failed(host_id=self.host.pk, why=f"{error.message} {silence.message}", now=now, certain=True)
             self.host.refresh_from_db(fields=["breaker", "answered_at"])
             return self.host.breaker == Breaker.OPEN
         except PermanentError:

@@ -23,9 +23,9 @@ _NEXT = {Breaker.OPEN: Breaker.HALF_OPEN, Breaker.HALF_OPEN: Breaker.CLOSED}
 def host_answered(*, host_ids: Collection[UUID], now: datetime) -> None:
     """These hosts were asked, and answered. A first answer lets one operation try; it, or the next one, lets all."""
     rows = HostCluster.objects.filter(pk__in=host_ids)
-    tripped = list(
-        rows.exclude(breaker=Breaker.CLOSED).select_for_update(of=("self",), no_key=True).only("pk", "name", "breaker")
-    )
+    # in one order, so that two rounds of probes never wait for each other
+    locked = rows.order_by("pk").select_for_update(of=("self",), no_key=True).only("pk", "name", "breaker")
+    tripped = [host for host in locked if host.breaker != Breaker.CLOSED]
     rows.update(failures=0, answered_at=now, probed_at=now)
     for host in tripped:
         _becomes(host, _NEXT[Breaker(host.breaker)], now)
@@ -33,15 +33,18 @@ def host_answered(*, host_ids: Collection[UUID], now: datetime) -> None:
 
 
 @transaction.atomic
-def host_failed(*, host_id: UUID, why: str, now: datetime) -> None:
-    """A host was asked and gave no answer: at BREAKER_FAILURES in a row, or at one while it was on trial, it opens."""
+def host_failed(*, host_id: UUID, why: str, now: datetime, certain: bool = False) -> None:
+    """A host was asked and gave no answer: at BREAKER_FAILURES in a row, or at one while it was on trial, it opens.
+
+    `certain`: it was asked again, by another connection; then it opens at once.
+    """
     host = HostCluster.objects.select_for_update(of=("self",), no_key=True).filter(pk=host_id).first()
     if host is None:
         return
     host.failures += 1
     HostCluster.objects.filter(pk=host_id).update(failures=host.failures, probed_at=now)
-    on_trial = host.breaker == Breaker.HALF_OPEN
-    if on_trial or (host.breaker == Breaker.CLOSED and host.failures >= settings.BREAKER_FAILURES):
+    enough = certain or host.breaker == Breaker.HALF_OPEN or host.failures >= settings.BREAKER_FAILURES
+    if enough and host.breaker != Breaker.OPEN:
         _becomes(host, Breaker.OPEN, now, why=why)
 
 

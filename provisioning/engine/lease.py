@@ -40,12 +40,22 @@ class Lease:
         self.seconds = seconds
         self.taken_over = taken_over
         self._valid_until = 0.0
+        self._renewed_until = float("inf")
         self._lost = False
 
     def extend(self, *, asked_at: float) -> None:
         """The lease was granted by a statement sent at `asked_at` (monotonic seconds)."""
         # a little less than the database's own reckoning, so that we stop before somebody else may start
         self._valid_until = asked_at + self.seconds * 0.9
+
+    def renewed_for(self, seconds: float) -> None:
+        """After so long it is renewed no more: a call that never ends must not hold its operation for ever."""
+        self._renewed_until = time.monotonic() + seconds
+
+    @property
+    def outlasted(self) -> bool:
+        """Whether what is done under it takes longer than it ever may."""
+        return time.monotonic() > self._renewed_until
 
     def lose(self) -> None:
         """Somebody else has it."""
@@ -227,6 +237,10 @@ class LeaseKeeper(threading.Thread):
         with self._lock:
             leases = list(self._leases.values())
         for lease in leases:
+            if lease.outlasted:
+                log.error("a step does not come to its end; its lease is let go", operation=str(lease.operation_id))
+                lease.lose()
+                continue
             asked_at = time.monotonic()
             # one that was handed back meanwhile has no end, and must not get one again: nobody could claim it
             held = Operation.objects.filter(

@@ -30,6 +30,9 @@ PASSED_ON = (LeaseLost, OperationalError, InterfaceError)
 
 failpoint_register("step.before", "step.after")
 
+STUCK_SECONDS = 180.0
+"""So long a call may go on after its step's deadline (helm's longest takes 120 s); then another worker takes over."""
+
 WORKER_ENDED = TemporaryError(
     "The worker ended in the middle of this step.",
     code="worker-ended",
@@ -122,6 +125,7 @@ class OperationRun:
         why = self.admission.enter() if step.on_host else None
         if why is not None:
             return self._wait_for_host(why)
+        self.context.lease.renewed_for(self._seconds_left(step) + STUCK_SECONDS)
         failpoint("step.before")
         try:
             result = self._attempt(step)
@@ -169,8 +173,11 @@ class OperationRun:
         return self._hand_back(after=wait.seconds, message=wait.why, attempt=0, **_NO_ERROR)
 
     def _overdue(self, step: Step) -> bool:
-        started = self.operation.step_started_at
-        return started is not None and self.context.now > started + timedelta(seconds=_deadline(step))
+        return self._seconds_left(step) < 0
+
+    def _seconds_left(self, step: Step) -> float:
+        now = self.context.now
+        return _deadline(step) - (now - (self.operation.step_started_at or now)).total_seconds()
 
     @staticmethod
     def _overdue_text(step: Step, why: str) -> str:
@@ -237,7 +244,8 @@ class OperationRun:
         given_back = {"lease_expires_at": None, "lease_owner": "", "published_at": None, "run_after": None}
         fields = {"state": OperationState.PROCESSING, **fields, "message": message, **given_back}
         due_in = after if after > 0 else None
-        if event is not None or self.admission.slot is not None or not self._save_at_once(due_in=due_in, **fields):
+        slowly = event is not None or self.admission.slot is not None or not self.flow.slots
+        if slowly or not self._save_at_once(due_in=due_in, **fields):
             with self.context.fenced() as row:
                 if due_in is not None and not row.abort_requested:
                     # by the database's clock, by which it is claimed
@@ -252,7 +260,8 @@ class OperationRun:
     def _leave_host(self) -> None:
         """Gives the slot to the next one, in the transaction that hands the operation back or ends it."""
         host_id = self.admission.slot
-        if host_id is None and (self.context.lease.taken_over or self.operation.abort_requested):
+        left = self.context.lease.taken_over or self.operation.abort_requested
+        if host_id is None and (left or not self.flow.slots):
             host_id = slot_host(operation_id=self.operation.pk)  # a dead worker's, or given to it while it waited
         if host_id is not None:
             slot_free(operation_id=self.operation.pk, host_id=host_id)

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from uuid import UUID
 
 import structlog
@@ -33,12 +32,15 @@ BATCH = 200
 
 
 class Waker(threading.Thread):
-    """`publish(operation_id)` sends the wake-up; `beat()` is called at each round, for the process's heartbeat."""
+    """`publish(operation_id)` sends the wake-up, and answers False where that was not taken.
+
+    `beat()` is called at each round, for the process's heartbeat.
+    """
 
     def __init__(
         self,
         *,
-        publish: Callable[[UUID], None],
+        publish: Callable[[UUID], bool | None],
         clock: Callable[[], datetime],
         beat: Callable[[], object] = lambda: None,
     ) -> None:
@@ -69,8 +71,8 @@ class Waker(threading.Thread):
         while not self._stopped:
             try:
                 self.beat()
+                self._tick()  # before what a broker may hold up
                 following = self.publish_due()
-                self._tick()
             except Exception as error:  # this thread must not end before its process
                 log.warning("due operations could not be looked up", error=str(error))
                 following = None
@@ -85,8 +87,10 @@ class Waker(threading.Thread):
             due = list(_due().select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH])
             if due:
                 Operation.objects.filter(pk__in=due).update(published_at=Now())
-            for pk in due:
-                transaction.on_commit(partial(self.publish, pk))
+        for number, pk in enumerate(due):
+            if self.publish(pk) is False:  # nor will it take the others now; asking for each would hold this thread up
+                Operation.objects.filter(pk__in=due[number:]).update(published_at=None)
+                break
         return _waiting().order_by("run_after").values_list("run_after", flat=True).first()
 
     def _tick(self) -> None:

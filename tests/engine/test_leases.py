@@ -217,3 +217,20 @@ def test_one_keeper_keeps_many_leases_and_forgets_those_that_ended(engine, world
         Operation.objects.update(lease_expires_at=soon)
         keeper.renew_all()
     assert [ends(operation) > soon for operation in operations] == [True, False, True]
+
+
+def test_a_step_that_never_comes_to_its_end_is_taken_over_in_time(engine):
+    operation = engine.start()
+    lease = claim(operation)
+    assert lease is not None
+    keeper = LeaseKeeper(every=60)
+    with keeper.keeping(lease):
+        lease.renewed_for(60)
+        keeper.renew_all()
+        lease.check()
+        before = ends(operation)
+        lease.renewed_for(-1)
+        keeper.renew_all()
+        with pytest.raises(LeaseLost):
+            lease.check()
+    assert ends(operation) == before, "it runs out, and the waker tells another worker"

@@ -226,3 +226,16 @@ def test_a_clock_that_runs_ahead_does_not_make_the_waker_ask_without_end(engine)
     with running(waker):
         wait_until(lambda: len(rounds) > 10, seconds=20, what="it ended")
     assert rounds[10] - rounds[0] >= 0.4
+
+
+def test_a_broker_that_takes_nothing_is_asked_once_a_round_and_what_it_did_not_take_is_due_again(engine, world):
+    rows = [operation_row(cluster_row(world, f"c-{n}"), OperationKind.PROVISION) for n in range(3)]
+    asked: list[UUID] = []
+
+    def publish(operation_id: UUID) -> bool:
+        asked.append(operation_id)
+        return len(asked) == 1
+
+    Waker(publish=publish, clock=timezone.now).publish_due()
+    assert asked == [row.pk for row in rows[:2]]
+    assert [fresh(row).published_at is None for row in rows] == [False, True, True]
