@@ -28,6 +28,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
+        self._grace: threading.Timer | None = None
         self.clients = Clients()
         self.keeper = LeaseKeeper(every=settings.HEARTBEAT_SECONDS)
         self.waker = Waker(publish=operation_wake, clock=timezone.now, beat=worker_heartbeat_write)
@@ -58,9 +59,9 @@ class Worker:
             owner=self.runner.owner,
             grace_seconds=settings.STOP_GRACE_SECONDS,
         )
-        grace = threading.Timer(settings.STOP_GRACE_SECONDS, self._grace_over)
-        grace.daemon = True
-        grace.start()
+        self._grace = threading.Timer(settings.STOP_GRACE_SECONDS, self._grace_over)
+        self._grace.daemon = True
+        self._grace.start()
 
     def _grace_over(self) -> None:
         """What is still at work is given to others: its helm is ended, its next outside call is not begun."""
@@ -70,6 +71,8 @@ class Worker:
 
     def stop(self) -> None:
         """Ends the threads."""
+        if self._grace:
+            self._grace.cancel()
         self.waker.stop()
         self.keeper.stop()
         log.info("worker stopped", owner=self.runner.owner)

@@ -20,12 +20,10 @@ from provisioning.engine.flow import Skip, StepResult, Wait, step
 from provisioning.inventory import workload_told
 from provisioning.steps.endpoint import address_of
 from provisioning.steps.names import owner_labels
-from provisioning.steps.namespaces import bind_tenant_role, namespace_note, others_refuse
+from provisioning.steps.namespaces import BINDING_SECONDS, bind_tenant_role, namespace_note, others_refuse
 from provisioning.steps.release import syncs, workload_of
 from provisioning.steps.timing import seconds_in_step
 
-BINDING_SECONDS = 5.0
-"""A role binding takes effect within moments."""
 ANSWER_SECONDS = 20.0
 """So long its API may take to answer before it is adopted as one that does not."""
 MIB = 1024 * 1024

@@ -20,13 +20,11 @@ from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Skip, StepResult, Wait, step
 from provisioning.steps.names import MANAGED_BY, MARINA
-from provisioning.steps.namespaces import bind_tenant_role, pod_security_labels
+from provisioning.steps.namespaces import BINDING_SECONDS, bind_tenant_role, pod_security_labels
 from provisioning.steps.timing import seconds_in_step
 
 TRIES = 3
 """Attempts at a host that does not answer, before its administrator is told so."""
-BINDING_SECONDS = 5.0
-"""A role binding takes effect within moments; what is still missing after this is missing."""
 WELL_KNOWN_NAMESPACE = "kube-system"
 """Every cluster has it, and never makes it anew."""
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"

@@ -5,15 +5,18 @@ from clusters.host_rules import TENANT_ROLE
 from clusters.models import HostMode, Placement, VirtualCluster
 from provisioning.drivers.errors import ConflictError, ForbiddenError
 from provisioning.drivers.kinds import NAMESPACE, Json
-from provisioning.drivers.kube import KubeClient
+from provisioning.drivers.kube import KubeClient, Permission
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
-from provisioning.engine.flow import StepResult, step
+from provisioning.engine.flow import StepResult, Wait, step
 from provisioning.steps.names import CLUSTER_ID_LABEL, owner_labels
+from provisioning.steps.timing import seconds_in_step
 
 POD_SECURITY_LABEL = "pod-security.kubernetes.io/enforce"
 POD_SECURITY_LEVEL = "baseline"
 STRICTER_LEVEL = "restricted"
+BINDING_SECONDS = 5.0
+"""A role binding takes effect within moments; what is still missing after this is missing."""
 
 
 @step("Prepare the namespace on the host")
@@ -25,6 +28,8 @@ def create_namespace(context: StepContext) -> StepResult:
     if placement.namespace_created:
         kube.apply(namespace_manifest(placement.namespace, context.virtual_cluster))
         bind_tenant_role(kube, placement.namespace)
+        if not _role_holds(kube, placement.namespace) and seconds_in_step(context) < BINDING_SECONDS:
+            return Wait(0.2, "Waiting for the host to apply Marina's role.")
     elif found is None:
         raise PermanentError(
             f"The namespace {placement.namespace}, which Marina was given on {placement.host.name}, is not there.",
@@ -120,6 +125,11 @@ def bind_tenant_role(kube: KubeClient, namespace: str) -> None:
         raise TemporaryError(
             f"The binding of {TENANT_ROLE} is being changed by somebody else.", code="conflict"
         ) from None
+
+
+def _role_holds(kube: KubeClient, namespace: str) -> bool:
+    """By one of its rights, the first that is used: an API server takes a new binding in as a whole, a little later."""
+    return kube.access_review(Permission("patch", "limitranges", namespace=namespace))
 
 
 def _rbac_subject(username: str) -> dict[str, str]:

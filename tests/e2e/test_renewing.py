@@ -63,8 +63,9 @@ def foreign_account(staff: Api, admin_of, local_hosts: Mapping[str, LocalHost]) 
 
 
 def test_a_token_that_marina_cannot_renew_is_warned_of_with_its_date(
-    foreign_account: str, staff: Api, stack: Stack
+    foreign_account: str, staff: Api, stack: Stack, database: psycopg.Connection
 ) -> None:
+    token_halfway(database, foreign_account)
     renewal_start(stack)
     said = expiring(staff, foreign_account)
     assert said["status"] == "True"

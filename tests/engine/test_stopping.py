@@ -20,7 +20,9 @@ PATIENCE_SECONDS = 20
 def worker(transactional_db, world, settings):
     """The parts of a worker, its threads not started."""
     settings.STOP_GRACE_SECONDS = 0.1
-    return Worker()
+    worker = Worker()
+    yield worker
+    worker.stop()
 
 
 def runs(worker: Worker, engine: Engine, operation: Operation) -> threading.Thread:

@@ -1,12 +1,13 @@
 """Crews of workers, and stages for the cases of a crash test."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import pytest
 
 from clusters.kubeconfig import kubeconfig_parse
-from localkube import LocalHost, Tools
+from localkube import LocalHost, LocalKube, Tools
 from tests.accounts.conftest import World, world_make
 from tests.conftest import LOCAL_CHART
 from tests.fakes.host import HELM, Certificates, FakeHost
@@ -54,12 +55,19 @@ def real_crew(django_db_setup: None, tools: Tools, tmp_path_factory: pytest.Temp
         yield crew
 
 
+@pytest.fixture(scope="module")
+def real_host(tools: Tools, run_folder: Path) -> Iterator[LocalHost]:
+    """A host of their own: what Marina may do on the others, and did there, is looked at by other tests."""
+    with LocalKube(folder=run_folder / "crashes", tools=tools) as local:
+        yield local.start_all(("harbor-crash",))[0]
+
+
 @pytest.fixture
 def real_stages(
-    world: World, real_crew: Crew, tools: Tools, local_hosts: Mapping[str, LocalHost]
+    world: World, real_crew: Crew, tools: Tools, real_host: LocalHost
 ) -> Callable[[], AbstractContextManager[Stage]]:
     """Opens a stage on a local host, and clears it afterwards."""
-    admin = kubeconfig_parse(local_hosts["harbor-west"].kubeconfig.read_text())
+    admin = kubeconfig_parse(real_host.kubeconfig.read_text())
     return lambda: stage_opened(world=world, crew=real_crew, admin=admin, helm=tools.helm, seconds=REAL_SECONDS)
 
 

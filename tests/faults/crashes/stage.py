@@ -29,7 +29,7 @@ from clusters.models import (
 )
 from clusters.services.virtual_clusters import VirtualClusterSpec, virtual_cluster_create
 from dev.waiting import wait_until
-from provisioning.drivers.kinds import NAMESPACE, PRIORITY_CLASS, Json, kind_of
+from provisioning.drivers.kinds import NAMESPACE, PRIORITY_CLASS, Json
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
 from tests.accounts.conftest import World
@@ -130,19 +130,13 @@ class Stage:
         return cluster
 
     def clear(self) -> None:
-        """Takes everything of this case off a host that others use too, and waits until it is gone.
-
-        Marina's rights on the whole host go as well: for others it is connected in mode namespaces.
-        """
+        """Takes everything of this case off a host that the others use too, and waits until it is gone."""
         clusters = Placement.objects.filter(host__name=self.name).values_list("namespace", flat=True)
         namespaces = [*clusters, self.given_namespace]
         for namespace in namespaces:
             self.kube.delete(NAMESPACE, namespace)
         for number in range(2):
             self.kube.delete(PRIORITY_CLASS, f"{self.name}-{number}")
-        for document in _manifest():
-            if not kind_of(document).namespaced and kind_of(document) != NAMESPACE:
-                self.kube.delete(kind_of(document), document["metadata"]["name"])
         wait_until(
             lambda: not any(self.kube.get(NAMESPACE, namespace) for namespace in namespaces),
             seconds=90,

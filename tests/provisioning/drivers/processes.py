@@ -39,6 +39,11 @@ def children_of(pid: int) -> list[int]:
     return own + [deeper for child in own for deeper in children_of(child)]
 
 
+def nothing_more_open(before: tuple[int, int]) -> None:
+    """Waits until there are no more of them than `before`: threads of others may be on their way out."""
+    until(lambda: all(now <= then for now, then in zip(left_open(), before, strict=True)))
+
+
 def left_open() -> tuple[int, int]:
     """Descriptors and threads of this process."""
     return len(list((PROC / "self" / "fd").iterdir())), threading.active_count()

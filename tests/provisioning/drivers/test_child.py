@@ -12,7 +12,7 @@ import pytest
 
 from provisioning.drivers.child import child_run
 from provisioning.drivers.memory_file import memory_file, memory_file_path
-from tests.provisioning.drivers.processes import children_of, gone, left_open, parent_of, until
+from tests.provisioning.drivers.processes import children_of, gone, left_open, nothing_more_open, parent_of, until
 
 ROOT = Path(__file__).parents[3]
 WORKER = """
@@ -124,7 +124,7 @@ def test_no_descriptor_and_no_process_is_left_behind():
     before, children = left_open(), children_of(os.getpid())
     for _ in range(5):
         run("/bin/true")
-    assert left_open() == before
+    nothing_more_open(before)
     assert children_of(os.getpid()) == children
 
 
