@@ -3,8 +3,7 @@
 Platform staff and superusers get nothing here by being so: a tenant's object is seen by those who have a role in it.
 """
 
-from typing import TYPE_CHECKING, Final, Protocol
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
@@ -18,8 +17,10 @@ from accounts.models import (
     ProjectGroupPermission,
     ProjectUserPermission,
     User,
+    VirtualClusterGroupPermission,
+    VirtualClusterUserPermission,
 )
-from accounts.roles import ORGANIZATION_ACTIONS, PROJECT_ACTIONS, roles_that_may
+from accounts.roles import CLUSTER_ACTIONS, ORGANIZATION_ACTIONS, PROJECT_ACTIONS, roles_that_may
 
 if TYPE_CHECKING:
     from accounts.services.audit import Actor
@@ -29,7 +30,10 @@ UNSEEN: Final = "There is no such object, or you have no role that shows it."
 
 
 class InProject(Protocol):
-    """Anything that lives in a project."""
+    """A virtual cluster: it lives in a project, and roles can be given for it alone."""
+
+    @property
+    def pk(self) -> Any: ...
 
     @property
     def project(self) -> Project: ...
@@ -66,6 +70,21 @@ def projects_where(user: User, action: str) -> QuerySet[Project]:
     )
 
 
+def in_reach(user: User, action: str, *, project: str = "project", cluster: str = "pk") -> Q:
+    """Of rows that belong to a project and a virtual cluster (columns of these names): what `action` is given for,
+
+    by a role in the project or its organization, or for that cluster alone.
+    """
+    found = Q(**{f"{project}__in": projects_where(user, action).values("pk")})
+    if action not in CLUSTER_ACTIONS or not user.is_active:
+        return found
+    own = VirtualClusterUserPermission.objects.filter(_not_ended(), user=user, permission__codename=action)
+    teams = VirtualClusterGroupPermission.objects.filter(_not_ended(), group__user=user, permission__codename=action)
+    for rows in (own, teams):
+        found |= Q(**{f"{cluster}__in": rows.values("content_object")})
+    return found
+
+
 def _not_ended() -> Q:
     """A role ends at its time, also while nobody is there to clear its rows away."""
     return Q(expires_at=None) | Q(expires_at__gt=Now())
@@ -75,8 +94,10 @@ def allowed(user: User, action: str, scope: Scope) -> bool:
     """Whether the user may do `action` to this object."""
     if isinstance(scope, Organization):
         return organizations_where(user, action).filter(pk=scope.pk).exists()
-    project_id: UUID = scope.pk if isinstance(scope, Project) else scope.project.pk
-    return projects_where(user, action).filter(pk=project_id).exists()
+    if isinstance(scope, Project):
+        return projects_where(user, action).filter(pk=scope.pk).exists()
+    cluster = type(scope)._default_manager  # type: ignore[attr-defined]
+    return bool(cluster.filter(in_reach(user, action), pk=scope.pk).exists())
 
 
 def require(user: User, action: str, scope: Scope) -> None:
@@ -109,4 +130,6 @@ def staff_require(actor: "Actor", what: str) -> None:
 
 
 def _view_action(scope: Scope) -> str:
-    return "organization.view" if isinstance(scope, Organization) else "project.view"
+    if isinstance(scope, Organization):
+        return "organization.view"
+    return "project.view" if isinstance(scope, Project) else "virtualcluster.view"

@@ -2,13 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 
-from accounts.roles import ORGANIZATION_ACTIONS, ORGANIZATION_ROLES, PROJECT_ACTIONS, PROJECT_ROLES
+from accounts.roles import (
+    CLUSTER_ACTIONS,
+    CLUSTER_ROLES,
+    ORGANIZATION_ACTIONS,
+    ORGANIZATION_ROLES,
+    PROJECT_ACTIONS,
+    PROJECT_ROLES,
+)
 
 _HEAD = """# Who may do what
 
 This page is made from `accounts/roles.py` by `manage.py render_permissions`; `make check` fails when they differ.
 
-A role is given to a user or to a team, in an organization or in a project, with an end or without. What a role of an
+A role is given to a user, a team or a service account, in an organization, in a project or for a single virtual
+cluster, with an end or without. What a role of an
 organization allows holds in every project of that organization. Roles add up. Platform staff operate hosts and see
 operations; none of this comes with that: without a role they see no organization, project or virtual cluster.
 
@@ -26,6 +34,8 @@ def role_table_render() -> str:
             _table(ORGANIZATION_ACTIONS, ORGANIZATION_ROLES),
             "\n## Roles in a project\n",
             _table(PROJECT_ACTIONS, PROJECT_ROLES),
+            "\n## Roles for a single virtual cluster\n",
+            _table(CLUSTER_ACTIONS, CLUSTER_ROLES),
             "",
         ]
     )

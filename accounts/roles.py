@@ -27,10 +27,13 @@ PROJECT_ACTIONS: Final = (
     "project.update",
     "project.delete",
     "project.members",
+    "serviceaccount.manage",
     "virtualcluster.view",
     "virtualcluster.create",
     "virtualcluster.update",
     "virtualcluster.delete",
+    "virtualcluster.share",
+    "virtualcluster.transfer",
     "virtualcluster.kubeconfig.view",
     "virtualcluster.kubeconfig.admin",
     "operation.view",
@@ -40,6 +43,13 @@ PROJECT_ACTIONS: Final = (
 
 ORGANIZATION_ACTIONS: Final = ORGANIZATION_ONLY_ACTIONS + PROJECT_ACTIONS
 
+# What can be done to a single virtual cluster, and so be given for it alone.
+CLUSTER_ACTIONS: Final = tuple(
+    action
+    for action in PROJECT_ACTIONS
+    if action.startswith(("virtualcluster.", "operation.")) and action != "virtualcluster.create"
+)
+
 _PROJECT_VIEWER: Final = frozenset(
     {"project.view", "virtualcluster.view", "virtualcluster.kubeconfig.view", "operation.view"}
 )
@@ -47,6 +57,8 @@ _PROJECT_DEVELOPER: Final = _PROJECT_VIEWER | {
     "virtualcluster.create",
     "virtualcluster.update",
     "virtualcluster.delete",
+    # inside, a developer is cluster-admin and could let others in anyway; so it is better done where it is seen
+    "virtualcluster.share",
     "virtualcluster.kubeconfig.admin",
     "operation.retry",
     "operation.abort",
@@ -56,6 +68,10 @@ PROJECT_ROLES: Final[Mapping[str, frozenset[str]]] = {
     "viewer": _PROJECT_VIEWER,
     "developer": _PROJECT_DEVELOPER,
     "admin": frozenset(PROJECT_ACTIONS),
+}
+
+CLUSTER_ROLES: Final[Mapping[str, frozenset[str]]] = {
+    role: actions & frozenset(CLUSTER_ACTIONS) for role, actions in PROJECT_ROLES.items()
 }
 
 ORGANIZATION_ROLES: Final[Mapping[str, frozenset[str]]] = {

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from accounts.access import organizations_where, projects_where
+from accounts.access import in_reach, organizations_where, projects_where
 from accounts.models import AccessToken, Organization, Project, RoleBinding, Team, User
 
 # from the weakest to the strongest, over both tables
@@ -36,7 +36,12 @@ def teams_visible_to(user: User) -> QuerySet[Team]:
 def role_bindings_visible_to(user: User) -> QuerySet[RoleBinding]:
     """Who sees an organization or project sees who has which role in it."""
     return RoleBinding.objects.filter(_in_scopes_of(user)).select_related(
-        "user", "team__organization", "organization", "project__organization"
+        "user",
+        "team__organization",
+        "service_account__project__organization",
+        "organization",
+        "project__organization",
+        "virtual_cluster__project__organization",
     )
 
 
@@ -52,13 +57,21 @@ def users_visible_to(user: User) -> QuerySet[User]:
         | Q(pk__in=members.filter(team__organization__in=organizations).values("user"))
         | Q(pk__in=RoleBinding.objects.filter(project__organization__in=organizations).values("user"))
     )
-    return User.objects.filter(seen, is_active=True)
+    return User.objects.filter(seen, is_active=True, is_service_account=False)
 
 
 def _in_scopes_of(user: User) -> Q:
-    return Q(organization__in=organizations_visible_to(user).values("pk")) | Q(
-        project__in=projects_where(user, "project.view").values("pk")
+    return (
+        Q(organization__in=organizations_visible_to(user).values("pk"))
+        | Q(project__in=projects_where(user, "project.view").values("pk"))
+        | Q(virtual_cluster__in=_clusters_seen(user))
     )
+
+
+def _clusters_seen(user: User) -> QuerySet[Any, Any]:
+    clusters: Any = RoleBinding._meta.get_field("virtual_cluster").related_model
+    found: QuerySet[Any, Any] = clusters.objects.filter(in_reach(user, "virtualcluster.view")).values("pk")
+    return found
 
 
 def access_tokens_of(user: User) -> QuerySet[AccessToken]:

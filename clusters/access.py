@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.db.models import Q, QuerySet
 
-from accounts.access import organizations_where, projects_where, require
+from accounts.access import in_reach, organizations_where, projects_where, require
 from accounts.errors import NotAllowed, NotFound
 from accounts.models import Organization, Project, User
 from accounts.roles import roles_that_may
@@ -107,7 +107,7 @@ def operations_visible(user: User) -> QuerySet[Operation]:
 
     Staff see that an operation of a tenant is there by its host's pages and the admin, not here.
     """
-    mine = Q(project__in=projects_where(user, "operation.view").values("pk"))
+    mine = in_reach(user, "operation.view", cluster="virtual_cluster")
     of_hosts = Q(project__isnull=True, host__in=hosts_visible(user).values("pk"))
     if user.is_staff and user.is_active:
         # they hand what was found on a host over to a tenant, and see that through
@@ -120,6 +120,6 @@ def operations_visible(user: User) -> QuerySet[Operation]:
 def operation_require(user: User, action: str, operation: Operation) -> None:
     """A tenant's operation takes the project's role; a host's takes whoever may update the host."""
     if operation.project is not None:
-        require(user, action, operation.project)
+        require(user, action, operation.virtual_cluster or operation.project)
     elif operation.host is not None:
         host_require(user, "host.update", operation.host)

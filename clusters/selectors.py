@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
-from accounts.access import projects_where
+from accounts.access import in_reach
 from accounts.models import User
 from clusters.access import discovered_visible, hosts_visible, operations_visible
 from clusters.models import (
@@ -50,7 +50,7 @@ def hosts_list(user: User) -> QuerySet[HostCluster]:
 
 def virtual_clusters_list(user: User) -> QuerySet[VirtualCluster]:
     """The virtual clusters a user may see, deleted ones too, each with its active placement and newest operation."""
-    visible = VirtualCluster.objects.filter(project__in=projects_where(user, "virtualcluster.view").values("pk"))
+    visible = VirtualCluster.objects.filter(in_reach(user, "virtualcluster.view"))
     active = Placement.objects.filter(role=PlacementRole.ACTIVE).select_related("host")
     return visible.select_related(
         "project__organization", "owner_user", "owner_team__organization", "creator"

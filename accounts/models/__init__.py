@@ -2,14 +2,18 @@
 
 from accounts.models.audit import AuditEvent
 from accounts.models.idempotency import IdempotentRequest
+from accounts.models.notification import Notification
 from accounts.models.organization import Organization, Project, Team
 from accounts.models.permissions import (
     OrganizationGroupPermission,
     OrganizationUserPermission,
     ProjectGroupPermission,
     ProjectUserPermission,
+    VirtualClusterGroupPermission,
+    VirtualClusterUserPermission,
 )
 from accounts.models.role_binding import RoleBinding
+from accounts.models.service_account import ServiceAccount
 from accounts.models.token import AccessToken
 from accounts.models.user import User
 
@@ -17,6 +21,7 @@ __all__ = [
     "AccessToken",
     "AuditEvent",
     "IdempotentRequest",
+    "Notification",
     "Organization",
     "OrganizationGroupPermission",
     "OrganizationUserPermission",
@@ -24,6 +29,9 @@ __all__ = [
     "ProjectGroupPermission",
     "ProjectUserPermission",
     "RoleBinding",
+    "ServiceAccount",
     "Team",
     "User",
+    "VirtualClusterGroupPermission",
+    "VirtualClusterUserPermission",
 ]

@@ -32,3 +32,16 @@ class ProjectGroupPermission(GroupObjectPermissionBase, Ending):
     """A team's permission on a project and all in it."""
 
     content_object = models.ForeignKey(Project, on_delete=models.CASCADE)
+
+
+class VirtualClusterUserPermission(UserObjectPermissionBase, Ending):
+    """A user's permission on one virtual cluster alone."""
+
+    # by name: this app knows that there are virtual clusters, and nothing else of the app above it
+    content_object = models.ForeignKey("clusters.VirtualCluster", on_delete=models.CASCADE)
+
+
+class VirtualClusterGroupPermission(GroupObjectPermissionBase, Ending):
+    """A team's permission on one virtual cluster alone."""
+
+    content_object = models.ForeignKey("clusters.VirtualCluster", on_delete=models.CASCADE)

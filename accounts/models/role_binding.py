@@ -5,49 +5,69 @@ from django.db.models import Q
 
 from accounts.models.base import Row
 from accounts.models.organization import Organization, Project, Team
+from accounts.models.service_account import ServiceAccount
 from accounts.models.user import User
-from accounts.roles import ORGANIZATION_ROLES, PROJECT_ROLES
+from accounts.roles import CLUSTER_ROLES, ORGANIZATION_ROLES, PROJECT_ROLES
 
 # A role's name may exist in both tables (admin); which is meant follows from the scope.
 ROLE_NAMES = sorted({*ORGANIZATION_ROLES, *PROJECT_ROLES})
 
 
+def _one_of(*fields: str) -> Q:
+    """Exactly one of these columns is filled."""
+    condition = Q()
+    for filled in fields:
+        condition |= Q(**{f"{field}__isnull": field != filled for field in fields})
+    return condition
+
+
 class RoleBinding(Row):
-    """A user or team has a role in an organization or in a project, until `expires_at` where that is set."""
+    """A user, team or service account has a role in an organization, in a project or for one virtual cluster.
+
+    Until `expires_at` where that is set. `reason` is why platform staff broke the glass: empty for every other one.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, related_name="role_bindings")
     team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True, blank=True, related_name="role_bindings")
+    service_account = models.ForeignKey(
+        ServiceAccount, on_delete=models.CASCADE, null=True, blank=True, related_name="role_bindings"
+    )
     role = models.CharField(max_length=20, choices=[(name, name) for name in ROLE_NAMES])
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, null=True, blank=True, related_name="role_bindings"
     )
     project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, blank=True, related_name="role_bindings")
+    virtual_cluster = models.ForeignKey(
+        "clusters.VirtualCluster", on_delete=models.CASCADE, null=True, blank=True, related_name="role_bindings"
+    )
     expires_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
 
     class Meta:
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
                 name="role_binding_has_one_subject",
-                condition=Q(user__isnull=False, team__isnull=True) | Q(user__isnull=True, team__isnull=False),
+                condition=_one_of("user", "team", "service_account"),
             ),
             models.CheckConstraint(
                 name="role_binding_has_one_scope",
-                condition=Q(organization__isnull=False, project__isnull=True)
-                | Q(organization__isnull=True, project__isnull=False),
+                condition=_one_of("organization", "project", "virtual_cluster"),
             ),
             models.UniqueConstraint(
                 name="role_binding_once",
-                fields=["user", "team", "role", "organization", "project"],
+                fields=["user", "team", "service_account", "role", "organization", "project", "virtual_cluster"],
                 nulls_distinct=False,
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.user or self.team} is {self.role} of {self.organization or self.project}"
+        subject = self.user or self.team or self.service_account
+        return f"{subject} is {self.role} of {self.organization or self.project or self.virtual_cluster}"
 
     @property
     def actions(self) -> frozenset[str]:
         """What the role allows at this scope."""
-        table = ORGANIZATION_ROLES if self.organization_id else PROJECT_ROLES
-        return table[self.role]
+        if self.organization_id:
+            return ORGANIZATION_ROLES[self.role]
+        return (PROJECT_ROLES if self.project_id else CLUSTER_ROLES)[self.role]

@@ -43,6 +43,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(blank=True)
     is_staff = models.BooleanField("platform staff", default=False)
     is_active = models.BooleanField(default=True)
+    is_service_account = models.BooleanField(
+        default=False, editable=False, help_text="It stands for a service account; no person signs in as it."
+    )
     created_at = models.DateTimeField(auto_now_add=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
@@ -12,13 +12,15 @@ from accounts.models import Organization, RoleBinding, Team, User
 from accounts.services.permissions import (
     PermissionEnds,
     PermissionRow,
+    ScopeKind,
+    SubjectKind,
     permission_rows_write,
     permissions_existing,
     permissions_wanted,
 )
 
-_SCOPES: Final[tuple[Literal["organization", "project"], ...]] = ("organization", "project")
-_SUBJECTS: Final[tuple[Literal["user", "team"], ...]] = ("user", "team")
+_SCOPES: Final[tuple[ScopeKind, ...]] = ("organization", "project", "virtualcluster")
+_SUBJECTS: Final[tuple[SubjectKind, ...]] = ("user", "team")
 
 
 @dataclass(frozen=True)

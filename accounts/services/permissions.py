@@ -16,6 +16,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 
+from accounts.access import Scope
 from accounts.models import (
     Organization,
     OrganizationGroupPermission,
@@ -24,21 +25,25 @@ from accounts.models import (
     ProjectGroupPermission,
     ProjectUserPermission,
     RoleBinding,
+    ServiceAccount,
     Team,
     User,
+    VirtualClusterGroupPermission,
+    VirtualClusterUserPermission,
 )
 
-Scope = Organization | Project
-Subject = User | Team
+Subject = User | Team | ServiceAccount
+SubjectKind = Literal["user", "team"]
+ScopeKind = Literal["organization", "project", "virtualcluster"]
 
 
 @dataclass(frozen=True, order=True)
 class PermissionRow:
     """One guardian row, in words: the subject may do `action` in the scope."""
 
-    subject_kind: Literal["user", "team"]
+    subject_kind: SubjectKind
     subject_id: UUID
-    scope_kind: Literal["organization", "project"]
+    scope_kind: ScopeKind
     scope_id: UUID
     action: str
 
@@ -55,21 +60,39 @@ _TABLES: Final[dict[tuple[str, str], type[Model]]] = {
     ("organization", "team"): OrganizationGroupPermission,
     ("project", "user"): ProjectUserPermission,
     ("project", "team"): ProjectGroupPermission,
+    ("virtualcluster", "user"): VirtualClusterUserPermission,
+    ("virtualcluster", "team"): VirtualClusterGroupPermission,
 }
+_APPS: Final = ("accounts", "clusters")
+_COLUMNS: Final = {"serviceaccount": "service_account", "virtualcluster": "virtual_cluster"}
+
+
+def binding_column(row: Any) -> str:
+    """The column of a role binding that such a subject or scope stands in."""
+    name = str(row._meta.model_name)
+    return _COLUMNS.get(name, name)
+
+
+def organization_of(scope: Scope) -> Organization:
+    """Whose it is."""
+    if isinstance(scope, Organization):
+        return scope
+    return scope.organization if isinstance(scope, Project) else scope.project.organization
 
 
 def organization_lock(scope: Scope) -> Organization:
     """Serializes changes of roles within an organization until the transaction ends. Reading is not held up."""
-    key = scope.pk if isinstance(scope, Organization) else scope.organization_id
-    return Organization.objects.select_for_update(no_key=True).get(pk=key)
+    return Organization.objects.select_for_update(no_key=True).get(pk=organization_of(scope).pk)
 
 
 def permissions_derive(*, scope: Scope, subject: Subject, now: datetime) -> None:
     """Makes guardian's rows of this subject in this scope the union of what its bindings give at `now`."""
-    kinds: tuple[Any, Any] = (scope._meta.model_name, subject._meta.model_name)
-    bindings = RoleBinding.objects.filter(**{kinds[0]: scope, kinds[1]: subject})
+    bindings = RoleBinding.objects.filter(**{binding_column(scope): scope, binding_column(subject): subject})
     wanted = permissions_wanted(bindings, now=now)
-    existing = permissions_existing(kinds[0], kinds[1], scope_id=scope.pk, subject_id=subject.pk)
+    scope_kind: Any = scope._meta.model_name  # type: ignore[union-attr]
+    holder = subject.user if isinstance(subject, ServiceAccount) else subject
+    holder_kind: SubjectKind = "team" if isinstance(holder, Team) else "user"
+    existing = permissions_existing(scope_kind, holder_kind, scope_id=scope.pk, subject_id=holder.pk)
     put = {row: end for row, end in wanted.items() if row not in existing or existing[row] != end}
     permission_rows_write(put=put, remove=existing.keys() - wanted.keys())
 
@@ -77,15 +100,25 @@ def permissions_derive(*, scope: Scope, subject: Subject, now: datetime) -> None
 def permissions_wanted(bindings: QuerySet[RoleBinding], *, now: datetime) -> PermissionEnds:
     """What these bindings give at `now`, and until when."""
     found: PermissionEnds = {}
-    for binding in bindings.filter(Q(expires_at=None) | Q(expires_at__gt=now)):
-        subject: tuple[Any, Any] = ("user", binding.user_id) if binding.user_id else ("team", binding.team_id)
-        scope: tuple[Any, Any] = (
-            ("organization", binding.organization_id) if binding.organization_id else ("project", binding.project_id)
-        )
+    lasting = bindings.filter(Q(expires_at=None) | Q(expires_at__gt=now)).select_related("service_account")
+    for binding in lasting:
         for action in binding.actions:
-            row = PermissionRow(*subject, *scope, action)
+            row = PermissionRow(*_holder(binding), *_scope(binding), action)
             found[row] = _later(found[row], binding.expires_at) if row in found else binding.expires_at
     return found
+
+
+def _holder(binding: RoleBinding) -> tuple[SubjectKind, Any]:
+    """A service account's permissions are those of the user that stands for it."""
+    if binding.team_id:
+        return "team", binding.team_id
+    return "user", binding.service_account.user_id if binding.service_account else binding.user_id
+
+
+def _scope(binding: RoleBinding) -> tuple[ScopeKind, Any]:
+    if binding.organization_id:
+        return "organization", binding.organization_id
+    return ("project", binding.project_id) if binding.project_id else ("virtualcluster", binding.virtual_cluster_id)
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:
@@ -94,8 +127,8 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
 
 
 def permissions_existing(
-    scope_kind: Literal["organization", "project"],
-    subject_kind: Literal["user", "team"],
+    scope_kind: ScopeKind,
+    subject_kind: SubjectKind,
     *,
     scope_id: UUID | None = None,
     subject_id: UUID | None = None,
@@ -152,7 +185,7 @@ def _by_table(rows: Iterable[PermissionRow]) -> defaultdict[tuple[str, str], lis
 
 
 def _permission_ids(scope_kind: str) -> dict[str, int]:
-    rows = Permission.objects.filter(content_type__app_label="accounts", content_type__model=scope_kind)
+    rows = Permission.objects.filter(content_type__model=scope_kind, content_type__app_label__in=_APPS)
     return dict(rows.values_list("codename", "pk"))
 
 

@@ -1,18 +1,26 @@
 """Giving and taking roles. Guardian's rows follow in the same transaction."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 
-from accounts.access import actor_require, allowed
-from accounts.errors import InvalidInput
-from accounts.models import Organization, Project, RoleBinding, Team, User
-from accounts.roles import ORGANIZATION_ROLES, PROJECT_ROLES
+from accounts.access import Scope, actor_require, allowed
+from accounts.errors import InvalidInput, NotAllowed
+from accounts.models import Organization, Project, RoleBinding, ServiceAccount, Team, User
+from accounts.roles import CLUSTER_ROLES, ORGANIZATION_ROLES, PROJECT_ROLES
 from accounts.services.audit import Actor, audit_record
 from accounts.services.organizations import organization_admin_kept
-from accounts.services.permissions import Scope, Subject, organization_lock, permissions_derive
+from accounts.services.permissions import (
+    Subject,
+    binding_column,
+    organization_lock,
+    organization_of,
+    permissions_derive,
+)
 from accounts.services.rows import row_save
 
 
@@ -20,20 +28,22 @@ from accounts.services.rows import row_save
 def role_binding_create(
     *, actor: Actor, subject: Subject, role: str, scope: Scope, expires_at: datetime | None = None, now: datetime
 ) -> RoleBinding:
-    """Gives a user or team a role in an organization or project, until `expires_at` where that is given.
+    """Gives a role in an organization, in a project or for one virtual cluster, until `expires_at` where that is given.
 
-    Raises InvalidInput for a role that the scope does not have, for a team of another organization, and for somebody
-    from outside the organization whom only its admins may take in; Conflict where the role was given already.
+    Raises InvalidInput for a role that the scope does not have, for a team or service account of another organization,
+    and for somebody from outside the organization whom only its admins may take in; NotAllowed for a role that allows
+    more than the giver's own; Conflict where the role was given already.
     """
     actor_require(actor, members_action(scope), scope)
     _role_check(role, scope)
+    _within_own_check(actor, role, scope)
     _expiry_check(expires_at, now)
     organization = organization_lock(scope)
     _subject_check(actor, subject, scope, organization)
-    key = {_kind(subject): subject, _kind(scope): scope}
+    key: dict[str, Any] = {binding_column(subject): subject, binding_column(scope): scope}
     RoleBinding.objects.filter(**key, role=role, expires_at__lte=now).delete()  # ended, though not yet cleared away
     binding = RoleBinding(**key, role=role, expires_at=expires_at)
-    row_save(binding, taken=f"{subject} is {role} of {scope} already.", field=_kind(subject))
+    row_save(binding, taken=f"{subject} is {role} of {scope} already.", field=binding_column(subject))
     permissions_derive(scope=scope, subject=subject, now=now)
     _audit(actor, "role.give", binding)
     return binding
@@ -93,7 +103,7 @@ def _expire(key: UUID, now: datetime) -> bool:
 
 def scope_of(binding: RoleBinding) -> Scope:
     """Where the role holds."""
-    scope = binding.organization or binding.project
+    scope: Scope | None = binding.organization or binding.project or binding.virtual_cluster
     if scope is None:
         raise ValueError("a role binding always has a scope (check constraint)")
     return scope
@@ -101,29 +111,44 @@ def scope_of(binding: RoleBinding) -> Scope:
 
 def subject_of(binding: RoleBinding) -> Subject:
     """Who has the role."""
-    subject = binding.user or binding.team
+    subject = binding.user or binding.team or binding.service_account
     if subject is None:
         raise ValueError("a role binding always has a subject (check constraint)")
     return subject
 
 
-def _kind(row: Scope | Subject) -> str:
-    return str(row._meta.model_name)
-
-
 def members_action(scope: Scope) -> str:
     """What one must be allowed to do in the scope to give and take roles there."""
-    return "organization.members" if isinstance(scope, Organization) else "project.members"
+    if isinstance(scope, Organization):
+        return "organization.members"
+    return "project.members" if isinstance(scope, Project) else "virtualcluster.share"
+
+
+def roles_of(scope: Scope) -> Mapping[str, frozenset[str]]:
+    """The roles that can be given there, each with what it allows."""
+    if isinstance(scope, Organization):
+        return ORGANIZATION_ROLES
+    return PROJECT_ROLES if isinstance(scope, Project) else CLUSTER_ROLES
 
 
 def _role_check(role: str, scope: Scope) -> None:
-    table = ORGANIZATION_ROLES if isinstance(scope, Organization) else PROJECT_ROLES
+    table = roles_of(scope)
     if role not in table:
-        kind = _kind(scope)
-        article = "An" if kind == "organization" else "A"
-        raise InvalidInput(
-            f"{article} {kind} has no role {role[:40]!r}.", field="role", accepted=f"one of: {', '.join(table)}"
-        )
+        kind = {"organization": "An organization", "project": "A project"}.get(binding_column(scope), "A cluster")
+        raise InvalidInput(f"{kind} has no role {role[:40]!r}.", field="role", accepted=f"one of: {', '.join(table)}")
+
+
+def _within_own_check(actor: Actor, role: str, scope: Scope) -> None:
+    """Who shares a cluster gives away no more than they have there."""
+    if actor.user is None or actor.platform or isinstance(scope, Organization | Project):
+        return
+    for action in sorted(CLUSTER_ROLES[role]):
+        if not allowed(actor.user, action, scope):
+            raise NotAllowed(
+                f"You may not give the role {role}: it allows {action}, and yours does not.",
+                hint=f"Give a lesser role ({', '.join(CLUSTER_ROLES)}), or ask an admin of the project.",
+                field="role",
+            )
 
 
 def _expiry_check(expires_at: datetime | None, now: datetime) -> None:
@@ -140,10 +165,18 @@ def _subject_check(actor: Actor, subject: Subject, scope: Scope, organization: O
                 accepted=f"a team of {organization.name}",
             )
         return
+    if isinstance(subject, ServiceAccount):
+        if subject.project.organization_id != organization.pk:
+            raise InvalidInput(
+                f"{subject} is a service account of another organization.",
+                field="service_account",
+                accepted=f"a service account of {organization.name}",
+            )
+        return
     if not subject.is_active:
         raise InvalidInput(f"{subject.handle} was deactivated.", field="user", accepted="an active user's handle")
     takes_in = actor.user is None or actor.platform or allowed(actor.user, "organization.members", organization)
-    if isinstance(scope, Project) and not takes_in and not _belongs(subject, organization):
+    if not isinstance(scope, Organization) and not takes_in and not _belongs(subject, organization):
         raise InvalidInput(
             f"{subject.handle} does not belong to {organization.name}.",
             field="user",
@@ -165,11 +198,11 @@ def _audit(actor: Actor, action: str, binding: RoleBinding) -> None:
         kind="role-binding",
         object_id=binding.pk,
         name=str(binding)[:120],
-        organization_id=scope.pk if isinstance(scope, Organization) else scope.organization_id,
+        organization_id=organization_of(scope).pk,
         details={
-            "subject": {"kind": _kind(subject), "id": str(subject.pk), "name": str(subject)},
+            "subject": {"kind": binding_column(subject), "id": str(subject.pk), "name": str(subject)},
             "role": binding.role,
-            "scope": {"kind": _kind(scope), "id": str(scope.pk), "name": str(scope)},
+            "scope": {"kind": binding_column(scope), "id": str(scope.pk), "name": str(scope)},
             "expires_at": binding.expires_at.isoformat() if binding.expires_at else None,
         },
     )

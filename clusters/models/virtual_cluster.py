@@ -6,6 +6,7 @@ from django.db.models import Q
 from accounts.models import Project, Team, User
 from accounts.models.base import Row
 from accounts.models.organization import NAME_RULE
+from accounts.roles import CLUSTER_ACTIONS
 from clusters.models.host import Exposure, HostCluster
 
 
@@ -71,6 +72,7 @@ class VirtualCluster(Row):
 
     class Meta:
         ordering = ["-created_at"]
+        permissions = [(action, action) for action in CLUSTER_ACTIONS]
         constraints = [
             models.UniqueConstraint(
                 name="virtual_cluster_name_unique_in_project",

@@ -64,7 +64,7 @@ def virtual_cluster_configure(
     Without a change, or with one that changes nothing, the generation stays, and what somebody did to the cluster on
     its host is put right. InvalidInput names the field, Conflict what is in the way; then nothing is written.
     """
-    actor_require(actor, "virtualcluster.update", virtual_cluster.project)
+    actor_require(actor, "virtualcluster.update", virtual_cluster)
     locked = (
         VirtualCluster.objects.select_for_update(of=("self",))
         .select_related("project__organization")

@@ -73,12 +73,12 @@ def _level(user: User, cluster: VirtualCluster, level: str) -> str:
     if level and level not in LEVELS:
         raise InvalidInput(f"There is no level {level}.", field="level", accepted=f"one of {', '.join(LEVELS)}")
     if level:
-        require(user, f"virtualcluster.kubeconfig.{level}", cluster.project)
+        require(user, f"virtualcluster.kubeconfig.{level}", cluster)
         return level
     for highest_first in LEVELS:
-        if allowed(user, f"virtualcluster.kubeconfig.{highest_first}", cluster.project):
+        if allowed(user, f"virtualcluster.kubeconfig.{highest_first}", cluster):
             return highest_first
-    require(user, f"virtualcluster.kubeconfig.{LEVELS[-1]}", cluster.project)
+    require(user, f"virtualcluster.kubeconfig.{LEVELS[-1]}", cluster)
     return LEVELS[-1]
 
 
@@ -116,8 +116,9 @@ def sealed_result_take(*, operation: Operation, actor: Actor, now: datetime) -> 
     locked = Operation.objects.select_for_update().get(pk=operation.pk)
     if locked.sealed_until is None or actor.user is None or locked.requested_by_id != actor.user.pk:
         raise NotFound("This operation holds nothing for you.")
-    if locked.project is not None:
-        require(actor.user, f"virtualcluster.kubeconfig.{locked.params.get('level', LEVELS[0])}", locked.project)
+    if locked.virtual_cluster is not None:
+        level = locked.params.get("level", LEVELS[0])
+        require(actor.user, f"virtualcluster.kubeconfig.{level}", locked.virtual_cluster)
     sealed = locked.sealed_result
     if sealed is None or locked.sealed_until <= now:
         raise Gone("This was handed over already, or nobody fetched it in time.", hint="Ask for a new one.")

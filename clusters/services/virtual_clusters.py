@@ -200,7 +200,7 @@ def virtual_cluster_update(
     deletion_protection: bool | None = None,
 ) -> VirtualCluster:
     """Changes what is given (None leaves a field as it is); nothing on the host has to follow."""
-    actor_require(actor, "virtualcluster.update", virtual_cluster.project)
+    actor_require(actor, "virtualcluster.update", virtual_cluster)
     locked = VirtualCluster.objects.select_for_update().get(pk=virtual_cluster.pk)
     if locked.phase == VirtualClusterPhase.DELETED:
         raise Conflict(f"{locked} was deleted; nothing of it can be changed.")
@@ -224,7 +224,7 @@ def virtual_cluster_update(
 @transaction.atomic
 def virtual_cluster_delete(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime) -> ClusterWork:
     """Starts the deletion. Raises Conflict while it is protected, or where it is deleted already."""
-    actor_require(actor, "virtualcluster.delete", virtual_cluster.project)
+    actor_require(actor, "virtualcluster.delete", virtual_cluster)
     locked = (
         VirtualCluster.objects.select_for_update(of=("self",))
         .select_related("project__organization")

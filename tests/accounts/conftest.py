@@ -9,10 +9,11 @@ from django.core.cache import caches
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accounts.access import Scope
 from accounts.models import Organization, Project, Team, User
 from accounts.services.audit import Actor
 from accounts.services.organizations import organization_create
-from accounts.services.permissions import Scope, Subject
+from accounts.services.permissions import Subject
 from accounts.services.projects import project_create
 from accounts.services.role_bindings import role_binding_create
 from accounts.services.teams import team_create

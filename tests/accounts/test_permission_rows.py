@@ -10,6 +10,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from accounts.access import Scope
 from accounts.errors import MarinaError
 from accounts.models import (
     Organization,
@@ -22,7 +23,7 @@ from accounts.models import (
 )
 from accounts.roles import ORGANIZATION_ROLES, PROJECT_ROLES
 from accounts.services.permission_check import permission_differences
-from accounts.services.permissions import Scope, Subject
+from accounts.services.permissions import Subject
 from accounts.services.role_bindings import (
     role_binding_create,
     role_binding_delete,
