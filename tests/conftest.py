@@ -11,6 +11,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from dev.static_files import collect_static
 from localkube import LocalHost, LocalKube, Tools, ensure_tools
 from localkube.ports import free_ports
 from tests.commands import Kubectl, Marina
-from tests.plugin import BACKING, GIVEN_SETTINGS, PROCESSES, RUN_FOLDER
+from tests.plugin import BACKING, GIVEN_SETTINGS, PROCESSES, RUN_FOLDER, TOLD
 
 LOCAL_HOSTS = ("harbor-east", "harbor-west")
 LOCAL_CHART = Path(__file__).parent.parent / "localkube" / "charts" / "vcluster"
@@ -40,6 +41,12 @@ class TestHost:
     kubeconfig: Path
     exposure: str
     kubectl: Kubectl
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Puts a line at the end of the run's output, whichever of its processes ran the test."""
+    return partial(record_property, TOLD)
 
 
 @pytest.fixture(scope="session")

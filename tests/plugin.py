@@ -1,8 +1,12 @@
 """Loaded by pytest before Django's settings: says where database and broker of this run are, and owns its folder.
 
 They are started by the first test that needs them (fixture `backing`), so a run of pure rules starts nothing.
+
+With `-n 2` (`make test`) two processes run the tests side by side, each with a folder, a database, a broker and hosts
+of its own; the process that hands them their tests starts nothing.
 """
 
+import json
 import os
 import secrets
 import shutil
@@ -20,12 +24,17 @@ RUN_FOLDER = pytest.StashKey[Path]()
 PROCESSES = pytest.StashKey[Processes]()
 BACKING = pytest.StashKey[Backing]()
 GIVEN_SETTINGS = pytest.StashKey[dict[str, str]]()
+_GIVEN = "MARINA_TESTS_GIVEN"
 _FAILED = pytest.StashKey[bool]()
+FAULTS, JOURNEYS = "faults", "journeys"
+TOLD = "told"
+"""The property of a report that is a line for the end of the run's output."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Before pytest-django reads the settings. Settings of the caller reach no unit test, only `make e2e-host`."""
+    given = _given_settings()
     folder = _RUNS / str(os.getpid())
     _remove_runs_of_the_dead()
     (folder / "static").mkdir(parents=True)
@@ -34,10 +43,27 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     early_config.stash[RUN_FOLDER] = folder
     early_config.stash[PROCESSES] = processes
     early_config.stash[BACKING] = backing
-    early_config.stash[GIVEN_SETTINGS] = marina_settings()
-    for name in early_config.stash[GIVEN_SETTINGS]:
-        del os.environ[name]
+    early_config.stash[GIVEN_SETTINGS] = given
+    _settings_remove()
     os.environ.update(_settings(folder, backing))
+
+
+def _given_settings() -> dict[str, str]:
+    """What the caller set. The processes of `-n` inherit the environment of the one that started them, and have put
+
+    back here what stood there before that one changed it.
+    """
+    if _GIVEN in os.environ:
+        _settings_remove()
+        os.environ.update(json.loads(os.environ[_GIVEN]))
+    given = marina_settings()
+    os.environ[_GIVEN] = json.dumps(given)
+    return given
+
+
+def _settings_remove() -> None:
+    for name in marina_settings():
+        del os.environ[name]
 
 
 def _settings(folder: Path, backing: Backing) -> dict[str, str]:
@@ -56,7 +82,35 @@ def _settings(folder: Path, backing: Backing) -> dict[str, str]:
 
 def pytest_report_header(config: pytest.Config) -> str:
     """Where to look when a process of the run fails."""
-    return f"logs of this run: {config.stash[PROCESSES].logs}"
+    return f"logs of this run: {config.stash[PROCESSES].logs}, or beside it with -n"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Says which tests stay together in one process, and puts first what takes longest."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+    items.sort(key=_rank)
+
+
+def _group_of(item: pytest.Item) -> str:
+    """What shares servers that are dear to start; else the file."""
+    if "faults" in item.path.parts:
+        return FAULTS
+    return JOURNEYS if "stack" in getattr(item, "fixturenames", ()) else str(item.path.relative_to(ROOT))
+
+
+def _rank(item: pytest.Item) -> int:
+    group = _group_of(item)
+    return (FAULTS, JOURNEYS, group).index(group)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests told, such as figures and seeds."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, line in report.user_properties if report.when == "call" else ():
+            if name == TOLD:
+                terminalreporter.write_line(str(line))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -156,12 +156,10 @@ def toxiproxy(tools: Tools, fault_processes: Processes) -> Toxiproxy:
 
 
 @pytest.fixture
-def figure(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str, object], None]:
-    """Prints one figure of the test, also where output is captured."""
+def figure(tell: Callable[[str], None]) -> Callable[[str, object], None]:
+    """Tells one figure of the test."""
 
     def show(what: str, value: object) -> None:
-        shown = f"{value:.1f}" if isinstance(value, float) else str(value)
-        with capsys.disabled():
-            print(f"\nfault {what}: {shown}", end="")
+        tell(f"fault {what}: {f'{value:.1f}' if isinstance(value, float) else value}")
 
     return show

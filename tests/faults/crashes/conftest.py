@@ -25,7 +25,6 @@ HASTE = {
 }
 FAKE_SECONDS, REAL_SECONDS = 30.0, 120.0
 """The most that one worker may take; many of them share two processors."""
-TOLD = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture
@@ -69,18 +68,6 @@ def real_stages(
     """Opens a stage on a local host, and clears it afterwards."""
     admin = kubeconfig_parse(real_host.kubeconfig.read_text())
     return lambda: stage_opened(world=world, crew=real_crew, admin=admin, helm=tools.helm, seconds=REAL_SECONDS)
-
-
-@pytest.fixture
-def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
-    """Puts a line at the end of the run's output."""
-    return pytestconfig.stash.setdefault(TOLD, []).append
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """How many cases were run, and by which seed."""
-    for line in config.stash.get(TOLD, []):
-        terminalreporter.write_line(line)
 
 
 @pytest.fixture
