@@ -19,5 +19,5 @@ def condition_set(conditions: list[dict[str, Any]], new: Condition, *, now: date
     """The list with `new` in place of its type's condition; the transition time moves only when the status does."""
     old = next((c for c in conditions if c["type"] == new.type), None)
     since = old["last_transition_time"] if old and old["status"] == new.status else now.isoformat()
-    others = [c for c in conditions if c["type"] != new.type]
-    return [*others, {**asdict(new), "last_transition_time": since}]
+    by_type = {c["type"]: c for c in conditions} | {new.type: {**asdict(new), "last_transition_time": since}}
+    return list(by_type.values())  # each keeps its place, so that what is shown does not jump
