@@ -116,7 +116,7 @@ def _joined(sentences: list[str], *, most: int) -> str:
 def hosts_choose(*, project: Project, wish: PlacementWish) -> HostChoice:
     """Weighs the hosts offered to the project (only the wanted one, where one is named), in four queries.
 
-    What others place at the same moment is not seen yet: a host may get a little more than it has room for.
+    What others are about to place is not seen yet: whoever must not choose the same writes under a lock.
     """
     offered = hosts_offered(project)
     if wish.host is not None:

@@ -1,6 +1,8 @@
 """Choosing where a virtual cluster goes."""
 
-from django.db import IntegrityError, transaction
+from typing import Final
+
+from django.db import IntegrityError, connection
 
 from clusters.models import HostCluster, HostMode, OperationEvent, Placement, PlacementRole, VirtualCluster
 from clusters.names import namespace_for, release_for
@@ -11,6 +13,9 @@ from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Done, Skip, StepResult, step
 
+CHOOSING: Final = 0x6D6172696E61  # "marina"
+"""The advisory lock of the database under which a host is chosen."""
+
 
 @step("Choose a host cluster", on_host=False)
 def choose_host(context: StepContext) -> StepResult:
@@ -19,21 +24,24 @@ def choose_host(context: StepContext) -> StepResult:
     chosen = Placement.objects.filter(virtual_cluster=cluster, role=PlacementRole.ACTIVE).first()
     if chosen is not None:
         return Done(chosen.why) if chosen.why else Skip("A host was chosen already.")
-    choice = hosts_choose(project=cluster.project, wish=_wish(cluster))
-    if not choice.candidates:
-        raise PermanentError(
-            f"No host cluster can take it. {choice.explain()}",
-            code="no-host",
-            hint=f"{who_can_offer(cluster.project)} Then retry.",
-        )
-    host = choice.fitting[0]
-    try:
-        with context.fenced(), transaction.atomic():
-            placement = _placement_create(cluster, host, why=choice.why())
-            _tell_all(context, choice, told=placement.why)
-    except IntegrityError:
-        raise TemporaryError(f"A namespace of {host.name} was taken at the same moment.", code="conflict") from None
+    with context.fenced():
+        _one_at_a_time()
+        choice = hosts_choose(project=cluster.project, wish=_wish(cluster))
+        if not choice.candidates:
+            raise PermanentError(
+                f"No host cluster can take it. {choice.explain()}",
+                code="no-host",
+                hint=f"{who_can_offer(cluster.project)} Then retry.",
+            )
+        placement = _placement_create(cluster, choice.fitting[0], why=choice.why())
+        _tell_all(context, choice, told=placement.why)
     return Done(placement.why)
+
+
+def _one_at_a_time() -> None:
+    """Until the transaction ends: workers that choose at the same moment would all take the host that is emptiest."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHOOSING])
 
 
 def _wish(cluster: VirtualCluster) -> PlacementWish:
@@ -50,18 +58,29 @@ def _wish(cluster: VirtualCluster) -> PlacementWish:
 
 def _placement_create(cluster: VirtualCluster, host: HostCluster, *, why: str) -> Placement:
     given = host.mode == HostMode.NAMESPACES
-    taken = set(host.placements.values_list("namespace", flat=True)) if given else set()
-    return Placement.objects.create(
-        virtual_cluster=cluster,
-        host=host,
-        # full meanwhile: the name that is taken is refused by the database, and tried again
-        namespace=(namespaces_free(host, taken=taken) or host.namespaces)[0]
-        if given
-        else namespace_for(cluster.name, cluster.pk),
-        namespace_created=not given,
-        release=release_for(cluster.name),
-        why=why,
-    )
+    try:
+        return Placement.objects.create(
+            virtual_cluster=cluster,
+            host=host,
+            namespace=_namespace_given(host) if given else namespace_for(cluster.name, cluster.pk),
+            namespace_created=not given,
+            release=release_for(cluster.name),
+            why=why,
+        )
+    except IntegrityError:
+        raise _taken(host) from None
+
+
+def _namespace_given(host: HostCluster) -> str:
+    free = namespaces_free(host, taken=set(host.placements.values_list("namespace", flat=True)))
+    if not free:
+        raise _taken(host)
+    return free[0]
+
+
+def _taken(host: HostCluster) -> TemporaryError:
+    """By an adoption, which does not choose."""
+    return TemporaryError(f"A namespace of {host.name} was taken at the same moment.", code="conflict")
 
 
 def _tell_all(context: StepContext, choice: HostChoice, *, told: str) -> None:

@@ -35,7 +35,9 @@ def offered_sentence(item: Json) -> str:
         return "everybody"
     names = [item["organization"]] if item.get("organization") else []
     names += [*offered.get("organizations", ()), *offered.get("projects", ())]
-    return ", ".join(dict.fromkeys(word(name) for name in names)) or "nobody"
+    told = list(dict.fromkeys(word(name) for name in names))
+    told += [f"{word(name)} by its region" for name in item.get("offered_by_region") or ()]
+    return ", ".join(told) or "nobody"
 
 
 def _one_of(name: str | None, region: str | None) -> None:
