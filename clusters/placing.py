@@ -20,6 +20,20 @@ from clusters.versions import KubernetesVersion, check_host_can_run
 TOLD_MOST: Final = 20
 """So many other hosts are told of in a sentence; a list has them all."""
 
+DECIDING: Final = (
+    "name",
+    "phase",
+    "cordoned",
+    "breaker",
+    "conditions",
+    "mode",
+    "namespaces",
+    "region",
+    "labels",
+    "exposure",
+    "kubernetes_version",
+)
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -139,10 +153,10 @@ def hosts_choose(*, project: Project, wish: PlacementWish) -> HostChoice:
 
 
 def _with_counts(hosts: QuerySet[HostCluster]) -> QuerySet[HostCluster]:
-    """With `placed`, and without the columns that can be long and decide nothing."""
+    """With `placed`, and with no column but those that decide: others can be long."""
     counts = Placement.objects.filter(host=OuterRef("pk")).order_by().values("host").annotate(count=Count("pk"))
     placed = Coalesce(Subquery(counts.values("count")), 0)
-    return hosts.annotate(placed=placed).defer("capacity", "values", "api_groups", "identity")
+    return hosts.annotate(placed=placed).only(*DECIDING)
 
 
 def _namespaces_taken(hosts: QuerySet[HostCluster]) -> dict[UUID, set[str]]:
