@@ -27,7 +27,7 @@ class WeighedHostSerializer(serializers.Serializer[Any]):
     why = serializers.CharField()
 
 
-class PlacementPreviewSerializer(serializers.Serializer[HostChoice]):
+class PlacementPreviewSerializer(serializers.Serializer[Any]):
     """The hosts that fit, best first, and why each other one does not. Hosts that are not offered are not told of."""
 
     message = serializers.CharField(help_text="In a sentence: which would be chosen and why, or why none.")

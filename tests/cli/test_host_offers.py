@@ -21,7 +21,7 @@ def patched(server: ApiServer) -> Json:
 def region(name: str, to: str, number: int = 1) -> Json:
     organization, _, project = to.partition("/")
     owner = {"id": "o1", "name": organization}
-    named = {"organization": owner, "project": None}
+    named: Json = {"organization": owner, "project": None}
     if project:
         named = {"organization": None, "project": {"id": "p1", "name": project, "organization": owner}}
     return {"id": f"offer-{number}", "region": name, "hosts": number, **named}

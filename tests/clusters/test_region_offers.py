@@ -11,8 +11,8 @@ from clusters.services.hosts import host_update
 from tests.accounts.conftest import MARINA, give, person, signed_in
 from tests.clusters.conftest import problem, refused
 from tests.clusters.making import host_row
-from tests.clusters.test_host_offers import NOBODY, change, offered
-from tests.clusters.test_hosts import connect
+from tests.clusters.test_host_offers import NOBODY, offered
+from tests.clusters.test_hosts import change, connect
 
 URL = "/api/v1/region-offers"
 
