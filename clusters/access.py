@@ -8,7 +8,7 @@ from accounts.access import in_reach, organizations_where, projects_where, requi
 from accounts.errors import NotAllowed, NotFound
 from accounts.models import Organization, Project, User
 from accounts.roles import roles_that_may
-from clusters.models import DiscoveredCluster, HostCluster, Operation, OperationKind
+from clusters.models import DiscoveredCluster, HostCluster, HostScope, Operation, OperationKind, RegionOffer
 
 
 def hosts_visible(user: User) -> QuerySet[HostCluster]:
@@ -31,13 +31,27 @@ def hosts_offered(project: Project) -> QuerySet[HostCluster]:
 
 
 def _offered(organizations: QuerySet[Organization], projects: QuerySet[Project]) -> Q:
-    """An organization's own hosts, those offered by name, and those offered to all."""
+    """An organization's own hosts, those offered by name or with their region, and those offered to all."""
     hosts = HostCluster.objects
     own = Q(organization__in=organizations.values("pk"))
     named = Q(pk__in=hosts.filter(offered_to_organizations__in=organizations.values("pk")).values("pk")) | Q(
         pk__in=hosts.filter(offered_to_projects__in=projects.values("pk")).values("pk")
     )
-    return own | named | Q(offered_to_all=True)
+    regions = RegionOffer.objects.filter(
+        Q(organization__in=organizations.values("pk")) | Q(project__in=projects.values("pk"))
+    )
+    of_region = Q(scope=HostScope.PLATFORM, region__in=regions.values("region"))
+    return own | named | of_region | Q(offered_to_all=True)
+
+
+def region_offers_visible(user: User) -> QuerySet[RegionOffer]:
+    """Which regions are offered: to platform staff all of it, else what is offered to where the user works."""
+    if user.is_staff and user.is_active:
+        return RegionOffer.objects.all()
+    return RegionOffer.objects.filter(
+        Q(organization__in=organizations_where(user, "host.view").values("pk"))
+        | Q(project__in=projects_where(user, "project.view").values("pk"))
+    )
 
 
 def host_require(user: User, action: str, host: HostCluster) -> None:

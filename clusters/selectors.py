@@ -3,18 +3,21 @@
 from typing import Any
 
 from django.conf import settings
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from accounts.access import in_reach
 from accounts.models import User
-from clusters.access import discovered_visible, hosts_visible, operations_visible
+from clusters.access import discovered_visible, hosts_visible, operations_visible, region_offers_visible
 from clusters.models import (
     Chart,
     DiscoveredCluster,
     HostCluster,
+    HostScope,
     Operation,
     Placement,
     PlacementRole,
+    RegionOffer,
     UsualDuration,
     VirtualCluster,
     VirtualClusterPhase,
@@ -90,3 +93,14 @@ def operations_shown(operations: QuerySet[Operation]) -> QuerySet[Operation]:
 def discovered_list(user: User) -> QuerySet[DiscoveredCluster]:
     """The virtual clusters that were found on hosts, as far as a user looks after these."""
     return discovered_visible(user).select_related("host")
+
+
+def region_offers_list(user: User) -> QuerySet[RegionOffer]:
+    """The offers of regions that a user may see, each with how many hosts are there now."""
+    there = HostCluster.objects.filter(scope=HostScope.PLATFORM, region=OuterRef("region")).order_by()
+    counts = there.values("region").annotate(count=Count("pk")).values("count")
+    return (
+        region_offers_visible(user)
+        .select_related("organization", "project__organization")
+        .annotate(hosts=Coalesce(Subquery(counts), 0))
+    )

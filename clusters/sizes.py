@@ -53,6 +53,15 @@ class Room:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Requests:
+    """What pods ask for in all."""
+
+    cpu: int
+    memory: int
+    pods: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Size:
     """One size that a virtual cluster can have."""
 
@@ -73,15 +82,28 @@ class Size:
             f"and {room.pods} pods for what you run in it"
         )
 
+    def own_requests(self, *, replicas: int = 1) -> Requests:
+        """Of what runs before anybody runs something in it: CoreDNS and the control plane, awake or asleep."""
+        plane, count = self.control_plane, max(replicas, 1)
+        return Requests(
+            cpu=COREDNS_CPU + count * plane.cpu, memory=COREDNS_MEMORY + count * plane.memory, pods=1 + count
+        )
+
+    def full_requests(self, *, replicas: int = 1) -> Requests:
+        """With all the CPU and memory that its room holds; of pods those of its own, as its room only limits these."""
+        own = self.own_requests(replicas=replicas)
+        return Requests(cpu=self.room.cpu + own.cpu, memory=self.room.memory + own.memory, pods=own.pods)
+
     def quota_hard(self, *, replicas: int = 1) -> dict[str, str]:
         """`spec.hard` of the ResourceQuota: the room, CoreDNS, and the control plane times `replicas` (at least one).
 
         A sleeping control plane keeps its share, so that it can always wake.
         """
         room, plane, count = self.room, self.control_plane, max(replicas, 1)
+        full = self.full_requests(replicas=replicas)
         return {
-            "requests.cpu": f"{room.cpu + COREDNS_CPU + count * plane.cpu}m",
-            "requests.memory": f"{room.memory + COREDNS_MEMORY + count * plane.memory}Mi",
+            "requests.cpu": f"{full.cpu}m",
+            "requests.memory": f"{full.memory}Mi",
             "limits.memory": f"{room.memory_limits + COREDNS_MEMORY_LIMIT + count * plane.memory_limit}Mi",
             "requests.storage": f"{room.storage + count * CONTROL_PLANE_STORAGE}Mi",
             **self._counts(count),

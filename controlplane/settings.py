@@ -139,6 +139,8 @@ CACHES = {
         "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1, "retry": Retry(NoBackoff(), 0)},
     },
 }
+# whom refusals tell people to ask
+PLATFORM_CONTACT = env.str("PLATFORM_CONTACT", default="your platform team")
 ACCESS_TOKEN_DEFAULT_SECONDS = env.int("ACCESS_TOKEN_DEFAULT_SECONDS", default=30 * 86400)
 ACCESS_TOKEN_MAXIMUM_SECONDS = env.int("ACCESS_TOKEN_MAXIMUM_SECONDS", default=365 * 86400)
 

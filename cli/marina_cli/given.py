@@ -11,14 +11,14 @@ from marina_cli.private_file import text_file_read
 from marina_cli.text import Json
 
 
-def labels_parse(pairs: Iterable[str]) -> dict[str, str]:
+def labels_parse(pairs: Iterable[str], option: str = "--label") -> dict[str, str]:
     """Labels of several `key=value`; UsageProblem for one without a key or an equals sign."""
     labels = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise UsageProblem(
-                f"{pair!r} is no label.", fields=[FieldError("--label", "It has no key and value.", "key=value")]
+                f"{pair!r} is no label.", fields=[FieldError(option, "It has no key and value.", "key=value")]
             )
         labels[key] = value
     return labels

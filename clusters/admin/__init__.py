@@ -9,10 +9,21 @@ from clusters.admin.discovered import DiscoveredClusterAdmin
 from clusters.admin.hosts import HostClusterAdmin
 from clusters.admin.operations import OperationAdmin
 from clusters.admin.records import ChartAdmin, HostCredentialAdmin, PlacementAdmin
+from clusters.admin.region_offers import RegionOfferAdmin
 from clusters.admin.virtual_clusters import VirtualClusterAdmin
-from clusters.models import Chart, DiscoveredCluster, HostCluster, HostCredential, Operation, Placement, VirtualCluster
+from clusters.models import (
+    Chart,
+    DiscoveredCluster,
+    HostCluster,
+    HostCredential,
+    Operation,
+    Placement,
+    RegionOffer,
+    VirtualCluster,
+)
 
 admin.site.register(HostCluster, HostClusterAdmin)
+admin.site.register(RegionOffer, RegionOfferAdmin)
 admin.site.register(HostCredential, HostCredentialAdmin)
 admin.site.register(VirtualCluster, VirtualClusterAdmin)
 admin.site.register(Placement, PlacementAdmin)

@@ -56,6 +56,7 @@ class PlacementAdmin(ReadOnlyAdmin):
         "namespace",
         "namespace_created",
         "release",
+        "why",
         "endpoint",
         "kubernetes_version",
         "chart_version",

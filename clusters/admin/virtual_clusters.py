@@ -39,7 +39,9 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "owner_told",
         "conditions_told",
         "labels_told",
+        "host_labels_told",
         "values_told",
+        "why_told",
     )
     fieldsets = (
         (None, {"fields": ("name", "project", "owner_told", "creator", "labels_told", "protected")}),
@@ -52,6 +54,8 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
                     "size",
                     "exposure",
                     "wanted_host",
+                    "wanted_region",
+                    "host_labels_told",
                     "replicas",
                     "values_told",
                     "generation",
@@ -65,6 +69,7 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
                     "phase_told",
                     "conditions_told",
                     "placed_on",
+                    "why_told",
                     "observed_generation",
                     "created_at",
                     "deleted_at",
@@ -87,6 +92,16 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         """Where it runs."""
         found: list[Placement] = cluster.active_placements
         return f"{found[0].host.name}, namespace {found[0].namespace}" if found else NOTHING
+
+    @admin.display(description="chosen")
+    def why_told(self, cluster: Any) -> str:
+        """Why this host, and why not the others."""
+        return next((placement.why for placement in cluster.active_placements), "") or NOTHING
+
+    @admin.display(description="host labels")
+    def host_labels_told(self, cluster: VirtualCluster) -> SafeString | str:
+        """Those that its host is to have."""
+        return as_json(cluster.wanted_host_labels)
 
     @admin.display(description="owner")
     def owner_told(self, cluster: VirtualCluster) -> str:

@@ -12,7 +12,7 @@ from accounts.api.strict import StrictSerializer
 from clusters.access import organizations_running_hosts
 from clusters.api.fields import ClusterNameField, HostOrganizationField, HostProjectField, KubeconfigField
 from clusters.api.virtual_cluster_serializers import ConditionSerializer
-from clusters.models import Breaker, Exposure, HostCluster, HostMode, HostScope
+from clusters.models import Breaker, Exposure, HostCluster, HostMode, HostScope, RegionOffer
 
 _CONCURRENCY: Final = "How many operations may work on it at the same time, 1 to 100."
 _INSIDE: Final = "Shown to platform staff and to admins of the organization whose host it is; else null."
@@ -86,7 +86,7 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
     since that may quote any of these.
     """
 
-    INSIDE: ClassVar[tuple[str, ...]] = ("namespaces", "offered_to", "server", "capacity")
+    INSIDE: ClassVar[tuple[str, ...]] = ("namespaces", "offered_to", "offered_by_region", "server", "capacity")
     """Shown to who looks after the host."""
 
     organization = serializers.CharField(source="organization.name", default=None)
@@ -94,6 +94,7 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
     credential_expires_at = serializers.DateTimeField(source="credential.expires_at", default=None)
     values = serializers.SerializerMethodField()
     offered_to = serializers.SerializerMethodField()
+    offered_by_region = serializers.SerializerMethodField()
     namespaces = serializers.ListField(child=serializers.CharField(), allow_null=True, help_text=_INSIDE)
     server = serializers.CharField(allow_null=True, help_text=_INSIDE)
     breaker = BreakerSerializer(source="*")
@@ -117,6 +118,7 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
             "exposure",
             "values",
             "offered_to",
+            "offered_by_region",
             "cordoned",
             "concurrency",
             "generation",
@@ -164,3 +166,20 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
             "organizations": [str(each) for each in host.offered_to_organizations.all()],
             "projects": [str(each) for each in host.offered_to_projects.all()],
         }
+
+    @extend_schema_field(
+        serializers.ListField(
+            child=serializers.CharField(), allow_null=True, help_text=f"Whom its region is offered to. {_INSIDE}"
+        )
+    )
+    def get_offered_by_region(self, host: HostCluster) -> list[str]:
+        return self._regions.get(host.region, []) if host.scope == HostScope.PLATFORM else []
+
+    @cached_property
+    def _regions(self) -> dict[str, list[str]]:
+        """Whom each region is offered to. Asked once for a whole list, and only where it will be shown."""
+        found: dict[str, list[str]] = {}
+        if self._staff:
+            for offer in RegionOffer.objects.select_related("organization", "project__organization"):
+                found.setdefault(offer.region, []).append(str(offer.offered_to))
+        return found

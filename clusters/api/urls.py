@@ -7,12 +7,14 @@ from clusters.api.discovered_views import DiscoveredClusterViewSet
 from clusters.api.host_views import HostClusterViewSet
 from clusters.api.operation_views import OperationViewSet
 from clusters.api.option_views import OptionsView
+from clusters.api.region_offer_views import RegionOfferViewSet
 from clusters.api.virtual_cluster_views import VirtualClusterViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("host-clusters", HostClusterViewSet, basename="host-cluster")
 router.register("virtual-clusters", VirtualClusterViewSet, basename="virtual-cluster")
 router.register("discovered-clusters", DiscoveredClusterViewSet, basename="discovered-cluster")
+router.register("region-offers", RegionOfferViewSet, basename="region-offer")
 router.register("operations", OperationViewSet, basename="operation")
 
 urlpatterns = [path("options", OptionsView.as_view(), name="options"), *router.urls]

@@ -49,6 +49,7 @@ class PlacementSerializer(serializers.ModelSerializer[Placement]):
             "kubernetes_version",
             "chart_version",
             "adopted",
+            "why",
         ]
 
     def get_adopted(self, placement: Placement) -> bool:
@@ -91,6 +92,12 @@ class SpecSerializer(StrictSerializer):
     )
     values = serializers.DictField(required=False, help_text="Chart values.")
     control_plane = ControlPlaneSerializer(required=False)
+    region = serializers.CharField(
+        required=False, allow_blank=True, max_length=60, help_text="Where its host is to be; empty: anywhere."
+    )
+    host_labels = serializers.DictField(
+        child=serializers.CharField(allow_blank=True), required=False, help_text="Labels that its host is to have."
+    )
 
 
 class VirtualClusterCreateSerializer(StrictSerializer):
@@ -171,6 +178,8 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
             "exposure": cluster.exposure,
             "values": cluster.values,
             "control_plane": {"replicas": cluster.replicas},
+            "region": cluster.wanted_region,
+            "host_labels": cluster.wanted_host_labels,
         }
 
     @extend_schema_field(NotSyncedSerializer(many=True))

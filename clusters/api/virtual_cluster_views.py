@@ -19,6 +19,7 @@ from accounts.api.resources import ListedResource
 from accounts.selectors import uuid_of
 from clusters.api.operation_serializers import OperationSerializer
 from clusters.api.operation_views import OperationAnswer, operation_accepted
+from clusters.api.placement_preview import PlacementPreviewRequest, PlacementPreviewSerializer, preview_shown
 from clusters.api.virtual_cluster_serializers import (
     KubeconfigRequestSerializer,
     VirtualClusterChangeSerializer,
@@ -29,6 +30,7 @@ from clusters.models import VirtualCluster, VirtualClusterPhase
 from clusters.selectors import operations_list, virtual_clusters_alive, virtual_clusters_list
 from clusters.services.configuring import SpecChange, virtual_cluster_configure
 from clusters.services.kubeconfigs import kubeconfig_issue
+from clusters.services.placement_preview import placement_preview
 from clusters.services.virtual_clusters import (
     ClusterWork,
     VirtualClusterSpec,
@@ -97,6 +99,16 @@ class VirtualClusterViewSet(ListedResource[VirtualCluster]):
             deletion_protection=body.get("deletion_protection", False),
         )
         return self._answer(work)
+
+    @extend_schema(request=PlacementPreviewRequest, responses={200: PlacementPreviewSerializer})
+    @action(detail=False, methods=["post"], url_path="placement-preview", filterset_class=None, pagination_class=None)
+    def placement_preview(self, request: Request) -> Response:
+        """Tells where a virtual cluster would go as things are now, and why not elsewhere. Nothing is made."""
+        body = self.body(PlacementPreviewRequest)
+        choice = placement_preview(
+            project=body["project"], spec=_spec(body.get("spec", {})), host=body.get("host"), actor=self.actor
+        )
+        return Response(preview_shown(choice))
 
     @extend_schema(
         request=VirtualClusterChangeSerializer, responses={200: VirtualClusterSerializer, 202: VirtualClusterAnswer}

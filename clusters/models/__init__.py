@@ -7,6 +7,7 @@ from clusters.models.duration import UsualDuration
 from clusters.models.host import Breaker, Exposure, HostCluster, HostCredential, HostMode, HostPhase, HostScope
 from clusters.models.operation import ACTIVE_STATES, Operation, OperationEvent, OperationKind, OperationState
 from clusters.models.placement import Placement, PlacementRole
+from clusters.models.region_offer import RegionOffer
 from clusters.models.schedule import Schedule
 from clusters.models.slot import HostSlot
 from clusters.models.virtual_cluster import VirtualCluster, VirtualClusterPhase
@@ -30,6 +31,7 @@ __all__ = [
     "OperationState",
     "Placement",
     "PlacementRole",
+    "RegionOffer",
     "Schedule",
     "UsualDuration",
     "VirtualCluster",

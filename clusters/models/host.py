@@ -50,8 +50,9 @@ class Breaker(models.TextChoices):
 class HostCluster(Row):
     """A real Kubernetes cluster.
 
-    Its own organization may use it, who is named, and, where `offered_to_all` says so, everybody. That is a column of
-    its own, so that a host whose last name goes away is offered to nobody instead of to all.
+    Its own organization may use it, who is named, whom the platform offers its region to (RegionOffer), and, where
+    `offered_to_all` says so, everybody. That is a column of its own, so that a host whose last name goes away is
+    offered to nobody instead of to all.
     """
 
     name = models.CharField(max_length=40, unique=True, validators=[NAME_RULE])

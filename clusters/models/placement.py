@@ -37,6 +37,8 @@ class Placement(Row):
         null=True, help_text="Of one that Marina did not make: how it was found (see clusters/adoption.py)."
     )
 
+    why = models.TextField(blank=True, editable=False, help_text="Why this host was chosen, and the others were not.")
+
     # observed
     endpoint = models.URLField(max_length=500, blank=True)
     kubernetes_version = models.CharField(max_length=40, blank=True)

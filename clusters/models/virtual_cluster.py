@@ -52,6 +52,8 @@ class VirtualCluster(Row):
         related_name="+",
         help_text="Empty: Marina chooses.",
     )
+    wanted_region = models.CharField(max_length=60, blank=True, help_text="Empty: any.")
+    wanted_host_labels = models.JSONField(default=dict, blank=True, help_text="Labels that its host must have.")
     kubernetes_version = models.CharField(max_length=40)
     chart_version = models.CharField(max_length=40)
     size = models.CharField(max_length=20)

@@ -47,6 +47,8 @@ class SpecChange:
     exposure: str | None = None
     values: dict[str, Any] | None = None
     replicas: int | None = None
+    region: str | None = None
+    host_labels: dict[str, str] | None = None
 
 
 @transaction.atomic
@@ -126,6 +128,7 @@ def _wanted(cluster: VirtualCluster, change: SpecChange, *, staff: bool) -> dict
             field="spec.control_plane.replicas",
             accepted=str(cluster.replicas),
         )
+    _refuse_move(cluster, change)
     wanted: dict[str, Any] = {}
     if change.size is not None:
         wanted["size"] = _size(change.size)
@@ -148,6 +151,19 @@ def _refuse_upgrade(cluster: VirtualCluster, change: SpecChange) -> None:
         return
     if str(kubernetes_version_resolve(asked, supported=settings.KUBERNETES_VERSIONS)) != cluster.kubernetes_version:
         raise InvalidInput(UPGRADE, field="spec.kubernetes_version", accepted=cluster.kubernetes_version)
+
+
+def _refuse_move(cluster: VirtualCluster, change: SpecChange) -> None:
+    for name, asked, has in (
+        ("region", change.region, cluster.wanted_region),
+        ("host_labels", change.host_labels, cluster.wanted_host_labels),
+    ):
+        if asked is not None and asked != has:
+            raise InvalidInput(
+                "Where it is placed is chosen when it is made.",
+                field=f"spec.{name}",
+                accepted="what was given when the cluster was made" if has else "leave it out",
+            )
 
 
 def _size(size: str) -> str:

@@ -15,7 +15,9 @@ from clusters.chart_values import values_check
 from clusters.kinds import GENERATION
 from clusters.models import Exposure, HostCluster, Operation, OperationKind, VirtualCluster, VirtualClusterPhase
 from clusters.names import labels_validate, name_validate
-from clusters.placing import hosts_choose
+from clusters.offering import who_can_offer
+from clusters.placement_wish import PlacementWish
+from clusters.placing import HostChoice, hosts_choose
 from clusters.selectors import chart_schema, chart_versions
 from clusters.services.operations import operation_start
 from clusters.sizes import SIZES
@@ -36,6 +38,8 @@ class VirtualClusterSpec:
     exposure: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     replicas: int = 1
+    region: str = ""
+    host_labels: dict[str, str] = field(default_factory=dict)
 
     def with_defaults(self) -> "VirtualClusterSpec":
         """The same with every default filled in, so that a later change of defaults changes nothing that exists.
@@ -51,6 +55,20 @@ class VirtualClusterSpec:
             exposure=self.exposure,
             values=self.values,
             replicas=self.replicas,
+            region=self.region,
+            host_labels=self.host_labels,
+        )
+
+    def wish(self, host: HostCluster | None) -> PlacementWish:
+        """What it means for the host. Its defaults must be filled in."""
+        return PlacementWish(
+            kubernetes_version=self.kubernetes_version,
+            exposure=self.exposure,
+            size=self.size,
+            replicas=self.replicas,
+            host=host,
+            region=self.region,
+            host_labels=self.host_labels,
         )
 
 
@@ -94,6 +112,8 @@ def virtual_cluster_create(
         exposure=wanted.exposure,
         values=wanted.values,
         replicas=wanted.replicas,
+        wanted_region=wanted.region,
+        wanted_host_labels=wanted.host_labels,
     )
     _audit(actor, "virtualcluster.create", cluster, kubernetes_version=wanted.kubernetes_version, size=wanted.size)
     started = operation_start(kind=OperationKind.PROVISION, subject=cluster, actor=actor, now=now)
@@ -118,6 +138,13 @@ def _check(
 ) -> None:
     name_check(project=project, name=name)
     labels_validate(labels)
+    spec_check(spec)
+    values_check(spec.values, schema=chart_schema(spec.chart_version), acting_staff=user.is_staff)
+    _host_check(project=project, spec=spec, host=host)
+
+
+def spec_check(spec: VirtualClusterSpec) -> None:
+    """What is wrong with it wherever it is placed, but for its values; raises InvalidInput. For one with defaults."""
     _version_check(spec)
     if spec.size not in SIZES:
         raise InvalidInput(f"There is no size {spec.size}.", field="spec.size", accepted=f"one of {', '.join(SIZES)}")
@@ -133,8 +160,7 @@ def _check(
             field="spec.control_plane.replicas",
             accepted=f"{REPLICAS_MAXIMUM}: its embedded store has one member",
         )
-    values_check(spec.values, schema=chart_schema(spec.chart_version), acting_staff=user.is_staff)
-    _host_check(project=project, spec=spec, host=host)
+    labels_validate(spec.host_labels, "spec.host_labels", reserved=())  # as hosts have them
 
 
 def name_check(*, project: Project, name: str) -> None:
@@ -170,25 +196,30 @@ def _version_check(spec: VirtualClusterSpec) -> None:
 
 
 def _host_check(*, project: Project, spec: VirtualClusterSpec, host: HostCluster | None) -> None:
-    choice = hosts_choose(
-        project=project, kubernetes_version=spec.kubernetes_version, exposure=spec.exposure, wanted=host
-    )
-    if choice.fitting:
+    choice = host_choice(project=project, spec=spec, host=host)
+    if choice.candidates:
         return
-    if host is not None and not choice.left_out:
-        raise InvalidInput(
-            f"{host.name} is not offered to {project}.",
-            field="host",
-            accepted="a host that `marina host list` shows for this project",
-        )
     # what the person can change, where that alone keeps every host away
     field_name = next(iter(choice.fields)) if len(choice.fields) == 1 else "host"
     raise InvalidInput(
         f"No host cluster can take it. {choice.explain()}",
         field=field_name,
-        accepted="what a connected host that is offered to this project can run and publish",
-        hint="An admin of the organization or the platform team can offer or connect one.",
+        accepted="what a connected host that is offered to this project has, can run and publish",
+        hint=who_can_offer(project),
     )
+
+
+def host_choice(*, project: Project, spec: VirtualClusterSpec, host: HostCluster | None) -> HostChoice:
+    """Where it could go, as things are now. Raises InvalidInput for a host that is not offered to the project."""
+    choice = hosts_choose(project=project, wish=spec.wish(host))
+    if host is not None and not choice.candidates and not choice.refused:
+        raise InvalidInput(
+            f"{host.name} is not offered to {project}.",
+            field="host",
+            accepted="a host that `marina host list` shows for this project",
+            hint=who_can_offer(project),
+        )
+    return choice
 
 
 @transaction.atomic

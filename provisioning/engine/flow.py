@@ -26,7 +26,14 @@ class Skip:
     why: str
 
 
-StepResult = Wait | Skip | None
+@dataclass(frozen=True)
+class Done:
+    """A step's answer when it did something of which people want to know the reason. `why` is shown to them."""
+
+    why: str
+
+
+StepResult = Wait | Skip | Done | None
 """None means done."""
 
 

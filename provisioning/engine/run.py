@@ -15,7 +15,7 @@ from clusters.models import Operation, OperationEvent, OperationState
 from provisioning.engine.admission import Admission
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, StepError, TemporaryError
-from provisioning.engine.flow import Flow, Hook, Skip, Step, StepResult, Wait, nothing
+from provisioning.engine.flow import Done, Flow, Hook, Skip, Step, StepResult, Wait, nothing
 from provisioning.engine.lease import LeaseLost
 from provisioning.engine.slots import slot_free, slot_host, slots_grant
 from provisioning.failpoints import failpoint, failpoint_register
@@ -153,7 +153,7 @@ class OperationRun:
         now = self.context.now
         steps, index = list(self.operation.steps), self.operation.step
         steps[index] = {**steps[index], "state": "done", "finished_at": now.isoformat()}
-        if isinstance(result, Skip):
+        if isinstance(result, Skip | Done):
             steps[index]["note"] = result.why
         last = index + 1 == len(self.flow.steps)
         if not last:

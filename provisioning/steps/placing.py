@@ -1,48 +1,92 @@
 """Choosing where a virtual cluster goes."""
 
-from django.db import IntegrityError, transaction
+from typing import Final
 
-from clusters.models import HostCluster, HostMode, Placement, PlacementRole, VirtualCluster
+from django.db import IntegrityError, connection
+
+from clusters.models import HostCluster, HostMode, OperationEvent, Placement, PlacementRole, VirtualCluster
 from clusters.names import namespace_for, release_for
-from clusters.placing import hosts_choose, namespaces_free
+from clusters.offering import who_can_offer
+from clusters.placement_wish import PlacementWish
+from clusters.placing import HostChoice, hosts_choose, namespaces_free
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
-from provisioning.engine.flow import Skip, StepResult, step
+from provisioning.engine.flow import Done, Skip, StepResult, step
+
+CHOOSING: Final = 0x6D6172696E61  # "marina"
+"""The advisory lock of the database under which a host is chosen."""
 
 
 @step("Choose a host cluster", on_host=False)
 def choose_host(context: StepContext) -> StepResult:
     """Writes the placement before anything is on the host, so that whatever follows is known to belong to it."""
     cluster = context.virtual_cluster
-    if Placement.objects.filter(virtual_cluster=cluster, role=PlacementRole.ACTIVE).exists():
-        return Skip("A host was chosen already.")
-    choice = hosts_choose(
-        project=cluster.project,
+    chosen = Placement.objects.filter(virtual_cluster=cluster, role=PlacementRole.ACTIVE).first()
+    if chosen is not None:
+        return Done(chosen.why) if chosen.why else Skip("A host was chosen already.")
+    with context.fenced():
+        _one_at_a_time()
+        choice = hosts_choose(project=cluster.project, wish=_wish(cluster))
+        if not choice.candidates:
+            raise PermanentError(
+                f"No host cluster can take it. {choice.explain()}",
+                code="no-host",
+                hint=f"{who_can_offer(cluster.project)} Then retry.",
+            )
+        placement = _placement_create(cluster, choice.fitting[0], why=choice.why())
+        _tell_all(context, choice, told=placement.why)
+    return Done(placement.why)
+
+
+def _one_at_a_time() -> None:
+    """Until the transaction ends: workers that choose at the same moment would all take the host that is emptiest."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHOOSING])
+
+
+def _wish(cluster: VirtualCluster) -> PlacementWish:
+    return PlacementWish(
         kubernetes_version=cluster.kubernetes_version,
         exposure=cluster.exposure,
-        wanted=cluster.wanted_host,
+        size=cluster.size,
+        replicas=cluster.replicas,
+        host=cluster.wanted_host,
+        region=cluster.wanted_region,
+        host_labels=cluster.wanted_host_labels,
     )
-    if not choice.fitting:
-        raise PermanentError(
-            f"No host cluster can take it. {choice.explain()}",
-            code="no-host",
-            hint="Ask for another Kubernetes version or host, or have one offered to the project; then retry.",
-        )
-    host = choice.fitting[0]
-    try:
-        with context.fenced(), transaction.atomic():
-            _placement_create(cluster, host)
-    except IntegrityError:
-        raise TemporaryError(f"A namespace of {host.name} was taken at the same moment.", code="conflict") from None
-    return None
 
 
-def _placement_create(cluster: VirtualCluster, host: HostCluster) -> Placement:
+def _placement_create(cluster: VirtualCluster, host: HostCluster, *, why: str) -> Placement:
     given = host.mode == HostMode.NAMESPACES
-    return Placement.objects.create(
-        virtual_cluster=cluster,
-        host=host,
-        namespace=namespaces_free(host)[0] if given else namespace_for(cluster.name, cluster.pk),
-        namespace_created=not given,
-        release=release_for(cluster.name),
-    )
+    try:
+        return Placement.objects.create(
+            virtual_cluster=cluster,
+            host=host,
+            namespace=_namespace_given(host) if given else namespace_for(cluster.name, cluster.pk),
+            namespace_created=not given,
+            release=release_for(cluster.name),
+            why=why,
+        )
+    except IntegrityError:
+        raise _taken(host) from None
+
+
+def _namespace_given(host: HostCluster) -> str:
+    free = namespaces_free(host, taken=set(host.placements.values_list("namespace", flat=True)))
+    if not free:
+        raise _taken(host)
+    return free[0]
+
+
+def _taken(host: HostCluster) -> TemporaryError:
+    """By an adoption, which does not choose."""
+    return TemporaryError(f"A namespace of {host.name} was taken at the same moment.", code="conflict")
+
+
+def _tell_all(context: StepContext, choice: HostChoice, *, told: str) -> None:
+    """Where a fleet is too large for a sentence, the operation's events have the reason of each host."""
+    full = choice.why(most=len(choice.candidates) + len(choice.refused))
+    if full != told:
+        OperationEvent.objects.create(
+            operation=context.operation, time=context.now, step=choose_host.key, level="info", text=full
+        )

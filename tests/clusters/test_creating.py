@@ -49,6 +49,8 @@ def test_with_nothing_but_a_name_every_default_is_filled_in(world, host, dan, pe
         "exposure": "",
         "values": {},
         "control_plane": {"replicas": 1},
+        "region": "",
+        "host_labels": {},
     }
     assert (cluster["phase"], cluster["generation"], cluster["observed_generation"]) == ("Pending", 1, 0)
     assert (cluster["owner"]["kind"], cluster["owner"]["name"], cluster["created_by"]["handle"]) == (

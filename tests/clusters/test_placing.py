@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from clusters.access import hosts_offered, hosts_visible
 from clusters.models import Breaker, HostMode, HostPhase, HostScope, Placement
+from clusters.placement_wish import PlacementWish
 from clusters.placing import hosts_choose
 from tests.accounts.conftest import signed_in
 from tests.clusters.making import cluster_row, host_row
@@ -59,8 +60,8 @@ def test_who_sees_a_project_sees_the_hosts_it_may_use(world, people, fleet):
     assert offered <= visible
 
 
-def choose(world, version="1.36.3", wanted=None):
-    return hosts_choose(project=world.payments, kubernetes_version=version, wanted=wanted)
+def choose(world, version="1.36.3", **wish):
+    return hosts_choose(project=world.payments, wish=PlacementWish(kubernetes_version=version, **wish))
 
 
 def test_the_emptiest_host_comes_first_then_by_name(world):
@@ -95,7 +96,7 @@ def test_each_host_that_does_not_fit_is_told_with_its_reason(world):
 
 def test_the_host_that_is_wanted_is_the_only_one_weighed(world):
     wanted, _ = host_row("wanted", cordoned=True), host_row("free")
-    choice = choose(world, wanted=wanted)
+    choice = choose(world, host=wanted)
     assert (choice.fitting, set(choice.left_out)) == ((), {"wanted"})
 
 
@@ -121,11 +122,11 @@ def test_weighing_costs_the_same_number_of_queries_for_any_number_of_hosts(world
 def test_an_address_is_published_only_as_the_host_does_it(world, dan):
     host_row("closed", exposure="None")
     host_row("open", exposure="LoadBalancer")
-    asked = hosts_choose(project=world.payments, kubernetes_version="1.36.3", exposure="LoadBalancer")
+    asked = choose(world, exposure="LoadBalancer")
     assert [host.name for host in asked.fitting] == ["open"]
     assert asked.left_out["closed"] == "It publishes APIs by exposure None, not LoadBalancer."
     assert asked.fields == {"spec.exposure"}
-    hidden = hosts_choose(project=world.payments, kubernetes_version="1.36.3", exposure="None")
+    hidden = choose(world, exposure="None")
     assert {host.name for host in hidden.fitting} == {"closed", "open"}
 
 
@@ -134,7 +135,7 @@ def test_a_host_that_publishes_addresses_comes_before_an_emptier_one_that_does_n
     busy = host_row("open", exposure="LoadBalancer")
     cluster = cluster_row(world)
     Placement.objects.create(virtual_cluster=cluster, host=busy, namespace="there", release="there")
-    chosen = hosts_choose(project=world.payments, kubernetes_version="1.36.3")
+    chosen = choose(world)
     assert [host.name for host in chosen.fitting] == ["open", "a-hidden"]
 
 
@@ -144,5 +145,5 @@ def test_a_host_that_takes_nothing_now_comes_last_and_is_not_left_out(world):
     host_row("b-empty", conditions=[told])
     # uncordoned a moment ago: the next probe will say so
     host_row("c-well", conditions=[{**told, "reason": "Cordoned"}])
-    chosen = hosts_choose(project=world.payments, kubernetes_version="1.36.3")
+    chosen = choose(world)
     assert [host.name for host in chosen.fitting] == ["c-well", "a-silent", "b-empty"]

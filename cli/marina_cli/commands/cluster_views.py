@@ -66,6 +66,8 @@ def _fields(item: Json, now: datetime) -> list[tuple[str, str]]:
     return [
         ("project", project_path(item.get("project"))),
         ("host", f"{host}, namespace {word(placement.get('namespace'))}" if placement else "not chosen yet"),
+        ("chosen", word(placement.get("why"))),
+        ("wanted", _wanted(spec)),
         ("endpoint", word(placement.get("endpoint"))),
         ("Kubernetes", kubernetes_version(item) + (f" (chart {chart})" if chart != "-" else "")),
         ("size", word(spec.get("size"))),
@@ -76,6 +78,13 @@ def _fields(item: Json, now: datetime) -> list[tuple[str, str]]:
         ("protected", "yes: it cannot be deleted" if item.get("deletion_protection") else ""),
         ("id", word(item.get("id"))),
     ]
+
+
+def _wanted(spec: Json) -> str:
+    """What its host was to be."""
+    parts = [f"region {word(spec['region'])}"] if spec.get("region") else []
+    parts += [f"hosts with {labels(spec['host_labels'])}"] if spec.get("host_labels") else []
+    return ", ".join(parts)
 
 
 def conditions_show(item: Json, now: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from marina_cli.commands.explain import placement_explain
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import (
     complete_exposures,
@@ -24,6 +25,8 @@ from marina_cli.text import Json, word
 @click.argument("name")
 @click.option("--project", "-p", metavar="ORG/NAME", shell_complete=complete_projects, help="The project it is for.")
 @click.option("--host", metavar="HOST", shell_complete=complete_hosts, help="The host; chosen for you unless given.")
+@click.option("--region", metavar="R", help="Only a host in this region.")
+@click.option("--host-label", "host_labels", metavar="K=V", multiple=True, help="Only a host with it; repeat it.")
 @click.option(
     "--kubernetes-version", metavar="V", shell_complete=complete_versions, help="Such as 1.36; see `marina options`."
 )
@@ -35,6 +38,7 @@ from marina_cli.text import Json, word
 @click.option("--values", "values_file", metavar="FILE", help="Chart values as YAML; - for standard input.")
 @click.option("--label", "labels", metavar="K=V", multiple=True, help="A label; may be repeated.")
 @click.option("--protect", is_flag=True, help="Protect it from being deleted.")
+@click.option("--explain", is_flag=True, help="Create nothing; say which host it would get, and why no other.")
 @wait_options
 @output_option
 @pass_session
@@ -43,6 +47,8 @@ def create(
     name: str,
     project: str | None,
     host: str | None,
+    region: str | None,
+    host_labels: tuple[str, ...],
     kubernetes_version: str | None,
     chart_version: str | None,
     size: str | None,
@@ -50,6 +56,7 @@ def create(
     values_file: str | None,
     labels: tuple[str, ...],
     protect: bool,
+    explain: bool,
     wait: bool,
     timeout: int,
     form: str,
@@ -64,6 +71,8 @@ def create(
         "size": size,
         "exposure": exposure,
         "values": values_read(values_file) if values_file else None,
+        "region": region,
+        "host_labels": labels_parse(host_labels, "--host-label") or None,
     }
     body = {
         "name": name,
@@ -73,6 +82,9 @@ def create(
         "labels": labels_parse(labels),
         "deletion_protection": protect,
     }
+    if explain:
+        placement_explain(session, name, body, form)
+        return
     started = session.clock.monotonic()
     # what is not given is left to the server's defaults
     answer = session.api.start("POST", "/virtual-clusters", {key: value for key, value in body.items() if value})

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from marina_cli.commands.host_offer import offered_sentence
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import complete_hosts
 from marina_cli.durations import DURATION
@@ -125,6 +126,7 @@ def _agree(manifest: str, road: Road, server: str) -> None:
 )
 @click.option("--values", "values_file", metavar="FILE", help="Chart values for everything placed there; - for stdin.")
 @click.option("--offer-to", "offers", metavar="ORG[/PROJECT]", multiple=True, help="Who may use it; repeat it.")
+@click.option("--offer-to-nobody", "nobody", is_flag=True, help="Only those whom its region is offered to may use it.")
 @wait_options
 @output_option
 @pass_session
@@ -140,6 +142,7 @@ def host_connect(
     exposure: str | None,
     values_file: str | None,
     offers: tuple[str, ...],
+    nobody: bool,
     wait: bool,
     timeout: int,
     form: str,
@@ -149,8 +152,12 @@ def host_connect(
 
     With --kubeconfig the file is sent as it is. With --context your own kubectl makes a ServiceAccount with the least
     that Marina needs, and only server, CA and its token are sent: your own credential stays on this machine.
+
+    Unless you say otherwise, a host of the platform is offered to everybody, one of an organization to its projects.
     """
     _namespaces_check(mode, namespaces)
+    if nobody and offers:
+        raise UsageProblem("--offer-to and --offer-to-nobody exclude each other.")
     body = {
         "name": name,
         "mode": mode,
@@ -161,7 +168,7 @@ def host_connect(
         "region": region,
         "exposure": exposure,
         "values": values_read(values_file) if values_file else None,
-        "offered_to": offers_parse(offers) if offers else None,
+        "offered_to": offers_parse(offers) if offers else {"all": False} if nobody else None,
     }
     credential = credential_make(session, road, mode, namespaces)
     given = {key: value for key, value in body.items() if value}
@@ -189,6 +196,8 @@ def connection_report(session: Session, answer: Json, name: str, wait: bool, tim
         click.echo(f"{name} is connected, Kubernetes {version}." if wait else f"{name} is being connected.")
         if not wait:
             note(f"Watch it with `{watch_command(answer)}`.")
+        if offered := offered_sentence(item):
+            note(f"It is offered to {offered}; `marina host offer` and `withdraw` change that.")
         if item.get("exposure") == "None":
             note("Its exposure is None: virtual clusters there get no published address, only a port-forward.")
 
