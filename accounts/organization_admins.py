@@ -12,7 +12,11 @@ def organization_admins(organization: Organization) -> QuerySet[User]:
         Q(expires_at=None) | Q(expires_at__gt=Now()), organization=organization, role="admin"
     )
     by_team = Q(teams__in=admins.values("team"))
-    return User.objects.filter(Q(pk__in=admins.values("user")) | by_team, is_active=True).distinct().order_by("handle")
+    return (
+        User.objects.filter(Q(pk__in=admins.values("user")) | by_team, is_active=True, is_service_account=False)
+        .distinct()
+        .order_by("handle")
+    )
 
 
 def admins_told(organization: Organization, *, most: int = 3) -> str:

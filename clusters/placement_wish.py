@@ -21,7 +21,13 @@ class PlacementWish:
 
     @property
     def needs(self) -> Requests | None:
-        """What the host must have free: all that its quota will let it ask for."""
+        """What the host must have free: what its own pods ask for. A quota books nothing."""
+        size = SIZES.get(self.size)
+        return size.own_requests(replicas=self.replicas) if size else None
+
+    @property
+    def grows_to(self) -> Requests | None:
+        """What the host should have free: all that its quota will let it ask for."""
         size = SIZES.get(self.size)
         return size.full_requests(replicas=self.replicas) if size else None
 

@@ -44,17 +44,19 @@ class Candidate:
     room: FreeRoom | None = None
     away: bool = False
     hidden: bool = False
+    cramped: bool = False
+    """It takes the cluster, but not all that may come to run in it."""
 
     @property
-    def order(self) -> tuple[bool, bool, bool, float, int, str]:
+    def order(self) -> tuple[bool, bool, bool, bool, float, int, str]:
         """The best is the least.
 
         Those that can take it now come first, as work for a host that does not answer waits; of them those that publish
-        an address, as a cluster without one helps nobody by itself; then those of which the room is known, with the
-        greatest share of it free; then those with the fewest clusters.
+        an address, as a cluster without one helps nobody by itself; then those with room for all that its size allows;
+        then those of which the room is known, with the greatest share of it free; then those with the fewest clusters.
         """
         share = self.room.share if self.room else 0.0
-        return (self.away, self.hidden, self.room is None, -share, self.placed, self.host.name)
+        return (self.away, self.hidden, self.cramped, self.room is None, -share, self.placed, self.host.name)
 
     @property
     def standing(self) -> str:
@@ -63,6 +65,7 @@ class Candidate:
         parts = [f"{self.room} free" if self.room else f"{count}, free room not known"]
         parts += ["it takes nothing right now"] if self.away else []
         parts += ["it publishes no address"] if self.hidden else []
+        parts += ["less than its size may grow to"] if self.cramped else []
         return ", ".join(parts)
 
 
@@ -144,7 +147,9 @@ def hosts_choose(*, project: Project, wish: PlacementWish) -> HostChoice:
         else:
             hidden = host.exposure == Exposure.NONE and wish.exposure != Exposure.NONE
             placed: int = host.placed  # type: ignore[attr-defined]
-            candidates.append(Candidate(host, placed, room=rooms.get(host.pk), away=_away(host), hidden=hidden))
+            room = rooms.get(host.pk)
+            cramped = room is not None and wish.grows_to is not None and bool(room.lacks(wish.grows_to))
+            candidates.append(Candidate(host, placed, room, away=_away(host), hidden=hidden, cramped=cramped))
     return HostChoice(
         candidates=tuple(sorted(candidates, key=lambda candidate: candidate.order)),
         refused=tuple(refused),

@@ -59,8 +59,8 @@ def test_where_no_host_has_the_wish_each_one_is_told_with_its_reason(world, dan)
 
 
 def test_a_host_without_room_is_told_with_its_numbers_and_the_size_is_the_field(world, dan):
-    sized("tight", cpu=(16, 14))
-    assert "tight: 2 CPU free of 16, 2.22 needed." in refused(create(dan), "spec.size")["message"]
+    sized("tight", cpu=(16, 16))
+    assert "tight: 0 CPU free of 16, 0.22 needed." in refused(create(dan), "spec.size")["message"]
 
 
 def test_the_wish_is_not_changed_once_it_is_made(world, host, people, dan):
@@ -90,7 +90,7 @@ def test_why_a_host_was_chosen_is_shown_with_the_placement(world, host, dan, cli
 def test_a_preview_tells_the_candidates_in_order_and_each_other_host_with_its_reason_and_makes_nothing(world, dan):
     sized("busy", cpu=(16, 12))
     empty = sized("empty", cpu=(16, 2))
-    sized("full", cpu=(16, 15))
+    sized("full", cpu=(16, 16))
     host_row("hidden", offered_to_all=False)
     answer = preview(dan)
     assert answer.status_code == 200, answer.content
@@ -101,7 +101,7 @@ def test_a_preview_tells_the_candidates_in_order_and_each_other_host_with_its_re
         ("busy", "4 of 16 CPU free."),
     ]
     assert [(each["host"]["name"], each["why"]) for each in body["left_out"]] == [
-        ("full", "1 CPU free of 16, 2.22 needed.")
+        ("full", "0 CPU free of 16, 0.22 needed.")
     ]
     assert body["message"].startswith("empty: most free (14 of 16 CPU).")
     assert "hidden" not in str(body)

@@ -58,14 +58,13 @@ def test_the_host_with_the_greatest_free_share_of_what_is_scarcest_comes_first(w
 @pytest.mark.parametrize(
     ("size", "room", "why"),
     [
-        ("small", {"cpu": (16, 14)}, "2 CPU free of 16, 2.22 needed."),
-        ("medium", {"cpu": (16, 14)}, "2 CPU free of 16, 8.32 needed."),
-        ("small", {"cpu": (16, 17)}, "0 CPU free of 16, 2.22 needed."),
-        ("small", {"cpu": (16, 1), "memory": (64, 60)}, "4 GiB of memory free of 64, 4.3 needed."),
+        ("small", {"cpu": (16, 16)}, "0 CPU free of 16, 0.22 needed."),
+        ("medium", {"cpu": (16, 17)}, "0 CPU free of 16, 0.32 needed."),
+        ("small", {"cpu": (16, 1), "memory": (64, 64)}, "0 GiB of memory free of 64, 0.3 needed."),
         ("small", {"cpu": (16, 1), "pods": (110, 109)}, "1 pods free of 110, 2 needed."),
     ],
 )
-def test_a_host_that_has_not_what_the_size_may_grow_to_is_left_out_with_the_numbers(world, size, room, why):
+def test_a_host_on_which_its_control_plane_would_find_no_room_is_left_out_with_the_numbers(world, size, room, why):
     sized("tight", **room)
     choice = choose(world, size=size)
     assert (choice.left_out, choice.fields) == ({"tight": why}, {"spec.size"})
@@ -73,7 +72,7 @@ def test_a_host_that_has_not_what_the_size_may_grow_to_is_left_out_with_the_numb
 
 def test_a_host_with_just_enough_fits(world):
     host = sized("exact", cpu=(16, 0))
-    host.capacity["requested"]["cpu"] = 16_000 - 2_220
+    host.capacity["requested"]["cpu"] = 16_000 - 220
     host.save()
     assert order(choose(world)) == ["exact"]
 
@@ -136,6 +135,14 @@ def test_30_created_at_once_spread_over_hosts_that_were_surveyed_before(world):
     assert [host.placements.count() for host in hosts.values()] == [10, 10, 10]
 
 
+def test_a_small_host_takes_what_it_can_start_after_those_that_can_hold_all_it_may_grow_to(world):
+    sized("a-laptop", cpu=(2, 0))
+    sized("b-busy", cpu=(16, 13))
+    choice = choose(world)
+    assert order(choice) == ["b-busy", "a-laptop"]
+    assert "a-laptop comes after it: 2 of 2 CPU free, less than its size may grow to." in choice.why()
+
+
 # --- region and labels ------------------------------------------------------------------------------------------------
 
 
@@ -169,11 +176,11 @@ def test_why_a_host_was_chosen_and_each_other_one_was_not_is_told_in_one_sentenc
     sized("harbor-east", cpu=(16, 2))
     sized("harbor-north", cpu=(16, 6))
     sized("harbor-west", cpu=(16, 2), cordoned=True)
-    sized("harbor-south", cpu=(16, 14))
+    sized("harbor-south", cpu=(16, 16))
     assert choose(world).why() == (
         "harbor-east: most free (14 of 16 CPU). "
         "harbor-north comes after it: 10 of 16 CPU free. "
-        "harbor-south left out: 2 CPU free of 16, 2.22 needed. "
+        "harbor-south left out: 0 CPU free of 16, 0.22 needed. "
         "harbor-west left out: It is cordoned: it takes nothing new."
     )
 

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
-        ('clusters', '0003_slot_turns'),
+        ('clusters', '0004_principals'),
     ]
 
     operations = [
