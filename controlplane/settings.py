@@ -1,5 +1,6 @@
 """Marina's settings: each from the environment, with a type and a default that works. docs/settings.md lists them."""
 
+import sys
 from pathlib import Path
 
 import environ
@@ -106,6 +107,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+# Celery would close the database connection before and after each task; provisioning/signals.py keeps it instead
+CELERY_DB_REUSE_MAX = sys.maxsize
 
 PROBE_SECONDS = env.float("PROBE_SECONDS", default=30.0)
 SURVEY_SECONDS = env.float("SURVEY_SECONDS", default=60.0)

@@ -1,7 +1,12 @@
 """Operations: one piece of work each. The row is the truth; the Celery message only says that there is one."""
 
+from typing import Final
+from uuid import UUID
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import IsNull
 
 from accounts.models import Organization, Project, User
 from accounts.models.base import Row
@@ -34,6 +39,9 @@ class OperationState(models.TextChoices):
 
 
 ACTIVE_STATES = (OperationState.PENDING, OperationState.PROCESSING, OperationState.ERROR)
+
+PLATFORM: Final = UUID(int=0)
+"""Stands for the organization of what belongs to none, where turns go round."""
 
 
 class Operation(Row):
@@ -105,6 +113,20 @@ class Operation(Row):
                 name="operation_waiting_for_a_host", fields=["waiting_host"], condition=Q(waiting_host__isnull=False)
             ),
             models.Index(name="operation_of_an_object", fields=["lock_key", "created_at"]),
+            # what a claim looks for, see provisioning/engine/lease.py: an organization's next one, and what is at work
+            models.Index(
+                Coalesce("organization", Value(PLATFORM)),
+                IsNull(F("started_at"), True),
+                Coalesce("run_after", "created_at"),
+                "id",
+                name="operation_turn",
+                condition=Q(state__in=ACTIVE_STATES, published_at__isnull=False, waiting_host__isnull=True),
+            ),
+            models.Index(
+                Coalesce("organization", Value(PLATFORM)),
+                name="operation_at_work",
+                condition=Q(lease_expires_at__isnull=False),
+            ),
             models.Index(name="operation_sealed", fields=["sealed_until"], condition=Q(sealed_result__isnull=False)),
         ]
 

@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.db.models.functions import Now
 
 from clusters.models import HostCluster, Operation, Placement, PlacementRole, VirtualCluster
-from clusters.services.operations import subject_lock
+from clusters.services.operations import operation_subject_lock
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.helm import HelmClient
 from provisioning.drivers.kube import KubeClient
@@ -20,8 +20,10 @@ from provisioning.engine.lease import Lease, LeaseLost
 _FENCED = ("abort_requested", "message", "started_at", "lock_key")
 """What is read of the operation's row when it is locked: what others may have written, and where it belongs."""
 
-_SAVE = """UPDATE clusters_operation SET {changes}
-WHERE id = %s AND lease_token = %s AND NOT abort_requested AND lease_expires_at > STATEMENT_TIMESTAMP()"""
+_SAVE = """UPDATE clusters_operation o SET {changes}
+WHERE id = %s AND lease_token = %s AND NOT abort_requested AND lease_expires_at > STATEMENT_TIMESTAMP()
+RETURNING {returning}"""
+_FOLLOWED = "EXISTS (SELECT FROM clusters_operation q WHERE q.lock_key = o.lock_key AND q.state = 'Queued')"
 _FIELDS: dict[str, Any] = {field.name: field for field in Operation._meta.concrete_fields}
 
 
@@ -103,7 +105,7 @@ class StepContext:
         request never wait for each other.
         """
         with transaction.atomic():
-            subject_lock(self.operation.virtual_cluster or self.operation.host)
+            operation_subject_lock(self.operation)
             yield
 
     def row_locked(self) -> Operation:
@@ -120,6 +122,19 @@ class StepContext:
         because somebody asked for its end meanwhile, or because the lease is gone; `fenced` tells which. `due_in` is
         when it is to be looked at again, in seconds by the database's clock.
         """
+        return self._save(fields, due_in=due_in) is not None
+
+    def save_end(self, **fields: Any) -> bool | None:
+        """`save` of an operation's last state, under its object's lock: whether others are Queued for that object.
+
+        None where it has to be done slowly.
+        """
+        row = self._save(fields, returning=_FOLLOWED)
+        return None if row is None else bool(row[0])
+
+    def _save(
+        self, fields: dict[str, Any], *, due_in: float | None = None, returning: str = "true"
+    ) -> tuple[Any, ...] | None:
         if due_in is not None:
             fields.pop("run_after", None)
         changes = [f'"{_FIELDS[name].column}" = %s' for name in fields]
@@ -128,10 +143,11 @@ class StepContext:
             changes.append("run_after = STATEMENT_TIMESTAMP() + %s * interval '1 second'")
             values.append(due_in)
         # by hand, because building such a statement costs many times what the database takes for it
-        statement = _SAVE.format(changes=", ".join(changes))
+        statement = _SAVE.format(changes=", ".join(changes), returning=returning)
         with connection.cursor() as cursor:
             cursor.execute(statement, [*values, self.operation.pk, self.lease.token])
-            return bool(cursor.rowcount)
+            row: tuple[Any, ...] | None = cursor.fetchone()
+            return row
 
     def write(self, row: Model, **fields: Any) -> None:
         """Writes these columns of a row, in memory and in the database, if the lease is still ours."""

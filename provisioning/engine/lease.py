@@ -19,7 +19,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.db.models.lookups import LessThanOrEqual
 
-from clusters.models import ACTIVE_STATES, Operation, OperationState
+from clusters.models import ACTIVE_STATES, PLATFORM, Operation, OperationState
 
 log = structlog.get_logger(__name__)
 
@@ -88,21 +88,36 @@ def lease_claim(*, operation_id: UUID, owner: str, seconds: float) -> Lease | No
     return lease
 
 
-_CLAIM_NEXT = """
-WITH at_work AS (
-  SELECT organization_id, count(*) AS leases FROM clusters_operation
-  WHERE state IN ('Pending', 'Processing', 'Error') AND lease_expires_at > STATEMENT_TIMESTAMP()
-  GROUP BY organization_id
+_TOLD = """o.state IN ('Pending', 'Processing', 'Error') AND o.published_at IS NOT NULL AND o.waiting_host_id IS NULL"""
+_DUE = f"""{_TOLD}
+  AND (o.run_after IS NULL OR o.run_after <= STATEMENT_TIMESTAMP())
+  AND (o.lease_expires_at IS NULL OR o.lease_expires_at < STATEMENT_TIMESTAMP())"""
+_OF = f"coalesce(o.organization_id, '{PLATFORM}'::uuid)"
+_TURN = "(o.started_at IS NULL), coalesce(o.run_after, o.created_at), o.id"
+
+# `first` has each organization's next operation: it jumps from one to the next in the index operation_turn, whose order
+# is _OF, _TURN. So what a claim costs grows with the organizations that wait, not with their operations. `chosen` looks
+# in the order of `turn` for one that nobody else is just claiming; a lateral join keeps the order of its left side.
+_CLAIM_NEXT = f"""
+WITH RECURSIVE first (organization, begun_not, since, id) AS (
+  (SELECT {_OF}, {_TURN} FROM clusters_operation o WHERE {_DUE} ORDER BY {_OF}, {_TURN} LIMIT 1)
+  UNION ALL
+  SELECT following.* FROM first CROSS JOIN LATERAL (
+    SELECT {_OF}, {_TURN} FROM clusters_operation o
+    WHERE {_OF} > first.organization AND {_DUE} ORDER BY {_OF}, {_TURN} LIMIT 1
+  ) following
+), turn AS (
+  SELECT first.organization FROM first CROSS JOIN LATERAL (
+    SELECT count(*) AS leases FROM clusters_operation o
+    WHERE {_OF} = first.organization AND o.lease_expires_at > STATEMENT_TIMESTAMP()
+  ) at_work
+  ORDER BY at_work.leases, coalesce(array_position(%(served)s::uuid[], first.organization), 0),
+    first.begun_not, first.since, first.id
 ), chosen AS (
-  SELECT o.id, o.lease_expires_at, o.published_at FROM clusters_operation o
-  LEFT JOIN at_work ON at_work.organization_id IS NOT DISTINCT FROM o.organization_id
-  WHERE o.state IN ('Pending', 'Processing', 'Error')
-    AND o.published_at IS NOT NULL AND o.waiting_host_id IS NULL
-    AND (o.run_after IS NULL OR o.run_after <= STATEMENT_TIMESTAMP())
-    AND (o.lease_expires_at IS NULL OR o.lease_expires_at < STATEMENT_TIMESTAMP())
-  ORDER BY coalesce(at_work.leases, 0), coalesce(array_position(%(served)s::uuid[], o.organization_id), 0),
-    (o.step_started_at IS NULL), coalesce(o.run_after, o.created_at), o.id
-  LIMIT 1 FOR UPDATE OF o SKIP LOCKED
+  SELECT due.* FROM turn CROSS JOIN LATERAL (
+    SELECT o.id, o.lease_expires_at, o.published_at FROM clusters_operation o
+    WHERE {_OF} = turn.organization AND {_DUE} ORDER BY {_TURN} LIMIT 1 FOR UPDATE SKIP LOCKED
+  ) due LIMIT 1
 ), told AS (
   SELECT t.id FROM clusters_operation t, chosen
   WHERE t.id = %(told)s AND t.id <> chosen.id AND t.published_at IS NOT NULL
@@ -115,7 +130,7 @@ UPDATE clusters_operation o
 SET lease_owner = %(owner)s, lease_token = o.lease_token + 1, published_at = NULL, state = 'Processing',
     lease_expires_at = STATEMENT_TIMESTAMP() + %(seconds)s * interval '1 second'
 FROM chosen WHERE o.id = chosen.id
-RETURNING o.*, chosen.lease_expires_at IS NOT NULL AS taken_over"""
+RETURNING o.*, chosen.lease_expires_at IS NOT NULL AS taken_over"""  # noqa: S608 (of the constants above)
 
 
 class Turns:
@@ -124,19 +139,20 @@ class Turns:
     REMEMBERED = 64
 
     def __init__(self) -> None:
-        self._served: list[UUID | None] = []
+        self._served: list[UUID] = []
         self._lock = threading.Lock()
 
-    def served(self) -> list[UUID | None]:
+    def served(self) -> list[UUID]:
         """The newest last."""
         with self._lock:
             return list(self._served)
 
     def note(self, organization_id: UUID | None) -> None:
         """It had its turn."""
+        organization = organization_id or PLATFORM
         with self._lock:
-            others = [known for known in self._served if known != organization_id]
-            self._served = [*others, organization_id][-self.REMEMBERED :]
+            others = [known for known in self._served if known != organization]
+            self._served = [*others, organization][-self.REMEMBERED :]
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,9 @@ _WRITTEN = (
     *_NO_ERROR,
 )
 
+_OURS = frozenset({"state", "step", "message", "attempt", *_NO_ERROR})
+"""Others write these only with a request to abort, which `save` refuses: until then what is known of them holds."""
+
 
 class OperationRun:
     """`start`, then `next_step` as long as it says so."""
@@ -302,11 +305,15 @@ class OperationRun:
         now = self.context.now
         fields = {**fields, "state": state, "finished_at": now, "lease_expires_at": None, "lease_owner": ""}
         with self.context.object_locked():
-            if "event" in fields or not self._save_at_once(**fields):
+            followed = None if "event" in fields else self.context.save_end(**self._news(fields))
+            if followed is None:
                 self._save(self.context.row_locked(), **fields)
+            else:
+                self._note(fields)
             hook(self.operation, now)
             self._leave_host()
-            _promote(self.operation.lock_key)
+            if followed is not False:
+                _promote(self.operation.lock_key)
 
     def _event(self, step: Step, level: str, text: str) -> OperationEvent:
         return OperationEvent(operation=self.operation, time=self.context.now, step=step.key, level=level, text=text)
@@ -320,16 +327,25 @@ class OperationRun:
         if event is not None:
             event.pk = None
             event.save(force_insert=True)
-        for name, value in fields.items():
-            setattr(self.operation, name, value)
+        self._note(fields)
 
     def _save_at_once(self, *, due_in: float | None = None, **fields: Any) -> bool:
         """The common case in one statement. False where the slow way has to find out what is the matter."""
-        if not self.context.save(due_in=due_in, **fields):
+        news = self._news(fields)
+        if not self.context.save(due_in=due_in, **news):
             return False
+        self._note(news)
+        return True
+
+    def _news(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Without what the row has already."""
+        known = {name for name in _OURS.intersection(fields) if getattr(self.operation, name) == fields[name]}
+        return {name: value for name, value in fields.items() if name not in known}
+
+    def _note(self, fields: dict[str, Any]) -> None:
+        """What was written, in memory too."""
         for name, value in fields.items():
             setattr(self.operation, name, value)
-        return True
 
     def _reread(self) -> None:
         """After a transaction that was rolled back: the operation as the database has it."""

@@ -1,6 +1,8 @@
-"""What the engine asks of the database: at most four statements and two commits a step."""
+"""What the engine asks of the database: about two statements and two commits a step, however many operations wait."""
 
+import json
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -10,6 +12,7 @@ from clusters.models import Breaker, HostCluster, Operation, OperationKind
 from provisioning.engine.slots import slots_tidy
 from tests.clusters.making import host_row, operation_row
 from tests.engine.conftest import fresh
+from tests.engine.test_fairness import claimed, many, of_globex
 from tests.engine.test_slots import on
 
 CONTROL = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT")
@@ -39,8 +42,8 @@ def test_three_steps_that_touch_no_host(engine):
     operation = engine.start()
     statements, commits = cost(engine.runner().run_next)
     assert fresh(operation).state == "Succeeded"
-    assert statements <= 3 * 4
-    assert commits <= 3 * 2
+    assert statements == 6, "the claim, the beginning, two steps, its object's lock, the end"
+    assert commits == 5
 
 
 def test_three_steps_on_a_host_with_its_slot(engine, world):
@@ -52,10 +55,41 @@ def test_three_steps_on_a_host_with_its_slot(engine, world):
     Operation.objects.filter(pk=second.pk).update(run_after=None)
     statements, commits = cost(engine.runner().run_next)
     assert fresh(second).state == "Succeeded"
-    assert statements <= 3 * 4 + 5, (
-        "where it is placed, the host's breaker, its slot taken, freed, and who waits for it"
+    assert statements == 6 + 6, (
+        "its cluster, where it is placed, the host's breaker, its slot taken, freed, and who waits for it"
     )
-    assert commits <= 3 * 2 + 1
+    assert commits == 5 + 1
+
+
+def rows_read(plan: dict[str, Any]) -> int:
+    """Of tables and indexes, by this part of a plan and those below it."""
+    below = sum(rows_read(part) for part in plan.get("Plans", ()))
+    if "Relation Name" not in plan or "Scan" not in plan["Node Type"]:
+        return below
+    return below + int(plan["Actual Loops"] * (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)))
+
+
+def claim_reads() -> int:
+    """How many rows a claim looks at; it is made."""
+    with CaptureQueriesContext(connection) as captured:
+        claimed(1)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {captured[0]['sql']}")
+        found = cursor.fetchone()[0]
+    return rows_read((json.loads(found) if isinstance(found, str) else found)[0]["Plan"])
+
+
+def test_a_claim_costs_the_same_however_many_operations_of_an_organization_wait(engine, world):
+    first = many(world, 20)[0]
+    of_globex(world)
+    few = claim_reads()
+    now = timezone.now()
+    more = [
+        Operation(kind=first.kind, organization=first.organization, lock_key=f"more:{number}", published_at=now)
+        for number in range(3000)
+    ]
+    Operation.objects.bulk_create(more)
+    assert claim_reads() <= few + 10 < 40
 
 
 def test_what_is_not_due_costs_one_statement(engine, world):

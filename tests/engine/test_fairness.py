@@ -5,11 +5,13 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import Organization
 from clusters.models import Operation, OperationKind
 from provisioning.engine.lease import Turns, lease_claim_next
-from tests.clusters.making import cluster_row, operation_row
+from tests.clusters.making import cluster_row, host_row, operation_row
 from tests.engine.conftest import at_once
 
 
@@ -43,11 +45,41 @@ def test_all_organizations_and_the_platform_get_their_turn(engine, world):
     assert claimed(1) == [None]
 
 
+def test_each_of_many_organizations_is_served_once_before_one_is_served_twice(engine, world):
+    now = timezone.now()
+    many(world, 4)
+    of_globex(world)
+    operation_row(host_row(), OperationKind.CONNECT, published_at=now)
+    others = [Organization.objects.create(name=f"org-{number}") for number in range(5)]
+    Operation.objects.bulk_create(
+        Operation(kind=OperationKind.PROVISION, organization=other, published_at=now) for other in others for _ in "ab"
+    )
+    turns = Turns()
+    claims = [lease_claim_next(owner="tests", seconds=30, turns=turns) for _ in range(8)]
+    served = [claim.operation.organization_id for claim in claims if claim]
+    assert len(served) == len(set(served)) == 8
+    assert served[2] is None, "the platform's own waits third-longest"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_others_claim_just_now_is_passed_over_and_after_an_organizations_last_comes_the_next(engine, world):
+    first, second = many(world, 2)
+    single = of_globex(world)
+    with transaction.atomic():
+        list(Operation.objects.select_for_update().filter(pk=first.pk))
+        assert at_once(1, lambda number: claimed(1)) == [[second.pk]]
+    Operation.objects.filter(pk=second.pk).update(state="Succeeded", lease_expires_at=None)
+    with transaction.atomic():
+        list(Operation.objects.select_for_update().filter(pk=first.pk))
+        assert at_once(1, lambda number: claimed(2)) == [[single.pk, None]]
+    assert claimed(1) == [first.pk]
+
+
 def test_what_was_begun_goes_before_what_was_not_and_then_who_waits_longest(engine, world):
     now = timezone.now()
     new, begun, longer = many(world, 3)
-    Operation.objects.filter(pk=begun.pk).update(step_started_at=now, run_after=now - timedelta(seconds=1))
-    Operation.objects.filter(pk=longer.pk).update(step_started_at=now, run_after=now - timedelta(seconds=2))
+    Operation.objects.filter(pk=begun.pk).update(started_at=now, run_after=now - timedelta(seconds=1))
+    Operation.objects.filter(pk=longer.pk).update(started_at=now, run_after=now - timedelta(seconds=2))
     assert claimed(3) == [longer.pk, begun.pk, new.pk]
 
 

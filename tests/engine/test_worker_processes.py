@@ -1,4 +1,4 @@
-"""Real Celery workers: one is killed in the middle of a step while another operation waits; the other goes on."""
+"""Real Celery workers: what one leaves that is killed, and what their threads keep."""
 
 import os
 import socket
@@ -11,12 +11,15 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from accounts.models.base import new_id
+from clusters.dispatch import operation_wake
 from clusters.models import HostCluster, Operation
 from clusters.services.hosts import HostSettings, host_connect
 from dev.processes import Process, Processes, Program
 from dev.settings_names import ROOT
 from dev.waiting import wait_until
 from localkube.ports import free_ports
+from provisioning.broker import broker
 from provisioning.heartbeat import workers_alive
 from tests.accounts.conftest import MARINA
 from tests.clusters.rules.kubeconfigs import kubeconfig_with
@@ -93,6 +96,37 @@ def test_what_a_killed_worker_held_and_what_waited_is_done_by_the_other_one(work
     alive.ask_to_stop()
     alive.ended_by(time.monotonic() + PATIENCE_SECONDS)
     assert "worker stopped" in alive.log.read_text()
+
+
+def test_a_thread_keeps_its_database_connection_from_task_to_task_and_gets_another_where_it_was_cut(workers):
+    woken(8)
+    kept = claiming()
+    assert len(kept) >= 2
+    woken(40)
+    until(lambda: kept <= claiming(), "a thread gave its connection up")
+    for pid in kept:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+    until(lambda: not kept & claiming(), "they were not cut")
+    woken(40)
+    until(lambda: len(claiming()) >= 2, "no thread got another one")
+
+
+def woken(count: int) -> None:
+    """Sends wake-ups for operations that are not there; each costs a worker one claim."""
+    for _ in range(count):
+        operation_wake(new_id())
+    until(lambda: not broker().llen("operations") and len(claiming()) >= 2, "they were not taken")
+
+
+def claiming() -> set[int]:
+    """The database's processes whose last statement was a claim: those of the workers' threads."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+            "AND query LIKE '%%WITH RECURSIVE first%%' AND pid <> pg_backend_pid()"
+        )
+        return {pid for (pid,) in cursor.fetchall()}
 
 
 def _owned_by(worker: Process, operation: Operation) -> bool:
