@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('clusters', '0003_slot_turns'),
+        ('clusters', '0005_placing'),
     ]
 
     operations = [
