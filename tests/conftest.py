@@ -65,8 +65,15 @@ def backing(pytestconfig: pytest.Config) -> Backing:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(backing: Backing, django_db_setup: None) -> None:
-    """pytest-django's own, after the server runs."""
+def django_db_setup(backing: Backing, django_db_setup: None, django_db_blocker: Any) -> None:
+    """pytest-django's own, after the server runs. Between tests that commit it empties tables, the audit log too."""
+    from django.db import connection
+
+    from accounts.models.audit_seals import APPEND_ONLY
+
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for model in APPEND_ONLY:
+            cursor.execute(f"ALTER TABLE {model._meta.db_table} DISABLE TRIGGER audit_keep_all")
 
 
 @pytest.fixture(scope="session")
