@@ -38,8 +38,8 @@ def database_roles_apply() -> None:
     if AuditPolicy._meta.db_table not in connections[alias].introspection.table_names():
         return  # it was migrated back to before the audit log was protected
     AuditPolicy.objects.using(alias).update_or_create(id=1, defaults={"retention_days": settings.AUDIT_RETENTION_DAYS})
-    if alias == OWNER:
-        default = settings.DATABASES[DEFAULT_DB_ALIAS]
+    default = settings.DATABASES[DEFAULT_DB_ALIAS]
+    if default["USER"] != settings.DATABASES[alias]["USER"]:
         application_role_make(alias, name=default["USER"], password=default["PASSWORD"])
         application_role_grant(alias, name=default["USER"])
 

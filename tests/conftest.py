@@ -102,7 +102,8 @@ def stack(
     assert own.valkey
     plan = StackPlan(
         folder=run_folder / "stack",
-        database_url=own.postgres.create_database("marina_e2e"),
+        owner_url=own.postgres.create_database("marina_e2e"),
+        database_url=own.postgres.application_url("marina_e2e"),
         broker_url=own.valkey.url(1),
         port=free_ports(1)[0],
         helm=tools.helm,

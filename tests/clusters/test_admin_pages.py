@@ -295,7 +295,7 @@ def test_a_host_is_changed_and_only_in_what_may_change(site, world):
         "Local",
     )
     assert list(host.offered_to_projects.all()) == [world.search]
-    assert AuditEvent.objects.get(action="host.update").details["offered_to_projects"] == ["acme/search"]
+    assert AuditEvent.objects.get(action="host.update").after["offered_to_projects"] == ["acme/search"]
     assert "values" in errors(change(site, host, values='{"telemetry": {"enabled": true}}'))
     assert not Operation.objects.exists(), "no file, no new credential"
 
