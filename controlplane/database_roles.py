@@ -54,7 +54,7 @@ def application_role_make(alias: str, *, name: str, password: str) -> None:
         statement = sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name))
         if password:
             # as the server would store it, so that the password itself is in no statement and no log of the server
-            stored = connection.connection.pgconn.encrypt_password(password.encode(), name.encode(), "scram-sha-256")
+            stored = connection.connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256")
             statement += sql.SQL(" PASSWORD {}").format(sql.Literal(stored.decode()))
         try:
             cursor.execute(statement)

@@ -81,7 +81,7 @@ class AuditEventResource(ListedResource[AuditEvent]):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Rows of the audit log, newest first."""
-        audit_require(self.user, request.query_params.get("organization", ""))
+        self._reader_require(request)
         return super().list(request, *args, **kwargs)
 
     @extend_schema(
@@ -94,12 +94,15 @@ class AuditEventResource(ListedResource[AuditEvent]):
 
         Each line has the columns that the row's digest is made of, written as the digest has them.
         """
-        audit_require(self.user, request.query_params.get("organization", ""))
-        self._parameters_check(request)
+        self._reader_require(request)
         rows = self.filter_queryset(self.get_queryset()).order_by("id")
         answer = StreamingHttpResponse(_lines(rows), content_type=JSON_LINES)
         answer["Content-Disposition"] = 'attachment; filename="audit-events.jsonl"'
         return answer
+
+    def _reader_require(self, request: Request) -> None:
+        self._parameters_check(request)
+        audit_require(self.user, request.query_params.get("organization", ""))
 
 
 def _lines(rows: QuerySet[AuditEvent]) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 """Which refused requests leave an audit row: what somebody may not do, and changes that were tried and failed."""
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Model
@@ -54,7 +55,8 @@ def refusal_record(exc: Exception, *, actor: Actor, result: str, attempt: Attemp
     """One row. What the error itself knows of action and object goes before what the interface knows."""
     if isinstance(exc, NotAllowed):
         action = exc.action or attempt.action
-        attempt = Attempt.on(action, exc.subject) if isinstance(exc.subject, Model) else _renamed(attempt, action)
+        subject = exc.subject if isinstance(exc.subject, Model) else None
+        attempt = Attempt.on(action, subject) if subject else replace(attempt, action=action)
     audit_refused(actor=actor, attempt=attempt, result=result, details=_details(exc, attempt))
 
 
@@ -71,17 +73,11 @@ def _attempt_of(exc: Exception, view: "APIView | None") -> Attempt:
     verb = str(getattr(view, "action", None) or "request")
     action = f"{noun.replace('-', '')}.{_VERBS.get(verb, verb.replace('_', '-'))}"
     row = getattr(view, "looked_at", None)
-    return Attempt.on(action, row) if isinstance(row, Model) else Attempt(action=action, kind=noun)
-
-
-def _renamed(attempt: Attempt, action: str) -> Attempt:
-    return Attempt(
-        action=action,
-        kind=attempt.kind,
-        object_id=attempt.object_id,
-        name=attempt.name,
-        organization_id=attempt.organization_id,
-    )
+    if not isinstance(row, Model):
+        return Attempt(action=action, kind=noun)
+    # of one that was deleted, before that was undone, only the address still says the id
+    key = getattr(view, "kwargs", {}).get("pk", row.pk)
+    return replace(Attempt.on(action, row), object_id=str(key))
 
 
 def _details(exc: Exception, attempt: Attempt) -> dict[str, Any]:
