@@ -85,6 +85,12 @@ class Postgres:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.url(name)
 
+    def databases(self) -> list[str]:
+        """The URLs of all that were made."""
+        with self._connect() as connection:
+            found = connection.execute("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname")
+            return [self.url(str(name)) for (name,) in found.fetchall()]
+
     def remove_socket(self) -> None:
         """Removes a socket folder that had to be made elsewhere; for after the end."""
         if self._socket.parent != self._data.parent:

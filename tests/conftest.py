@@ -24,6 +24,7 @@ from dev.stack import Stack, StackPlan
 from dev.static_files import collect_static
 from localkube import LocalHost, LocalKube, Tools, ensure_tools
 from localkube.ports import free_ports
+from tests.canaries import canary, kubeconfig_canaries, nowhere_in
 from tests.commands import Kubectl, Marina
 from tests.plugin import BACKING, GIVEN_SETTINGS, PROCESSES, RUN_FOLDER
 
@@ -76,6 +77,20 @@ def django_db_setup(backing: Backing, django_db_setup: None, django_db_blocker: 
             cursor.execute(f"ALTER TABLE {model._meta.db_table} DISABLE TRIGGER audit_keep_all")
 
 
+@pytest.fixture(autouse=True)
+def _no_secret_in_the_audit_log(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Of what a test with a database wrote, before it is rolled back: audit rows and stored answers."""
+    if "db" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("db")
+    yield
+    from accounts.models import AuditEvent, IdempotentRequest
+
+    nowhere_in(AuditEvent.objects.values_list(), "the audit log")
+    nowhere_in(IdempotentRequest.objects.values_list(), "stored answers")
+
+
 @pytest.fixture(scope="session")
 def tools() -> Tools:
     """kubectl, helm and the programs of local hosts; built once on this machine when they are missing."""
@@ -110,6 +125,8 @@ def stack(
         settings=_stack_settings(pytestconfig),
     )
     stack = Stack(plan, processes)
+    for name in ("DJANGO_SECRET_KEY", "MARINA_ENCRYPTION_KEYS"):
+        canary(stack.environment[name], f"the stack's {name}")
     collect_static(stack)
     stack.migrate()
     stack.start()
@@ -166,6 +183,7 @@ def inside_of(
         file.parent.mkdir(exist_ok=True)
         server = [] if placement["endpoint"] else ["--server", forwarded(placement)]
         marina("kubeconfig", name, "--output", str(file), *server)
+        kubeconfig_canaries(file.read_text(), f"the virtual cluster {name}")
         return Kubectl(tools.kubectl, file)
 
     def forwarded(placement: dict[str, Any]) -> str:
@@ -196,6 +214,7 @@ def hosts(platform: Marina, tools: Tools, request: pytest.FixtureRequest) -> lis
             for host in local.values()
         ]
     for host in found:
+        kubeconfig_canaries(host.kubeconfig.read_text(), f"the host {host.name}")
         platform(
             "host", "connect", host.name, "--kubeconfig", str(host.kubeconfig), "--exposure", host.exposure, "--wait"
         )
