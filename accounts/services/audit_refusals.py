@@ -82,13 +82,11 @@ def audit_refused(*, actor: Actor, attempt: Attempt, result: str, details: Mappi
 def sign_in_refused(*, sender: Actor, handle: str) -> None:
     """Handle and password did not fit. A handle that nobody has may be a password typed into the wrong field."""
     user = User.objects.filter(handle=handle).first()
-    known = {"object_id": str(user.pk), "name": user.handle} if user else {}
-    attempt = Attempt(action="sign-in", kind="user", **known)
+    attempt = Attempt.on("sign-in", user) if user else Attempt(action="sign-in", kind="user")
     audit_refused(actor=sender, attempt=attempt, result=FAILED, details={})
 
 
 def token_refused(*, sender: Actor, token: AccessToken | None, why: str) -> None:
     """A token was sent that does not open anything (any more)."""
-    known = {"object_id": str(token.pk), "name": token.name} if token else {}
-    attempt = Attempt(action="token.use", kind="access-token", **known)
+    attempt = Attempt.on("token.use", token) if token else Attempt(action="token.use", kind="access-token")
     audit_refused(actor=sender, attempt=attempt, result=DENIED, details={"why": why})

@@ -86,7 +86,7 @@ def _chains(chosen: Sequence[UUID | None] | None) -> list[UUID | None]:
         return list(chosen)
     found: set[UUID | None] = set()
     for model in (AuditChain, AuditSeal, AuditEvent):
-        found |= set(model.objects.order_by().values_list("organization_id", flat=True).distinct())  # type: ignore[attr-defined]
+        found |= set(model.objects.order_by().values_list("organization_id", flat=True).distinct())
     return sorted(found, key=str)
 
 

@@ -82,6 +82,13 @@ def world_make() -> World:
 class WatchedClient(APIClient):
     """No refusal and no error page tells a secret."""
 
+    token = ""
+    """What it sends."""
+
+    def with_headers(self, **headers: str) -> None:
+        """Sends these as well from now on."""
+        self.credentials(HTTP_AUTHORIZATION=f"Bearer {self.token}", **headers)
+
     def request(self, **kwargs: Any) -> Any:
         answer = super().request(**kwargs)
         if answer.status_code >= 400:
@@ -89,11 +96,12 @@ class WatchedClient(APIClient):
         return answer
 
 
-def signed_in(user: User) -> APIClient:
+def signed_in(user: User) -> WatchedClient:
     """A client that sends a token of this user, and gets a 500 as an answer instead of the exception."""
     made = token_create(actor=MARINA, user=user, name="tests", expires_in=None, now=timezone.now())
     client = WatchedClient(raise_request_exception=False)
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {canary(made.text, f'a token of {user.handle}')}")
+    client.token = canary(made.text, f"a token of {user.handle}")
+    client.with_headers()
     return client
 
 

@@ -1,6 +1,7 @@
 """The audit log over the API: for auditors of an organization, the platform's rows for its staff, and nobody else."""
 
 import json
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -33,10 +34,11 @@ def mia(world):
     return signed_in(user)
 
 
-def rows(client, query: str = "") -> list[dict]:
+def rows(client, query: str = "") -> list[dict[str, Any]]:
     answer = client.get(f"{LIST}?page_size=200{query}")
     assert answer.status_code == 200, answer.content
-    return answer.json()["results"]
+    found: list[dict[str, Any]] = answer.json()["results"]
+    return found
 
 
 def test_auditors_and_admins_read_their_organizations_rows_and_no_others(world, otto):
@@ -72,7 +74,7 @@ def test_platform_staff_read_rows_of_no_organization_only(world):
 
 def test_a_row_says_who_what_and_from_where(world, otto):
     client = signed_in(world.olivia)
-    client.credentials(**client._credentials, HTTP_USER_AGENT="marina-cli/2.0", HTTP_X_REQUEST_ID="r-77")
+    client.with_headers(HTTP_USER_AGENT="marina-cli/2.0", HTTP_X_REQUEST_ID="r-77")
     client.patch(f"/api/v1/projects/{world.payments.pk}", {"display_name": "Payments"}, "json")
     (row,) = rows(otto, "&request_id=r-77")
     assert set(row) == set(COLUMNS)
