@@ -114,6 +114,8 @@ def require(user: User, action: str, scope: Scope) -> None:
     raise NotAllowed(
         f"You may not do {action} here.",
         hint=f"It takes one of these roles: {', '.join(roles)}. An admin of the {kind} can give it.",
+        action=action,
+        subject=scope,
     )
 
 

@@ -81,6 +81,21 @@ class NotAllowed(MarinaError):
     code = "forbidden"
     status = 403
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        field: str = "",
+        code: str = "",
+        action: str = "",
+        subject: object | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, field=field, code=code)
+        # for the audit log: which action of the role table was asked for, and on what
+        self.action = action
+        self.subject = subject
+
 
 class NotFound(MarinaError):
     """There is no such object, or none that this person may see: the answer is the same on purpose."""

@@ -57,6 +57,16 @@ def sign_in_count(*, handle: str, address: str | None) -> int:
     return max([_wait(key, rate) for key, rate in limits.items()])
 
 
+def token_refusal_counts(*, prefix: str, address: str | None) -> bool:
+    """Whether the refusal of a token is worth recording: of one token once a minute, of all from one address 20 times.
+
+    `prefix` is that of a known token; empty for all that are unknown.
+    """
+    place = _place(address)
+    of_this, of_all = f"refused-token:{prefix}:{place}", f"refused-tokens:{place}"
+    return not _wait(of_this, Rate(1, 60)) and not _wait(of_all, Rate(20, 60))
+
+
 def _wait(key: str, rate: Rate) -> int:
     try:
         tries = _count(caches["sign_in"], key, rate.seconds)

@@ -62,7 +62,7 @@ def host_require(user: User, action: str, host: HostCluster) -> None:
         return
     if not hosts_visible(user).filter(pk=host.pk).exists():
         raise NotFound("There is no such host cluster, or it is not offered to you.")
-    raise NotAllowed(f"You may not do {action} to {host.name}.", hint=_who(action, host))
+    raise NotAllowed(f"You may not do {action} to {host.name}.", hint=_who(action, host), action=action, subject=host)
 
 
 def organizations_running_hosts(user: User) -> QuerySet[Organization]:
@@ -79,6 +79,8 @@ def host_connect_require(user: User, organization: Organization | None) -> None:
     raise NotAllowed(
         "You may not connect a host cluster here.",
         hint=f"It takes platform staff, or for its own host: {', '.join(roles_that_may('host.connect'))}.",
+        action="host.connect",
+        subject=organization,
     )
 
 

@@ -21,6 +21,7 @@ NAMES: Final = {
     "users": "user-list",
     "role_bindings": "role-binding-list",
     "access_tokens": "access-token-list",
+    "audit_events": "audit-event-list",
 }
 """What a link is called, and the name of its address."""
 

@@ -6,10 +6,7 @@ from typing import Any
 
 import structlog
 
-# Names whose values never belong in a log, whoever passes them by mistake.
-SECRET_NAMES = frozenset(
-    {"token", "password", "secret", "kubeconfig", "authorization", "credential", "client_key", "private_key", "sealed"}
-)
+from accounts.secret_names import SECRET_NAMES
 
 # Kept to warnings: these tell at info level what a request's or an operation's own line tells already, or that a
 # second has passed.

@@ -83,6 +83,9 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
         "tcp_user_timeout": 15_000,
     }
 )
+# Migrations run as the owner of the tables. Marina itself, as another role, can then only add to the audit log.
+if _owner_url := env.str("DATABASE_OWNER_URL", default=""):
+    DATABASES["owner"] = {**DATABASES["default"], **environ.Env.db_url_config(_owner_url), "CONN_MAX_AGE": 0}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CELERY_BROKER_URL = env.str("BROKER_URL", default="redis://localhost:6379/0")
@@ -146,6 +149,9 @@ CACHES = {
 PLATFORM_CONTACT = env.str("PLATFORM_CONTACT", default="your platform team")
 ACCESS_TOKEN_DEFAULT_SECONDS = env.int("ACCESS_TOKEN_DEFAULT_SECONDS", default=30 * 86400)
 ACCESS_TOKEN_MAXIMUM_SECONDS = env.int("ACCESS_TOKEN_MAXIMUM_SECONDS", default=365 * 86400)
+
+# --- the audit log ------------------------------------------------------------------------------------------------
+AUDIT_RETENTION_DAYS = env.int("AUDIT_RETENTION_DAYS", default=400)  # 0: for ever
 
 # --- secrets at rest ------------------------------------------------------------------------------------------------
 # Fernet keys, comma separated: the first encrypts, all decrypt. `./manage.py rotate_encryption_keys` writes all anew.

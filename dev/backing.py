@@ -12,9 +12,13 @@ from dev.valkey import Valkey
 
 @dataclass(frozen=True)
 class Backing:
-    """Where they are; `postgres` and `valkey` are None where configured ones are used."""
+    """Where they are; `postgres` and `valkey` are None where configured ones are used.
+
+    `database_url` is for the owner of the tables, `application_url` for Marina itself.
+    """
 
     database_url: str
+    application_url: str
     broker_url: str
     postgres: Postgres | None
     valkey: Valkey | None
@@ -43,8 +47,10 @@ def backing_of(
     """Nothing runs yet; `database` is the name of the database in a server of our own."""
     postgres = None if configured.get("DATABASE_URL") else Postgres(folder / "postgres", processes)
     valkey = None if configured.get("BROKER_URL") else Valkey(folder / "valkey", processes)
+    owner_url = configured.get("DATABASE_OWNER_URL") or configured.get("DATABASE_URL", "")
     return Backing(
-        database_url=postgres.url(database) if postgres else configured["DATABASE_URL"],
+        database_url=postgres.url(database) if postgres else owner_url,
+        application_url=postgres.application_url(database) if postgres else configured["DATABASE_URL"],
         broker_url=valkey.url() if valkey else configured["BROKER_URL"],
         postgres=postgres,
         valkey=valkey,

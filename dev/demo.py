@@ -98,7 +98,8 @@ class Demo:
         progress.say(f"Database ({'own PostgreSQL' if backing.postgres else 'DATABASE_URL'}) and broker answer.")
         plan = StackPlan(
             folder=self._folder,
-            database_url=backing.database_url,
+            database_url=backing.application_url,
+            owner_url=backing.database_url,
             broker_url=backing.broker_url,
             port=_PREFERRED_PORT if is_free(_PREFERRED_PORT) else free_ports(1)[0],
             helm=tools.helm,

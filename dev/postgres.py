@@ -18,6 +18,8 @@ from dev.unprivileged import become_ordinary_user, give_to_ordinary_user
 from dev.waiting import wait_until
 
 _USER = "marina"
+APPLICATION_ROLE = "marina_app"
+"""Whom Marina itself connects as; `migrate` makes it. It owns no table, so the audit log is safe from it."""
 _LONGEST_SOCKET_PATH = 100
 """Bytes; the kernel's limit is 107."""
 
@@ -50,8 +52,12 @@ class Postgres:
         self._processes = processes
 
     def url(self, database: str) -> str:
-        """As DATABASE_URL."""
+        """For the owner of the tables, who may do everything: as DATABASE_OWNER_URL, or DATABASE_URL of one role."""
         return f"postgres://{_USER}@/{database}?host={quote(str(self._socket))}"
+
+    def application_url(self, database: str) -> str:
+        """For Marina itself: as DATABASE_URL."""
+        return f"postgres://{APPLICATION_ROLE}@/{database}?host={quote(str(self._socket))}"
 
     def start(self) -> None:
         """Makes the data where there are none yet, starts the server and waits until it answers."""
@@ -78,6 +84,12 @@ class Postgres:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.url(name)
+
+    def databases(self) -> list[str]:
+        """The URLs of all that were made."""
+        with self._connect() as connection:
+            found = connection.execute("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname")
+            return [self.url(str(name)) for (name,) in found.fetchall()]
 
     def remove_socket(self) -> None:
         """Removes a socket folder that had to be made elsewhere; for after the end."""

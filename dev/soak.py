@@ -117,7 +117,8 @@ class Soak:
             backing.postgres.ensure_database("marina")
         plan = StackPlan(
             folder=FOLDER,
-            database_url=backing.database_url,
+            database_url=backing.application_url,
+            owner_url=backing.database_url,
             broker_url=backing.broker_url,
             port=free_ports(1)[0],
             helm=tools.helm,

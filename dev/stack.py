@@ -23,7 +23,10 @@ _PROBES_AT_ONCE = "8"
 
 @dataclass(frozen=True)
 class StackPlan:
-    """What a stack is made of. `settings` go over everything the environment says."""
+    """What a stack is made of. `settings` go over everything the environment says.
+
+    `owner_url` is whom migrations connect as; empty where one database role does everything.
+    """
 
     folder: Path
     database_url: str
@@ -31,6 +34,7 @@ class StackPlan:
     port: int
     helm: Path
     settings: Mapping[str, str] = field(default_factory=dict)
+    owner_url: str = ""
 
 
 class Stack:
@@ -45,7 +49,8 @@ class Stack:
 
     def migrate(self) -> None:
         """Brings the database to the newest shape."""
-        self.manage("migrate", "--no-input")
+        owner = {"DATABASE_OWNER_URL": self._plan.owner_url} if self._plan.owner_url else {}
+        self.manage("migrate", "--no-input", **owner)
 
     def start(self) -> None:
         """Starts all and returns when /readyz says that they work together. Raises DevError with the reason if not."""
@@ -70,12 +75,15 @@ class Stack:
         """Stops web, workers and beat, or those named."""
         self._processes.stop(*(names or ("beat", "probes", "worker", "web")))
 
-    def manage(self, *arguments: str) -> str:
-        """Runs a manage.py command; returns what it printed. Raises DevError with what it said when it fails."""
+    def manage(self, *arguments: str, **environment: str) -> str:
+        """Runs a manage.py command, with this environment besides its own; returns what it printed.
+
+        Raises DevError with what it said when it fails.
+        """
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
-            env=self.environment,
+            env=self.environment | environment,
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -130,6 +138,7 @@ class Stack:
             **marina_settings(),
             "PYTHONUNBUFFERED": "1",
             "DATABASE_URL": plan.database_url,
+            "DATABASE_OWNER_URL": "",  # for `migrate` alone
             "BROKER_URL": plan.broker_url,
             "MARINA_PUBLIC_URL": self.url,
             "MARINA_STATE_FOLDER": str(plan.folder / "state"),

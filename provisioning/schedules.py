@@ -42,6 +42,8 @@ def schedules() -> tuple[Scheduled, ...]:
     return (
         Scheduled("tidy", "provisioning.tidy", 10.0),
         Scheduled("tidy-hourly", "provisioning.tidy_hourly", 3600.0),
+        Scheduled("audit-seal", "provisioning.audit_seal", 5.0),
+        Scheduled("audit-retain", "provisioning.audit_retain", 3600.0),
         Scheduled("credentials-renew", "provisioning.credentials_renew", 60.0),
         Scheduled("chart", "provisioning.chart_note", 60.0),
         Scheduled("durations", "provisioning.durations_measure", 60.0),

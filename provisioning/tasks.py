@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from accounts.services.audit_sealing import audit_retain, audit_seal
 from accounts.services.idempotency import idempotent_requests_remove
 from accounts.services.role_bindings import role_bindings_expire
 from clusters.services.credentials import credentials_renew
@@ -37,6 +38,18 @@ def tidy() -> None:
 def tidy_hourly() -> None:
     """What is kept for a day."""
     idempotent_requests_remove(now=timezone.now())
+
+
+@shared_task(name="provisioning.audit_seal")
+def audit_sealed() -> None:
+    """Seals the audit rows that were committed since."""
+    audit_seal()
+
+
+@shared_task(name="provisioning.audit_retain")
+def audit_retained() -> None:
+    """Drops what the audit log has kept for long enough."""
+    audit_retain(now=timezone.now())
 
 
 @shared_task(name="provisioning.credentials_renew")

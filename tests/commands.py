@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 from dev.environment import of_the_machine
 from localkube.lifetime import dies_with_parent
+from tests.canaries import canary
 
 _PATIENCE_SECONDS = 240
 
@@ -43,7 +45,10 @@ class Marina:
 
     def login(self, handle: str, password: str) -> None:
         """Logs in, and makes it this person's current server."""
+        canary(password, f"the password of {handle}")
         self("login", self.server, "--handle", handle, "--password-stdin", stdin=password + "\n")
+        for token in re.findall(r"mar_\w{8}_[\w-]+", (self.home / ".config/marina/config.yaml").read_text()):
+            canary(token, f"a token of {handle}")
 
     def __call__(self, *arguments: str, stdin: str = "", exit_code: int | None = 0, **environment: str) -> Answer:
         """Runs `marina ARGUMENTS`. Fails the test, with all it said, on another exit code (None: any will do)."""

@@ -25,6 +25,7 @@ from dev.stack import Stack, StackPlan
 from dev.static_files import collect_static
 from localkube import LocalHost, LocalKube, Tools, ensure_tools
 from localkube.ports import free_ports
+from tests.canaries import canary, kubeconfig_canaries, nowhere_in
 from tests.commands import Kubectl, Marina
 from tests.plugin import BACKING, GIVEN_SETTINGS, PROCESSES, RUN_FOLDER, TOLD
 
@@ -72,8 +73,29 @@ def backing(pytestconfig: pytest.Config) -> Backing:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(backing: Backing, django_db_setup: None) -> None:
-    """pytest-django's own, after the server runs."""
+def django_db_setup(backing: Backing, django_db_setup: None, django_db_blocker: Any) -> None:
+    """pytest-django's own, after the server runs. Between tests that commit it empties tables, the audit log too."""
+    from django.db import connection
+
+    from accounts.models.audit_seals import APPEND_ONLY
+
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for model in APPEND_ONLY:
+            cursor.execute(f"ALTER TABLE {model._meta.db_table} DISABLE TRIGGER audit_keep_all")
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_in_the_audit_log(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Of what a test with a database wrote, before it is rolled back: audit rows and stored answers."""
+    if "db" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("db")
+    yield
+    from accounts.models import AuditEvent, IdempotentRequest
+
+    nowhere_in(AuditEvent.objects.values_list(), "the audit log")
+    nowhere_in(IdempotentRequest.objects.values_list(), "stored answers")
 
 
 @pytest.fixture(scope="session")
@@ -102,13 +124,16 @@ def stack(
     assert own.valkey
     plan = StackPlan(
         folder=run_folder / "stack",
-        database_url=own.postgres.create_database("marina_e2e"),
+        owner_url=own.postgres.create_database("marina_e2e"),
+        database_url=own.postgres.application_url("marina_e2e"),
         broker_url=own.valkey.url(1),
         port=free_ports(1)[0],
         helm=tools.helm,
         settings=_stack_settings(pytestconfig),
     )
     stack = Stack(plan, processes)
+    for name in ("DJANGO_SECRET_KEY", "MARINA_ENCRYPTION_KEYS"):
+        canary(stack.environment[name], f"the stack's {name}")
     collect_static(stack)
     stack.migrate()
     stack.start()
@@ -165,6 +190,7 @@ def inside_of(
         file.parent.mkdir(exist_ok=True)
         server = [] if placement["endpoint"] else ["--server", forwarded(placement)]
         marina("kubeconfig", name, "--output", str(file), *server)
+        kubeconfig_canaries(file.read_text(), f"the virtual cluster {name}")
         return Kubectl(tools.kubectl, file)
 
     def forwarded(placement: dict[str, Any]) -> str:
@@ -195,6 +221,7 @@ def hosts(platform: Marina, tools: Tools, request: pytest.FixtureRequest) -> lis
             for host in local.values()
         ]
     for host in found:
+        kubeconfig_canaries(host.kubeconfig.read_text(), f"the host {host.name}")
         platform(
             "host", "connect", host.name, "--kubeconfig", str(host.kubeconfig), "--exposure", host.exposure, "--wait"
         )

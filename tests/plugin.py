@@ -7,10 +7,12 @@ of its own; the process that hands them their tests starts nothing.
 """
 
 import json
+import logging
 import os
 import secrets
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from dev.backing import Backing, backing_of
 from dev.environment import marina_settings
 from dev.processes import Processes
 from dev.settings_names import ROOT
+from tests.canaries import CANARIES, Written, canary
 
 _RUNS = ROOT / ".marina" / "tests"
 RUN_FOLDER = pytest.StashKey[Path]()
@@ -25,7 +28,9 @@ PROCESSES = pytest.StashKey[Processes]()
 BACKING = pytest.StashKey[Backing]()
 GIVEN_SETTINGS = pytest.StashKey[dict[str, str]]()
 _GIVEN = "MARINA_TESTS_GIVEN"
+SECRETS_FOUND = pytest.StashKey[list[str]]()
 _FAILED = pytest.StashKey[bool]()
+_FOUND = "secrets found"
 FAULTS, JOURNEYS = "faults", "journeys"
 TOLD = "told"
 """The property of a report that is a line for the end of the run's output."""
@@ -70,8 +75,8 @@ def _settings(folder: Path, backing: Backing) -> dict[str, str]:
     from cryptography.fernet import Fernet
 
     return {
-        "DJANGO_SECRET_KEY": secrets.token_urlsafe(50),
-        "MARINA_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "DJANGO_SECRET_KEY": canary(secrets.token_urlsafe(50), "Django's secret key"),
+        "MARINA_ENCRYPTION_KEYS": canary(Fernet.generate_key().decode(), "an encryption key"),
         "DATABASE_URL": backing.database_url,
         "BROKER_URL": backing.broker_url,
         "MARINA_STATE_FOLDER": str(folder / "state"),
@@ -105,12 +110,31 @@ def _rank(item: pytest.Item) -> int:
     return (FAULTS, JOURNEYS, group).index(group)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests told, such as figures and seeds."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What tests told, such as figures and seeds, and which secret was found where."""
     for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
         for name, line in report.user_properties if report.when == "call" else ():
             if name == TOLD:
                 terminalreporter.write_line(str(line))
+    if found := config.stash.get(SECRETS_FOUND, []):
+        terminalreporter.section("secrets in what was written", red=True)
+        for sentence in found:
+            terminalreporter.line(sentence)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """One of the processes of `-n` has ended: what it found counts as found here."""
+    node.config.stash.setdefault(SECRETS_FOUND, []).extend(node.workeroutput.get(_FOUND, []))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """What Marina logs in this process is kept beside the logs of the others."""
+    logs = session.config.stash[PROCESSES].logs
+    logs.mkdir(parents=True, exist_ok=True)
+    kept = logging.FileHandler(logs / "pytest.log", delay=True)
+    kept.setFormatter(next((handler.formatter for handler in logging.getLogger().handlers if handler.formatter), None))
+    logging.getLogger().addHandler(kept)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -127,8 +151,25 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Remembers how the run ended."""
-    session.config.stash[_FAILED] = exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    """Looks for the run's secrets in everything that was written, and remembers how the run ended."""
+    config = session.config
+    found = config.stash.setdefault(SECRETS_FOUND, [])
+    found += _written(config).found(CANARIES, config.stash[RUN_FOLDER])
+    if workeroutput := getattr(config, "workeroutput", None):  # of xdist: what the process tells when it has ended
+        workeroutput[_FOUND] = found
+    if found and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = exitstatus = pytest.ExitCode.TESTS_FAILED
+    config.stash[_FAILED] = exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+
+
+def _written(config: pytest.Config) -> Written:
+    backing, running = config.stash[BACKING], config.stash[PROCESSES].pids
+    folder = config.stash[RUN_FOLDER]
+    return Written(
+        databases=backing.postgres.databases() if backing.postgres and "postgres" in running else [],
+        brokers=[backing.valkey.url(each) for each in range(3)] if backing.valkey and "valkey" in running else [],
+        folders=[config.stash[PROCESSES].logs, folder / "state", folder / "stack" / "state"],
+    )
 
 
 def _remove_runs_of_the_dead() -> None:

@@ -35,7 +35,17 @@ class AccessTokenAdmin(ReadOnlyAdmin):
 class AuditEventAdmin(ReadOnlyAdmin):
     """Who did what to what."""
 
-    list_display = ("created_at", "actor", "action", "object_kind", "object_name", "result", "address", "token_prefix")
-    list_filter = ("action", "object_kind", "result", "created_at")
+    list_display = (
+        "created_at",
+        "actor",
+        "action",
+        "object_kind",
+        "object_name",
+        "result",
+        "source",
+        "address",
+        "token_prefix",
+    )
+    list_filter = ("action", "object_kind", "result", "source", "created_at")
     search_fields = ("actor", "object_name", "object_id", "token_prefix", "request_id")
     date_hierarchy = "created_at"

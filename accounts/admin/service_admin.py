@@ -1,5 +1,6 @@
 """Admin pages whose changes go through services, so that access, audit and derived rows are the same as everywhere."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -8,7 +9,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.admin import ModelAdmin
 
-from accounts.api.actor import address_of, request_id_of
+from accounts.api.actor import sender_of
+from accounts.api.refusals import admin_refused
 from accounts.errors import MarinaError
 from accounts.models import User
 from accounts.services.audit import Actor
@@ -19,7 +21,7 @@ def admin_actor(request: HttpRequest) -> Actor:
     user = request.user
     if not isinstance(user, User):
         raise TypeError("the admin site lets nobody in who is not a user")
-    return Actor(user=user, platform=user.is_superuser, address=address_of(request), request_id=request_id_of(request))
+    return replace(sender_of(request), user=user, name="", platform=user.is_superuser)
 
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
@@ -77,20 +79,20 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
             self.service_delete(admin_actor(request), row)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return _refusals_told(request, super().changeform_view, *args, **kwargs)
+        return self._refusals_told(request, super().changeform_view, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return _refusals_told(request, super().changelist_view, *args, **kwargs)
+        return self._refusals_told(request, super().changelist_view, *args, **kwargs)
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return _refusals_told(request, super().delete_view, *args, **kwargs)
+        return self._refusals_told(request, super().delete_view, *args, **kwargs)
 
-
-def _refusals_told(request: HttpRequest, view: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-    try:
-        with transaction.atomic():
-            answer: HttpResponse = view(request, *args, **kwargs)
-            return answer
-    except MarinaError as error:
-        messages.error(request, f"{error} {error.hint}".strip())
-        return HttpResponseRedirect(request.get_full_path())
+    def _refusals_told(self, request: HttpRequest, view: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            with transaction.atomic():
+                answer: HttpResponse = view(request, *args, **kwargs)
+                return answer
+        except MarinaError as error:
+            admin_refused(error, actor=admin_actor(request), model=self.model, request=request)
+            messages.error(request, f"{error} {error.hint}".strip())
+            return HttpResponseRedirect(request.get_full_path())

@@ -1,5 +1,6 @@
 """Who asks: an access token everywhere; handle and password only where a first token is made."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from django.utils import timezone
@@ -7,13 +8,23 @@ from rest_framework.authentication import BaseAuthentication, BasicAuthenticatio
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 
-from accounts.api.actor import address_of
+from accounts.api.actor import address_of, sender_of
 from accounts.models import AccessToken, User
+from accounts.services.audit_refusals import sign_in_refused, token_refused
 from accounts.services.tokens import token_use_note
-from accounts.sign_in import handle_of, sign_in_count
+from accounts.sign_in import handle_of, sign_in_count, token_refusal_counts
 from accounts.tokens import TokenText
 
 UNKNOWN: Final = "This access token is not known. Make one with `marina login`."
+
+
+class TokenRefused(AuthenticationFailed):
+    """A token that opens nothing: its row, where its prefix is known, and why, for the audit log."""
+
+    def __init__(self, told: str, *, token: AccessToken | None, why: str) -> None:
+        super().__init__(told)
+        self.token = token
+        self.why = why
 
 
 class AccessTokenAuthentication(BaseAuthentication):
@@ -29,7 +40,11 @@ class AccessTokenAuthentication(BaseAuthentication):
         text = TokenText.parse(words[1].decode("latin-1")) if len(words) == 2 else None
         if text is None:
             raise AuthenticationFailed("This is not an access token: one is written mar_PREFIX_SECRET.")
-        token = _token_checked(text)
+        try:
+            token = _token_checked(text)
+        except TokenRefused as refused:
+            _refusal_note(request, refused)
+            raise
         token_use_note(token=token, now=timezone.now())
         return token.user, token
 
@@ -42,14 +57,23 @@ def _token_checked(text: TokenText) -> AccessToken:
     # an unknown prefix costs the same comparison as a wrong secret
     known = text.has_digest(token.digest if token else "0" * 64)
     if token is None or not known:
-        raise AuthenticationFailed(UNKNOWN)
+        raise TokenRefused(UNKNOWN, token=token, why="wrong secret" if token else "unknown")
     if token.revoked_at is not None:
-        raise AuthenticationFailed(f"This access token was revoked at {token.revoked_at:%Y-%m-%d %H:%M} UTC.")
+        told = f"This access token was revoked at {token.revoked_at:%Y-%m-%d %H:%M} UTC."
+        raise TokenRefused(told, token=token, why="revoked")
     if token.expires_at <= timezone.now():
-        raise AuthenticationFailed(f"This access token expired at {token.expires_at:%Y-%m-%d %H:%M} UTC.")
+        told = f"This access token expired at {token.expires_at:%Y-%m-%d %H:%M} UTC."
+        raise TokenRefused(told, token=token, why="expired")
     if not token.user.is_active:
-        raise AuthenticationFailed(f"The user {token.user.handle} was deactivated.")
+        raise TokenRefused(f"The user {token.user.handle} was deactivated.", token=token, why="user deactivated")
     return token
+
+
+def _refusal_note(request: Request, refused: "TokenRefused") -> None:
+    sender, prefix = sender_of(request), refused.token.prefix if refused.token else ""
+    # nobody fills the audit log by sending nonsense
+    if token_refusal_counts(prefix=prefix, address=sender.address):
+        token_refused(sender=replace(sender, token_prefix=prefix), token=refused.token, why=refused.why)
 
 
 class PasswordAuthentication(BasicAuthentication):
@@ -63,5 +87,6 @@ class PasswordAuthentication(BasicAuthentication):
         try:
             user, _ = super().authenticate_credentials(handle, str(password), request)
         except AuthenticationFailed:
+            sign_in_refused(sender=sender_of(request), handle=handle)
             raise AuthenticationFailed("Handle and password do not fit, or the user was deactivated.") from None
         return user, None

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from accounts.access import UNSEEN
 from accounts.api.actor import request_id_of
 from accounts.api.field_errors import field_errors_of
+from accounts.api.refusals import request_refused
 from accounts.errors import Conflict, FieldError, InvalidInput, MarinaError
 
 CONTENT_TYPE: Final = "application/problem+json"
@@ -73,6 +74,8 @@ def _sendable(text: str) -> str:
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     """REST framework's hook. None (so that it goes on to the 500 page) for what is nobody's request's fault."""
     problem = problem_of(exc)
+    if problem is None or isinstance(exc, MarinaError):
+        request_refused(exc, view=context.get("view"), request=context["request"])
     if problem is None:
         return None
     body = problem.body(request_id_of(context["request"]))

@@ -36,6 +36,8 @@ class Resource(GenericViewSet[M]):
     filter_backends = (Filters, SearchFilter, StableOrdering)
     search_fields: ClassVar[tuple[str, ...]] = ()
     ordering_fields: ClassVar[tuple[str, ...]] = ("created_at",)
+    looked_at: M | None = None
+    """The object of the address, once it was found: the audit row of a refusal names it."""
     further_refusals: ClassVar[dict[str, tuple[str, ...]]] = {}
     """More statuses that an action's operation may answer with, for the OpenAPI document."""
 
@@ -52,9 +54,10 @@ class Resource(GenericViewSet[M]):
     def get_object(self) -> M:
         """The object of the address. Raises NotFound for what is not there and for what may not be seen."""
         try:
-            return super().get_object()
+            self.looked_at = super().get_object()
         except Http404:
             raise NotFound(UNSEEN) from None
+        return self.looked_at
 
     def body(self, serializer: type[StrictSerializer]) -> dict[str, Any]:
         """The request's body, read strictly. With PATCH, what was not sent is not in it."""

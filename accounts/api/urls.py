@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from accounts.api.access_tokens import AccessTokenResource
+from accounts.api.audit_events import AuditEventResource
 from accounts.api.organizations import OrganizationResource
 from accounts.api.projects import ProjectResource
 from accounts.api.role_bindings import RoleBindingResource
@@ -12,6 +13,7 @@ from accounts.api.users import MeResource, UserResource
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("access-tokens", AccessTokenResource, basename="access-token")
+router.register("audit-events", AuditEventResource, basename="audit-event")
 router.register("organizations", OrganizationResource, basename="organization")
 router.register("projects", ProjectResource, basename="project")
 router.register("role-bindings", RoleBindingResource, basename="role-binding")

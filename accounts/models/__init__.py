@@ -1,6 +1,7 @@
 """The models of this app, one family a file."""
 
 from accounts.models.audit import AuditEvent
+from accounts.models.audit_seals import AuditChain, AuditPolicy, AuditSeal, AuditSealedRow, AuditWaiting
 from accounts.models.idempotency import IdempotentRequest
 from accounts.models.notification import Notification
 from accounts.models.organization import Organization, Project, Team
@@ -19,7 +20,12 @@ from accounts.models.user import User
 
 __all__ = [
     "AccessToken",
+    "AuditChain",
     "AuditEvent",
+    "AuditPolicy",
+    "AuditSeal",
+    "AuditSealedRow",
+    "AuditWaiting",
     "IdempotentRequest",
     "Notification",
     "Organization",

@@ -6,26 +6,38 @@ from accounts.models.base import Row
 
 
 class AuditEvent(Row):
-    """Who did what to what, from where, with what result. Plain columns: it outlives what it speaks of. Append-only."""
+    """Who did what to what, from where, with what result. Plain columns: it outlives what it speaks of.
+
+    Append-only: the database refuses to change it, and lets whole sealed segments go when they are old enough.
+    """
 
     actor_id = models.UUIDField(null=True)
     actor = models.CharField(max_length=100, help_text="The handle, or the part of Marina that acted.")
     token_prefix = models.CharField(max_length=8, blank=True)
     address = models.GenericIPAddressField(null=True)
+    source = models.CharField(
+        max_length=20, blank=True, help_text="The interface: api, cli, web, admin, or marina itself."
+    )
+    user_agent = models.CharField(max_length=200, blank=True, help_text="What the sender's program calls itself.")
     request_id = models.CharField(max_length=128, blank=True)
     action = models.CharField(max_length=60)
     object_kind = models.CharField(max_length=40)
     object_id = models.CharField(max_length=64)
     object_name = models.CharField(max_length=120, blank=True)
     organization_id = models.UUIDField(null=True)
-    result = models.CharField(max_length=20, default="ok")
-    details = models.JSONField(default=dict, help_text="What changed, or what was given out. Never a secret.")
+    result = models.CharField(max_length=20, default="ok", help_text="ok, denied or failed.")
+    before = models.JSONField(default=dict, help_text="What mattered of the object before the change.")
+    after = models.JSONField(default=dict, help_text="The same after it.")
+    details = models.JSONField(
+        default=dict, help_text="What else is worth knowing, or what was given out. Never a secret."
+    )
 
     class Meta:
         ordering = ["-created_at"]
         indexes = [
             models.Index(fields=["organization_id", "-created_at"]),
             models.Index(fields=["object_kind", "object_id"]),
+            models.Index(fields=["organization_id", "-id"], name="audit_event_page"),
         ]
 
     def __str__(self) -> str:

@@ -58,11 +58,12 @@ def role_binding_update(
     actor_require(actor, members_action(scope), scope)
     _expiry_check(expires_at, now)
     organization = organization_lock(scope)
+    before = _iso(binding.expires_at)
     with organization_admin_kept(organization):
         binding.expires_at = expires_at
         binding.save(update_fields=["expires_at"])
     permissions_derive(scope=scope, subject=subject, now=now)
-    _audit(actor, "role.change", binding)
+    _audit(actor, "role.change", binding, before={"expires_at": before}, after={"expires_at": _iso(expires_at)})
     return binding
 
 
@@ -190,7 +191,11 @@ def _belongs(user: User, organization: Organization) -> bool:
     return in_team or RoleBinding.objects.filter(by_role, user=user).exists()
 
 
-def _audit(actor: Actor, action: str, binding: RoleBinding) -> None:
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
+
+
+def _audit(actor: Actor, action: str, binding: RoleBinding, **details: Any) -> None:
     scope, subject = scope_of(binding), subject_of(binding)
     audit_record(
         actor=actor,
@@ -203,6 +208,7 @@ def _audit(actor: Actor, action: str, binding: RoleBinding) -> None:
             "subject": {"kind": binding_column(subject), "id": str(subject.pk), "name": str(subject)},
             "role": binding.role,
             "scope": {"kind": binding_column(scope), "id": str(scope.pk), "name": str(scope)},
-            "expires_at": binding.expires_at.isoformat() if binding.expires_at else None,
+            "expires_at": _iso(binding.expires_at),
+            **details,
         },
     )

@@ -56,6 +56,17 @@ class Api:
         """Read something that is no JSON."""
         return self._send("GET", path, params=params).text
 
+    def lines(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[str]:
+        """What the server sends line by line, as it comes; an error where it breaks off."""
+        try:
+            with self._http.stream("GET", path, params=params) as response:
+                if not response.is_success:
+                    response.read()
+                    self._accepted(response)
+                yield from (line for line in response.iter_lines() if line)
+        except httpx.TransportError as error:
+            raise unreachable(self.server, error) from None
+
     def pages(self, path: str, params: Mapping[str, Any] | None = None, *, limit: int = 0) -> Iterator[Json]:
         """Every object of a list, page after page; at most `limit` when that is given."""
         query: Mapping[str, Any] = {"page_size": min(limit, 200) if limit else 200, **(params or {})}

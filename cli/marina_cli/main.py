@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from marina_cli import __version__
+from marina_cli.commands.audit import audit
 from marina_cli.commands.clusters import cluster_delete, cluster_get, cluster_list, cluster_protect, cluster_unprotect
 from marina_cli.commands.configure import configure
 from marina_cli.commands.contexts import context, use_project
@@ -80,7 +81,7 @@ def cli(ctx: click.Context, context: str | None, ca_file: str | None, insecure_h
 for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
-    *(op, options, host, discovered, completion),
+    *(op, options, host, discovered, audit, completion),
 ):
     cli.add_command(command)
 

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -18,6 +19,13 @@ def private_file_write(path: Path, text: str) -> None:
 
     A symbolic link stays one: what it points to is replaced.
     """
+    with private_file_opened(path) as file:
+        file.write(text)
+
+
+@contextlib.contextmanager
+def private_file_opened(path: Path) -> Iterator[TextIO]:
+    """The same for what is written bit by bit: it takes the old file's place at the end, if nothing went wrong."""
     target = Path(os.path.realpath(path.expanduser()))
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -27,7 +35,7 @@ def private_file_write(path: Path, text: str) -> None:
         raise _cannot_write(target, error) from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(target)

@@ -80,6 +80,7 @@ def virtual_cluster_configure(
     if deletion_protection is not None:
         wanted["deletion_protection"] = deletion_protection
     changed = {name: value for name, value in wanted.items() if getattr(locked, name) != value}
+    before = {name: getattr(locked, name) for name in changed}
     if changed:
         for name, value in changed.items():
             setattr(locked, name, value)
@@ -87,7 +88,7 @@ def virtual_cluster_configure(
         locked.save(update_fields=[*changed, "generation"])
     started = operation_start(kind=OperationKind.CONFIGURE, subject=locked, actor=actor, now=now)
     if started.created or changed:
-        _audit(actor, locked, changed)
+        _audit(actor, locked, before, changed)
     return ClusterWork(locked, started.operation, created=started.created or bool(changed))
 
 
@@ -218,9 +219,9 @@ def _at(values: Any, path: tuple[str, ...]) -> Any:
     return values or {}
 
 
-def _audit(actor: Actor, cluster: VirtualCluster, changed: dict[str, Any]) -> None:
+def _audit(actor: Actor, cluster: VirtualCluster, before: dict[str, Any], changed: dict[str, Any]) -> None:
     # which values were given stands in the cluster; the log says that they changed, as they can hold passwords
-    details = {name: "changed" if name == "values" else value for name, value in changed.items()}
+    after = {name: "changed" if name == "values" else value for name, value in changed.items()}
     audit_record(
         actor=actor,
         action="virtualcluster.configure",
@@ -228,5 +229,6 @@ def _audit(actor: Actor, cluster: VirtualCluster, changed: dict[str, Any]) -> No
         object_id=cluster.pk,
         name=str(cluster),
         organization_id=cluster.project.organization_id,
-        details=details,
+        before={name: value for name, value in before.items() if name != "values"},
+        after=after,
     )

@@ -42,6 +42,19 @@ def offer_check(offer: Offer, *, organization: Organization | None, actor: Actor
         host_offer_require(actor.user, organization, offer.organizations or (), offer.projects or ())
 
 
+def offer_now(offer: Offer, *, host: HostCluster) -> dict[str, Any]:
+    """To whom the host is offered now, as `offer_write` tells it; empty where the offer says nothing."""
+    if offer.to_all is None and offer.organizations is None and offer.projects is None:
+        return {}
+    return {
+        "offered_to_all": host.offered_to_all,
+        "offered_to_organizations": [str(each) for each in host.offered_to_organizations.order_by("name")],
+        "offered_to_projects": [
+            str(each) for each in host.offered_to_projects.select_related("organization").order_by("name")
+        ],
+    }
+
+
 def offer_write(offer: Offer, *, host: HostCluster) -> dict[str, Any]:
     """Writes what is said, in the caller's transaction; the row's save is the caller's. Gives what changed, for audit.
 

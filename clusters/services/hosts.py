@@ -31,7 +31,7 @@ from clusters.models import (
 )
 from clusters.names import labels_validate, name_validate
 from clusters.selectors import chart_schema
-from clusters.services.host_offers import Offer, offer_check, offer_write
+from clusters.services.host_offers import Offer, offer_check, offer_now, offer_write
 from clusters.services.operations import operation_start, subject_lock
 
 CONCURRENCY = 8
@@ -231,14 +231,16 @@ def host_update(
     locked = HostCluster.objects.select_for_update(of=("self",)).get(pk=host.pk)
     offer = Offer(to_all=offered_to_all, organizations=offered_to_organizations, projects=offered_to_projects)
     offer_check(offer, organization=locked.organization, actor=actor)
+    # values may hold what a host keeps to itself; that they changed is told, not how
+    before = {name: getattr(locked, name) for name in given if name != "values"} | offer_now(offer, host=locked)
     for name, value in given.items():
         setattr(locked, name, value)
     locked.generation += 1
     offered = offer_write(offer, host=locked)
     locked.save(update_fields=[*given, "generation", "offered_to_all"])
-    # values may hold what a host keeps to itself; that they changed is told, not how
     told = {name: "changed" if name == "values" else value for name, value in given.items()}
-    _audit(actor, "host.update", locked, **told, **offered)
+    changed = told | offered
+    _audit(actor, "host.update", locked, before={key: before[key] for key in changed if key in before}, after=changed)
     return locked
 
 

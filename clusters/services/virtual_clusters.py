@@ -235,6 +235,9 @@ def virtual_cluster_update(
     locked = VirtualCluster.objects.select_for_update().get(pk=virtual_cluster.pk)
     if locked.phase == VirtualClusterPhase.DELETED:
         raise Conflict(f"{locked} was deleted; nothing of it can be changed.")
+    given = {"labels": labels, "deletion_protection": deletion_protection}
+    after = {name: value for name, value in given.items() if value is not None}
+    before = {name: getattr(locked, name) for name in after}
     if labels is not None:
         labels_validate(labels)
         locked.labels = labels
@@ -248,7 +251,7 @@ def virtual_cluster_update(
             operation.save(update_fields=["params"])
     locked.generation += 1
     locked.save(update_fields=["labels", "deletion_protection", "generation", "observed_generation"])
-    _audit(actor, "virtualcluster.update", locked, labels=labels, deletion_protection=deletion_protection)
+    _audit(actor, "virtualcluster.update", locked, before=before, after=after)
     return locked
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -19,6 +20,7 @@ from accounts.services.role_bindings import role_binding_create
 from accounts.services.teams import team_create
 from accounts.services.tokens import token_create
 from accounts.services.users import user_create
+from tests.canaries import canary, nowhere_in
 
 MARINA = Actor(user=None, name="tests")
 PASSWORD = "correct-horse-battery"
@@ -78,11 +80,29 @@ def world_make() -> World:
     )
 
 
-def signed_in(user: User) -> APIClient:
+class WatchedClient(APIClient):
+    """No refusal and no error page tells a secret."""
+
+    token = ""
+    """What it sends."""
+
+    def with_headers(self, **headers: str) -> None:
+        """Sends these as well from now on."""
+        self.credentials(HTTP_AUTHORIZATION=f"Bearer {self.token}", **headers)
+
+    def request(self, **kwargs: Any) -> Any:
+        answer = super().request(**kwargs)
+        if answer.status_code >= 400:
+            nowhere_in([answer.content], f"{kwargs.get('PATH_INFO')}: {answer.status_code}")
+        return answer
+
+
+def signed_in(user: User) -> WatchedClient:
     """A client that sends a token of this user, and gets a 500 as an answer instead of the exception."""
     made = token_create(actor=MARINA, user=user, name="tests", expires_in=None, now=timezone.now())
-    client = APIClient(raise_request_exception=False)
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {made.text}")
+    client = WatchedClient(raise_request_exception=False)
+    client.token = canary(made.text, f"a token of {user.handle}")
+    client.with_headers()
     return client
 
 

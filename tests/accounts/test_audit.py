@@ -37,8 +37,8 @@ def test_every_change_is_recorded_with_before_and_after(world):
         (world.olivia.pk, "abcd1234", "192.0.2.7", "req-9")
     }
     assert {row.organization_id for row in rows} == {world.acme.pk}
-    assert rows[0].details == {"before": {"display_name": ""}, "after": {"display_name": "Payments"}}
-    assert rows[2].details["after"] == {"name": "dock", "members": ["olivia"]}
+    assert (rows[0].before, rows[0].after) == ({"display_name": ""}, {"display_name": "Payments"})
+    assert (rows[2].before["name"], rows[2].after) == ("dockers", {"name": "dock", "members": ["olivia"]})
 
 
 def test_a_change_that_is_undone_leaves_no_row(world):

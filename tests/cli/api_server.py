@@ -90,6 +90,7 @@ class ApiServer:
         self.hosts: dict[str, dict[str, Any]] = {}
         self.operations: dict[str, dict[str, Any]] = {}
         self.discovered: dict[str, dict[str, Any]] = {}
+        self.audit_events: list[dict[str, Any]] = []
         self.sealed: dict[str, str] = {}
         self.requests: list[Request] = []
         self.scripted: list[Callable[[Request], Answer | None]] = []
@@ -177,6 +178,27 @@ class ApiServer:
             **more,
         }
         return self.discovered[identity]
+
+    def add_audit_event(self, action: str, **more: Any) -> dict[str, Any]:
+        row = {
+            "id": str(uuid4()),
+            "created_at": NOW,
+            "actor": "alice",
+            "action": action,
+            "object_kind": "project",
+            "object_id": "p1",
+            "object_name": "acme/payments",
+            "result": "ok",
+            "source": "cli",
+            "address": "192.0.2.7",
+            "token_prefix": "alice001",
+            "before": {},
+            "after": {},
+            "details": {},
+            **more,
+        }
+        self.audit_events.insert(0, row)
+        return row
 
     def add_operation(self, kind: str, **more: Any) -> dict[str, Any]:
         identity = str(uuid4())
@@ -376,6 +398,13 @@ class ApiServer:
             return self._started("virtual_cluster", self.add_cluster(name), "adopt")
         item["ignored"] = action == "ignore"
         return Answer(body=item)
+
+    def _audit_events(self, request: Request, rest: str) -> Answer:
+        shown = [row for row in self.audit_events if request.query.get("actor") in (None, row["actor"])]
+        if rest == "export":
+            text = "".join(json.dumps(row) + "\n" for row in reversed(shown))
+            return Answer(body=text, headers={"Content-Type": "application/x-ndjson"})
+        return self._page(request, shown)
 
     def _kubeconfig(self, request: Request, item: dict[str, Any]) -> Answer:
         answer = self._started("virtual_cluster", item, "issue-kubeconfig")

@@ -20,8 +20,9 @@ from clusters.models import (
     VirtualClusterPhase,
 )
 from tests.accounts.conftest import World
+from tests.canaries import canary
 
-SECRET = "s3cr3t-token-of-the-host"
+SECRET = canary("s3cr3t-token-of-the-host", "the token of a host")
 PUBLIC_KEY = base64.b64encode(bytes(range(32))).decode()
 
 

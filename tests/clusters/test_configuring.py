@@ -44,7 +44,9 @@ def test_a_change_of_the_spec_is_a_new_generation_and_starts_a_configure_operati
     assert (shown["generation"], shown["observed_generation"]) == (2, 1)
     assert (shown["spec"]["size"], shown["spec"]["exposure"]) == ("medium", "None")
     assert shown["spec"]["values"] == {"controlPlane": {"coredns": {}}}
-    assert AuditEvent.objects.get(action="virtualcluster.configure").details == {
+    row = AuditEvent.objects.get(action="virtualcluster.configure")
+    assert row.before == {"size": "small", "exposure": ""}
+    assert row.after == {
         "size": "medium",
         "exposure": "None",
         "values": "changed",
@@ -127,7 +129,7 @@ def test_asking_for_it_as_it_is_wanted_leaves_the_generation(dan, cluster):
     assert answer.status_code == 202, answer.content
     assert answer.json()["operation"]["kind"] == "configure"
     assert answer.json()["virtual_cluster"]["generation"] == 1
-    assert AuditEvent.objects.get(action="virtualcluster.configure").details == {}
+    assert AuditEvent.objects.get(action="virtualcluster.configure").after == {}
     refused(dan.post(of(cluster) + "/configure", {"size": "large"}, "json"), "size")
 
 

@@ -165,12 +165,13 @@ def test_each_change_of_an_offer_is_recorded(world, op, host):
     change(op, host, offered_to={"organizations": ["acme"], "projects": ["acme/search"]})
     change(op, host, offered_to={"all": True})
     first, second = AuditEvent.objects.filter(action="host.update").order_by("id")
-    assert first.details == {
+    assert first.before == {"offered_to_all": True, "offered_to_organizations": [], "offered_to_projects": []}
+    assert first.after == {
         "offered_to_all": False,
         "offered_to_organizations": ["acme"],
         "offered_to_projects": ["acme/search"],
     }
-    assert second.details == {"offered_to_all": True}
+    assert (second.before, second.after) == ({"offered_to_all": False}, {"offered_to_all": True})
 
 
 def test_the_admin_site_offers_as_its_form_says(world, op, host, client):

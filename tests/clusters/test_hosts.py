@@ -155,7 +155,8 @@ def test_what_an_administrator_says_of_a_host_can_be_changed(world, op, host):
     )
     assert (body["values"], body["generation"], answer["ETag"]) == ({"sync": {}}, 2, '"2"')
     row = AuditEvent.objects.get(action="host.update")
-    assert row.details == {
+    assert row.before == {"cordoned": False, "region": "", "labels": {}, "exposure": "None"}
+    assert row.after == {
         "cordoned": True,
         "region": "us",
         "labels": {"tier": "gold"},
@@ -192,7 +193,7 @@ def test_other_changes_are_refused_by_field(op, host, body, field):
 def test_how_many_operations_work_on_a_host_at_once_can_be_changed_within_bounds(op, host):
     assert op.get(f"{URL}/{host.pk}").json()["concurrency"] == 8
     assert change(op, host, concurrency=20).json()["concurrency"] == 20
-    assert AuditEvent.objects.get(action="host.update").details == {"concurrency": 20}
+    assert AuditEvent.objects.get(action="host.update").after == {"concurrency": 20}
     assert "1 to 100" in str(problem(change(op, host, concurrency=200), 400)["errors"])
 
 

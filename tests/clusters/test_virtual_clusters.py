@@ -111,8 +111,9 @@ def test_labels_and_protection_are_changed_and_recorded(dan, cluster):
     body = answer.json()
     assert (body["labels"], body["deletion_protection"], body["generation"]) == ({"team": "web"}, True, 2)
     assert answer["ETag"] == '"2"'
-    details = AuditEvent.objects.get(action="virtualcluster.update").details
-    assert details == {"labels": {"team": "web"}, "deletion_protection": True}
+    row = AuditEvent.objects.get(action="virtualcluster.update")
+    assert row.before == {"labels": {}, "deletion_protection": False}
+    assert row.after == {"labels": {"team": "web"}, "deletion_protection": True}
     assert dan.patch(of(cluster), {"deletion_protection": False}, "json").json()["labels"] == {"team": "web"}
 
 

@@ -13,7 +13,13 @@ from django.conf import settings
 
 from dev.settings_names import ROOT, settings_read
 
-SECRETS = ("DJANGO_SECRET_KEY", "MARINA_ENCRYPTION_KEYS", "POSTGRES_PASSWORD", "VALKEY_PASSWORD")
+SECRETS = (
+    "DJANGO_SECRET_KEY",
+    "MARINA_ENCRYPTION_KEYS",
+    "POSTGRES_PASSWORD",
+    "POSTGRES_APPLICATION_PASSWORD",
+    "VALKEY_PASSWORD",
+)
 OWN = {"migrate", "web", "worker", "probes", "beat"}
 
 
@@ -87,7 +93,14 @@ def test_every_variable_it_asks_for_is_explained(compose: dict[str, Any]) -> Non
     explained = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     known = {setting.name for setting in settings_read()}
     assert asked - {"MARINA_IMAGE"} <= explained
-    assert explained - known == {"POSTGRES_PASSWORD", "VALKEY_PASSWORD", "MARINA_LISTEN"}
+    assert explained - known == {*SECRETS[2:], "MARINA_LISTEN"}
+
+
+def test_only_migrations_run_as_the_owner_of_the_tables(services: dict[str, Any]) -> None:
+    assert [name for name in OWN if "DATABASE_OWNER_URL" in services[name]["environment"]] == ["migrate"]
+    assert {services[name]["environment"]["DATABASE_URL"].partition(":$")[0] for name in OWN} == {
+        "postgres://marina_app"
+    }
 
 
 def test_marinas_containers_have_no_rights_to_spare(services: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import httpx
 
 from dev.errors import DevError
 from dev.waiting import wait_until
+from tests.canaries import canary
 
 Json = dict[str, Any]
 _ENDED = ("Succeeded", "Failed", "Aborted")
@@ -21,7 +22,8 @@ class Api:
         self.handle = handle
         token = self._http.post("/access-tokens", json={"name": "e2e"}, auth=(handle, password))
         assert token.status_code == 201, token.text
-        self.token: str = token.json()["token"]
+        self.token: str = canary(token.json()["token"], f"a token of {handle}")
+        canary(password, f"the password of {handle}")
         self._http.headers["Authorization"] = f"Bearer {self.token}"
 
     def __call__(

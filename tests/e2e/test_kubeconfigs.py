@@ -4,11 +4,9 @@ import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
-import redis
 import yaml
 from nacl.public import PrivateKey, SealedBox
 
@@ -16,6 +14,7 @@ from dev.processes import Processes
 from dev.stack import Stack
 from dev.waiting import wait_until
 from localkube import Tools
+from tests.canaries import Canaries, Written, kubeconfig_canaries
 from tests.commands import Kubectl, Marina
 from tests.conftest import TestHost
 from tests.e2e.api import Api, Json
@@ -39,6 +38,7 @@ class Asked:
         """Opened, as it is in memory of the one who asked."""
         sealed = base64.b64decode(self._api.get(self.path)["sealed"])
         found: Json = yaml.safe_load(SealedBox(self._key).decrypt(sealed))
+        kubeconfig_canaries(found, "an issued kubeconfig")
         return found
 
 
@@ -150,71 +150,26 @@ def test_neither_a_token_nor_the_clusters_own_key_is_in_database_broker_files_or
     home: TestHost,
     stack: Stack,
     processes: Processes,
-    database: psycopg.Connection,
+    tmp_path: Path,
 ) -> None:
     asked = Asked(developer, shared)
     unread = Asked(developer, shared)
     secret = home.kubectl.get("secret", f"vc-{shared['placement']['release']}", "-n", shared["placement"]["namespace"])[
         "data"
     ]
-    token = token_of(asked.read())
-    key = base64.b64decode(secret["client-key"])
-    # the signature makes a token usable, and one line in the middle makes a key recognizable
-    secrets = [token.split(".")[2].encode(), key.splitlines()[2], secret["client-key"][60:120].encode()]
-    known = [unread.operation["id"].encode()]
-    state = Path(stack.environment["MARINA_STATE_FOLDER"])
-
-    def places(needles: list[bytes]) -> dict[str, list[str]]:
-        return {
-            "database": in_database(database, needles),
-            "broker": in_broker(stack.environment["BROKER_URL"], needles),
-            "files": in_files(state, needles),
-            "logs": in_files(processes.logs, needles),
-        }
-
-    nowhere = places(secrets)
-    assert nowhere == {"database": [], "broker": [], "files": [], "logs": []}
+    own = Canaries()
+    own.add(token_of(asked.read()), "the token")
+    own.add(base64.b64decode(secret["client-key"]).decode(), "the cluster's own key")
+    own.add(secret["client-key"][60:120], "the cluster's own key as its secret has it")
+    written = Written(
+        databases=[stack.environment["DATABASE_URL"]],
+        brokers=[stack.environment["BROKER_URL"]],
+        folders=[Path(stack.environment["MARINA_STATE_FOLDER"]), processes.logs],
+    )
+    assert written.found(own, tmp_path) == []
     # what is there is found, so the search is one
-    found = places(known)
-    assert "clusters_operation" in found["database"]
-    assert "worker.log" in found["logs"]
-
-
-def in_database(database: psycopg.Connection, needles: list[bytes]) -> list[str]:
-    """The tables with a row that holds one of them, also within bytes (which are shown in hex)."""
-    tables = database.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-    patterns = [f"%{form}%" for needle in needles for form in (needle.decode(), needle.hex())]
-    held = []
-    for (table,) in tables:
-        query = psycopg.sql.SQL("SELECT count(*) FROM {} AS row WHERE row::text LIKE ANY(%s)").format(
-            psycopg.sql.Identifier(table)
-        )
-        ((rows,),) = database.execute(query, [patterns]).fetchall()
-        held += [table] if rows else []
-    return held
-
-
-def in_broker(url: str, needles: list[bytes]) -> list[str]:
-    """The keys that hold one of them. Messages carry ids in base64 of JSON, so both forms are looked for."""
-    broker = redis.Redis.from_url(url)
-    forms = [form for needle in needles for form in (needle, *_within_base64(needle))]
-    values: dict[Any, Callable[[Any], object]] = {
-        b"string": broker.get,
-        b"list": lambda key: broker.lrange(key, 0, -1),
-        b"set": broker.smembers,
-        b"hash": broker.hgetall,
-        b"zset": lambda key: broker.zrange(key, 0, -1),
-    }
-    found = {key: repr(values[broker.type(key)](key)).encode() for key in broker.scan_iter()}
-    return [key.decode() for key, value in found.items() if any(form in value for form in forms)]
-
-
-def _within_base64(needle: bytes) -> list[bytes]:
-    """How it looks inside of something longer in base64, at each of the three alignments; ends may differ."""
-    return [base64.b64encode(b"\0" * shift + needle)[4:-4] for shift in range(3)]
-
-
-def in_files(folder: Path, needles: list[bytes]) -> list[str]:
-    """The names of the files below a folder that hold one of them."""
-    files = [file for file in folder.rglob("*") if file.is_file()]
-    return sorted(file.name for file in files if any(needle in file.read_bytes() for needle in needles))
+    known = Canaries()
+    known.add(unread.operation["id"], "its operation")
+    found = written.found(known, tmp_path)
+    assert "its operation is in table clusters_operation" in found
+    assert "its operation is in worker.log" in found

@@ -57,7 +57,8 @@ class System:
         self._workers: list[Process] = []
         plan = StackPlan(
             folder=made.folder,
-            database_url=made.servers.postgres.create_database(made.name),
+            owner_url=made.servers.postgres.create_database(made.name),
+            database_url=made.servers.postgres.application_url(made.name),
             broker_url=self.broker.url,
             port=free_ports(1)[0],
             helm=made.helm,

@@ -1,0 +1,43 @@
+"""Who reads which rows of the audit log."""
+
+from django.db.models import Q, QuerySet
+
+from accounts.access import organizations_where, require
+from accounts.errors import NotAllowed
+from accounts.models import AuditEvent, Organization, User
+from accounts.roles import roles_that_may
+from accounts.selectors import organizations_visible_to, uuid_of
+
+
+def audit_events_visible_to(user: User) -> QuerySet[AuditEvent]:
+    """Those of the organizations that the user audits; for platform staff also those of no organization."""
+    mine = Q(organization_id__in=organizations_where(user, "organization.audit").values("pk"))
+    if user.is_staff and user.is_active:
+        mine |= Q(organization_id=None)
+    return AuditEvent.objects.filter(mine)
+
+
+def audit_require(user: User, organization: str = "") -> None:
+    """Lets pass who may read the log of this organization (id or name), or of any where none is named.
+
+    Raises NotAllowed, with the roles that it takes. An organization that the user does not even see passes: the list
+    of its rows is empty, as for one that is not there.
+    """
+    if not organization:
+        if user.is_staff or organizations_where(user, "organization.audit").exists():
+            return
+        raise NotAllowed(
+            "You may not read the audit log of any organization.",
+            hint=f"It takes one of these roles: {', '.join(roles_that_may('organization.audit'))}.",
+            action="organization.audit",
+        )
+    seen = organization_seen(user, organization)
+    if seen is not None:
+        require(user, "organization.audit", seen)
+
+
+def organization_seen(user: User, text: str) -> Organization | None:
+    """The organization with this id or name, if the user sees it."""
+    key = uuid_of(text)
+    named = Q(name=text) if key is None else Q(pk=key)
+    return organizations_visible_to(user).filter(named).first()
