@@ -9,8 +9,8 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warned
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.encryption import encrypter
 from accounts.sign_in import Rate
-from clusters.encryption import encrypter
 
 
 def settings_check(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:

@@ -21,6 +21,9 @@ NAMES: Final = {
     "users": "user-list",
     "role_bindings": "role-binding-list",
     "access_tokens": "access-token-list",
+    "notifications": "notification-list",
+    "notification_preferences": "notification-preference-list",
+    "webhooks": "webhook-list",
 }
 """What a link is called, and the name of its address."""
 

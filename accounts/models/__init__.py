@@ -3,6 +3,7 @@
 from accounts.models.audit import AuditEvent
 from accounts.models.idempotency import IdempotentRequest
 from accounts.models.notification import Notification
+from accounts.models.notification_channels import DeliveryState, NotificationDelivery, NotificationPreference
 from accounts.models.organization import Organization, Project, Team
 from accounts.models.permissions import (
     OrganizationGroupPermission,
@@ -16,12 +17,17 @@ from accounts.models.role_binding import RoleBinding
 from accounts.models.service_account import ServiceAccount
 from accounts.models.token import AccessToken
 from accounts.models.user import User
+from accounts.models.webhook import EventPosition, Webhook, WebhookDelivery, WebhookDeliveryState
 
 __all__ = [
     "AccessToken",
     "AuditEvent",
+    "DeliveryState",
+    "EventPosition",
     "IdempotentRequest",
     "Notification",
+    "NotificationDelivery",
+    "NotificationPreference",
     "Organization",
     "OrganizationGroupPermission",
     "OrganizationUserPermission",
@@ -34,4 +40,7 @@ __all__ = [
     "User",
     "VirtualClusterGroupPermission",
     "VirtualClusterUserPermission",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookDeliveryState",
 ]

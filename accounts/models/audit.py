@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from accounts.models.base import Row
+from accounts.models.base import Row, TransactionNumber
 
 
 class AuditEvent(Row):
@@ -20,12 +20,16 @@ class AuditEvent(Row):
     organization_id = models.UUIDField(null=True)
     result = models.CharField(max_length=20, default="ok")
     details = models.JSONField(default=dict, help_text="What changed, or what was given out. Never a secret.")
+    written_in = models.BigIntegerField(
+        db_default=TransactionNumber(), editable=False, help_text="The number of the transaction that wrote it."
+    )
 
     class Meta:
         ordering = ["-created_at"]
         indexes = [
             models.Index(fields=["organization_id", "-created_at"]),
             models.Index(fields=["object_kind", "object_id"]),
+            models.Index(fields=["written_in", "id"], name="audit_event_written"),
         ]
 
     def __str__(self) -> str:

@@ -5,7 +5,14 @@ from clusters.models.conditions import Condition, condition_set
 from clusters.models.discovered import DiscoveredCluster
 from clusters.models.duration import UsualDuration
 from clusters.models.host import Breaker, Exposure, HostCluster, HostCredential, HostMode, HostPhase, HostScope
-from clusters.models.operation import ACTIVE_STATES, Operation, OperationEvent, OperationKind, OperationState
+from clusters.models.operation import (
+    ACTIVE_STATES,
+    UNANNOUNCED,
+    Operation,
+    OperationEvent,
+    OperationKind,
+    OperationState,
+)
 from clusters.models.placement import Placement, PlacementRole
 from clusters.models.schedule import Schedule
 from clusters.models.slot import HostSlot
@@ -13,6 +20,7 @@ from clusters.models.virtual_cluster import VirtualCluster, VirtualClusterPhase
 
 __all__ = [
     "ACTIVE_STATES",
+    "UNANNOUNCED",
     "Breaker",
     "Chart",
     "Condition",

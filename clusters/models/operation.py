@@ -1,7 +1,7 @@
 """Operations: one piece of work each. The row is the truth; the Celery message only says that there is one."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from accounts.models import Organization, Project, User
 from accounts.models.base import Row
@@ -34,6 +34,8 @@ class OperationState(models.TextChoices):
 
 
 ACTIVE_STATES = (OperationState.PENDING, OperationState.PROCESSING, OperationState.ERROR)
+UNANNOUNCED = Q(finished_at__isnull=False) & (Q(announced_at__isnull=True) | ~Q(announced_at=F("finished_at")))
+"""Ended, and webhooks were not told of this end yet. One that is tried again ends anew."""
 
 
 class Operation(Row):
@@ -72,6 +74,7 @@ class Operation(Row):
     abort_requested = models.BooleanField(default=False)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    announced_at = models.DateTimeField(null=True, help_text="`finished_at` of the end that webhooks were told of.")
 
     # whose turn it is
     run_after = models.DateTimeField(null=True, help_text="Not before; empty: at once.")
@@ -105,6 +108,7 @@ class Operation(Row):
                 name="operation_waiting_for_a_host", fields=["waiting_host"], condition=Q(waiting_host__isnull=False)
             ),
             models.Index(name="operation_of_an_object", fields=["lock_key", "created_at"]),
+            models.Index(name="operation_unannounced", fields=["finished_at"], condition=UNANNOUNCED),
             models.Index(name="operation_sealed", fields=["sealed_until"], condition=Q(sealed_result__isnull=False)),
         ]
 
