@@ -47,7 +47,7 @@ def address_refused(address: Address, *, allow_private: bool) -> str:
         return "a link-local address or a cloud's metadata service"
     if address.is_multicast or address.is_unspecified or address == ip_address("255.255.255.255"):
         return "no address of a single machine"
-    if allow_private and (address.is_private or address.is_loopback):
+    if allow_private:
         return ""
     if address.is_loopback:
         return "a loopback address"

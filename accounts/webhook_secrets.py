@@ -26,7 +26,7 @@ def secret_encrypt(secret: str) -> bytes:
     return encrypter().encrypt(secret.encode())
 
 
-def secret_decrypt(ciphertext: bytes) -> str:
+def secret_decrypt(ciphertext: bytes | memoryview) -> str:
     """What was encrypted. Raises ImproperlyConfigured where none of the keys opens it."""
     try:
         return encrypter().decrypt(bytes(ciphertext)).decode()

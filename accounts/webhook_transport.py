@@ -58,7 +58,10 @@ class Transport:
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("POST", path, body=body, headers=dict(headers))
             answer = connection.getresponse()
-            return Answer(answer.status, answer.read(ANSWER_BYTES), answer.getheader("Retry-After", "") or "")
+            found = Answer(answer.status, answer.read(ANSWER_BYTES), answer.getheader("Retry-After", "") or "")
+            if connection.was_cut:  # which looks like the end of an answer
+                raise TimeoutError
+            return found
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Undelivered(_sentence(error, was_cut=connection.was_cut)) from None
         finally:

@@ -69,8 +69,7 @@ class WebhookMadeSerializer(WebhookSerializer):
     secret = serializers.CharField(read_only=True, help_text="whsec_..., for your library of Standard Webhooks.")
 
     class Meta(WebhookSerializer.Meta):
-        fields = (*WebhookSerializer.Meta.fields, "secret")  # type: ignore[assignment]
-        read_only_fields = fields
+        fields = read_only_fields = (*WebhookSerializer.Meta.fields, "secret")  # type: ignore[assignment]
 
 
 class WebhookUpdate(StrictSerializer):
