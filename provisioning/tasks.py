@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 from accounts.services.audit_events import audit_events_publish
 from accounts.services.delivering import mail_deliver
 from accounts.services.idempotency import idempotent_requests_remove
+from accounts.services.notification_events import notification_events_publish
 from accounts.services.notifications import notifications_remove
 from accounts.services.role_bindings import role_bindings_expire
 from accounts.services.webhook_delivering import postman, webhook_deliveries_remove
@@ -51,6 +52,7 @@ def tidy_hourly() -> None:
 def events_published() -> None:
     """Every second: events for webhooks of what was committed since."""
     now = timezone.now()
+    notification_events_publish(now=now)
     audit_events_publish(now=now)
     operations_announce(now=now)
 

@@ -50,7 +50,7 @@ class NotificationDelivery(Row):
     state = models.CharField(max_length=20, choices=DeliveryState.choices, default=DeliveryState.PENDING)
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(
-        null=True, help_text="Not before; while one is sent, when it counts as lost."
+        null=True, help_text="Not before; while one is sent, when it counts as lost; empty: it waits no more."
     )
     event = models.UUIDField(null=True, db_index=True, help_text="With webhooks: the source of the event.")
     sent_at = models.DateTimeField(null=True)
@@ -61,9 +61,9 @@ class NotificationDelivery(Row):
         constraints = [models.UniqueConstraint(name="notification_channel_once", fields=["notification", "channel"])]
         indexes = [
             models.Index(
-                name="notification_mail_due",
-                fields=["next_attempt_at"],
-                condition=Q(state="pending", channel="mail"),
+                name="notification_delivery_due",
+                fields=["channel", "next_attempt_at"],
+                condition=Q(state="pending", next_attempt_at__isnull=False),
             )
         ]
 

@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from accounts.models import RoleBinding, User, Webhook, WebhookDelivery, WebhookDeliveryState
 from accounts.services.audit import Actor, audit_record
-from accounts.services.notification_channels import webhook_channel_sent
+from accounts.services.notification_events import notification_event_taken
 from accounts.services.notifications import About, notification_send
 from accounts.services.organizations import organization_admins
 from accounts.services.webhooks import host_of
@@ -46,8 +46,9 @@ def pause_after(attempts: int, *, asked: float, random: Random) -> timedelta:
 @transaction.atomic
 def outcome_note(*, delivery: WebhookDelivery, outcome: Outcome, now: datetime, random: Random) -> None:
     """Writes the outcome to the delivery, and what follows from it to the webhook."""
-    webhook = Webhook.objects.select_for_update().filter(pk=delivery.webhook_id).first()
+    # in this order, as they are deleted together
     row = WebhookDelivery.objects.select_for_update().filter(pk=delivery.pk).first()
+    webhook = Webhook.objects.select_for_update().filter(pk=delivery.webhook_id).first()
     if webhook is None or row is None:
         return  # deleted meanwhile
     row.attempts += 1
@@ -66,7 +67,7 @@ def _delivered(webhook: Webhook, row: WebhookDelivery, now: datetime) -> None:
         webhook.failing_since = None
         webhook.save(update_fields=["failing_since"])
     if row.type.startswith("notification."):
-        webhook_channel_sent(source=row.source, now=now)
+        notification_event_taken(source=row.source, now=now)
 
 
 def _failed(webhook: Webhook, row: WebhookDelivery, outcome: Outcome, now: datetime, random: Random) -> None:

@@ -194,7 +194,7 @@ def test_mail_to_a_server_that_is_away_comes_when_it_is_back(ann, server):
     send(ann)
     send(ann)
     assert deliver() == 2
-    row = NotificationDelivery.objects.first()
+    row = NotificationDelivery.objects.order_by("id")[0]
     assert (row.state, row.attempts) == ("pending", 1)
     assert "cannot be reached" in row.error
     assert deliver() == 0, "it waits a minute"

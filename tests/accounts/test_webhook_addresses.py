@@ -2,12 +2,13 @@
 
 import socket
 import ssl
+from ipaddress import ip_address
 
 import pytest
 from django.conf import settings as django_settings
 
 from accounts.errors import InvalidInput
-from accounts.webhook_addresses import address_refused, ip_address, resolve, url_check
+from accounts.webhook_addresses import address_refused, resolve, url_check
 from accounts.webhook_transport import Transport, Undelivered
 from localkube.pki import Authority
 from tests.accounts.receiver import Receiver

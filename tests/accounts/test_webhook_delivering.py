@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Notification, NotificationDelivery, Webhook, WebhookDelivery
+from accounts.services.notification_events import notification_events_publish
 from accounts.services.notifications import About, notification_send
 from accounts.services.webhook_delivering import Postman, Sending, webhook_deliveries_remove
 from accounts.services.webhooks import webhook_redeliver, webhook_secret_rotate, webhook_update
@@ -102,6 +104,7 @@ def test_a_failed_delivery_is_tried_again_with_growing_pauses_for_a_day_and_then
     start = timezone.now()
     now, times = start, []
     while (row := the_delivery(made.webhook)).state == "Pending":
+        assert row.next_attempt_at is not None
         now = max(row.next_attempt_at, now)
         times.append((now - start).total_seconds())
         assert deliver(at=now) == 1
@@ -133,7 +136,7 @@ def test_a_receiver_that_asks_for_a_longer_pause_gets_it(world, receiver, made):
     happened(world.acme)
     now = timezone.now()
     deliver(at=now)
-    assert the_delivery(made.webhook).next_attempt_at - now == timedelta(hours=1)
+    assert the_delivery(made.webhook).next_attempt_at == now + timedelta(hours=1)
 
 
 def test_a_redirect_is_a_failure_and_is_not_followed(world, receiver, made):
@@ -219,7 +222,7 @@ def test_of_an_answer_a_bounded_beginning_is_kept_without_the_secret_and_without
 def test_a_receiver_that_says_nothing_in_time_is_a_failure(world, receiver, made, settings):
     settings.WEBHOOK_TIMEOUT_SECONDS = 0.3
     over = threading.Event()
-    receiver.answer = lambda _: Say(before=lambda: over.wait(10) and None)
+    receiver.answer = lambda _: Say(before=waits_for(over))
     happened(world.acme)
     deliver()
     over.set()
@@ -330,7 +333,7 @@ def test_a_slow_receiver_holds_up_nobody_else(receiver):
     world = world_make()
     released, postman = threading.Event(), Postman(Sending())
     with Receiver() as slow:
-        slow.answer = lambda _: Say(before=lambda: released.wait(20) and None)
+        slow.answer = lambda _: Say(before=waits_for(released))
         stuck, quick = webhook_for(world.acme, slow.url), webhook_for(world.acme, receiver.url)
         happened(world.acme, 1)
         assert postman.round() == 2
@@ -342,6 +345,13 @@ def test_a_slow_receiver_holds_up_nobody_else(receiver):
         released.set()
         postman.wait()
     postman.close()
+
+
+def waits_for(event: threading.Event) -> Callable[[], None]:
+    def wait() -> None:
+        event.wait(20)
+
+    return wait
 
 
 def until(condition) -> None:
@@ -367,6 +377,7 @@ def test_a_notification_is_told_to_webhooks_once_for_all_who_get_it_and_notes_wh
         link="/organizations/acme",
     )
     assert len(rows) == 2
+    assert [notification_events_publish(now=timezone.now()) for _ in range(2)] == [1, 0]
     assert deliver() == 1
     payload = receiver.received[0].verified(made.secret)
     assert payload["type"] == "notification.break-glass"
@@ -374,3 +385,24 @@ def test_a_notification_is_told_to_webhooks_once_for_all_who_get_it_and_notes_wh
     assert payload["data"]["link"].startswith("http")
     sent = NotificationDelivery.objects.filter(channel="webhook", state="sent")
     assert sent.exclude(sent_at=None).count() == 2
+
+
+def test_a_notification_about_a_project_goes_to_its_webhook_and_to_no_other_projects(world, receiver):
+    own = webhook_for(world.acme, receiver.url, project=world.payments, events=["notification.join-request"])
+    other = webhook_for(world.acme, receiver.url, project=world.search)
+    for project, kind in ((world.payments, "join-request"), (world.payments, "break-glass"), (None, "join-request")):
+        about = About(kind="project", id=project.pk if project else "x", name="p", organization_id=world.acme.pk)
+        notification_send(recipients=[world.olivia], kind=kind, about=about, text="Hm.", now=timezone.now())
+    assert notification_events_publish(now=timezone.now()) == 3
+    counts = [WebhookDelivery.objects.filter(webhook=each.webhook).count() for each in (own, other)]
+    assert counts == [1, 0]
+    states = NotificationDelivery.objects.order_by("id").values_list("state", flat=True)
+    assert list(states) == ["pending", "skipped", "skipped"]
+
+
+def test_without_a_webhook_that_wants_it_a_notification_makes_no_row_for_one(world, receiver):
+    webhook_for(world.globex, receiver.url)
+    webhook_for(world.acme, receiver.url, events=["role.*"])
+    about = About(kind="organization", id=world.acme.pk, name="acme", organization_id=world.acme.pk)
+    notification_send(recipients=[world.olivia], kind="break-glass", about=about, text="Hm.", now=timezone.now())
+    assert not NotificationDelivery.objects.exists()

@@ -19,6 +19,10 @@ class NoticeServer(ApiServer):
         self.deliveries: dict[str, dict[str, Any]] = {}
         self.outcomes: list[dict[str, Any]] = [{"state": "Delivered", "status": 204, "attempts": 1}]
 
+    def __enter__(self) -> NoticeServer:
+        super().__enter__()
+        return self
+
     def add_notice(self, text: str, **more: Any) -> dict[str, Any]:
         item = {
             "id": str(uuid4()),

@@ -108,7 +108,7 @@ def webhook_update(
     form: str,
 ) -> None:
     """Change a webhook; what is not given stays."""
-    body = {"url": url, "events": list(events) or None, "description": description}
+    body: Json = {"url": url, "events": list(events) or None, "description": description}
     _change(session, id, {key: value for key, value in body.items() if value is not None}, "is changed", form)
 
 
