@@ -56,7 +56,7 @@ def webhook_create(
     """
     if (organization is None) == (project is None):
         raise UsageProblem("Say what it is for.", hint="Give either --organization ORG or --project ORG/NAME.")
-    body = {"url": url, "events": list(events) or ["*"], "description": description}
+    body: Json = {"url": url, "events": list(events) or ["*"], "description": description}
     body |= {"organization": organization} if organization else {"project": project}
     made = session.api.change("POST", "/webhooks", body, repeat=False)
     print_one(made, form, _made_say, name="id")
