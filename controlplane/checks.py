@@ -9,13 +9,13 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warned
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.encryption import encrypter
 from accounts.sign_in import Rate
-from clusters.encryption import encrypter
 
 
 def settings_check(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Everything that is wrong, as Django's checks have it. No message quotes a key."""
-    return [*_encryption_keys(), *_rates(), *_redirect_loop()]
+    return [*_encryption_keys(), *_rates(), *_mail(), *_redirect_loop()]
 
 
 def settings_require() -> None:
@@ -38,6 +38,15 @@ def _rates() -> Iterator[CheckMessage]:
             Rate.parse(getattr(settings, name))
         except ValueError as error:
             yield Error(f"{name}: {error}", id="marina.E002")
+
+
+def _mail() -> Iterator[CheckMessage]:
+    if settings.EMAIL_USE_TLS and settings.EMAIL_USE_SSL:
+        yield Error(
+            "EMAIL_USE_TLS and EMAIL_USE_SSL are both on: STARTTLS begins without TLS, the other with it.",
+            hint="On port 465 set EMAIL_USE_TLS=false, on port 587 EMAIL_USE_SSL=false.",
+            id="marina.E004",
+        )
 
 
 def _redirect_loop() -> Iterator[CheckMessage]:

@@ -22,6 +22,9 @@ NAMES: Final = {
     "role_bindings": "role-binding-list",
     "access_tokens": "access-token-list",
     "audit_events": "audit-event-list",
+    "notifications": "notification-list",
+    "notification_preferences": "notification-preference-list",
+    "webhooks": "webhook-list",
 }
 """What a link is called, and the name of its address."""
 

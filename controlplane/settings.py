@@ -157,6 +157,23 @@ AUDIT_RETENTION_DAYS = env.int("AUDIT_RETENTION_DAYS", default=400)  # 0: for ev
 # Fernet keys, comma separated: the first encrypts, all decrypt. `./manage.py rotate_encryption_keys` writes all anew.
 MARINA_ENCRYPTION_KEYS = env.list("MARINA_ENCRYPTION_KEYS", default=[])
 
+# --- mail and webhooks ----------------------------------------------------------------------------------------------
+EMAIL_HOST = env.str("EMAIL_HOST", default="")  # empty: no mail is sent
+EMAIL_PORT = env.int("EMAIL_PORT", default=587)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=True)
+EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", default=False)
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=10)
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="marina@localhost")
+NOTIFICATION_DAYS = env.int("NOTIFICATION_DAYS", default=180)
+WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", default=False)
+WEBHOOK_TIMEOUT_SECONDS = env.float("WEBHOOK_TIMEOUT_SECONDS", default=10.0)
+WEBHOOK_RETRY_SECONDS = env.int("WEBHOOK_RETRY_SECONDS", default=24 * 3600)
+WEBHOOK_DISABLE_SECONDS = env.int("WEBHOOK_DISABLE_SECONDS", default=5 * 86400)
+WEBHOOK_DISABLE_EVENTS = env.int("WEBHOOK_DISABLE_EVENTS", default=20)
+WEBHOOK_DELIVERY_DAYS = env.int("WEBHOOK_DELIVERY_DAYS", default=30)
+
 # --- vcluster's chart -----------------------------------------------------------------------------------------------
 CHART_REPOSITORY = env.str("CHART_REPOSITORY", default="https://charts.loft.sh")
 CHART_VERSION = env.str("CHART_VERSION", default="0.36.1")

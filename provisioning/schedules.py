@@ -44,6 +44,10 @@ def schedules() -> tuple[Scheduled, ...]:
         Scheduled("tidy-hourly", "provisioning.tidy_hourly", 3600.0),
         Scheduled("audit-seal", "provisioning.audit_seal", 5.0),
         Scheduled("audit-retain", "provisioning.audit_retain", 3600.0),
+        # what waits for these are programs; a message that comes twice finds nothing to do
+        Scheduled("events", "provisioning.events_publish", 1.0),
+        Scheduled("webhooks", "provisioning.webhooks_deliver", 1.0),
+        Scheduled("mail", "provisioning.mail_deliver", 5.0),
         Scheduled("credentials-renew", "provisioning.credentials_renew", 60.0),
         Scheduled("chart", "provisioning.chart_note", 60.0),
         Scheduled("durations", "provisioning.durations_measure", 60.0),

@@ -38,9 +38,11 @@ def _ready(**_: Any) -> None:
 
 
 def _shutting_down(**_: Any) -> None:
+    from accounts.services.webhook_delivering import postman
     from provisioning.worker import worker
 
     worker().hand_back()
+    postman().stop()
 
 
 def _shutdown(**_: Any) -> None:

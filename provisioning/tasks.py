@@ -9,9 +9,15 @@ from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from accounts.services.audit_events import audit_events_publish
 from accounts.services.audit_sealing import audit_retain, audit_seal
+from accounts.services.delivering import mail_deliver
 from accounts.services.idempotency import idempotent_requests_remove
+from accounts.services.notification_events import notification_events_publish
+from accounts.services.notifications import notifications_remove
 from accounts.services.role_bindings import role_bindings_expire
+from accounts.services.webhook_delivering import postman, webhook_deliveries_remove
+from clusters.services.announcing import operations_announce
 from clusters.services.credentials import credentials_renew
 from clusters.services.durations import durations_measure
 from clusters.services.kubeconfigs import sealed_results_expire
@@ -36,8 +42,32 @@ def tidy() -> None:
 
 @shared_task(name="provisioning.tidy_hourly")
 def tidy_hourly() -> None:
-    """What is kept for a day."""
-    idempotent_requests_remove(now=timezone.now())
+    """What is kept for a day, or for some days."""
+    now = timezone.now()
+    idempotent_requests_remove(now=now)
+    notifications_remove(now=now)
+    webhook_deliveries_remove(now=now)
+
+
+@shared_task(name="provisioning.events_publish")
+def events_published() -> None:
+    """Every second: events for webhooks of what was committed since."""
+    now = timezone.now()
+    notification_events_publish(now=now)
+    audit_events_publish(now=now)
+    operations_announce(now=now)
+
+
+@shared_task(name="provisioning.webhooks_deliver")
+def webhooks_delivered() -> None:
+    """Every second: leaves what webhooks are due to threads, and does not wait for them."""
+    postman().round()
+
+
+@shared_task(name="provisioning.mail_deliver")
+def mail_delivered() -> None:
+    """Sends mail that is due."""
+    mail_deliver(clock=timezone.now)
 
 
 @shared_task(name="provisioning.audit_seal")

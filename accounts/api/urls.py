@@ -5,19 +5,25 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.api.access_tokens import AccessTokenResource
 from accounts.api.audit_events import AuditEventResource
+from accounts.api.notifications import NotificationResource, PreferenceResource
 from accounts.api.organizations import OrganizationResource
 from accounts.api.projects import ProjectResource
 from accounts.api.role_bindings import RoleBindingResource
 from accounts.api.teams import TeamResource
 from accounts.api.users import MeResource, UserResource
+from accounts.api.webhooks import WebhookDeliveryResource, WebhookResource
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("access-tokens", AccessTokenResource, basename="access-token")
 router.register("audit-events", AuditEventResource, basename="audit-event")
+router.register("notifications", NotificationResource, basename="notification")
+router.register("notification-preferences", PreferenceResource, basename="notification-preference")
 router.register("organizations", OrganizationResource, basename="organization")
 router.register("projects", ProjectResource, basename="project")
 router.register("role-bindings", RoleBindingResource, basename="role-binding")
 router.register("teams", TeamResource, basename="team")
 router.register("users", UserResource, basename="user")
+router.register("webhooks", WebhookResource, basename="webhook")
+router.register("webhooks/<uuid:webhook>/deliveries", WebhookDeliveryResource, basename="webhook-delivery")
 
 urlpatterns = [path("me", MeResource.as_view(), name="me"), *router.urls]

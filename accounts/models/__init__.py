@@ -4,6 +4,7 @@ from accounts.models.audit import AuditEvent
 from accounts.models.audit_seals import AuditChain, AuditPolicy, AuditSeal, AuditSealedRow, AuditWaiting
 from accounts.models.idempotency import IdempotentRequest
 from accounts.models.notification import Notification
+from accounts.models.notification_channels import DeliveryState, NotificationDelivery, NotificationPreference
 from accounts.models.organization import Organization, Project, Team
 from accounts.models.permissions import (
     OrganizationGroupPermission,
@@ -17,6 +18,7 @@ from accounts.models.role_binding import RoleBinding
 from accounts.models.service_account import ServiceAccount
 from accounts.models.token import AccessToken
 from accounts.models.user import User
+from accounts.models.webhook import EventPosition, Webhook, WebhookDelivery, WebhookDeliveryState
 
 __all__ = [
     "AccessToken",
@@ -26,8 +28,12 @@ __all__ = [
     "AuditSeal",
     "AuditSealedRow",
     "AuditWaiting",
+    "DeliveryState",
+    "EventPosition",
     "IdempotentRequest",
     "Notification",
+    "NotificationDelivery",
+    "NotificationPreference",
     "Organization",
     "OrganizationGroupPermission",
     "OrganizationUserPermission",
@@ -40,4 +46,7 @@ __all__ = [
     "User",
     "VirtualClusterGroupPermission",
     "VirtualClusterUserPermission",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookDeliveryState",
 ]

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from accounts.models.base import Row
+from accounts.models.base import Row, TransactionNumber
 
 
 class AuditEvent(Row):
@@ -31,6 +31,9 @@ class AuditEvent(Row):
     details = models.JSONField(
         default=dict, help_text="What else is worth knowing, or what was given out. Never a secret."
     )
+    written_in = models.BigIntegerField(
+        db_default=TransactionNumber(), editable=False, help_text="The number of the transaction that wrote it."
+    )
 
     class Meta:
         ordering = ["-created_at"]
@@ -38,6 +41,7 @@ class AuditEvent(Row):
             models.Index(fields=["organization_id", "-created_at"]),
             models.Index(fields=["object_kind", "object_id"]),
             models.Index(fields=["organization_id", "-id"], name="audit_event_page"),
+            models.Index(fields=["written_in", "id"], name="audit_event_written"),
         ]
 
     def __str__(self) -> str:

@@ -11,6 +11,14 @@ def new_id() -> uuid.UUID:
     return uuid.UUID(int=uuid7().int)
 
 
+class TransactionNumber(models.Func):
+    """The number of the transaction that writes: those below pg_snapshot_xmin() have all ended."""
+
+    function = "pg_current_xact_id"
+    template = "%(function)s()::text::bigint"
+    output_field = models.BigIntegerField()
+
+
 class Row(models.Model):
     """Base of Marina's models."""
 

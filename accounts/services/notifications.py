@@ -2,10 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
+from django.db import transaction
+
 from accounts.models import Notification, User
+from accounts.notification_kinds import Channel, kind_named
+from accounts.services.notification_channels import channels_off, mail_deliveries_make, webhook_deliveries_make
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +23,7 @@ class About:
     organization_id: UUID | None = None
 
 
+@transaction.atomic
 def notification_send(
     *,
     recipients: Iterable[User],
@@ -31,9 +37,12 @@ def notification_send(
     """Adds one row for each active person among `recipients`, in the caller's transaction; each person once.
 
     `text` is sentences without a secret; `link` a path of Marina's pages, `command` the command for the next step.
+    Mail and webhooks follow by what people and organizations have chosen. Raises ValueError for an unknown kind.
     """
+    known = kind_named(kind)
     people = {user.pk: user for user in recipients if user.is_active and not user.is_service_account}
-    return Notification.objects.bulk_create(
+    off = channels_off(people.values(), known)
+    rows = Notification.objects.bulk_create(
         Notification(
             recipient=user,
             kind=kind,
@@ -45,6 +54,30 @@ def notification_send(
             link=link,
             command=command,
             created_at=now,
+            read_at=now if (user.pk, Channel.INBOX) in off else None,
         )
         for user in people.values()
     )
+    mail_deliveries_make([row for row in rows if (row.recipient_id, Channel.MAIL) not in off], now=now)
+    webhook_deliveries_make(rows, now=now)
+    return rows
+
+
+def notification_read(*, notification: Notification, read: bool, now: datetime) -> Notification:
+    """Marks one's own notification as read, or as new again. The first reading keeps its time."""
+    if read != (notification.read_at is not None):
+        notification.read_at = now if read else None
+        notification.save(update_fields=["read_at"])
+    return notification
+
+
+def notifications_read(*, user: User, now: datetime) -> int:
+    """Marks everything in the inbox as read; says how many were not."""
+    return Notification.objects.filter(recipient=user, read_at=None).update(read_at=now)
+
+
+def notifications_remove(*, now: datetime) -> int:
+    """Forgets what is older than NOTIFICATION_DAYS; says how many rows went. Run by a schedule."""
+    old = Notification.objects.filter(created_at__lt=now - timedelta(days=settings.NOTIFICATION_DAYS))
+    removed, _ = old.delete()
+    return removed

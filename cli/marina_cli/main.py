@@ -18,10 +18,12 @@ from marina_cli.commands.contexts import context, use_project
 from marina_cli.commands.create import create
 from marina_cli.commands.discovered import discovered
 from marina_cli.commands.host import host
+from marina_cli.commands.inbox import inbox
 from marina_cli.commands.kubeconfig import kubeconfig
 from marina_cli.commands.login import login, logout, whoami
 from marina_cli.commands.op import op
 from marina_cli.commands.options import COMPLETE_VARIABLE, completion, options
+from marina_cli.commands.webhook import webhook
 from marina_cli.errors import CliError
 from marina_cli.session import Session
 
@@ -81,7 +83,7 @@ def cli(ctx: click.Context, context: str | None, ca_file: str | None, insecure_h
 for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
-    *(op, options, host, discovered, audit, completion),
+    *(op, options, host, discovered, audit, inbox, webhook, completion),
 ):
     cli.add_command(command)
 

@@ -8,6 +8,7 @@ from clusters.models.host import Breaker, Exposure, HostCluster, HostCredential,
 from clusters.models.operation import (
     ACTIVE_STATES,
     PLATFORM,
+    UNANNOUNCED,
     Operation,
     OperationEvent,
     OperationKind,
@@ -22,6 +23,7 @@ from clusters.models.virtual_cluster import VirtualCluster, VirtualClusterPhase
 __all__ = [
     "ACTIVE_STATES",
     "PLATFORM",
+    "UNANNOUNCED",
     "Breaker",
     "Chart",
     "Condition",

@@ -39,6 +39,8 @@ class OperationState(models.TextChoices):
 
 
 ACTIVE_STATES = (OperationState.PENDING, OperationState.PROCESSING, OperationState.ERROR)
+UNANNOUNCED = Q(finished_at__isnull=False) & (Q(announced_at__isnull=True) | ~Q(announced_at=F("finished_at")))
+"""Ended, and webhooks were not told of this end yet. One that is tried again ends anew."""
 
 PLATFORM: Final = UUID(int=0)
 """Stands for the organization of what belongs to none, where turns go round."""
@@ -80,6 +82,7 @@ class Operation(Row):
     abort_requested = models.BooleanField(default=False)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    announced_at = models.DateTimeField(null=True, help_text="`finished_at` of the end that webhooks were told of.")
 
     # whose turn it is
     run_after = models.DateTimeField(null=True, help_text="Not before; empty: at once.")
@@ -127,6 +130,7 @@ class Operation(Row):
                 name="operation_at_work",
                 condition=Q(lease_expires_at__isnull=False),
             ),
+            models.Index(name="operation_unannounced", fields=["finished_at"], condition=UNANNOUNCED),
             models.Index(name="operation_sealed", fields=["sealed_until"], condition=Q(sealed_result__isnull=False)),
         ]
 

@@ -82,3 +82,9 @@ def test_https_binds_no_name_but_its_own():
         "print(s.SECURE_HSTS_SECONDS, s.SECURE_HSTS_INCLUDE_SUBDOMAINS, s.SECURE_HSTS_PRELOAD)"
     )
     assert python(code, MARINA_PUBLIC_URL="https://marina.example").stdout.split() == ["31536000", "False", "False"]
+
+
+def test_mail_with_two_ways_to_begin_tls_is_an_error(settings):
+    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = True
+    with pytest.raises(SystemCheckError, match="EMAIL_USE_TLS and EMAIL_USE_SSL are both on"):
+        call_command("check")

@@ -6,7 +6,9 @@ from cryptography.fernet import InvalidToken
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from clusters.encryption import encrypter
+from accounts.encryption import encrypter
+from accounts.errors import MarinaError
+from accounts.services.webhook_keys import webhook_secrets_rotate
 from clusters.models import HostCredential
 
 
@@ -21,7 +23,16 @@ class Command(BaseCommand):
             for row in rows:
                 _rotate(row)
             HostCredential.objects.bulk_update(rows, ["ciphertext", "candidate"])
+            webhooks = _webhooks()
         self.stdout.write(f"{len(rows)} credentials are now encrypted with the first key.")
+        self.stdout.write(f"So are the secrets of {webhooks} webhooks.")
+
+
+def _webhooks() -> int:
+    try:
+        return webhook_secrets_rotate()
+    except MarinaError as error:
+        raise CommandError(f"{error} {error.hint}") from None
 
 
 def _rotate(row: HostCredential) -> None:

@@ -1,0 +1,70 @@
+"""What people can be told: the kinds of notifications, as data. Preferences, mail and webhooks follow from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Channel(StrEnum):
+    """The ways a notification takes to a person. An inbox that is switched off keeps it, as read."""
+
+    INBOX = "inbox"
+    MAIL = "mail"
+
+
+@dataclass(frozen=True)
+class NotificationKind:
+    """One kind: its name, what its mails are called, what it tells, and how it reaches who has chosen nothing."""
+
+    name: str
+    title: str
+    tells: str
+    channels: frozenset[Channel]
+
+
+_BOTH: Final = frozenset(Channel)
+_INBOX: Final = frozenset({Channel.INBOX})
+
+_ALL: Final = (
+    NotificationKind(
+        "cluster-inherited", "A cluster is yours now", "A virtual cluster became yours: its owner left.", _BOTH
+    ),
+    NotificationKind("owner-changed", "An owner changed", "A virtual cluster of yours got another owner.", _BOTH),
+    NotificationKind(
+        "created-by-ci", "Created by a service account", "A service account created a virtual cluster for you.", _INBOX
+    ),
+    NotificationKind("join-request", "Somebody asks to join", "Somebody asks to join what you are admin of.", _BOTH),
+    NotificationKind("join-decided", "Your request was decided", "Your request to join was decided.", _BOTH),
+    NotificationKind(
+        "invitation-accepted", "An invitation was accepted", "Somebody you invited accepted the invitation.", _INBOX
+    ),
+    NotificationKind(
+        "break-glass", "Emergency access was taken", "Platform staff took emergency access to your organization.", _BOTH
+    ),
+    NotificationKind("operation-failed", "An operation failed", "An operation that you asked for failed.", _BOTH),
+    NotificationKind(
+        "host-unreachable", "A host does not answer", "A host cluster that you look after does not answer.", _BOTH
+    ),
+    NotificationKind(
+        "credential-expiring", "A credential ends soon", "A host's credential ends soon and renews no more.", _BOTH
+    ),
+    NotificationKind(
+        "webhook-disabled", "A webhook was switched off", "A webhook was switched off, because it kept failing.", _BOTH
+    ),
+    NotificationKind(
+        "group-sync-kept-admin",
+        "A group's last admin was kept",
+        "Group mapping would have taken an organization's last admin, and kept them.",
+        _BOTH,
+    ),
+)
+
+NOTIFICATION_KINDS: Final[Mapping[str, NotificationKind]] = {kind.name: kind for kind in _ALL}
+
+
+def kind_named(name: str) -> NotificationKind:
+    """The kind of this name. Raises ValueError for one that is not in the table: a defect of the caller."""
+    if name not in NOTIFICATION_KINDS:
+        raise ValueError(f"{name!r} is no kind of notification; accounts/notification_kinds.py lists them")
+    return NOTIFICATION_KINDS[name]

@@ -1,0 +1,62 @@
+"""What webhooks can be told of: the types of events, as data. The groups and docs/webhooks.md follow from it."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Final
+
+from accounts.notification_kinds import NOTIFICATION_KINDS
+
+PING: Final = "webhook.ping"
+EVERYTHING: Final = "*"
+
+_TYPES: Final[Mapping[str, str]] = {
+    "virtual-cluster.created": "A virtual cluster was asked for, or adopted.",
+    "virtual-cluster.ready": "It is up for the first time, or was adopted.",
+    "virtual-cluster.changed": "Something of it was changed, and is in effect.",
+    "virtual-cluster.deleted": "Nothing of it is left.",
+    "virtual-cluster.failed": "It could not be made, adopted, changed or deleted; the operation says why.",
+    "virtual-cluster.transferred": "It belongs to another owner or project.",
+    "operation.succeeded": "An operation ended, and all was done.",
+    "operation.failed": "An operation ended with an error.",
+    "operation.aborted": "An operation was ended by somebody, or by a later one.",
+    "host-cluster.connected": "A host cluster of the organization was connected, or got a new credential from outside.",
+    "host-cluster.failed": "It could not be connected, or its credential not be renewed.",
+    "host-cluster.renewed": "Its credential was renewed by Marina itself.",
+    "host-cluster.changed": "Its settings were changed.",
+    "host-cluster.disconnected": "It was disconnected.",
+    "role.given": "A role was given.",
+    "role.changed": "A role ends at another time.",
+    "role.taken": "A role was taken, given up, or ended by its time.",
+    "invitation.created": "Somebody was invited.",
+    "invitation.accepted": "An invitation was accepted.",
+    "invitation.declined": "An invitation was declined.",
+    "invitation.revoked": "An invitation was taken back.",
+    "invitation.expired": "An invitation ended by its time.",
+    "invitation.changed": "Something else became of an invitation, such as being sent again.",
+    PING: "Somebody tries the webhook. It comes to every webhook, whatever it subscribes to.",
+}
+
+EVENT_TYPES: Final[Mapping[str, str]] = {
+    **_TYPES,
+    **{f"notification.{kind.name}": f"People were told: {kind.tells}" for kind in NOTIFICATION_KINDS.values()},
+}
+"""Each type with a sentence."""
+
+EVENT_GROUPS: Final = tuple(dict.fromkeys(f"{name.partition('.')[0]}.*" for name in EVENT_TYPES if name != PING))
+
+
+def event_wanted(patterns: Iterable[str], event_type: str) -> bool:
+    """Whether one of these (types, groups, *) stands for the type."""
+    group = f"{event_type.partition('.')[0]}.*"
+    return event_type == PING or any(pattern in (EVERYTHING, group, event_type) for pattern in patterns)
+
+
+def pattern_known(pattern: str) -> bool:
+    """Whether it is a type, a group, or *."""
+    return pattern == EVERYTHING or pattern in EVENT_GROUPS or (pattern in EVENT_TYPES and pattern != PING)
+
+
+def pattern_suggested(pattern: str) -> str:
+    """What may have been meant; else how to say what."""
+    near = get_close_matches(pattern, [*EVENT_TYPES, *EVENT_GROUPS], n=1)
+    return f"perhaps {near[0]}" if near else f"{EVERYTHING}, one of {', '.join(EVENT_GROUPS)}, or a single event type"
