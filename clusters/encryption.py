@@ -1,38 +1,10 @@
-"""Encryption of what Marina must keep secret: MultiFernet, with the keys from the environment."""
+"""A host's connection as ciphertext, with the keys of accounts.encryption."""
 
-from functools import lru_cache
-
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
+from cryptography.fernet import InvalidToken
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.encryption import encrypter
 from clusters.connection import HostConnection
-
-
-def encrypter() -> MultiFernet:
-    """The configured keys: the first encrypts, all decrypt."""
-    return _encrypter(tuple(settings.MARINA_ENCRYPTION_KEYS))
-
-
-@lru_cache(maxsize=4)
-def _encrypter(keys: tuple[str, ...]) -> MultiFernet:
-    if not keys:
-        raise ImproperlyConfigured(
-            "MARINA_ENCRYPTION_KEYS is not set. Make a key with "
-            'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())" and keep it '
-            "safe: without it the credentials of host clusters cannot be read again."
-        )
-    return MultiFernet([_fernet(key, number) for number, key in enumerate(keys, start=1)])
-
-
-def _fernet(key: str, number: int) -> Fernet:
-    try:
-        return Fernet(key)
-    except ValueError:
-        raise ImproperlyConfigured(
-            f"Number {number} of MARINA_ENCRYPTION_KEYS is no Fernet key: that is 32 bytes in URL-safe base64. Several "
-            "keys are separated by commas, without blanks."
-        ) from None
 
 
 def connection_encrypt(connection: HostConnection) -> bytes:

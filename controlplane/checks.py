@@ -9,13 +9,14 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warned
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.encryption import encrypter
+from accounts.oidc.issuers import issuers
 from accounts.sign_in import Rate
-from clusters.encryption import encrypter
 
 
 def settings_check(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Everything that is wrong, as Django's checks have it. No message quotes a key."""
-    return [*_encryption_keys(), *_rates(), *_redirect_loop()]
+    return [*_encryption_keys(), *_rates(), *_issuers(), *_redirect_loop()]
 
 
 def settings_require() -> None:
@@ -38,6 +39,13 @@ def _rates() -> Iterator[CheckMessage]:
             Rate.parse(getattr(settings, name))
         except ValueError as error:
             yield Error(f"{name}: {error}", id="marina.E002")
+
+
+def _issuers() -> Iterator[CheckMessage]:
+    try:
+        issuers()
+    except ImproperlyConfigured as error:
+        yield Error(str(error), id="marina.E003")
 
 
 def _redirect_loop() -> Iterator[CheckMessage]:

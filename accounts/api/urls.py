@@ -4,6 +4,8 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from accounts.api.access_tokens import AccessTokenResource
+from accounts.api.device_logins import DeviceLoginResource, DeviceTokenResource
+from accounts.api.group_mappings import GroupMappingResource
 from accounts.api.organizations import OrganizationResource
 from accounts.api.projects import ProjectResource
 from accounts.api.role_bindings import RoleBindingResource
@@ -12,10 +14,16 @@ from accounts.api.users import MeResource, UserResource
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("access-tokens", AccessTokenResource, basename="access-token")
+router.register("group-mappings", GroupMappingResource, basename="group-mapping")
 router.register("organizations", OrganizationResource, basename="organization")
 router.register("projects", ProjectResource, basename="project")
 router.register("role-bindings", RoleBindingResource, basename="role-binding")
 router.register("teams", TeamResource, basename="team")
 router.register("users", UserResource, basename="user")
 
-urlpatterns = [path("me", MeResource.as_view(), name="me"), *router.urls]
+urlpatterns = [
+    path("me", MeResource.as_view(), name="me"),
+    path("device-logins", DeviceLoginResource.as_view(), name="device-login-list"),
+    path("device-logins/token", DeviceTokenResource.as_view(), name="device-login-token"),
+    *router.urls,
+]

@@ -1,6 +1,8 @@
 """The models of this app, one family a file."""
 
 from accounts.models.audit import AuditEvent
+from accounts.models.device_login import DeviceLogin, DeviceLoginState
+from accounts.models.group_mapping import GroupGrant, GroupMapping, StaffGrant
 from accounts.models.idempotency import IdempotentRequest
 from accounts.models.organization import Organization, Project, Team
 from accounts.models.permissions import (
@@ -16,6 +18,10 @@ from accounts.models.user import User
 __all__ = [
     "AccessToken",
     "AuditEvent",
+    "DeviceLogin",
+    "DeviceLoginState",
+    "GroupGrant",
+    "GroupMapping",
     "IdempotentRequest",
     "Organization",
     "OrganizationGroupPermission",
@@ -24,6 +30,7 @@ __all__ = [
     "ProjectGroupPermission",
     "ProjectUserPermission",
     "RoleBinding",
+    "StaffGrant",
     "Team",
     "User",
 ]

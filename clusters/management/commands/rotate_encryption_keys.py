@@ -6,7 +6,9 @@ from cryptography.fernet import InvalidToken
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from clusters.encryption import encrypter
+from accounts.encryption import encrypter
+from accounts.errors import MarinaError
+from accounts.services.encryption_keys import second_factors_rotate
 from clusters.models import HostCredential
 
 
@@ -21,7 +23,17 @@ class Command(BaseCommand):
             for row in rows:
                 _rotate(row)
             HostCredential.objects.bulk_update(rows, ["ciphertext", "candidate"])
-        self.stdout.write(f"{len(rows)} credentials are now encrypted with the first key.")
+            factors = _second_factors()
+        self.stdout.write(
+            f"{len(rows)} credentials are now encrypted with the first key, and {factors} parts of second factors."
+        )
+
+
+def _second_factors() -> int:
+    try:
+        return second_factors_rotate()
+    except MarinaError as error:
+        raise CommandError(f"{error} {error.hint}") from None
 
 
 def _rotate(row: HostCredential) -> None:
