@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.contrib import admin
 
 from accounts.admin.service_admin import ServiceAdmin
 from accounts.models import GroupMapping
