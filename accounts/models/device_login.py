@@ -21,17 +21,17 @@ class DeviceLogin(Row):
     device_digest = models.CharField(max_length=64, unique=True, editable=False)
     user_digest = models.CharField(max_length=64, unique=True, editable=False)
     client_name = models.CharField(max_length=100, help_text="As the program calls itself.")
-    address = models.GenericIPAddressField(null=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
     token_seconds = models.PositiveIntegerField(
-        null=True, help_text="How long the token is to hold; null: the default."
+        null=True, blank=True, help_text="How long the token is to hold; null: the default."
     )
     expires_at = models.DateTimeField(db_index=True)
     state = models.CharField(max_length=10, choices=DeviceLoginState.choices, default=DeviceLoginState.PENDING)
     user = models.ForeignKey(
-        User, on_delete=models.CASCADE, null=True, related_name="device_logins", help_text="Who decided."
+        User, on_delete=models.CASCADE, null=True, blank=True, related_name="device_logins", help_text="Who decided."
     )
     interval = models.PositiveSmallIntegerField(help_text="Seconds between two polls.")
-    polled_at = models.DateTimeField(null=True)
+    polled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-created_at"]
