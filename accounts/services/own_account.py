@@ -46,6 +46,11 @@ def sessions_of(user: User) -> list[UserSession]:
     return sorted(rows, key=lambda row: row.last_seen_at, reverse=True)
 
 
+def session_moved(*, before: str | None, after: str | None) -> None:
+    """A session goes on under another key; it stays the same one in the list."""
+    UserSession.objects.filter(session_key=before or "").update(session_key=after or "")
+
+
 @transaction.atomic
 def session_revoke(*, actor: Actor, user: User, key: int) -> bool:
     """Ends one of the person's sessions at once; False where there is none with this key."""

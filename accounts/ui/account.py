@@ -16,7 +16,7 @@ from accounts.errors import InvalidInput, MarinaError
 from accounts.oidc.identities import identities_of, identity_disconnect
 from accounts.oidc.issuers import issuer_of, issuers
 from accounts.selectors import places_of
-from accounts.services.own_account import own_name_set, own_password_set, sessions_of
+from accounts.services.own_account import own_name_set, own_password_set, session_moved
 from accounts.ui.answers import person
 from accounts.ui.forms import CurrentPasswordForm, NameForm, PasswordForm
 
@@ -50,8 +50,9 @@ def password(request: HttpRequest) -> HttpResponse:
         except InvalidInput as error:
             form.errors_take(error)
         else:
+            before = request.session.session_key
             update_session_auth_hash(request, person(request))
-            sessions_of(person(request))  # clears the ended ones from the list
+            session_moved(before=before, after=request.session.session_key)
             messages.success(request, "Your password was changed. Your other sessions have ended.")
             return redirect("account")
     return _page(request, password_form=form)

@@ -21,7 +21,7 @@ def running_provider(processes, run_folder) -> Provider:
 
 
 @pytest.fixture
-def provider(running_provider, settings, db) -> Provider:
+def provider(running_provider, settings, db, quick_passwords) -> Provider:
     """The provider, as Marina's only issuer."""
     running_provider.behaviour()
     for name, value in running_provider.settings().items():

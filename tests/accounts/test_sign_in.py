@@ -50,6 +50,10 @@ def test_who_tries_many_handles_is_refused_by_address(ana):
     assert by_api(password=PASSWORD, address=THERE).status_code == 201
 
 
+def test_passwords_are_kept_as_argon2_hashes(ana):
+    assert ana.password.startswith("argon2$argon2id$")
+
+
 def test_an_ipv6_network_counts_as_one_address_and_a_mapped_ipv4_address_as_itself(ana):
     tried = [by_api(address=f"2001:db8::{number:x}").status_code for number in range(1, 5)]
     assert tried == [401, 401, 401, 429]
