@@ -150,7 +150,7 @@ OIDC_GROUPS_CLAIM = env.str("OIDC_GROUPS_CLAIM", default="groups")
 OIDC_STAFF_GROUP = env.str("OIDC_STAFF_GROUP", default="")
 OIDC_TRUST_EMAIL = env.bool("OIDC_TRUST_EMAIL", default=False)
 OIDC_SECOND_FACTOR = env.bool("OIDC_SECOND_FACTOR", default=False)
-OIDC_MORE_ISSUERS = env.json("OIDC_MORE_ISSUERS", default=[])
+OIDC_MORE_ISSUERS = env.str("OIDC_MORE_ISSUERS", default="")
 # allauth: nobody signs up by themselves, its mails are off, and tries are counted by accounts/sign_in.py instead
 ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = "handle"

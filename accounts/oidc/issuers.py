@@ -1,5 +1,6 @@
 """The issuers of the settings: one by OIDC_ISSUER and its fellows, more by the JSON list OIDC_MORE_ISSUERS."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -48,10 +49,8 @@ class OidcIssuer:
 def issuers() -> tuple[OidcIssuer, ...]:
     """All that are configured. Raises ImproperlyConfigured, naming the setting, for what cannot work."""
     first = [_first()] if settings.OIDC_ISSUER else []
-    more = settings.OIDC_MORE_ISSUERS
-    if not isinstance(more, list):
-        raise ImproperlyConfigured("OIDC_MORE_ISSUERS is no JSON list of objects.")
-    found = (*first, *(_further(each, f"OIDC_MORE_ISSUERS[{number}]") for number, each in enumerate(more)))
+    more = (_further(each, f"OIDC_MORE_ISSUERS[{number}]") for number, each in enumerate(_more()))
+    found = (*first, *more)
     for what in ("id", "issuer"):
         values = [getattr(each, what) for each in found]
         if len(set(values)) != len(values):
@@ -62,6 +61,16 @@ def issuers() -> tuple[OidcIssuer, ...]:
 def issuer_of(text: str) -> OidcIssuer | None:
     """The issuer with this id or address."""
     return next((each for each in issuers() if text in (each.id, each.issuer)), None)
+
+
+def _more() -> list[object]:
+    try:
+        found = json.loads(settings.OIDC_MORE_ISSUERS or "[]")
+    except ValueError:
+        found = None
+    if not isinstance(found, list):
+        raise ImproperlyConfigured("OIDC_MORE_ISSUERS is no JSON list of objects.")
+    return found
 
 
 def _first() -> OidcIssuer:

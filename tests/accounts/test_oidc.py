@@ -311,9 +311,8 @@ def test_another_issuer_under_the_same_id_opens_nobodys_account(provider, settin
 
 
 def test_two_issuers_can_be_configured_and_both_stand_on_the_page(provider, settings):
-    settings.OIDC_MORE_ISSUERS = [
-        {"id": "second", "issuer": "https://login.example.org", "client_id": "x", "name": "the other one"}
-    ]
+    second = {"id": "second", "issuer": "https://login.example.org", "client_id": "x", "name": "the other one"}
+    settings.OIDC_MORE_ISSUERS = json.dumps([second])
     page = text(Browser().marina.get("/sign-in"))
     assert "Sign in with single sign-on" in page
     assert "Sign in with the other one" in page
