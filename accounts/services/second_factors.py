@@ -27,7 +27,7 @@ WRONG_CODE = "This code does not fit. Codes of an app change every 30 s and work
 
 def second_factor_has(user: User) -> bool:
     """Whether a code is asked for when this person signs in."""
-    return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
+    return bool(Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists())
 
 
 def second_factor_missing(user: User) -> bool:
@@ -37,7 +37,7 @@ def second_factor_missing(user: User) -> bool:
 
 def second_factor_secret_new() -> str:
     """A seed for an app, in base32."""
-    return generate_totp_secret()
+    return str(generate_totp_secret())
 
 
 @transaction.atomic

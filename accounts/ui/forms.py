@@ -20,7 +20,7 @@ class PageForm(forms.Form):
     """A form as marina/form.html shows it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **kwargs)
         for field in self.fields.values():
             kind = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
             field.widget.attrs.setdefault("class", kind)
@@ -83,7 +83,9 @@ class SignInForm(PageForm):
 
 
 class CodeForm(PageForm):
-    """A code of the person's own second factor."""
+    """A code of the person's own second factor. Valid, it is used up, and `factor` is the one it belongs to."""
+
+    factor: Any = None
 
     code = code_field("Code", "Six digits from your app, or one of your recovery codes.")
 

@@ -47,7 +47,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return page
 
 
-@login_stage_required(stage=SecondFactorStage.key, redirect_urlname="account_login")
+@login_stage_required(stage=SecondFactorStage.key, redirect_urlname="account_login")  # type: ignore[untyped-decorator]
 @sensitive_post_parameters("code")
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in_code(request: HttpRequest) -> HttpResponse:

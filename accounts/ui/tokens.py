@@ -1,10 +1,12 @@
 """/account/tokens: the person's access tokens."""
 
+from typing import cast
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.forms import TypedChoiceField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -35,7 +37,8 @@ def tokens(request: HttpRequest) -> HttpResponse:
 def _form(request: HttpRequest, *, fresh: bool = False) -> TokenForm:
     form = TokenForm(request.POST if request.method == "POST" and not fresh else None)
     most = settings.ACCESS_TOKEN_MAXIMUM_SECONDS // 86400
-    form.fields["days"].choices = [(days, f"{days} days") for days in DAYS if days <= most] or [(most, f"{most} days")]
+    days = cast(TypedChoiceField, form.fields["days"])
+    days.choices = [(count, f"{count} days") for count in DAYS if count <= most] or [(most, f"{most} days")]
     return form
 
 

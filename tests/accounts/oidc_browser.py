@@ -49,7 +49,7 @@ def provider_start(processes: Processes, folder: Path) -> Provider:
     """Starts one on a free port of loopback and waits until it answers."""
     [port] = free_ports(1)
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "tests.oidc_provider", str(port), folder]
+    command: list[str | Path] = [sys.executable, "-m", "tests.oidc_provider", str(port), folder]
     process = processes.start(Program("oidc-provider", command, of_the_machine(), ROOT))
     wait_until(
         lambda: answers(port), seconds=30, what="The OpenID provider did not answer", alive=process.require_running

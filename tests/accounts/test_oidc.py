@@ -23,14 +23,15 @@ def running_provider(processes, run_folder) -> Provider:
 @pytest.fixture
 def provider(running_provider, settings, db, quick_passwords) -> Provider:
     """The provider, as Marina's only issuer."""
-    running_provider.behaviour()
-    for name, value in running_provider.settings().items():
+    found: Provider = running_provider
+    found.behaviour()
+    for name, value in found.settings().items():
         setattr(settings, name, value)
-    return running_provider
+    return found
 
 
 def text(answer) -> str:
-    return answer.content.decode()
+    return str(answer.content.decode())
 
 
 def test_the_first_sign_in_makes_a_user_and_the_second_finds_them(provider):
@@ -211,7 +212,7 @@ def test_a_second_factor_is_asked_for_after_the_issuer_unless_the_issuer_asks_it
     answer = browser.marina.post("/sign-in/code", {"code": code_of(ada)})
     assert answer["Location"] == "/account/tokens"
     assert browser.signed_in
-    assert AuditEvent.objects.filter(action="user.sign-in").first().details == {
+    assert AuditEvent.objects.filter(action="user.sign-in")[0].details == {
         "by": provider.issuer,
         "second_factor": True,
     }

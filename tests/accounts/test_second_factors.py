@@ -36,7 +36,7 @@ def signed_in(client) -> bool:
 
 
 def text(answer) -> str:
-    return answer.content.decode()
+    return str(answer.content.decode())
 
 
 def set_up(client) -> tuple[str, list[str]]:

@@ -19,7 +19,7 @@ def second_factor_given(user: User) -> str:
 
 def code_now(secret: str, *, steps: int = 0) -> str:
     """What the app shows, `steps` of 30 s from now."""
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps))
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps)))
 
 
 def code_of(user: User, *, steps: int = 0) -> str:
