@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
@@ -10,6 +10,22 @@ from django.core.exceptions import ImproperlyConfigured
 def encrypter() -> MultiFernet:
     """The configured keys: the first encrypts, all decrypt."""
     return _encrypter(tuple(settings.MARINA_ENCRYPTION_KEYS))
+
+
+def text_encrypt(text: str) -> str:
+    """A short secret (the seed of a second factor) as text that can be stored."""
+    return encrypter().encrypt(text.encode()).decode()
+
+
+def text_decrypt(ciphertext: str) -> str:
+    """What `text_encrypt` was given. Raises ImproperlyConfigured where none of the keys opens it."""
+    try:
+        return encrypter().decrypt(ciphertext.encode()).decode()
+    except InvalidToken:
+        raise ImproperlyConfigured(
+            "None of MARINA_ENCRYPTION_KEYS opens a stored second factor. Put the key with which it was written back "
+            "into the list, or remove that person's second factor, so that they set up a new one."
+        ) from None
 
 
 @lru_cache(maxsize=4)

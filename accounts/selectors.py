@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from accounts.access import in_reach, organizations_where, projects_where
-from accounts.models import AccessToken, Organization, Project, RoleBinding, Team, User
+from accounts.models import AccessToken, GroupMapping, Organization, Project, RoleBinding, Team, User
 
 # from the weakest to the strongest, over both tables
 _STRENGTH: Final = ("member", "viewer", "auditor", "developer", "admin")
@@ -77,6 +77,13 @@ def _clusters_seen(user: User) -> QuerySet[Any, Any]:
 def access_tokens_of(user: User) -> QuerySet[AccessToken]:
     """The user's own tokens, expired ones too, but not those revoked."""
     return AccessToken.objects.filter(user=user, revoked_at=None)
+
+
+def group_mappings_visible_to(user: User) -> QuerySet[GroupMapping]:
+    """Those of the organizations whose members the user manages, each with how many `people` it gave something."""
+    managed = organizations_where(user, "organization.members").values("pk")
+    rows = GroupMapping.objects.filter(organization__in=managed)
+    return rows.select_related("organization", "team", "project__organization").annotate(people=Count("grants"))
 
 
 def user_named(text: str) -> User | None:

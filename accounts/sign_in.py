@@ -1,4 +1,4 @@
-"""How often a password may be tried: counted by all web processes together, before the password is looked at.
+"""How often a password or a code may be tried: counted by all web processes together, before it is looked at.
 
 By handle and address, so that nobody locks another person out, and by address alone, for who tries many handles.
 """
@@ -48,10 +48,28 @@ def sign_in_count(*, handle: str, address: str | None) -> int:
 
     Without the shared cache each process counts for itself.
     """
+    return _tries_count("", handle_of(handle), address)
+
+
+def code_count(*, handle: str, address: str | None) -> int:
+    """As `sign_in_count`, for codes that somebody types who is known already: of an app, or of a device.
+
+    A code has fewer letters than a password, so the tries of one person also count over all addresses.
+    """
+    everywhere = _wait(f"code:person:{handle_of(handle)}", Rate.parse(settings.SIGN_IN_RATE))
+    return max(everywhere, _tries_count("code:", handle_of(handle), address))
+
+
+def device_count(*, address: str | None) -> int:
+    """As `sign_in_count`, for programs that ask to log in without being anybody yet."""
+    return _wait(f"device:place:{_place(address)}", Rate.parse(settings.SIGN_IN_ADDRESS_RATE))
+
+
+def _tries_count(what: str, handle: str, address: str | None) -> int:
     place = _place(address)
     limits = {
-        f"person:{handle_of(handle)}:{place}": Rate.parse(settings.SIGN_IN_RATE),
-        f"place:{place}": Rate.parse(settings.SIGN_IN_ADDRESS_RATE),
+        f"{what}person:{handle}:{place}": Rate.parse(settings.SIGN_IN_RATE),
+        f"{what}place:{place}": Rate.parse(settings.SIGN_IN_ADDRESS_RATE),
     }
     # each counts, whichever refuses
     return max([_wait(key, rate) for key, rate in limits.items()])

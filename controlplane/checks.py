@@ -10,12 +10,13 @@ from django.core.checks import Warning as Warned
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts.encryption import encrypter
+from accounts.oidc.issuers import issuers
 from accounts.sign_in import Rate
 
 
 def settings_check(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Everything that is wrong, as Django's checks have it. No message quotes a key."""
-    return [*_encryption_keys(), *_rates(), *_mail(), *_redirect_loop()]
+    return [*_encryption_keys(), *_rates(), *_issuers(), *_mail(), *_redirect_loop()]
 
 
 def settings_require() -> None:
@@ -47,6 +48,13 @@ def _mail() -> Iterator[CheckMessage]:
             hint="On port 465 set EMAIL_USE_TLS=false, on port 587 EMAIL_USE_SSL=false.",
             id="marina.E004",
         )
+
+
+def _issuers() -> Iterator[CheckMessage]:
+    try:
+        issuers()
+    except ImproperlyConfigured as error:
+        yield Error(str(error), id="marina.E003")
 
 
 def _redirect_loop() -> Iterator[CheckMessage]:

@@ -25,6 +25,8 @@ NAMES: Final = {
     "notifications": "notification-list",
     "notification_preferences": "notification-preference-list",
     "webhooks": "webhook-list",
+    "group_mappings": "group-mapping-list",
+    "device_logins": "device-login-list",
 }
 """What a link is called, and the name of its address."""
 

@@ -31,6 +31,12 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "guardian",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.mfa",
+    "allauth.usersessions",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -51,6 +57,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.ui.middleware.PageMiddleware",
+    "accounts.ui.middleware.SessionMiddleware",
 ]
 
 ROOT_URLCONF = "controlplane.urls"
@@ -135,6 +144,33 @@ AUTH_PASSWORD_VALIDATORS = [
 # tries of one handle from one address, and of all handles from one address
 SIGN_IN_RATE = env.str("SIGN_IN_RATE", default="20/min")
 SIGN_IN_ADDRESS_RATE = env.str("SIGN_IN_ADDRESS_RATE", default="60/min")
+MFA_REQUIRED_FOR_STAFF = env.bool("MFA_REQUIRED_FOR_STAFF", default=False)
+DEVICE_LOGIN_SECONDS = env.int("DEVICE_LOGIN_SECONDS", default=600)
+# OpenID Connect: one issuer, and more in a JSON list (docs/sign-in.md)
+OIDC_ISSUER = env.str("OIDC_ISSUER", default="")
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", default="")
+OIDC_NAME = env.str("OIDC_NAME", default="single sign-on")
+OIDC_SCOPES = env.list("OIDC_SCOPES", default=["openid", "profile", "email"])
+OIDC_GROUPS_CLAIM = env.str("OIDC_GROUPS_CLAIM", default="groups")
+OIDC_STAFF_GROUP = env.str("OIDC_STAFF_GROUP", default="")
+OIDC_TRUST_EMAIL = env.bool("OIDC_TRUST_EMAIL", default=False)
+OIDC_SECOND_FACTOR = env.bool("OIDC_SECOND_FACTOR", default=False)
+OIDC_MORE_ISSUERS = env.str("OIDC_MORE_ISSUERS", default="")
+# allauth: nobody signs up by themselves, its mails are off, and tries are counted by accounts/sign_in.py instead
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = "handle"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = False
+SESSION_COOKIE_AGE = env.int("SESSION_SECONDS", default=14 * 86400)
+SOCIALACCOUNT_ADAPTER = "accounts.oidc.adapter.OidcAdapter"
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"provider_class": "accounts.oidc.provider.OidcProvider"}}
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s by which a phone's clock may be off
 # Counted by all web processes together on the broker's server. Never clear() it: Redis would empty the whole broker.
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}},
@@ -240,6 +276,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "RoleName": "accounts.models.role_binding.ROLE_NAMES",
         "OperationKind": "clusters.models.OperationKind",
         "OperationState": "clusters.models.OperationState",
         "StepState": ["waiting", "current", "done", "failed"],
@@ -259,12 +296,12 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
-LOGIN_URL = "/admin/login/"
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "start"
 UNFOLD = {
     "SITE_TITLE": "Marina",
     "SITE_HEADER": "Marina",
     "SITE_URL": "/api/v1/docs",
-    "LOGIN": {"form": "accounts.sign_in_form.SignInForm"},
 }
 
 # --- browser security: safe by default, loosened only for the loopback demo -----------------------------------------

@@ -13,6 +13,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts.admin.service_admin import ServiceAdmin, admin_actor
 from accounts.models import User
 from accounts.services.audit import Actor
+from accounts.services.second_factors import second_factor_remove
 from accounts.services.users import (
     user_activate,
     user_create,
@@ -72,7 +73,7 @@ class UserAdmin(ServiceAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
             },
         ),
     )
-    actions = ("deactivate", "activate")
+    actions = ("deactivate", "activate", "remove_second_factor")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -129,3 +130,11 @@ class UserAdmin(ServiceAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
         for user in queryset:
             user_activate(actor=admin_actor(request), user=user)
             messages.success(request, f"{user.handle} was activated. Their tokens stay revoked.")
+
+    @admin.action(description="Remove the second factor: for who lost it", permissions=["change"])
+    def remove_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Lets the selected users in by their password alone, until they set up a new one."""
+        for user in queryset:
+            removed = second_factor_remove(actor=admin_actor(request), user=user)
+            said = "has no second factor any more." if removed else "had no second factor."
+            messages.success(request, f"{user.handle} {said}")

@@ -11,6 +11,8 @@ from rest_framework.request import Request
 from accounts.api.actor import address_of, sender_of
 from accounts.models import AccessToken, User
 from accounts.services.audit_refusals import sign_in_refused, token_refused
+from accounts.services.second_factors import second_factor_has, second_factor_missing
+from accounts.services.sign_ins import sign_in_note
 from accounts.services.tokens import token_use_note
 from accounts.sign_in import handle_of, sign_in_count, token_refusal_counts
 from accounts.tokens import TokenText
@@ -89,4 +91,11 @@ class PasswordAuthentication(BasicAuthentication):
         except AuthenticationFailed:
             sign_in_refused(sender=sender_of(request), handle=handle)
             raise AuthenticationFailed("Handle and password do not fit, or the user was deactivated.") from None
+        if second_factor_has(user) or second_factor_missing(user):
+            # said only to who has the right password
+            raise AuthenticationFailed(
+                "A password alone does not open this account: it needs a second factor. "
+                "`marina login` without a password asks for it in the browser."
+            )
+        sign_in_note(user=user, now=timezone.now())
         return user, None

@@ -143,7 +143,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404: below /api/ a problem, elsewhere the ordinary page."""
     if not request.path.startswith(API_PREFIX):
         return defaults.page_not_found(request, exception)
-    return _answer(
+    return problem_answer(
         request, Problem(status=404, detail=f"There is nothing at {request.path}.", hint="See /api/v1/docs.")
     )
 
@@ -152,7 +152,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400."""
     if not request.path.startswith(API_PREFIX):
         return defaults.bad_request(request, exception)
-    return _answer(request, Problem(status=400, code="malformed", detail="The request could not be read."))
+    return problem_answer(request, Problem(status=400, code="malformed", detail="The request could not be read."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -160,8 +160,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if not request.path.startswith(API_PREFIX):
         return defaults.server_error(request)
     hint = "Try again. If it stays, tell the platform team the request id: the log has the cause under it."
-    return _answer(request, Problem(status=500, detail="Marina failed to answer; it is not your fault.", hint=hint))
+    return problem_answer(
+        request, Problem(status=500, detail="Marina failed to answer; it is not your fault.", hint=hint)
+    )
 
 
-def _answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+def problem_answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """The problem as an answer, where no view of the API is at work."""
     return JsonResponse(problem.body(request_id_of(request)), status=problem.status, content_type=CONTENT_TYPE)

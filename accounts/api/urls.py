@@ -5,6 +5,8 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.api.access_tokens import AccessTokenResource
 from accounts.api.audit_events import AuditEventResource
+from accounts.api.device_logins import DeviceLoginResource, DeviceTokenResource
+from accounts.api.group_mappings import GroupMappingResource
 from accounts.api.notifications import NotificationResource, PreferenceResource
 from accounts.api.organizations import OrganizationResource
 from accounts.api.projects import ProjectResource
@@ -18,6 +20,7 @@ router.register("access-tokens", AccessTokenResource, basename="access-token")
 router.register("audit-events", AuditEventResource, basename="audit-event")
 router.register("notifications", NotificationResource, basename="notification")
 router.register("notification-preferences", PreferenceResource, basename="notification-preference")
+router.register("group-mappings", GroupMappingResource, basename="group-mapping")
 router.register("organizations", OrganizationResource, basename="organization")
 router.register("projects", ProjectResource, basename="project")
 router.register("role-bindings", RoleBindingResource, basename="role-binding")
@@ -26,4 +29,9 @@ router.register("users", UserResource, basename="user")
 router.register("webhooks", WebhookResource, basename="webhook")
 router.register("webhooks/<uuid:webhook>/deliveries", WebhookDeliveryResource, basename="webhook-delivery")
 
-urlpatterns = [path("me", MeResource.as_view(), name="me"), *router.urls]
+urlpatterns = [
+    path("me", MeResource.as_view(), name="me"),
+    path("device-logins", DeviceLoginResource.as_view(), name="device-login-list"),
+    path("device-logins/token", DeviceTokenResource.as_view(), name="device-login-token"),
+    *router.urls,
+]

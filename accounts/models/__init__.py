@@ -2,6 +2,8 @@
 
 from accounts.models.audit import AuditEvent
 from accounts.models.audit_seals import AuditChain, AuditPolicy, AuditSeal, AuditSealedRow, AuditWaiting
+from accounts.models.device_login import DeviceLogin, DeviceLoginState
+from accounts.models.group_mapping import GroupGrant, GroupMapping, StaffGrant
 from accounts.models.idempotency import IdempotentRequest
 from accounts.models.notification import Notification
 from accounts.models.notification_channels import DeliveryState, NotificationDelivery, NotificationPreference
@@ -29,7 +31,11 @@ __all__ = [
     "AuditSealedRow",
     "AuditWaiting",
     "DeliveryState",
+    "DeviceLogin",
+    "DeviceLoginState",
     "EventPosition",
+    "GroupGrant",
+    "GroupMapping",
     "IdempotentRequest",
     "Notification",
     "NotificationDelivery",
@@ -42,6 +48,7 @@ __all__ = [
     "ProjectUserPermission",
     "RoleBinding",
     "ServiceAccount",
+    "StaffGrant",
     "Team",
     "User",
     "VirtualClusterGroupPermission",

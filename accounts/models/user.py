@@ -9,6 +9,7 @@ from django.db import models
 
 from accounts.models.base import new_id
 
+HANDLE_LENGTH = 40
 HANDLE_RULE = RegexValidator(
     r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?\Z",
     "A handle has 1 to 40 lower-case letters, digits and dashes, and begins and ends with a letter or digit.",

@@ -17,6 +17,7 @@ from marina_cli.commands.configure import configure
 from marina_cli.commands.contexts import context, use_project
 from marina_cli.commands.create import create
 from marina_cli.commands.discovered import discovered
+from marina_cli.commands.group_mapping import group_mapping
 from marina_cli.commands.host import host
 from marina_cli.commands.inbox import inbox
 from marina_cli.commands.kubeconfig import kubeconfig
@@ -83,7 +84,7 @@ def cli(ctx: click.Context, context: str | None, ca_file: str | None, insecure_h
 for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
-    *(op, options, host, discovered, audit, inbox, webhook, completion),
+    *(op, options, host, discovered, audit, inbox, webhook, group_mapping, completion),
 ):
     cli.add_command(command)
 

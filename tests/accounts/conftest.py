@@ -111,6 +111,12 @@ def as_user() -> Callable[[User], APIClient]:
     return signed_in
 
 
+@pytest.fixture
+def quick_passwords(settings) -> None:
+    """Passwords are hashed by what is quick: for tests that sign in often and are not about the hash."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture(autouse=True)
 def _no_tries_yet(settings):
     """Tries to sign in are counted anew in each test."""

@@ -64,3 +64,14 @@ def test_no_token_is_made_for_a_deactivated_user(db):
     user_deactivate(actor=MARINA, user=person("ana"), now=timezone.now())
     with pytest.raises(CommandError, match="no active user"):
         run("create_token", "ana")
+
+
+def test_the_first_admins_password_is_read_from_standard_input_and_not_shown(db, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct-horse-battery\n"))
+    out, err = run("create_admin", "root", "--password-stdin")
+    assert User.objects.get().check_password("correct-horse-battery")
+    assert "correct-horse" not in out + err
+    for typed, said in (("", "no password"), ("short\n", "too short")):
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        with pytest.raises(CommandError, match=said):
+            run("create_admin", "other", "--password-stdin")

@@ -33,7 +33,7 @@ def by_api(handle="ana", password="wrong", address=HERE):
 
 
 def by_page(client, handle="ana", password="wrong", address=HERE):
-    return client.post("/admin/login/", {"username": handle, "password": password}, REMOTE_ADDR=address)
+    return client.post("/sign-in", {"login": handle, "password": password}, REMOTE_ADDR=address)
 
 
 def test_who_tries_too_often_from_one_address_locks_out_nobody_elsewhere(ana):
@@ -50,6 +50,10 @@ def test_who_tries_many_handles_is_refused_by_address(ana):
     assert by_api(password=PASSWORD, address=THERE).status_code == 201
 
 
+def test_passwords_are_kept_as_argon2_hashes(ana):
+    assert ana.password.startswith("argon2$argon2id$")
+
+
 def test_an_ipv6_network_counts_as_one_address_and_a_mapped_ipv4_address_as_itself(ana):
     tried = [by_api(address=f"2001:db8::{number:x}").status_code for number in range(1, 5)]
     assert tried == [401, 401, 401, 429]
@@ -58,7 +62,7 @@ def test_an_ipv6_network_counts_as_one_address_and_a_mapped_ipv4_address_as_itse
         assert sign_in_count(handle="ana", address=f"::ffff:192.0.2.{number}") == 0
 
 
-def test_the_admin_sites_page_counts_with_the_api_and_does_not_look_at_the_password(ana, client):
+def test_the_sign_in_page_counts_with_the_api_and_does_not_look_at_the_password(ana, client):
     assert [by_api().status_code for _ in range(2)] == [401, 401]
     assert "Too many tries" not in by_page(client).content.decode()
     for password in ("wrong", PASSWORD):

@@ -92,6 +92,9 @@ class ApiServer:
         self.discovered: dict[str, dict[str, Any]] = {}
         self.audit_events: list[dict[str, Any]] = []
         self.sealed: dict[str, str] = {}
+        self.group_mappings: dict[str, dict[str, Any]] = {}
+        self.device_answers: list[str] = []
+        """Codes of the polls to come, then the token."""
         self.requests: list[Request] = []
         self.scripted: list[Callable[[Request], Answer | None]] = []
         """Looked at before anything else; one that answers is used up."""
@@ -301,6 +304,8 @@ class ApiServer:
     def _route(self, request: Request) -> Answer:
         if request.path == "/access-tokens" and request.method == "POST":
             return self._token_make(request)
+        if request.path.startswith("/device-logins"):
+            return self._device_login(request)
         if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.tokens:
             return problem(401, "The token is not valid.", code="unauthorized")
         noun, _, rest = request.path.strip("/").partition("/")
@@ -315,6 +320,33 @@ class ApiServer:
         token = f"mar_{uuid4().hex[:8]}_secret"
         self.tokens.add(token)
         return Answer(201, {"id": f"id-of-{token}", "name": request.body["name"], "token": token})
+
+    def _device_login(self, request: Request) -> Answer:
+        if request.path == "/device-logins":
+            codes = {"device_code": "the-device-code", "user_code": "BCDF-GHJK", "expires_in": 600, "interval": 5}
+            page = f"{self.url}/device"
+            return Answer(
+                201, {**codes, "verification_uri": page, "verification_uri_complete": f"{page}?code=BCDF-GHJK"}
+            )
+        said = self.device_answers.pop(0) if self.device_answers else "allowed"
+        if said != "allowed":
+            return problem(400, f"It is {said}.", code=said)
+        token = f"mar_{uuid4().hex[:8]}_secret"
+        self.tokens.add(token)
+        return Answer(201, {"id": f"id-of-{token}", "name": "x", "token": token})
+
+    def _group_mappings(self, request: Request, rest: str) -> Answer:
+        if request.method == "POST":
+            made = {"id": str(uuid4()), "team": None, "project": None, "role": "", "people": 0, **request.body}
+            for name in {"organization", "team"} & set(request.body):
+                made[name] = {"id": "x", "name": request.body[name]}
+            self.group_mappings[made["id"]] = made
+            return Answer(201, made)
+        if request.method == "DELETE":
+            return Answer(204) if self.group_mappings.pop(rest, None) else problem(404, "Not there.")
+        if rest:
+            return Answer(body=self.group_mappings[rest])
+        return self._page(request, list(self.group_mappings.values()))
 
     def _access_tokens(self, request: Request, rest: str) -> Answer:
         self.tokens.discard(rest.removeprefix("id-of-"))

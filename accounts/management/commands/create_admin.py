@@ -14,7 +14,7 @@ from accounts.services.users import user_create
 
 
 class Command(BaseCommand):
-    """Asks for a password at a terminal; elsewhere, or with --generate, makes one and prints it once."""
+    """Asks for a password at a terminal, or reads it with --password-stdin; else makes one and prints it once."""
 
     help = "Makes a user who is platform staff and may use the whole admin site."
 
@@ -22,11 +22,14 @@ class Command(BaseCommand):
         parser.add_argument("handle")
         parser.add_argument("--name", default="")
         parser.add_argument("--email", default="")
-        parser.add_argument("--generate", action="store_true", help="Make a password instead of asking for one.")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--generate", action="store_true", help="Make a password instead of asking for one.")
+        how.add_argument("--password-stdin", action="store_true", help="Read the password from standard input.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        generated = options["generate"] or not sys.stdin.isatty()
-        password = secrets.token_urlsafe(18) if generated else _asked()
+        given = options["password_stdin"]
+        generated = not given and (options["generate"] or not sys.stdin.isatty())
+        password = _read() if given else secrets.token_urlsafe(18) if generated else _asked()
         try:
             user = user_create(
                 actor=Actor(user=None, name="create_admin"),
@@ -49,4 +52,11 @@ def _asked() -> str:
     password = getpass.getpass("Password: ")
     if getpass.getpass("Again: ") != password:
         raise CommandError("The two passwords differ.")
+    return password
+
+
+def _read() -> str:
+    password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise CommandError("There is no password on standard input.")
     return password

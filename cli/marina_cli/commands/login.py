@@ -11,6 +11,7 @@ import click
 
 from marina_cli.client import Api
 from marina_cli.config import Config, Context, config_save
+from marina_cli.device_login import browser_possible, device_login, terminal_there
 from marina_cli.durations import DURATION
 from marina_cli.errors import CliError, UsageProblem
 from marina_cli.output import note, output_option, print_fields, print_one
@@ -21,10 +22,12 @@ from marina_cli.text import Json, project_path, word
 
 @click.command()
 @click.argument("server")
-@click.option("--handle", metavar="H", help="Your handle; asked for when not given.")
+@click.option("--handle", metavar="H", help="Log in with this handle and its password instead of the browser.")
 @click.option("--token", metavar="T", help="Use this token. Others on the machine may see it: prefer --token-stdin.")
 @click.option("--token-stdin", is_flag=True, help="Read the token from standard input.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--web", is_flag=True, help="Log in through the browser, also where nobody is at a terminal.")
+@click.option("--browser/--no-browser", default=None, help="Open the page in a browser, or only show its address.")
 @click.option("--expires-in", type=DURATION, default="30d", show_default=True, help="How long the new token holds.")
 @click.option("--context", metavar="NAME", help="Store it under this name; the server's name unless given.")
 @click.option("--ca-file", type=click.Path(), help="Trust this CA (PEM) for the server.")
@@ -37,6 +40,8 @@ def login(
     token: str | None,
     token_stdin: bool,
     password_stdin: bool,
+    web: bool,
+    browser: bool | None,
     expires_in: int,
     context: str | None,
     ca_file: str | None,
@@ -44,10 +49,11 @@ def login(
 ) -> None:
     """Log in to SERVER and make it the current one.
 
-    Asks for handle and password and stores a new token; the password itself is never stored.
+    At a terminal it shows a code that you allow in your browser, signed in there however you sign in. With --handle,
+    or where nobody is at a terminal, it takes handle and password. It stores a new token and never a password.
     """
-    if sum((token is not None, token_stdin, password_stdin)) > 1:
-        raise UsageProblem("Give only one of --token, --token-stdin and --password-stdin.")
+    if sum((token is not None, token_stdin, password_stdin, web)) > 1:
+        raise UsageProblem("Give only one of --token, --token-stdin, --password-stdin and --web.")
     insecure_http = insecure_http or session.insecure_http
     ca_file = ca_file or session.ca_file
     target = Context(
@@ -60,6 +66,9 @@ def login(
         token = _first_line("token")
     if token is not None:
         target = replace(target, token=token.strip())
+    elif web or (handle is None and not password_stdin and terminal_there()):
+        opens = browser_possible(session.environment) if browser is None else browser
+        target = _device_token_made(session, target, opens, expires_in)
     else:
         target = _token_made(session, target, handle, password_stdin, expires_in)
     _store(session, target, context or session.context_name)
@@ -78,13 +87,27 @@ def _token_made(
     handle = handle or click.prompt("Handle", err=True)
     password = _first_line("password") if password_stdin else click.prompt("Password", hide_input=True, err=True)
     api = Api(target, clock=session.clock, basic=(str(handle), password))
-    name = f"marina command on {platform.node() or 'an unnamed machine'}"[:100]
     try:
-        made = api.change("POST", "/access-tokens", {"name": name, "expires_in": expires_in}, repeat=False)
+        made = api.change("POST", "/access-tokens", {"name": _name(), "expires_in": expires_in}, repeat=False)
     except CliError as error:
         if error.status == 401:
             error.hint = "Check handle and password; they are those of the web page."
         raise
+    return _with_token(target, made)
+
+
+def _device_token_made(session: Session, target: Context, browser: bool, expires_in: int) -> Context:
+    api = Api(replace(target, token=""), clock=session.clock)
+    return _with_token(
+        target, device_login(api, session.clock, client_name=_name(), expires_in=expires_in, browser=browser)
+    )
+
+
+def _name() -> str:
+    return f"marina command on {platform.node() or 'an unnamed machine'}"[:100]
+
+
+def _with_token(target: Context, made: Json) -> Context:
     return replace(target, token=str(made["token"]), token_id=str(made.get("id") or ""))
 
 
