@@ -21,6 +21,8 @@ NAMES: Final = {
     "users": "user-list",
     "role_bindings": "role-binding-list",
     "access_tokens": "access-token-list",
+    "invitations": "invitation-list",
+    "join_requests": "join-request-list",
 }
 """What a link is called, and the name of its address."""
 

@@ -215,7 +215,12 @@ SPECTACULAR_SETTINGS = {
         "OperationKind": "clusters.models.OperationKind",
         "OperationState": "clusters.models.OperationState",
         "StepState": ["waiting", "current", "done", "failed"],
-        "OwnerKind": ["user", "team"],
+        "OwnerKind": ["user", "team", "service-account"],
+        "RoleName": "accounts.models.role_binding.ROLE_CHOICES",
+        "ProjectRole": "accounts.models.role_binding.PROJECT_ROLE_CHOICES",
+        "JoinState": "accounts.models.JoinState",
+        "InvitationState": ["open", "used", "revoked", "expired"],
+        "KubeconfigCeiling": "accounts.models.KubeconfigCeiling",
         "PlacementRole": "clusters.models.PlacementRole",
     },
 }

@@ -2,8 +2,10 @@
 
 from accounts.models.audit import AuditEvent
 from accounts.models.idempotency import IdempotentRequest
+from accounts.models.invitation import Invitation
+from accounts.models.join_request import JoinRequest, JoinState
 from accounts.models.notification import Notification
-from accounts.models.organization import Organization, Project, Team
+from accounts.models.organization import KubeconfigCeiling, Organization, Project, Team
 from accounts.models.permissions import (
     OrganizationGroupPermission,
     OrganizationUserPermission,
@@ -21,6 +23,10 @@ __all__ = [
     "AccessToken",
     "AuditEvent",
     "IdempotentRequest",
+    "Invitation",
+    "JoinRequest",
+    "JoinState",
+    "KubeconfigCeiling",
     "Notification",
     "Organization",
     "OrganizationGroupPermission",

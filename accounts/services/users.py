@@ -9,6 +9,7 @@ from django.db import transaction
 from accounts.access import staff_require
 from accounts.errors import FieldError, InvalidInput
 from accounts.models import AccessToken, Organization, User
+from accounts.services.access_lost import access_lost
 from accounts.services.audit import Actor, audit_record
 from accounts.services.organizations import organization_admins
 from accounts.services.rows import row_save
@@ -73,6 +74,7 @@ def user_deactivate(*, actor: Actor, user: User, now: datetime) -> list[Organiza
     user.save(update_fields=["is_active"])
     AccessToken.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
     orphaned = [each for each in (administered | through_team).distinct() if not organization_admins(each).exists()]
+    access_lost(subject=user, now=now)
     _audit(actor, "user.deactivate", user, organizations_without_admin=[each.name for each in orphaned])
     return orphaned
 
