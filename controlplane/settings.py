@@ -218,6 +218,7 @@ SPECTACULAR_SETTINGS = {
         "OwnerKind": ["user", "team", "service-account"],
         "RoleName": "accounts.models.role_binding.ROLE_CHOICES",
         "ProjectRole": "accounts.models.role_binding.PROJECT_ROLE_CHOICES",
+        "BreakGlassRole": ["viewer", "developer"],
         "JoinState": "accounts.models.JoinState",
         "InvitationState": ["open", "used", "revoked", "expired"],
         "KubeconfigCeiling": "accounts.models.KubeconfigCeiling",

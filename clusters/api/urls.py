@@ -3,10 +3,13 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from clusters.api.break_glass_views import BreakGlassResource
 from clusters.api.discovered_views import DiscoveredClusterViewSet
 from clusters.api.host_views import HostClusterViewSet
 from clusters.api.operation_views import OperationViewSet
 from clusters.api.option_views import OptionsView
+from clusters.api.sharing_views import ShareResource
+from clusters.api.transfer_views import TransferResource
 from clusters.api.virtual_cluster_views import VirtualClusterViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -15,4 +18,13 @@ router.register("virtual-clusters", VirtualClusterViewSet, basename="virtual-clu
 router.register("discovered-clusters", DiscoveredClusterViewSet, basename="discovered-cluster")
 router.register("operations", OperationViewSet, basename="operation")
 
-urlpatterns = [path("options", OptionsView.as_view(), name="options"), *router.urls]
+ONE = "virtual-clusters/<uuid:cluster>"
+urlpatterns = [
+    path("options", OptionsView.as_view(), name="options"),
+    path("virtual-clusters/<uuid:pk>/transfer", TransferResource.as_view({"post": "transfer"})),
+    path(f"{ONE}/shares", ShareResource.as_view({"get": "list", "post": "create"})),
+    path(f"{ONE}/shares/<uuid:share>", ShareResource.as_view({"delete": "destroy"})),
+    path(f"{ONE}/break-glass", BreakGlassResource.as_view({"post": "create"})),
+    path(f"{ONE}/break-glass/<uuid:grant>", BreakGlassResource.as_view({"delete": "destroy"})),
+    *router.urls,
+]

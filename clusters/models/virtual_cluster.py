@@ -44,8 +44,8 @@ class VirtualCluster(Row):
     expires_at = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="When its life is meant to end. It is shown and not yet enforced: what ends it (an export first, then "
-        "the deletion) comes later.",
+        help_text="When its life is meant to end. It is shown and not yet enforced: what ends it (an export first, "
+        "then the deletion) comes later.",
     )
     kubeconfig_ceiling = models.CharField(
         max_length=10,
@@ -108,3 +108,10 @@ class VirtualCluster(Row):
         if owner is None:
             raise ValueError("a virtual cluster always has an owner (check constraint)")
         return owner
+
+    @property
+    def owner_label(self) -> str:
+        """The owner in words: a service account by its own name."""
+        if self.owner_user is not None and self.owner_user.is_service_account:
+            return str(self.owner_user.service_account)
+        return str(self.owner)
