@@ -6,6 +6,8 @@ from typing import Any
 
 import structlog
 
+from controlplane.log_links import redact_links
+
 # Names whose values never belong in a log, whoever passes them by mistake.
 SECRET_NAMES = frozenset(
     {"token", "password", "secret", "kubeconfig", "authorization", "credential", "client_key", "private_key", "sealed"}
@@ -33,6 +35,7 @@ def configure(config: dict[str, Any]) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         redact_secrets,
         structlog.processors.format_exc_info,
+        redact_links,
     ]
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if config["format"] == "console" else structlog.processors.JSONRenderer()
