@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts.access import UNSEEN, actor_require, projects_where
+from accounts.access import UNSEEN, actor_require, allowed, projects_where
 from accounts.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from accounts.models import JoinRequest, JoinState, Project, RoleBinding, User
 from accounts.roles import PROJECT_ROLES
@@ -56,7 +56,7 @@ def join_request_accept(
     now: datetime,
 ) -> JoinRequest:
     """Gives the role (developer unless another is named) to who asked, and tells them."""
-    actor_require(actor, "project.members", join_request.project)
+    _decide_require(actor, join_request)
     if role not in PROJECT_ROLES:
         raise InvalidInput(
             f"A project has no role {role[:40]!r}.", field="role", accepted=f"one of: {', '.join(PROJECT_ROLES)}"
@@ -74,7 +74,7 @@ def join_request_accept(
 @transaction.atomic
 def join_request_decline(*, actor: Actor, join_request: JoinRequest, now: datetime) -> JoinRequest:
     """Gives nothing, and tells who asked."""
-    actor_require(actor, "project.members", join_request.project)
+    _decide_require(actor, join_request)
     locked = _open(join_request)
     return _decided(actor, locked, JoinState.DECLINED, f"Your request to join {locked.project} was declined.", now)
 
@@ -86,6 +86,15 @@ def join_request_withdraw(*, actor: Actor, join_request: JoinRequest, now: datet
         raise NotAllowed("Only who asked to join can take that back.", hint="Decline it instead.")
     locked = _open(join_request)
     return _decided(actor, locked, JoinState.WITHDRAWN, "", now)
+
+
+def _decide_require(actor: Actor, join_request: JoinRequest) -> None:
+    if actor.user == join_request.user and not allowed(join_request.user, "project.members", join_request.project):
+        raise NotAllowed(
+            "You cannot decide your own request.",
+            hint=f"An admin of {join_request.project} decides it; they were told.",
+        )
+    actor_require(actor, "project.members", join_request.project)
 
 
 def _open(join_request: JoinRequest) -> JoinRequest:

@@ -1,6 +1,7 @@
 """Teams, and the Django groups that carry their permissions."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -14,7 +15,8 @@ from accounts.models.base import new_id
 from accounts.services.access_lost import access_lost_by
 from accounts.services.audit import Actor, audit_record
 from accounts.services.organizations import organization_admin_kept
-from accounts.services.permissions import organization_lock
+from accounts.services.permissions import organization_lock, permissions_derive
+from accounts.services.role_giving import scope_of
 from accounts.services.rows import protected_sentence, row_save
 
 
@@ -54,17 +56,24 @@ def team_delete(*, actor: Actor, team: Team) -> None:
     actor_require(actor, "team.manage", team.organization)
     organization = organization_lock(team.organization)
     _audit(actor, "team.delete", team, members=_handles(team))
-    group, members = team.group, list(team.members.all())
+    group, members, now = team.group, list(team.members.all()), timezone.now()
     try:
         with organization_admin_kept(organization):
             # first it is nobody's and may nothing, so that nothing it owned goes to one who is admin only by it
-            RoleBinding.objects.filter(team=team).delete()
+            _roles_end(team, now)
             _members_write(team, [])
-            access_lost_by(users=members, teams=[team], now=timezone.now())
+            access_lost_by(users=members, teams=[team], now=now)
             team.delete()
     except ProtectedError as error:
         raise Conflict(protected_sentence(str(team), error), hint="Give these to another owner first.") from None
     group.delete()
+
+
+def _roles_end(team: Team, now: datetime) -> None:
+    for binding in RoleBinding.objects.filter(team=team):
+        scope = scope_of(binding)
+        binding.delete()
+        permissions_derive(scope=scope, subject=team, now=now)
 
 
 def _members_write(team: Team, members: list[User]) -> None:

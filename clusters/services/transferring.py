@@ -76,7 +76,11 @@ def virtual_cluster_transfer(
     for column, value in owner_columns(chosen).items():
         setattr(locked, column, value)
     after = {"owner": locked.owner_label, "project": str(locked.project)}
-    operation = _follow(locked, actor, now) if moves else None
+    operation = None
+    if moves:
+        operation = _follow(locked, actor, now)
+    else:
+        generation_pass(locked)
     locked.save(update_fields=["owner_user", "owner_team", *GENERATION_FIELDS])
     _audit(actor, locked, before=before, after=after)
     if before["owner"] != after["owner"]:

@@ -39,9 +39,7 @@ COLUMNS = (
 @click.argument("name", shell_complete=complete_clusters)
 @click.option("--with", "who", metavar="WHO", required=True, help=WHO)
 @click.option("--role", type=click.Choice(ROLES), default="viewer", show_default=True, help="What they may do.")
-@click.option(
-    "--for", "expires_in", type=DURATION, default=None, help="For how long, such as 7d; for good unless given."
-)
+@click.option("--for", "expires_in", type=DURATION, default=None, help="For how long, such as 7d; else for good.")
 @project_option
 @output_option
 @pass_session
