@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from accounts.models import ServiceAccount, Team, User
 from accounts.services.permissions import Subject
+from accounts.services.personal_projects import personal_projects_close
 
 
 class AccessLost(Protocol):
@@ -31,5 +32,6 @@ def access_lost_by(*, users: Collection[User], teams: Collection[Team], now: dat
     """The same for several."""
     if not users and not teams:
         return
+    personal_projects_close(users=users, now=now)
     for pass_on in ACCESS_LOST:
         pass_on(users=users, teams=teams, now=now)

@@ -5,11 +5,13 @@ from itertools import chain, count
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.access import organizations_where
-from accounts.models import Organization, Project, User
+from accounts.models import Organization, Project, RoleBinding, User
 from accounts.services.audit import Actor, audit_record
 from accounts.services.permissions import organization_lock
+from accounts.services.personal_projects import personal_project_reopen
 from accounts.services.role_giving import role_put
 from accounts.services.rows import row_save
 
@@ -26,13 +28,17 @@ def first_sign_in(*, user: User, now: datetime) -> list[Project]:
     if user.is_service_account or not user.is_active:
         return []
     wanting = organizations_where(user, "organization.view").filter(personal_projects=True)
-    without = wanting.exclude(projects__personal_of=user).order_by("pk")
+    mine = Q(user=user, role="admin", project__personal_of=user)
+    has = RoleBinding.objects.filter(mine, Q(expires_at=None)).values("project__organization")
+    without = wanting.exclude(pk__in=has).order_by("pk")
     return [made for each in without if (made := _personal_project(user, each, now))]
 
 
 def _personal_project(user: User, organization: Organization, now: datetime) -> Project | None:
     locked = organization_lock(organization)  # of two sign-ins at once the second finds what the first made
-    if Project.objects.filter(organization=locked, personal_of=user).exists():
+    there = Project.objects.filter(organization=locked, personal_of=user).first()
+    if there is not None:
+        personal_project_reopen(project=there, user=user, now=now)
         return None
     project = Project(
         organization=locked,

@@ -92,7 +92,7 @@ def _decide_require(actor: Actor, join_request: JoinRequest) -> None:
     if actor.user == join_request.user and not allowed(join_request.user, "project.members", join_request.project):
         raise NotAllowed(
             "You cannot decide your own request.",
-            hint=f"An admin of {join_request.project} decides it; they were told.",
+            hint=f"The admins of {join_request.project} were told.",
         )
     actor_require(actor, "project.members", join_request.project)
 

@@ -13,6 +13,7 @@ from accounts.services.first_sign_in import first_sign_in
 from accounts.services.organizations import organization_update
 from accounts.services.permission_check import permission_differences
 from accounts.services.projects import project_create
+from accounts.services.role_bindings import role_binding_delete
 from accounts.services.teams import team_update
 from tests.accounts.conftest import MARINA, give, person, signed_in, world_make
 from tests.accounts.machines import machine
@@ -60,6 +61,19 @@ def test_a_role_in_a_project_alone_brings_none(world, generous):
     eve = person("eve")
     give(eve, "developer", world.payments)
     assert first_sign_in(user=eve, now=timezone.now()) == []
+
+
+def test_who_leaves_the_organization_leaves_their_personal_project_and_finds_it_again_on_return(world, generous):
+    mia = person("mia")
+    binding = give(mia, "member", world.acme)
+    project = Project.objects.get(personal_of=mia)
+    role_binding_delete(actor=MARINA, binding=binding, now=timezone.now())
+    assert not access.allowed(mia, "project.view", project)
+    assert access.allowed(world.olivia, "project.view", project), "its admins look through what is left"
+    give(mia, "member", world.acme)
+    assert access.allowed(mia, "project.members", project)
+    assert personal(mia) == ["acme/mia"]
+    assert list(permission_differences(now=timezone.now()).sentences()) == []
 
 
 def test_a_name_that_is_taken_gets_a_number(world, generous):

@@ -1,4 +1,4 @@
-"""Sharing one cluster: every role x every action, by user, team and service account, and nothing else of the project."""
+"""Sharing one cluster: each role x each action, by user, team and service account, and nothing of its neighbours."""
 
 from datetime import timedelta
 

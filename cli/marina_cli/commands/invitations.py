@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from urllib.parse import urlsplit
 
 import click
@@ -93,7 +94,7 @@ def invitation_revoke(session: Session, invitation_id: str) -> None:
 @pass_session
 def invitation_accept(session: Session, link: str, form: str) -> None:
     """Accept the invitation of LINK (`-` reads it from standard input)."""
-    text = click.get_text_stream("stdin").readline() if link == "-" else link
+    text = sys.stdin.readline() if link == "-" else link
     token = urlsplit(text.strip()).path.rstrip("/").rpartition("/")[2]
     item = session.api.change("POST", "/invitations/accept", {"token": token}, repeat=False)
     print_one(item, form, lambda item: click.echo(f"You are {word(item.get('role'))} of {_where(item)}."), name="id")
