@@ -15,6 +15,7 @@ ORGANIZATION_ONLY_ACTIONS: Final = (
     "organization.audit",
     "team.manage",
     "project.create",
+    "project.create.own",
     "host.view",
     "host.connect",
     "host.update",
@@ -34,6 +35,7 @@ PROJECT_ACTIONS: Final = (
     "virtualcluster.delete",
     "virtualcluster.share",
     "virtualcluster.transfer",
+    "virtualcluster.ceiling",
     "virtualcluster.kubeconfig.view",
     "virtualcluster.kubeconfig.admin",
     "operation.view",
@@ -74,8 +76,12 @@ CLUSTER_ROLES: Final[Mapping[str, frozenset[str]]] = {
     role: actions & frozenset(CLUSTER_ACTIONS) for role, actions in PROJECT_ROLES.items()
 }
 
+# Never given by breaking the glass: what would outlive it.
+PASSING_ON: Final = frozenset({"virtualcluster.share", "virtualcluster.transfer", "virtualcluster.ceiling"})
+
 ORGANIZATION_ROLES: Final[Mapping[str, frozenset[str]]] = {
-    "member": frozenset({"organization.view", "host.view"}),
+    # a member makes as many projects of their own as the organization says (member_projects)
+    "member": frozenset({"organization.view", "project.create.own", "host.view"}),
     # sees everything, including the audit log, and changes nothing; no kubeconfig
     "auditor": frozenset(
         {

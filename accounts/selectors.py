@@ -9,7 +9,18 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 
 from accounts.access import in_reach, organizations_where, projects_where
-from accounts.models import AccessToken, GroupMapping, Organization, Project, RoleBinding, Team, User
+from accounts.models import (
+    AccessToken,
+    GroupMapping,
+    Invitation,
+    JoinRequest,
+    Organization,
+    Project,
+    RoleBinding,
+    ServiceAccount,
+    Team,
+    User,
+)
 
 # from the weakest to the strongest, over both tables
 _STRENGTH: Final = ("member", "viewer", "auditor", "developer", "admin")
@@ -22,7 +33,30 @@ def organizations_visible_to(user: User) -> QuerySet[Organization]:
 
 def projects_visible_to(user: User) -> QuerySet[Project]:
     """Those in which a role of the project or of its organization shows the project."""
-    return projects_where(user, "project.view").select_related("organization")
+    return projects_where(user, "project.view").select_related("organization", "created_by", "personal_of")
+
+
+def projects_joinable_by(user: User) -> QuerySet[Project]:
+    """Those of the user's organizations that no role shows yet, without anybody's personal one: only names to read."""
+    mine = organizations_where(user, "organization.view").values("pk")
+    seen = projects_where(user, "project.view").values("pk")
+    found = Project.objects.filter(organization__in=mine, personal_of=None).exclude(pk__in=seen)
+    return found.select_related("organization")
+
+
+def join_requests_visible_to(user: User) -> QuerySet[JoinRequest]:
+    """One's own, and those for the projects whose members one looks after."""
+    decided_here = projects_where(user, "project.members").values("pk")
+    rows = JoinRequest.objects.filter(Q(user=user) | Q(project__in=decided_here))
+    return rows.select_related("project__organization", "user", "decided_by")
+
+
+def invitations_visible_to(user: User) -> QuerySet[Invitation]:
+    """Those into what the user may give roles in."""
+    organizations = organizations_where(user, "organization.members").values("pk")
+    projects = projects_where(user, "project.members").values("pk")
+    rows = Invitation.objects.filter(Q(project=None, organization__in=organizations) | Q(project__in=projects))
+    return rows.select_related("organization", "project__organization", "created_by", "used_by").defer("digest")
 
 
 def teams_visible_to(user: User) -> QuerySet[Team]:
@@ -105,6 +139,18 @@ def team_named(organization: Organization, text: str) -> Team | None:
     key = uuid_of(text)
     named = Q(name=text) if key is None else Q(pk=key)
     return Team.objects.select_related("organization").filter(named, organization=organization).first()
+
+
+def service_account_named(organization: Organization, text: str, *, project: Project | None) -> ServiceAccount | None:
+    """The service account of the organization with this id, as `project/name`, or (in `project`) with this name."""
+    accounts = ServiceAccount.objects.select_related("project__organization", "user")
+    within = accounts.filter(project__organization=organization)
+    if (key := uuid_of(text)) is not None:
+        return within.filter(pk=key).first()
+    place, slash, name = text.rpartition("/")
+    if slash:
+        return within.filter(project__name=place.rpartition("/")[2], name=name).first()
+    return within.filter(project=project, name=text).first() if project else None
 
 
 def uuid_of(text: str) -> UUID | None:

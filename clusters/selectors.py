@@ -4,10 +4,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
+
 
 from accounts.access import in_reach
-from accounts.models import User
+from accounts.models import RoleBinding, User
 from clusters.access import discovered_visible, hosts_visible, operations_visible, region_offers_visible
 from clusters.models import (
     Chart,
@@ -56,11 +57,20 @@ def virtual_clusters_list(user: User) -> QuerySet[VirtualCluster]:
     visible = VirtualCluster.objects.filter(in_reach(user, "virtualcluster.view"))
     active = Placement.objects.filter(role=PlacementRole.ACTIVE).select_related("host")
     return visible.select_related(
-        "project__organization", "owner_user", "owner_team__organization", "creator"
+        "project__organization",
+        "owner_user__service_account__project__organization",
+        "owner_team__organization",
+        "creator",
     ).prefetch_related(
+        Prefetch("role_bindings", queryset=_glass_broken(), to_attr="glass_broken"),
         Prefetch("placements", queryset=active, to_attr="active_placements"),
         Prefetch("operations", queryset=_newest_operations(), to_attr="newest_operations"),
     )
+
+
+def _glass_broken() -> QuerySet[RoleBinding]:
+    """Who of the platform staff is in it at the moment, and why."""
+    return RoleBinding.objects.filter(expires_at__gt=Now()).exclude(reason="").select_related("user")
 
 
 def _newest_operations() -> QuerySet[Operation]:

@@ -27,6 +27,8 @@ NAMES: Final = {
     "webhooks": "webhook-list",
     "group_mappings": "group-mapping-list",
     "device_logins": "device-login-list",
+    "invitations": "invitation-list",
+    "join_requests": "join-request-list",
 }
 """What a link is called, and the name of its address."""
 

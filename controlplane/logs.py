@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from accounts.secret_names import SECRET_NAMES
+from controlplane.log_links import redact_links
 
 # Kept to warnings: these tell at info level what a request's or an operation's own line tells already, or that a
 # second has passed.
@@ -30,6 +31,7 @@ def configure(config: dict[str, Any]) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         redact_secrets,
         structlog.processors.format_exc_info,
+        redact_links,
     ]
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if config["format"] == "console" else structlog.processors.JSONRenderer()

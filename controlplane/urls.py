@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
+from accounts.ui.invitations import InvitationPage
 from controlplane import health
 from controlplane.directory import directory
 
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
+    path("invitations/<str:secret>", InvitationPage.as_view(), name="invitation-page"),
     path("api/v1", directory),
     path("api/v1/", directory, name="directory"),
     path("api/v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),

@@ -8,11 +8,23 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 
 from accounts.admin.group_mappings import GroupMappingAdmin
+from accounts.admin.joining import InvitationAdmin, JoinRequestAdmin
 from accounts.admin.organizations import OrganizationAdmin, ProjectAdmin, TeamAdmin
 from accounts.admin.records import AccessTokenAdmin, AuditEventAdmin
 from accounts.admin.role_bindings import RoleBindingAdmin
 from accounts.admin.users import UserAdmin
-from accounts.models import AccessToken, AuditEvent, GroupMapping, Organization, Project, RoleBinding, Team, User
+from accounts.models import (
+    AccessToken,
+    AuditEvent,
+    GroupMapping,
+    Invitation,
+    JoinRequest,
+    Organization,
+    Project,
+    RoleBinding,
+    Team,
+    User,
+)
 
 # groups belong to teams and follow them: nobody edits them by hand
 admin.site.unregister(Group)
@@ -26,3 +38,5 @@ admin.site.register(RoleBinding, RoleBindingAdmin)
 admin.site.register(GroupMapping, GroupMappingAdmin)
 admin.site.register(AccessToken, AccessTokenAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)
+admin.site.register(Invitation, InvitationAdmin)
+admin.site.register(JoinRequest, JoinRequestAdmin)

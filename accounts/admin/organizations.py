@@ -34,7 +34,14 @@ class OrganizationAdmin(ServiceAdmin):
 
     list_display = ("name", "display_name", "created_at")
     search_fields = ("name", "display_name")
-    fields = ("name", "display_name")
+    fields = (
+        "name",
+        "display_name",
+        "personal_projects",
+        "personal_project_clusters",
+        "personal_project_lifetime_days",
+        "member_projects",
+    )
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
@@ -42,7 +49,7 @@ class OrganizationAdmin(ServiceAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return self.fields if obj else (*self.fields, "admin")
+        return self.fields if obj else ("name", "display_name", "admin")
 
     def service_create(self, actor: Actor, cleaned: dict[str, Any]) -> Organization:
         return organization_create(actor=actor, now=timezone.now(), **cleaned)
@@ -91,9 +98,22 @@ class ProjectAdmin(ServiceAdmin):
     list_filter = ("organization",)
     list_select_related = ("organization",)
     search_fields = ("name", "display_name", "organization__name")
-    fields = ("organization", "name", "display_name")
+    fields = (
+        "organization",
+        "name",
+        "display_name",
+        "cluster_limit",
+        "cluster_lifetime_days",
+        "kubeconfig_ceiling",
+        "created_by",
+        "personal_of",
+    )
+    readonly_fields = ("created_by", "personal_of")
     autocomplete_fields = ("organization",)
     fixed_fields = ("organization",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return self.fields if obj else ("organization", "name", "display_name")
 
     def service_create(self, actor: Actor, cleaned: dict[str, Any]) -> Project:
         return project_create(actor=actor, **cleaned)

@@ -30,21 +30,30 @@ class RoleBindingAdmin(ServiceAdmin):
     """Roles. Only the end of one can be changed: another role is another binding."""
 
     form = RoleBindingForm
-    list_display = ("subject", "role", "scope", "expires_at", "created_at")
+    list_display = ("subject", "role", "scope", "expires_at", "reason", "created_at")
     list_filter = ("role", "organization")
-    list_select_related = ("user", "team__organization", "organization", "project__organization")
+    list_select_related = (
+        "user",
+        "team__organization",
+        "service_account__project__organization",
+        "organization",
+        "project__organization",
+        "virtual_cluster__project__organization",
+    )
     search_fields = ("user__handle", "team__name", "organization__name", "project__name")
     fields = ("user", "team", "role", "organization", "project", "expires_at")
     autocomplete_fields = ("user", "team", "organization", "project")
     fixed_fields = ("user", "team", "role", "organization", "project")
 
     def subject(self, row: RoleBinding) -> str:
-        """The user or team."""
+        """The user, team or service account."""
+        if row.service_account is not None:
+            return f"service account {row.service_account}"
         return str(row.user or f"team {row.team}")
 
     def scope(self, row: RoleBinding) -> str:
-        """The organization or project."""
-        return str(row.organization or row.project)
+        """The organization, the project or the one cluster."""
+        return str(row.organization or row.project or f"cluster {row.virtual_cluster}")
 
     def service_create(self, actor: Actor, cleaned: dict[str, Any]) -> RoleBinding:
         return role_binding_create(

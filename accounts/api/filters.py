@@ -12,7 +12,7 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.views import APIView
 
 from accounts.errors import FieldError, InvalidInput
-from accounts.models import Project, RoleBinding, Team, User
+from accounts.models import Invitation, JoinRequest, Project, RoleBinding, Team, User
 from accounts.selectors import uuid_of
 
 
@@ -121,7 +121,31 @@ class RoleBindingFilters(django_filters.FilterSet):
     team = ReferenceFilter(by_name="team__name")
     organization = ReferenceFilter(by_name="organization__name")
     project = ProjectFilter()
+    service_account = ReferenceFilter(by_name="service_account__name")
+    virtual_cluster = ReferenceFilter(by_name="virtual_cluster__name")
 
     class Meta:
         model = RoleBinding
-        fields = ("user", "team", "role", "organization", "project")
+        fields = ("user", "team", "service_account", "role", "organization", "project", "virtual_cluster")
+
+
+class JoinRequestFilters(django_filters.FilterSet):
+    """Of /join-requests."""
+
+    project = ProjectFilter()
+    user = ReferenceFilter(by_name="user__handle")
+
+    class Meta:
+        model = JoinRequest
+        fields = ("project", "user", "state")
+
+
+class InvitationFilters(django_filters.FilterSet):
+    """Of /invitations."""
+
+    organization = ReferenceFilter(by_name="organization__name")
+    project = ProjectFilter()
+
+    class Meta:
+        model = Invitation
+        fields = ("organization", "project", "role")

@@ -25,18 +25,44 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
 
     class Meta:
         model = Organization
-        fields = ("id", "name", "display_name", "created_at")
+        fields = (
+            "id",
+            "name",
+            "display_name",
+            "personal_projects",
+            "personal_project_clusters",
+            "personal_project_lifetime_days",
+            "member_projects",
+            "created_at",
+        )
         read_only_fields = fields
 
 
-class OrganizationUpdate(StrictSerializer):
-    """What can be changed of an organization."""
+class OrganizationNames(StrictSerializer):
+    """What an organization is called."""
 
     name = NameField()
     display_name = serializers.CharField(max_length=150, allow_blank=True, required=False)
 
 
-class OrganizationCreate(OrganizationUpdate):
+class OrganizationUpdate(OrganizationNames):
+    """What can be changed of an organization."""
+
+    personal_projects = serializers.BooleanField(
+        required=False, help_text="Whoever belongs to it gets a project of their own when they first sign in."
+    )
+    personal_project_clusters = serializers.IntegerField(
+        required=False, min_value=0, max_value=1000, help_text="How many clusters a new personal project may have."
+    )
+    personal_project_lifetime_days = serializers.IntegerField(
+        required=False, min_value=1, max_value=3650, help_text="How long clusters of a new personal project live."
+    )
+    member_projects = serializers.IntegerField(
+        required=False, min_value=0, max_value=1000, help_text="How many projects a member may make; 0: none."
+    )
+
+
+class OrganizationCreate(OrganizationNames):
     """A new organization."""
 
     admin = serializers.CharField(

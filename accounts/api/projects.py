@@ -10,10 +10,10 @@ from rest_framework.response import Response
 
 from accounts.api.fields import NameField, OrganizationField
 from accounts.api.filters import ProjectFilters
-from accounts.api.references import OrganizationReference
+from accounts.api.references import OrganizationReference, UserReference
 from accounts.api.resources import ListedResource
 from accounts.api.strict import StrictSerializer
-from accounts.models import Project
+from accounts.models import KubeconfigCeiling, Project
 from accounts.selectors import projects_visible_to
 from accounts.services.projects import project_create, project_delete, project_update
 
@@ -22,21 +22,46 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
     """A project."""
 
     organization = OrganizationReference(read_only=True)
+    created_by = UserReference(read_only=True, allow_null=True)
+    personal_of = UserReference(read_only=True, allow_null=True)
 
     class Meta:
         model = Project
-        fields = ("id", "name", "display_name", "organization", "created_at")
+        fields = (
+            "id",
+            "name",
+            "display_name",
+            "organization",
+            "created_by",
+            "personal_of",
+            "cluster_limit",
+            "cluster_lifetime_days",
+            "kubeconfig_ceiling",
+            "created_at",
+        )
         read_only_fields = fields
 
 
-class ProjectUpdate(StrictSerializer):
-    """What can be changed of a project."""
+class ProjectNames(StrictSerializer):
+    """What a project is called."""
 
     name = NameField()
     display_name = serializers.CharField(max_length=150, allow_blank=True, required=False)
 
 
-class ProjectCreate(ProjectUpdate):
+class ProjectUpdate(ProjectNames):
+    """What can be changed of a project; its limits by admins of the organization."""
+
+    kubeconfig_ceiling = serializers.ChoiceField(choices=KubeconfigCeiling.choices, required=False)
+    cluster_limit = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, max_value=100_000, help_text="Null: any number."
+    )
+    cluster_lifetime_days = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=3650, help_text="Null: no end."
+    )
+
+
+class ProjectCreate(ProjectNames):
     """A new project."""
 
     organization = OrganizationField(help_text="Id or name.")
@@ -55,7 +80,7 @@ class ProjectResource(ListedResource[Project]):
 
     @extend_schema(request=ProjectCreate, responses={201: ProjectSerializer})
     def create(self, request: Request) -> Response:
-        """Makes a project in an organization."""
+        """Makes a project in an organization. A member, who may make a few, becomes its admin."""
         return self.created(project_create(actor=self.actor, **self.body(ProjectCreate)))
 
     @extend_schema(request=ProjectUpdate, responses=ProjectSerializer)

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.models import Organization, Project, Team, User
+from accounts.models import Organization, Project, ServiceAccount, Team, User
 
 
 class UserReference(serializers.ModelSerializer[User]):
@@ -43,6 +43,25 @@ class ProjectReference(serializers.ModelSerializer[Project]):
         model = Project
         fields = ("id", "name", "organization")
         read_only_fields = fields
+
+
+class ServiceAccountReference(serializers.ModelSerializer[ServiceAccount]):
+    """A service account, in short, with its project."""
+
+    project = ProjectReference(read_only=True)
+
+    class Meta:
+        model = ServiceAccount
+        fields = ("id", "name", "project")
+        read_only_fields = fields
+
+
+class VirtualClusterReference(serializers.Serializer[Any]):
+    """A virtual cluster, in short, with its project."""
+
+    id = serializers.UUIDField(source="pk")
+    name = serializers.CharField()
+    project = ProjectReference()
 
 
 class RoleInOrganization(serializers.Serializer[Any]):

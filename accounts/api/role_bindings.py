@@ -12,11 +12,18 @@ from rest_framework.response import Response
 from accounts.access import require
 from accounts.api.fields import OrganizationField, ProjectField
 from accounts.api.filters import RoleBindingFilters
-from accounts.api.people import team_given, user_given
-from accounts.api.references import OrganizationReference, ProjectReference, TeamReference, UserReference
+from accounts.api.people import subject_given
+from accounts.api.references import (
+    OrganizationReference,
+    ProjectReference,
+    ServiceAccountReference,
+    TeamReference,
+    UserReference,
+    VirtualClusterReference,
+)
 from accounts.api.resources import ListedResource
 from accounts.api.strict import StrictSerializer
-from accounts.models import Organization, RoleBinding
+from accounts.models import RoleBinding
 from accounts.models.role_binding import ROLE_NAMES
 from accounts.selectors import role_bindings_visible_to
 from accounts.services.role_bindings import (
@@ -28,18 +35,36 @@ from accounts.services.role_bindings import (
 
 
 class RoleBindingSerializer(serializers.ModelSerializer[RoleBinding]):
-    """Who has which role where, until when. One of `user` and `team`, one of `organization` and `project`."""
+    """Who has which role where, until when.
+
+    One of `user`, `team` and `service_account`; one of `organization`, `project` and `virtual_cluster`.
+    """
 
     user = UserReference(read_only=True, allow_null=True)
     team = TeamReference(read_only=True, allow_null=True)
     organization = OrganizationReference(read_only=True, allow_null=True)
     project = ProjectReference(read_only=True, allow_null=True)
+    service_account = ServiceAccountReference(read_only=True, allow_null=True)
+    virtual_cluster = VirtualClusterReference(read_only=True, allow_null=True)
     role = serializers.CharField(read_only=True)
 
     class Meta:
         model = RoleBinding
-        fields = ("id", "user", "team", "role", "organization", "project", "expires_at", "created_at")
+        fields = (
+            "id",
+            "user",
+            "team",
+            "service_account",
+            "role",
+            "organization",
+            "project",
+            "virtual_cluster",
+            "expires_at",
+            "reason",
+            "created_at",
+        )
         read_only_fields = fields
+        extra_kwargs = {"reason": {"help_text": "Why platform staff broke the glass; empty for every other role."}}
 
 
 class RoleBindingUpdate(StrictSerializer):
@@ -49,19 +74,29 @@ class RoleBindingUpdate(StrictSerializer):
 
 
 class RoleBindingCreate(RoleBindingUpdate):
-    """A role to give: to a user or a team, in an organization or a project."""
+    """A role to give: to a user, team or service account, in an organization or a project.
+
+    For one virtual cluster alone: /virtual-clusters/{id}/shares.
+    """
 
     user = serializers.CharField(required=False, max_length=40, help_text="Handle or id.")
     team = serializers.CharField(required=False, max_length=40, help_text="Name or id.")
+    service_account = serializers.CharField(required=False, max_length=130, help_text="Id, or project/name.")
     role = serializers.ChoiceField(choices=ROLE_NAMES)
     organization = OrganizationField(required=False, help_text="Id or name.")
     project = ProjectField(required=False, help_text="Id, or organization/name.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        for one, other in (("user", "team"), ("organization", "project")):
-            if (one in attrs) == (other in attrs):
-                raise serializers.ValidationError({one: f"Exactly one of `{one}` and `{other}` is needed."})
+        one_of(attrs, "user", "team", "service_account")
+        one_of(attrs, "organization", "project")
         return attrs
+
+
+def one_of(attrs: dict[str, Any], *names: str) -> None:
+    """Refuses a body that has none or several of these fields, by the first one's name."""
+    if sum(name in attrs for name in names) != 1:
+        listed = f"{', '.join(f'`{name}`' for name in names[:-1])} and `{names[-1]}`"
+        raise serializers.ValidationError({names[0]: f"Exactly one of {listed} is needed."})
 
 
 class RoleBindingResource(ListedResource[RoleBinding]):
@@ -69,7 +104,7 @@ class RoleBindingResource(ListedResource[RoleBinding]):
 
     serializer_class = RoleBindingSerializer
     filterset_class = RoleBindingFilters
-    search_fields = ("user__handle", "user__name", "team__name")
+    search_fields = ("user__handle", "user__name", "team__name", "service_account__name")
 
     def visible(self) -> QuerySet[RoleBinding]:
         return role_bindings_visible_to(self.user)
@@ -80,11 +115,9 @@ class RoleBindingResource(ListedResource[RoleBinding]):
         body = self.body(RoleBindingCreate)
         scope = body.get("organization") or body["project"]
         require(self.user, members_action(scope), scope)
-        organization = scope if isinstance(scope, Organization) else scope.organization
-        by_team = "team" in body
         binding = role_binding_create(
             actor=self.actor,
-            subject=team_given(organization, body["team"], "team") if by_team else user_given(body["user"], "user"),
+            subject=subject_given(body, scope),
             role=body["role"],
             scope=scope,
             expires_at=body.get("expires_at"),

@@ -8,6 +8,8 @@ from accounts.api.audit_events import AuditEventResource
 from accounts.api.device_logins import DeviceLoginResource, DeviceTokenResource
 from accounts.api.group_mappings import GroupMappingResource
 from accounts.api.notifications import NotificationResource, PreferenceResource
+from accounts.api.invitations import InvitationResource
+from accounts.api.join_requests import JoinableProjectResource, JoinRequestResource, ProjectJoinRequests
 from accounts.api.organizations import OrganizationResource
 from accounts.api.projects import ProjectResource
 from accounts.api.role_bindings import RoleBindingResource
@@ -21,6 +23,8 @@ router.register("audit-events", AuditEventResource, basename="audit-event")
 router.register("notifications", NotificationResource, basename="notification")
 router.register("notification-preferences", PreferenceResource, basename="notification-preference")
 router.register("group-mappings", GroupMappingResource, basename="group-mapping")
+router.register("invitations", InvitationResource, basename="invitation")
+router.register("join-requests", JoinRequestResource, basename="join-request")
 router.register("organizations", OrganizationResource, basename="organization")
 router.register("projects", ProjectResource, basename="project")
 router.register("role-bindings", RoleBindingResource, basename="role-binding")
@@ -33,5 +37,11 @@ urlpatterns = [
     path("me", MeResource.as_view(), name="me"),
     path("device-logins", DeviceLoginResource.as_view(), name="device-login-list"),
     path("device-logins/token", DeviceTokenResource.as_view(), name="device-login-token"),
+    path("projects/joinable", JoinableProjectResource.as_view({"get": "list"}), name="project-joinable"),
+    path(
+        "projects/<uuid:project>/join-requests",
+        ProjectJoinRequests.as_view({"post": "create"}),
+        name="project-join-requests",
+    ),
     *router.urls,
 ]

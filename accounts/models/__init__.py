@@ -5,9 +5,11 @@ from accounts.models.audit_seals import AuditChain, AuditPolicy, AuditSeal, Audi
 from accounts.models.device_login import DeviceLogin, DeviceLoginState
 from accounts.models.group_mapping import GroupGrant, GroupMapping, StaffGrant
 from accounts.models.idempotency import IdempotentRequest
+from accounts.models.invitation import Invitation
+from accounts.models.join_request import JoinRequest, JoinState
 from accounts.models.notification import Notification
 from accounts.models.notification_channels import DeliveryState, NotificationDelivery, NotificationPreference
-from accounts.models.organization import Organization, Project, Team
+from accounts.models.organization import KubeconfigCeiling, Organization, Project, Team
 from accounts.models.permissions import (
     OrganizationGroupPermission,
     OrganizationUserPermission,
@@ -37,6 +39,10 @@ __all__ = [
     "GroupGrant",
     "GroupMapping",
     "IdempotentRequest",
+    "Invitation",
+    "JoinRequest",
+    "JoinState",
+    "KubeconfigCeiling",
     "Notification",
     "NotificationDelivery",
     "NotificationPreference",

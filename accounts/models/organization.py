@@ -19,6 +19,18 @@ class Organization(Row):
 
     name = models.CharField(max_length=40, unique=True, validators=[NAME_RULE])
     display_name = models.CharField(max_length=150, blank=True)
+    personal_projects = models.BooleanField(
+        default=True, help_text="Whoever belongs to it gets a project of their own when they first sign in."
+    )
+    personal_project_clusters = models.PositiveIntegerField(
+        default=2, help_text="How many virtual clusters a personal project may have."
+    )
+    personal_project_lifetime_days = models.PositiveIntegerField(
+        default=30, help_text="How long a virtual cluster of a personal project is meant to live, in days."
+    )
+    member_projects = models.PositiveIntegerField(
+        default=3, help_text="How many projects a member may make besides the personal one; 0: none."
+    )
 
     class Meta:
         ordering = ["name"]
@@ -28,6 +40,14 @@ class Organization(Row):
 
     def __str__(self) -> str:
         return self.name
+
+
+class KubeconfigCeiling(models.TextChoices):
+    """The most that a kubeconfig gives inside virtual clusters, whatever the role of who asks for it."""
+
+    NONE = "none"
+    VIEW = "view"
+    ADMIN = "admin"
 
 
 class Team(Row):
@@ -57,11 +77,38 @@ class Project(Row):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="projects")
     name = models.CharField(max_length=40, validators=[NAME_RULE])
     display_name = models.CharField(max_length=150, blank=True)
+    created_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="created_projects", editable=False
+    )
+    personal_of = models.ForeignKey(
+        User,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="personal_projects",
+        editable=False,
+        help_text="Whose personal project it is; empty for every other one.",
+    )
+    cluster_limit = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How many virtual clusters it may have; empty: any number."
+    )
+    cluster_lifetime_days = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How long its virtual clusters are meant to live, in days; empty: no end."
+    )
+    kubeconfig_ceiling = models.CharField(
+        max_length=10,
+        choices=KubeconfigCeiling.choices,
+        default=KubeconfigCeiling.ADMIN,
+        help_text="The most that a kubeconfig gives inside its virtual clusters.",
+    )
 
     class Meta:
         ordering = ["name"]
         permissions = [(action, action) for action in PROJECT_ACTIONS]
         constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "personal_of"], name="personal_project_once_in_organization"
+            ),
             models.UniqueConstraint(fields=["organization", "name"], name="project_name_unique_in_organization"),
         ]
 

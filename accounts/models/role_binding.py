@@ -7,10 +7,12 @@ from accounts.models.base import Row
 from accounts.models.organization import Organization, Project, Team
 from accounts.models.service_account import ServiceAccount
 from accounts.models.user import User
-from accounts.roles import CLUSTER_ROLES, ORGANIZATION_ROLES, PROJECT_ROLES
+from accounts.roles import CLUSTER_ROLES, ORGANIZATION_ROLES, PASSING_ON, PROJECT_ROLES
 
 # A role's name may exist in both tables (admin); which is meant follows from the scope.
 ROLE_NAMES = sorted({*ORGANIZATION_ROLES, *PROJECT_ROLES})
+ROLE_CHOICES = [(name, name) for name in ROLE_NAMES]
+PROJECT_ROLE_CHOICES = [(name, name) for name in PROJECT_ROLES]
 
 
 def _one_of(*fields: str) -> Q:
@@ -32,7 +34,7 @@ class RoleBinding(Row):
     service_account = models.ForeignKey(
         ServiceAccount, on_delete=models.CASCADE, null=True, blank=True, related_name="role_bindings"
     )
-    role = models.CharField(max_length=20, choices=[(name, name) for name in ROLE_NAMES])
+    role = models.CharField(max_length=20, choices=ROLE_CHOICES)
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, null=True, blank=True, related_name="role_bindings"
     )
@@ -67,7 +69,8 @@ class RoleBinding(Row):
 
     @property
     def actions(self) -> frozenset[str]:
-        """What the role allows at this scope."""
+        """What the role allows at this scope. Who broke the glass passes none of it on."""
         if self.organization_id:
             return ORGANIZATION_ROLES[self.role]
-        return (PROJECT_ROLES if self.project_id else CLUSTER_ROLES)[self.role]
+        actions = (PROJECT_ROLES if self.project_id else CLUSTER_ROLES)[self.role]
+        return actions - PASSING_ON if self.reason else actions

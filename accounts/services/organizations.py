@@ -34,11 +34,27 @@ def organization_create(
 
 @transaction.atomic
 def organization_update(
-    *, actor: Actor, organization: Organization, name: str | None = None, display_name: str | None = None
+    *,
+    actor: Actor,
+    organization: Organization,
+    name: str | None = None,
+    display_name: str | None = None,
+    personal_projects: bool | None = None,
+    personal_project_clusters: int | None = None,
+    personal_project_lifetime_days: int | None = None,
+    member_projects: int | None = None,
 ) -> Organization:
-    """Changes what is given."""
+    """Changes what is given. Personal projects that are there keep the limits they were made with."""
     actor_require(actor, "organization.update", organization)
-    changed = {key: value for key, value in (("name", name), ("display_name", display_name)) if value is not None}
+    given = {
+        "name": name,
+        "display_name": display_name,
+        "personal_projects": personal_projects,
+        "personal_project_clusters": personal_project_clusters,
+        "personal_project_lifetime_days": personal_project_lifetime_days,
+        "member_projects": member_projects,
+    }
+    changed = {key: value for key, value in given.items() if value is not None}
     before = {key: getattr(organization, key) for key in changed}
     for key, value in changed.items():
         setattr(organization, key, value)

@@ -2,26 +2,26 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 
 from accounts.access import Scope, actor_require, allowed
-from accounts.errors import InvalidInput, NotAllowed
+from accounts.errors import Conflict, InvalidInput, NotAllowed
 from accounts.models import Organization, Project, RoleBinding, ServiceAccount, Team, User
 from accounts.roles import CLUSTER_ROLES, ORGANIZATION_ROLES, PROJECT_ROLES
-from accounts.services.audit import Actor, audit_record
+from accounts.services.access_lost import access_lost
+from accounts.services.audit import Actor
+from accounts.services.first_sign_in import first_sign_in
 from accounts.services.organizations import organization_admin_kept
 from accounts.services.permissions import (
     Subject,
     binding_column,
     organization_lock,
-    organization_of,
     permissions_derive,
 )
-from accounts.services.rows import row_save
+from accounts.services.role_giving import role_audit, role_put, role_remove, scope_of, subject_of
 
 
 @transaction.atomic
@@ -35,17 +35,14 @@ def role_binding_create(
     more than the giver's own; Conflict where the role was given already.
     """
     actor_require(actor, members_action(scope), scope)
-    _role_check(role, scope)
+    role_check(role, scope)
     _within_own_check(actor, role, scope)
     _expiry_check(expires_at, now)
     organization = organization_lock(scope)
     _subject_check(actor, subject, scope, organization)
-    key: dict[str, Any] = {binding_column(subject): subject, binding_column(scope): scope}
-    RoleBinding.objects.filter(**key, role=role, expires_at__lte=now).delete()  # ended, though not yet cleared away
-    binding = RoleBinding(**key, role=role, expires_at=expires_at)
-    row_save(binding, taken=f"{subject} is {role} of {scope} already.", field=binding_column(subject))
-    permissions_derive(scope=scope, subject=subject, now=now)
-    _audit(actor, "role.give", binding)
+    binding = role_put(actor=actor, subject=subject, role=role, scope=scope, expires_at=expires_at, now=now)
+    if isinstance(scope, Organization) and isinstance(subject, User):
+        first_sign_in(user=subject, now=now)
     return binding
 
 
@@ -56,6 +53,8 @@ def role_binding_update(
     """Lets a role end at another time, or (None) not at all."""
     scope, subject = scope_of(binding), subject_of(binding)
     actor_require(actor, members_action(scope), scope)
+    _glass_check(binding)
+    _within_own_check(actor, binding.role, scope)
     _expiry_check(expires_at, now)
     organization = organization_lock(scope)
     before = _iso(binding.expires_at)
@@ -63,7 +62,7 @@ def role_binding_update(
         binding.expires_at = expires_at
         binding.save(update_fields=["expires_at"])
     permissions_derive(scope=scope, subject=subject, now=now)
-    _audit(actor, "role.change", binding, before={"expires_at": before}, after={"expires_at": _iso(expires_at)})
+    role_audit(actor, "role.change", binding, before={"expires_at": before}, after={"expires_at": _iso(expires_at)})
     return binding
 
 
@@ -73,11 +72,12 @@ def role_binding_delete(*, actor: Actor, binding: RoleBinding, now: datetime) ->
     scope, subject = scope_of(binding), subject_of(binding)
     if actor.user is None or subject != actor.user:
         actor_require(actor, members_action(scope), scope)
+        _glass_check(binding)
+        _within_own_check(actor, binding.role, scope)
     organization = organization_lock(scope)
-    _audit(actor, "role.take", binding)
     with organization_admin_kept(organization):
-        binding.delete()
-    permissions_derive(scope=scope, subject=subject, now=now)
+        role_remove(actor=actor, binding=binding, action="role.take", now=now)
+    access_lost(subject=subject, now=now)
 
 
 def role_bindings_expire(*, now: datetime) -> int:
@@ -96,26 +96,10 @@ def _expire(key: UUID, now: datetime) -> bool:
     current = RoleBinding.objects.filter(pk=key, expires_at__lte=now).first()
     if current is None:
         return False
-    _audit(Actor(user=None, name="marina"), "role.expire", current)
-    current.delete()
-    permissions_derive(scope=scope_of(current), subject=subject_of(current), now=now)
+    subject = subject_of(current)
+    role_remove(actor=Actor(user=None, name="marina"), binding=current, action="role.expire", now=now)
+    access_lost(subject=subject, now=now)
     return True
-
-
-def scope_of(binding: RoleBinding) -> Scope:
-    """Where the role holds."""
-    scope: Scope | None = binding.organization or binding.project or binding.virtual_cluster
-    if scope is None:
-        raise ValueError("a role binding always has a scope (check constraint)")
-    return scope
-
-
-def subject_of(binding: RoleBinding) -> Subject:
-    """Who has the role."""
-    subject = binding.user or binding.team or binding.service_account
-    if subject is None:
-        raise ValueError("a role binding always has a subject (check constraint)")
-    return subject
 
 
 def members_action(scope: Scope) -> str:
@@ -132,7 +116,8 @@ def roles_of(scope: Scope) -> Mapping[str, frozenset[str]]:
     return PROJECT_ROLES if isinstance(scope, Project) else CLUSTER_ROLES
 
 
-def _role_check(role: str, scope: Scope) -> None:
+def role_check(role: str, scope: Scope) -> None:
+    """Whether there is such a role in such a scope; raises InvalidInput."""
     table = roles_of(scope)
     if role not in table:
         kind = {"organization": "An organization", "project": "A project"}.get(binding_column(scope), "A cluster")
@@ -146,10 +131,18 @@ def _within_own_check(actor: Actor, role: str, scope: Scope) -> None:
     for action in sorted(CLUSTER_ROLES[role]):
         if not allowed(actor.user, action, scope):
             raise NotAllowed(
-                f"You may not give the role {role}: it allows {action}, and yours does not.",
+                f"You may not give or take the role {role}: it allows {action}, and yours does not.",
                 hint=f"Give a lesser role ({', '.join(CLUSTER_ROLES)}), or ask an admin of the project.",
                 field="role",
             )
+
+
+def _glass_check(binding: RoleBinding) -> None:
+    if binding.reason:
+        raise Conflict(
+            "Platform staff broke the glass for this role: it ends by itself and is not changed.",
+            hint="The cluster's owner, the project's admins and platform staff can end it: marina break-glass --end.",
+        )
 
 
 def _expiry_check(expires_at: datetime | None, now: datetime) -> None:
@@ -176,10 +169,15 @@ def _subject_check(actor: Actor, subject: Subject, scope: Scope, organization: O
         return
     if not subject.is_active:
         raise InvalidInput(f"{subject.handle} was deactivated.", field="user", accepted="an active user's handle")
+    outsider_check(actor, subject, scope, organization)
+
+
+def outsider_check(actor: Actor, user: User, scope: Scope, organization: Organization) -> None:
+    """Only the organization's admins take in somebody from outside it; raises InvalidInput."""
     takes_in = actor.user is None or actor.platform or allowed(actor.user, "organization.members", organization)
-    if not isinstance(scope, Organization) and not takes_in and not _belongs(subject, organization):
+    if not isinstance(scope, Organization) and not takes_in and not _belongs(user, organization):
         raise InvalidInput(
-            f"{subject.handle} does not belong to {organization.name}.",
+            f"{user.handle} does not belong to {organization.name}.",
             field="user",
             accepted="somebody with a role in the organization; its admins can give one",
         )
@@ -193,22 +191,3 @@ def _belongs(user: User, organization: Organization) -> bool:
 
 def _iso(time: datetime | None) -> str | None:
     return time.isoformat() if time else None
-
-
-def _audit(actor: Actor, action: str, binding: RoleBinding, **details: Any) -> None:
-    scope, subject = scope_of(binding), subject_of(binding)
-    audit_record(
-        actor=actor,
-        action=action,
-        kind="role-binding",
-        object_id=binding.pk,
-        name=str(binding)[:120],
-        organization_id=organization_of(scope).pk,
-        details={
-            "subject": {"kind": binding_column(subject), "id": str(subject.pk), "name": str(subject)},
-            "role": binding.role,
-            "scope": {"kind": binding_column(scope), "id": str(scope.pk), "name": str(scope)},
-            "expires_at": _iso(binding.expires_at),
-            **details,
-        },
-    )

@@ -1,18 +1,22 @@
 """Teams, and the Django groups that carry their permissions."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import ProtectedError
+from django.utils import timezone
 
 from accounts.access import actor_require
 from accounts.errors import Conflict, InvalidInput
-from accounts.models import Organization, Team, User
+from accounts.models import Organization, RoleBinding, Team, User
 from accounts.models.base import new_id
+from accounts.services.access_lost import access_lost_by
 from accounts.services.audit import Actor, audit_record
 from accounts.services.organizations import organization_admin_kept
-from accounts.services.permissions import organization_lock
+from accounts.services.permissions import organization_lock, permissions_derive
+from accounts.services.role_giving import scope_of
 from accounts.services.rows import protected_sentence, row_save
 
 
@@ -38,25 +42,38 @@ def team_update(*, actor: Actor, team: Team, name: str | None = None, members: I
         team.name = name
         row_save(team, taken=f"{organization.name} has a team {name} already.")
     if members is not None:
+        had, kept = list(team.members.all()), list(members)
         with organization_admin_kept(organization):
-            _members_write(team, list(members))
+            _members_write(team, kept)
+        access_lost_by(users=[each for each in had if each not in kept], teams=[], now=timezone.now())
     _audit(actor, "team.update", team, before=before, after={"name": team.name, "members": _handles(team)})
     return team
 
 
 @transaction.atomic
 def team_delete(*, actor: Actor, team: Team) -> None:
-    """Deletes the team with its roles. Raises Conflict while it owns clusters, or where it held the last admin."""
+    """Deletes the team with its roles; what it owned goes to admins. Raises Conflict where it held the last admin."""
     actor_require(actor, "team.manage", team.organization)
     organization = organization_lock(team.organization)
     _audit(actor, "team.delete", team, members=_handles(team))
-    group = team.group
+    group, members, now = team.group, list(team.members.all()), timezone.now()
     try:
         with organization_admin_kept(organization):
+            # first it is nobody's and may nothing, so that nothing it owned goes to one who is admin only by it
+            _roles_end(team, now)
+            _members_write(team, [])
+            access_lost_by(users=members, teams=[team], now=now)
             team.delete()
     except ProtectedError as error:
         raise Conflict(protected_sentence(str(team), error), hint="Give these to another owner first.") from None
     group.delete()
+
+
+def _roles_end(team: Team, now: datetime) -> None:
+    for binding in RoleBinding.objects.filter(team=team):
+        scope = scope_of(binding)
+        binding.delete()
+        permissions_derive(scope=scope, subject=team, now=now)
 
 
 def _members_write(team: Team, members: list[User]) -> None:

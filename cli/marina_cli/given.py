@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
+import click
 import yaml
 
 from marina_cli.errors import FieldError, UsageProblem
@@ -41,3 +43,35 @@ def offers_parse(targets: Iterable[str]) -> dict[str, list[str]]:
     for target in targets:
         offered["projects" if "/" in target else "organizations"].append(target)
     return offered
+
+
+def subject_parse(who: str) -> dict[str, str]:
+    """Who is meant by `ana`, `team:NAME` or `service-account:NAME`, as the API takes it."""
+    kind, colon, name = who.partition(":")
+    keys = {"user": "user", "team": "team", "service-account": "service_account"}
+    if not colon:
+        return {"user": who}
+    if kind not in keys or not name:
+        raise UsageProblem(
+            f"{who!r} names nobody.",
+            fields=[FieldError("--with", "Its kind is not known.", "a handle, team:NAME or service-account:NAME")],
+        )
+    return {keys[kind]: name}
+
+
+def number_or_none(text: str) -> int | None:
+    """A number, or None for `none`; UsageProblem for everything else."""
+    if text == "none":
+        return None
+    if not text.isdecimal():
+        raise UsageProblem(f"{text!r} is neither a number nor `none`.")
+    return int(text)
+
+
+def ceiling_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The option `--kubeconfig-ceiling`."""
+    return click.option(
+        "--kubeconfig-ceiling",
+        type=click.Choice(["none", "view", "admin"]),
+        help="The most that a kubeconfig gives inside its clusters.",
+    )(function)

@@ -6,15 +6,17 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from marina_cli.client import Api
-from marina_cli.errors import CliError, ExitCode
+from marina_cli.errors import CliError, ExitCode, UsageProblem
 from marina_cli.session import Session
-from marina_cli.text import Json
+from marina_cli.text import Json, project_path
 
 
 def cluster_find(session: Session, name: str, project: str | None) -> Json:
     """The virtual cluster of this name in the project, or with this id; CliError (4) where there is none."""
     if is_id(name):
         return session.api.get(f"/virtual-clusters/{name}")
+    if not project and not session.context.project and not session.me.get("projects"):
+        return _shared(session, name)
     path = session.project(project)
     found = session.api.pages("/virtual-clusters", {"project": path, "name": name})
     # a deleted one may still be listed, and its name is free again
@@ -22,6 +24,21 @@ def cluster_find(session: Session, name: str, project: str | None) -> Json:
         (item for item in found if item.get("name") == name and item.get("phase") != "Deleted"),
         f"There is no virtual cluster {name!r} in {path}.",
         "See what there is with `marina list --all`.",
+    )
+
+
+def _shared(session: Session, name: str) -> Json:
+    """Whoever is in no project may still see clusters that were shared with them."""
+    found = [item for item in session.api.pages("/virtual-clusters", {"name": name}) if item.get("phase") != "Deleted"]
+    if len(found) > 1:
+        raise UsageProblem(
+            f"Several virtual clusters named {name} are shared with you.",
+            hint=f"Say which with --project: {', '.join(project_path(item.get('project')) for item in found)}.",
+        )
+    return _only(
+        found,
+        f"There is no virtual cluster {name!r} that you may see.",
+        "You are in no project. `marina project list --joinable` shows those you may ask to join.",
     )
 
 

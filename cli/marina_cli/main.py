@@ -12,6 +12,7 @@ import click
 
 from marina_cli import __version__
 from marina_cli.commands.audit import audit
+from marina_cli.commands.break_glass import break_glass
 from marina_cli.commands.clusters import cluster_delete, cluster_get, cluster_list, cluster_protect, cluster_unprotect
 from marina_cli.commands.configure import configure
 from marina_cli.commands.contexts import context, use_project
@@ -20,11 +21,16 @@ from marina_cli.commands.discovered import discovered
 from marina_cli.commands.group_mapping import group_mapping
 from marina_cli.commands.host import host
 from marina_cli.commands.inbox import inbox
+from marina_cli.commands.invitations import invitation, invite
 from marina_cli.commands.kubeconfig import kubeconfig
 from marina_cli.commands.login import login, logout, whoami
 from marina_cli.commands.op import op
 from marina_cli.commands.options import COMPLETE_VARIABLE, completion, options
 from marina_cli.commands.webhook import webhook
+from marina_cli.commands.organization import organization
+from marina_cli.commands.project import project
+from marina_cli.commands.sharing import share, shares, unshare
+from marina_cli.commands.transfer import ceiling, transfer
 from marina_cli.errors import CliError
 from marina_cli.session import Session
 
@@ -84,7 +90,10 @@ def cli(ctx: click.Context, context: str | None, ca_file: str | None, insecure_h
 for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
-    *(op, options, host, discovered, audit, inbox, webhook, group_mapping, completion),
+    *(share, shares, unshare, transfer, ceiling),
+    *(project, invite, invitation, organization),
+    *(audit, inbox, webhook, group_mapping, break_glass),
+    *(op, options, host, discovered, completion),
 ):
     cli.add_command(command)
 

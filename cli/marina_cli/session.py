@@ -77,7 +77,7 @@ class Session:
             "Say in which project." if paths else "You are not in any project yet.",
             hint="Use --project, or set a default with `marina use-project ORGANIZATION/NAME`."
             if paths
-            else "Ask an administrator of your organization for a role in one.",
+            else "Ask for a role in one: `marina project list --joinable`, then `marina project join ORG/NAME`.",
             fields=[FieldError("--project", "It is not given.", ", ".join(paths))] if paths else [],
         )
 

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
 from clusters.admin.words import NOTHING, as_json, conditions_in_words, label
 from clusters.models import Placement, PlacementRole, VirtualCluster
+from clusters.services.break_glass import glass_broken
 from clusters.services.configuring import virtual_cluster_configure
 from clusters.services.virtual_clusters import virtual_cluster_delete, virtual_cluster_update
 
@@ -29,7 +30,11 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "protected",
     )
     list_filter = ("phase", "size", "kubernetes_version", "project__organization")
-    list_select_related = ("project__organization", "owner_user", "owner_team__organization")
+    list_select_related = (
+        "project__organization",
+        "owner_user__service_account__project__organization",
+        "owner_team__organization",
+    )
     search_fields = ("name", "project__name", "project__organization__name", "owner_user__handle")
     actions = ("configure", "protect", "unprotect", "delete_clusters")
     readonly_fields = (
@@ -37,6 +42,7 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "protected",
         "placed_on",
         "owner_told",
+        "glass_told",
         "conditions_told",
         "labels_told",
         "host_labels_told",
@@ -44,7 +50,23 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "why_told",
     )
     fieldsets = (
-        (None, {"fields": ("name", "project", "owner_told", "creator", "labels_told", "protected")}),
+        (
+            None,
+            {
+                "fields": (
+                    "id",
+                    "name",
+                    "project",
+                    "owner_told",
+                    "creator",
+                    "labels_told",
+                    "protected",
+                    "expires_at",
+                    "kubeconfig_ceiling",
+                    "glass_told",
+                )
+            },
+        ),
         (
             "Wanted",
             {
@@ -106,7 +128,13 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
     @admin.display(description="owner")
     def owner_told(self, cluster: VirtualCluster) -> str:
         """Who answers for it."""
-        return str(cluster.owner)
+        return cluster.owner_label
+
+    @admin.display(description="broken glass")
+    def glass_told(self, cluster: VirtualCluster) -> str:
+        """Who of the platform staff is in it at the moment, and why."""
+        grants = glass_broken([cluster.pk], now=timezone.now()).select_related("user")
+        return " ".join(f"{each.user} until {each.expires_at:%H:%M} UTC: {each.reason}" for each in grants) or NOTHING
 
     @admin.display(description="phase", ordering="phase")
     def phase_told(self, cluster: VirtualCluster) -> SafeString:

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from accounts.api.accepted import accepted
 from accounts.api.idempotency import idempotent
 from accounts.api.resources import ListedResource
+from clusters.api.glass_noting import GlassNoted
 from clusters.api.operation_serializers import OperationDetailSerializer, OperationSerializer
 from clusters.models import Operation, OperationKind, OperationState
 from clusters.selectors import operations_list
@@ -47,7 +48,7 @@ class SealedAnswer(serializers.Serializer[Any]):
     sealed = serializers.CharField()
 
 
-class OperationViewSet(ListedResource[Operation]):
+class OperationViewSet(GlassNoted, ListedResource[Operation]):
     """One piece of work each, with its steps."""
 
     serializer_class = OperationSerializer

@@ -3,11 +3,14 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from clusters.api.break_glass_views import BreakGlassResource
 from clusters.api.discovered_views import DiscoveredClusterViewSet
 from clusters.api.host_views import HostClusterViewSet
 from clusters.api.operation_views import OperationViewSet
 from clusters.api.option_views import OptionsView
 from clusters.api.region_offer_views import RegionOfferViewSet
+from clusters.api.sharing_views import ShareResource
+from clusters.api.transfer_views import TransferResource
 from clusters.api.virtual_cluster_views import VirtualClusterViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -17,4 +20,13 @@ router.register("discovered-clusters", DiscoveredClusterViewSet, basename="disco
 router.register("region-offers", RegionOfferViewSet, basename="region-offer")
 router.register("operations", OperationViewSet, basename="operation")
 
-urlpatterns = [path("options", OptionsView.as_view(), name="options"), *router.urls]
+ONE = "virtual-clusters/<uuid:cluster>"
+urlpatterns = [
+    path("options", OptionsView.as_view(), name="options"),
+    path("virtual-clusters/<uuid:pk>/transfer", TransferResource.as_view({"post": "transfer"})),
+    path(f"{ONE}/shares", ShareResource.as_view({"get": "list", "post": "create"})),
+    path(f"{ONE}/shares/<uuid:share>", ShareResource.as_view({"delete": "destroy"})),
+    path(f"{ONE}/break-glass", BreakGlassResource.as_view({"post": "create"})),
+    path(f"{ONE}/break-glass/<uuid:grant>", BreakGlassResource.as_view({"delete": "destroy"})),
+    *router.urls,
+]

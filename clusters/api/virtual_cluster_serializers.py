@@ -7,8 +7,11 @@ from rest_framework import serializers
 
 from accounts.api.fields import ProjectField
 from accounts.api.strict import StrictSerializer
+from accounts.models import KubeconfigCeiling
+from clusters.api.break_glass_views import BreakGlassSerializer
 from clusters.api.fields import ClusterNameField, HostField
 from clusters.api.operation_serializers import NamedSerializer, OperationSerializer, PersonSerializer
+from clusters.api.owners import OwnerTextField
 from clusters.models import Exposure, Placement, VirtualCluster
 from clusters.services.kubeconfigs import LEVELS
 from clusters.sizes import SIZES
@@ -68,7 +71,7 @@ class ProjectShownSerializer(serializers.Serializer[Any]):
 class OwnerSerializer(serializers.Serializer[Any]):
     """Who answers for it."""
 
-    kind = serializers.ChoiceField(["user", "team"])
+    kind = serializers.ChoiceField(["user", "team", "service-account"])
     id = serializers.UUIDField()
     name = serializers.CharField()
 
@@ -109,6 +112,10 @@ class VirtualClusterCreateSerializer(StrictSerializer):
     spec = SpecSerializer(required=False)
     labels = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
     deletion_protection = serializers.BooleanField(required=False)
+    owner = OwnerTextField()
+    lifetime = serializers.IntegerField(
+        required=False, help_text="Seconds it is meant to live: as long as the project allows, or less."
+    )
 
 
 class VirtualClusterChangeSerializer(StrictSerializer):
@@ -117,6 +124,9 @@ class VirtualClusterChangeSerializer(StrictSerializer):
     spec = SpecSerializer(required=False, help_text="A change of it starts a configure operation.")
     labels = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
     deletion_protection = serializers.BooleanField(required=False)
+    kubeconfig_ceiling = serializers.ChoiceField(
+        choices=KubeconfigCeiling.choices, required=False, help_text="For admins of its project."
+    )
 
 
 class KubeconfigRequestSerializer(StrictSerializer):
@@ -140,6 +150,7 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     not_synced = serializers.SerializerMethodField()
     placement = serializers.SerializerMethodField()
     operation = serializers.SerializerMethodField()
+    break_glass = serializers.SerializerMethodField()
 
     class Meta:
         model = VirtualCluster
@@ -152,6 +163,9 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
             "spec",
             "labels",
             "deletion_protection",
+            "expires_at",
+            "kubeconfig_ceiling",
+            "break_glass",
             "generation",
             "observed_generation",
             "phase",
@@ -165,9 +179,17 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
 
     @extend_schema_field(OwnerSerializer)
     def get_owner(self, cluster: VirtualCluster) -> dict[str, Any]:
-        owner = cluster.owner
+        owner: Any = cluster.owner
         kind = "user" if cluster.owner_user_id else "team"
+        if cluster.owner_user is not None and cluster.owner_user.is_service_account:
+            kind, owner = "service-account", cluster.owner_user.service_account
         return {"kind": kind, "id": str(owner.pk), "name": str(owner)}
+
+    @extend_schema_field(BreakGlassSerializer(many=True))
+    def get_break_glass(self, cluster: VirtualCluster) -> list[dict[str, Any]]:
+        """Who of the platform staff is in it at the moment; mostly nobody."""
+        shown: list[dict[str, Any]] = BreakGlassSerializer(getattr(cluster, "glass_broken", []), many=True).data
+        return shown
 
     @extend_schema_field(SpecSerializer)
     def get_spec(self, cluster: VirtualCluster) -> dict[str, Any]:

@@ -12,14 +12,17 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.access import require
 from accounts.api.filters import ProjectFilter, ReferenceFilter
 from accounts.api.idempotency import idempotent
 from accounts.api.preconditions import etag_set, if_match_check
 from accounts.api.resources import ListedResource
 from accounts.selectors import uuid_of
+from clusters.api.glass_noting import GlassNoted
 from clusters.api.operation_serializers import OperationSerializer
 from clusters.api.operation_views import OperationAnswer, operation_accepted
 from clusters.api.placement_preview import PlacementPreviewRequest, PlacementPreviewSerializer, preview_shown
+from clusters.api.owners import owner_given
 from clusters.api.virtual_cluster_serializers import (
     KubeconfigRequestSerializer,
     VirtualClusterChangeSerializer,
@@ -28,6 +31,7 @@ from clusters.api.virtual_cluster_serializers import (
 )
 from clusters.models import VirtualCluster, VirtualClusterPhase
 from clusters.selectors import operations_list, virtual_clusters_alive, virtual_clusters_list
+from clusters.services.ceilings import kubeconfig_ceiling_set
 from clusters.services.configuring import SpecChange, virtual_cluster_configure
 from clusters.services.kubeconfigs import kubeconfig_issue
 from clusters.services.placement_preview import placement_preview
@@ -66,7 +70,7 @@ class VirtualClusterAnswer(OperationAnswer):
     virtual_cluster = VirtualClusterSerializer()
 
 
-class VirtualClusterViewSet(ListedResource[VirtualCluster]):
+class VirtualClusterViewSet(GlassNoted, ListedResource[VirtualCluster]):
     """Kubernetes control planes of one's own, on demand."""
 
     serializer_class = VirtualClusterSerializer
@@ -88,6 +92,10 @@ class VirtualClusterViewSet(ListedResource[VirtualCluster]):
     def create(self, request: Request) -> Response:
         """Starts a new virtual cluster; its operation tells how far it is."""
         body = self.body(VirtualClusterCreateSerializer)
+        owner = None
+        if "owner" in body:
+            require(self.user, "virtualcluster.create", body["project"])  # before anybody's name is looked up
+            owner = owner_given(body["owner"], project=body["project"])
         work = virtual_cluster_create(
             project=body["project"],
             name=body["name"],
@@ -97,6 +105,8 @@ class VirtualClusterViewSet(ListedResource[VirtualCluster]):
             host=body.get("host"),
             labels=body.get("labels"),
             deletion_protection=body.get("deletion_protection", False),
+            owner=owner,
+            lifetime=body.get("lifetime"),
         )
         return self._answer(work)
 
@@ -115,12 +125,16 @@ class VirtualClusterViewSet(ListedResource[VirtualCluster]):
     )
     @idempotent
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Changes labels or deletion protection (200), or what is wanted of the cluster itself (202)."""
+        """Changes labels, deletion protection or ceiling (200), or what is wanted of the cluster itself (202)."""
         body = self.body(VirtualClusterChangeSerializer)
-        spec = body.pop("spec", None)
+        spec, ceiling = body.pop("spec", None), body.pop("kubeconfig_ceiling", None)
         with transaction.atomic():
             seen = self.get_object()
             if_match_check(request, VirtualCluster.objects.select_for_update().get(pk=seen.pk))
+            if ceiling is not None:
+                changed = kubeconfig_ceiling_set(virtual_cluster=seen, ceiling=ceiling, actor=self.actor)
+                if spec is None and not body:
+                    return etag_set(Response(self.shown(changed)), changed)
             if spec is None:
                 changed = virtual_cluster_update(virtual_cluster=seen, actor=self.actor, **body)
                 return etag_set(Response(self.shown(changed)), changed)

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import Project, Team, User
+from accounts.models import KubeconfigCeiling, Project, Team, User
 from accounts.models.base import Row
 from accounts.models.organization import NAME_RULE
 from accounts.roles import CLUSTER_ACTIONS
@@ -41,6 +41,18 @@ class VirtualCluster(Row):
     creator = models.ForeignKey(User, on_delete=models.PROTECT, related_name="created_clusters", editable=False)
     labels = models.JSONField(default=dict, blank=True)
     deletion_protection = models.BooleanField(default=False)
+    expires_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When its life is meant to end. It is shown and not yet enforced: what ends it (an export first, "
+        "then the deletion) comes later.",
+    )
+    kubeconfig_ceiling = models.CharField(
+        max_length=10,
+        choices=KubeconfigCeiling.choices,
+        default=KubeconfigCeiling.ADMIN,
+        help_text="The most that a kubeconfig gives inside it; the project's own ceiling counts too.",
+    )
     generation = models.PositiveIntegerField(default=1, editable=False)
 
     # spec
@@ -98,3 +110,10 @@ class VirtualCluster(Row):
         if owner is None:
             raise ValueError("a virtual cluster always has an owner (check constraint)")
         return owner
+
+    @property
+    def owner_label(self) -> str:
+        """The owner in words: a service account by its own name."""
+        if self.owner_user is not None and self.owner_user.is_service_account:
+            return str(self.owner_user.service_account)
+        return str(self.owner)

@@ -11,8 +11,10 @@ from django.db import transaction
 from accounts.access import allowed, require
 from accounts.errors import Conflict, Gone, InvalidInput, NotFound
 from accounts.models import User
+from accounts.role_reach import allowed_until
 from accounts.services.audit import Actor, audit_record
 from clusters.models import Operation, OperationKind, VirtualCluster, VirtualClusterPhase
+from clusters.services.ceilings import ceiling_check, within_ceiling
 from clusters.services.operations import operation_start
 
 # From the highest to the lowest; what each is inside the cluster stands in provisioning/steps/kubeconfig.py.
@@ -32,12 +34,14 @@ def kubeconfig_issue(
 ) -> Operation:
     """Starts the operation whose sealed result is a kubeconfig for the acting user.
 
-    `level`: admin or view; empty gives the highest that the role allows. `expires_in`: seconds. `public_key`: base64
-    of a one-time X25519 key. Raises InvalidInput, NotAllowed, or Conflict where the cluster is not Ready.
+    `level`: admin or view; empty gives the highest that the role and the ceilings allow. `expires_in`: seconds, cut
+    where the role ends sooner. `public_key`: base64 of a one-time X25519 key. Raises InvalidInput, NotAllowed, or
+    Conflict where the cluster is not Ready.
     """
     user = _person(actor)
     chosen = _level(user, virtual_cluster, level)
     seconds = _expiry(settings.KUBECONFIG_DEFAULT_SECONDS if expires_in is None else expires_in)
+    seconds = _within_role(user, virtual_cluster, chosen, seconds, now)
     _key_check(public_key)
     if virtual_cluster.phase != VirtualClusterPhase.READY:
         raise Conflict(
@@ -74,12 +78,32 @@ def _level(user: User, cluster: VirtualCluster, level: str) -> str:
         raise InvalidInput(f"There is no level {level}.", field="level", accepted=f"one of {', '.join(LEVELS)}")
     if level:
         require(user, f"virtualcluster.kubeconfig.{level}", cluster)
+        ceiling_check(level, cluster)
         return level
     for highest_first in LEVELS:
-        if allowed(user, f"virtualcluster.kubeconfig.{highest_first}", cluster):
+        if within_ceiling(highest_first, cluster) and _may(user, highest_first, cluster):
             return highest_first
     require(user, f"virtualcluster.kubeconfig.{LEVELS[-1]}", cluster)
+    ceiling_check(LEVELS[-1], cluster)
     return LEVELS[-1]
+
+
+def _may(user: User, level: str, cluster: VirtualCluster) -> bool:
+    return allowed(user, f"virtualcluster.kubeconfig.{level}", cluster)
+
+
+def _within_role(user: User, cluster: VirtualCluster, level: str, seconds: int, now: datetime) -> int:
+    """A kubeconfig ends with the role that gives it, at the latest."""
+    end = allowed_until(user, f"virtualcluster.kubeconfig.{level}", cluster)
+    left = seconds if end is None else int((end - now).total_seconds())
+    if left < settings.KUBECONFIG_MINIMUM_SECONDS:
+        raise Conflict(
+            f"Your role for {cluster} ends in {max(left, 0)} s, and a kubeconfig holds for "
+            f"{settings.KUBECONFIG_MINIMUM_SECONDS} s at least.",
+            hint="Have the role prolonged, then ask again.",
+            code="role-ends-soon",
+        )
+    return min(seconds, left)
 
 
 def _expiry(seconds: int) -> int:
@@ -119,6 +143,7 @@ def sealed_result_take(*, operation: Operation, actor: Actor, now: datetime) -> 
     if locked.virtual_cluster is not None:
         level = locked.params.get("level", LEVELS[0])
         require(actor.user, f"virtualcluster.kubeconfig.{level}", locked.virtual_cluster)
+        ceiling_check(level, locked.virtual_cluster)
     sealed = locked.sealed_result
     if sealed is None or locked.sealed_until <= now:
         raise Gone("This was handed over already, or nobody fetched it in time.", hint="Ask for a new one.")

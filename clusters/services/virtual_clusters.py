@@ -11,15 +11,19 @@ from accounts.access import actor_require
 from accounts.errors import Conflict, InvalidInput, NotAllowed
 from accounts.models import Project, User
 from accounts.services.audit import Actor, audit_record
+from accounts.services.notifications import notification_send
+from accounts.services.project_admins import project_admins
 from clusters.chart_values import values_check
-from clusters.kinds import GENERATION
 from clusters.models import Exposure, HostCluster, Operation, OperationKind, VirtualCluster, VirtualClusterPhase
 from clusters.names import labels_validate, name_validate
 from clusters.offering import who_can_offer
 from clusters.placement_wish import PlacementWish
 from clusters.placing import HostChoice, hosts_choose
 from clusters.selectors import chart_schema, chart_versions
+from clusters.services.generations import GENERATION_FIELDS, generation_pass
 from clusters.services.operations import operation_start
+from clusters.services.ownership import Owner, about_cluster, cluster_link, owner_check, owner_columns
+from clusters.services.project_limits import cluster_limit_check, lifetime_end
 from clusters.sizes import SIZES
 from clusters.versions import KubernetesVersion, chart_support, check_chart_can_run, kubernetes_version_resolve
 
@@ -92,17 +96,25 @@ def virtual_cluster_create(
     host: HostCluster | None = None,
     labels: dict[str, str] | None = None,
     deletion_protection: bool = False,
+    owner: Owner | None = None,
+    lifetime: int | None = None,
 ) -> ClusterWork:
-    """Writes the cluster and its `provision` operation. InvalidInput names the field; then nothing is written."""
+    """Writes the cluster and its `provision` operation. InvalidInput names the field; then nothing is written.
+
+    Its owner is whoever makes it unless another is given. `lifetime`: seconds, within what the project allows. Raises
+    Conflict where the project has as many as it may have. The project's admins are told of what a service account made.
+    """
     user = acting_user(actor)
     actor_require(actor, "virtualcluster.create", project)
     wanted = spec.with_defaults()
     _check(project=project, name=name, spec=wanted, host=host, labels=labels or {}, user=user)
-    cluster = VirtualCluster.objects.create(
+    cluster_limit_check(project)
+    cluster = VirtualCluster(
         project=project,
         name=name,
-        owner_user=user,
+        **owner_columns(owner or user),
         creator=user,
+        expires_at=lifetime_end(project=project, seconds=lifetime, now=now),
         labels=labels or {},
         deletion_protection=deletion_protection,
         wanted_host=host,
@@ -115,9 +127,28 @@ def virtual_cluster_create(
         wanted_region=wanted.region,
         wanted_host_labels=wanted.host_labels,
     )
+    if owner is not None:
+        owner_check(owner, cluster)
+    cluster.save(force_insert=True)
+    if user.is_service_account:
+        _tell_admins(cluster, now)
     _audit(actor, "virtualcluster.create", cluster, kubernetes_version=wanted.kubernetes_version, size=wanted.size)
     started = operation_start(kind=OperationKind.PROVISION, subject=cluster, actor=actor, now=now)
     return ClusterWork(cluster, started.operation)
+
+
+def _tell_admins(cluster: VirtualCluster, now: datetime) -> None:
+    """Nobody watches what a program makes, so somebody is told."""
+    maker = cluster.creator.service_account
+    notification_send(
+        recipients=project_admins(cluster.project),
+        kind="created-by-ci",
+        about=about_cluster(cluster),
+        text=f"The service account {maker} created {cluster}. {cluster.owner_label} owns it.",
+        now=now,
+        link=cluster_link(cluster),
+        command=f"marina get {cluster.name} --project {cluster.project}",
+    )
 
 
 def acting_user(actor: Actor) -> User:
@@ -243,14 +274,8 @@ def virtual_cluster_update(
         locked.labels = labels
     if deletion_protection is not None:
         locked.deletion_protection = deletion_protection
-    # no worker has to follow this change, so what was observed, or is worked on, is as current as before
-    locked.observed_generation += locked.observed_generation == locked.generation
-    for operation in Operation.objects.filter(virtual_cluster=locked, finished_at=None).select_for_update():
-        if operation.params.get(GENERATION) == locked.generation:
-            operation.params[GENERATION] += 1
-            operation.save(update_fields=["params"])
-    locked.generation += 1
-    locked.save(update_fields=["labels", "deletion_protection", "generation", "observed_generation"])
+    generation_pass(locked)
+    locked.save(update_fields=["labels", "deletion_protection", *GENERATION_FIELDS])
     _audit(actor, "virtualcluster.update", locked, before=before, after=after)
     return locked
 

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from accounts.access import Scope
 from accounts.models import Organization, Project, Team, User
 from accounts.services.audit import Actor
-from accounts.services.organizations import organization_create
+from accounts.services.organizations import organization_create, organization_update
 from accounts.services.permissions import Subject
 from accounts.services.projects import project_create
 from accounts.services.role_bindings import role_binding_create
@@ -66,6 +66,8 @@ def world_make() -> World:
     olivia, greta = person("olivia"), person("greta")
     acme = organization_create(actor=MARINA, name="acme", admin=olivia, now=now)
     globex = organization_create(actor=MARINA, name="globex", admin=greta, now=now)
+    for organization in (acme, globex):  # tests begin with the projects that they name
+        organization_update(actor=MARINA, organization=organization, personal_projects=False, member_projects=0)
     return World(
         acme=acme,
         globex=globex,

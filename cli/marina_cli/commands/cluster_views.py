@@ -75,6 +75,9 @@ def _fields(item: Json, now: datetime) -> list[tuple[str, str]]:
         ("owner", word(item.get("owner"))),
         ("created", f"{age(item.get('created_at'), now)} ago by {word(item.get('created_by'))}"),
         ("labels", labels(item.get("labels"))),
+        ("lives until", word(item.get("expires_at"))),
+        ("ceiling", "" if item.get("kubeconfig_ceiling") == "admin" else word(item.get("kubeconfig_ceiling"))),
+        ("broken glass", "; ".join(_glass(each) for each in item.get("break_glass") or ())),
         ("protected", "yes: it cannot be deleted" if item.get("deletion_protection") else ""),
         ("id", word(item.get("id"))),
     ]
@@ -85,6 +88,11 @@ def _wanted(spec: Json) -> str:
     parts = [f"region {word(spec['region'])}"] if spec.get("region") else []
     parts += [f"hosts with {labels(spec['host_labels'])}"] if spec.get("host_labels") else []
     return ", ".join(parts)
+
+
+def _glass(grant: Json) -> str:
+    who, role, until = (word(grant.get(key)) for key in ("who", "role", "until"))
+    return f"{who} of the platform staff is {role} until {until}: {word(grant.get('reason'))}"
 
 
 def conditions_show(item: Json, now: datetime) -> None:

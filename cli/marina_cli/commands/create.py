@@ -13,7 +13,7 @@ from marina_cli.completing import (
     complete_sizes,
     complete_versions,
 )
-from marina_cli.durations import span
+from marina_cli.durations import DURATION, span
 from marina_cli.exposure import is_unpublished, way_without_address, why_unpublished
 from marina_cli.given import labels_parse, values_read
 from marina_cli.output import note, output_option, print_one
@@ -37,6 +37,8 @@ from marina_cli.text import Json, word
 )
 @click.option("--values", "values_file", metavar="FILE", help="Chart values as YAML; - for standard input.")
 @click.option("--label", "labels", metavar="K=V", multiple=True, help="A label; may be repeated.")
+@click.option("--owner", metavar="WHO", help="Its owner instead of you: a handle, team:NAME or service-account:NAME.")
+@click.option("--lifetime", type=DURATION, default=None, help="How long it is meant to live, such as 7d.")
 @click.option("--protect", is_flag=True, help="Protect it from being deleted.")
 @click.option("--explain", is_flag=True, help="Create nothing; say which host it would get, and why no other.")
 @wait_options
@@ -55,6 +57,8 @@ def create(
     exposure: str | None,
     values_file: str | None,
     labels: tuple[str, ...],
+    owner: str | None,
+    lifetime: int | None,
     protect: bool,
     explain: bool,
     wait: bool,
@@ -80,6 +84,8 @@ def create(
         "host": host,
         "spec": {key: value for key, value in spec.items() if value is not None},
         "labels": labels_parse(labels),
+        "owner": owner,
+        "lifetime": lifetime,
         "deletion_protection": protect,
     }
     if explain:

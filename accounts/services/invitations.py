@@ -1,0 +1,168 @@
+"""Invitations by link: made and revoked by who may give the role, accepted by whoever has the link."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+
+from accounts.access import actor_require, allowed
+from accounts.errors import Conflict, Gone, InvalidInput, NotAllowed, NotFound
+from accounts.invitation_text import invitation_digest, invitation_digests, invitation_link, invitation_secret_new
+from accounts.models import Invitation, Organization, Project, RoleBinding, User
+from accounts.services.audit import Actor, audit_record
+from accounts.services.first_sign_in import first_sign_in
+from accounts.services.notifications import About, notification_send
+from accounts.services.permissions import binding_column, organization_lock, organization_of
+from accounts.services.role_bindings import members_action, outsider_check, role_check
+from accounts.services.role_giving import role_put
+from accounts.services.rows import row_validate
+
+DEFAULT_SECONDS: Final = 7 * 86400
+MINIMUM_SECONDS: Final = 60
+MAXIMUM_SECONDS: Final = 30 * 86400
+
+
+@dataclass(frozen=True)
+class InvitationMade:
+    """A new invitation's row, and the only copy of its link's secret."""
+
+    invitation: Invitation
+    secret: str = field(repr=False)
+
+    @property
+    def link(self) -> str:
+        """To be handed to the person who is invited."""
+        return invitation_link(self.secret)
+
+
+@transaction.atomic
+def invitation_create(
+    *,
+    actor: Actor,
+    scope: Organization | Project,
+    role: str,
+    email: str = "",
+    expires_in: int | None = None,
+    now: datetime,
+) -> InvitationMade:
+    """A link that gives `role` in `scope` to the first person who accepts it, within `expires_in` seconds (7 days).
+
+    With `email` only somebody with that address may. Its link is never to be had again.
+    """
+    actor_require(actor, members_action(scope), scope)
+    role_check(role, scope)
+    if actor.user is None or actor.user.is_service_account:
+        raise NotAllowed("Only a person can invite somebody.")
+    seconds = DEFAULT_SECONDS if expires_in is None else expires_in
+    if not MINIMUM_SECONDS <= seconds <= MAXIMUM_SECONDS:
+        raise InvalidInput(
+            f"An invitation cannot be open for {seconds} s.",
+            field="expires_in",
+            accepted=f"seconds from {MINIMUM_SECONDS} to {MAXIMUM_SECONDS} (30 days)",
+        )
+    secret = invitation_secret_new()
+    invitation = Invitation(
+        organization=organization_of(scope),
+        project=scope if isinstance(scope, Project) else None,
+        role=role,
+        email=email,
+        digest=invitation_digest(secret),
+        expires_at=now + timedelta(seconds=seconds),
+        created_by=actor.user,
+    )
+    row_validate(invitation)
+    invitation.save(force_insert=True)
+    _audit(actor, "invitation.create", invitation, expires_at=invitation.expires_at.isoformat())
+    return InvitationMade(invitation, secret)
+
+
+def invitation_find(*, secret: str, now: datetime) -> Invitation:
+    """The open invitation of this link. Raises NotFound where there never was one, Gone where it is over."""
+    rows = Invitation.objects.select_related("organization", "project__organization", "created_by", "used_by")
+    invitation = rows.filter(digest__in=invitation_digests(secret)).first()
+    if invitation is None:
+        raise NotFound("There is no such invitation.", hint="Was the whole link copied? Else ask for a new one.")
+    state = invitation.state(now=now)
+    if state != "open":
+        raise Gone(f"This invitation is {state}.", hint=f"Ask {invitation.created_by.handle} for a new one.")
+    return invitation
+
+
+@transaction.atomic
+def invitation_accept(*, actor: Actor, secret: str, now: datetime) -> Invitation:
+    """Gives the acting person the role, once. The inviter must still be one who may give it.
+
+    Raises NotFound, Gone, or NotAllowed where it was meant for another address or from outside.
+    """
+    user = actor.user
+    if user is None or user.is_service_account or not user.is_active:
+        raise NotAllowed("Only a person can accept an invitation.")
+    organization_lock(invitation_find(secret=secret, now=now).scope)
+    invitation = invitation_find(secret=secret, now=now)  # as it is now that nobody else can use it
+    _meant_for_check(invitation, user)
+    _inviter_check(invitation, user)
+    scope = invitation.scope
+    held = RoleBinding.objects.filter(**{binding_column(scope): scope}, user=user, role=invitation.role)
+    if not held.filter(expires_at=None).exists():
+        held.delete()  # the same role until some time; this one is lasting
+        role_put(actor=actor, subject=user, role=invitation.role, scope=scope, now=now)
+    invitation.used_by, invitation.used_at = user, now
+    invitation.save(update_fields=["used_by", "used_at"])
+    _audit(actor, "invitation.accept", invitation, invited_by=invitation.created_by.handle)
+    if isinstance(scope, Organization):
+        first_sign_in(user=user, now=now)
+    notification_send(
+        recipients=[invitation.created_by],
+        kind="invitation-accepted",
+        about=About(
+            kind=binding_column(scope), id=scope.pk, name=str(scope), organization_id=invitation.organization_id
+        ),
+        text=f"{user.handle} accepted your invitation and is {invitation.role} of {scope} now.",
+        now=now,
+    )
+    return invitation
+
+
+@transaction.atomic
+def invitation_revoke(*, actor: Actor, invitation: Invitation, now: datetime) -> None:
+    """Ends an open invitation at once; revoking it again changes nothing. Conflict where it was used."""
+    actor_require(actor, members_action(invitation.scope), invitation.scope)
+    organization_lock(invitation.scope)
+    locked = Invitation.objects.select_related("organization", "project__organization").get(pk=invitation.pk)
+    if locked.used_at is not None:
+        raise Conflict("This invitation was accepted already.", hint="Take the role away instead.")
+    if locked.revoked_at is None:
+        locked.revoked_at = now
+        locked.save(update_fields=["revoked_at"])
+        _audit(actor, "invitation.revoke", locked)
+
+
+def _meant_for_check(invitation: Invitation, user: User) -> None:
+    if invitation.email and invitation.email.casefold() != user.email.casefold():
+        raise NotAllowed(
+            "This invitation was made for another email address than yours.",
+            hint=f"Sign in as who it was made for, or ask {invitation.created_by.handle} for a new one.",
+        )
+
+
+def _inviter_check(invitation: Invitation, user: User) -> None:
+    inviter, scope = invitation.created_by, invitation.scope
+    if not allowed(inviter, members_action(scope), scope):
+        raise Gone(
+            f"{inviter.handle}, who made this invitation, may no longer give roles in {scope}.",
+            hint=f"Ask an admin of {scope} for a new one.",
+        )
+    outsider_check(Actor(user=inviter), user, scope, invitation.organization)
+
+
+def _audit(actor: Actor, action: str, invitation: Invitation, **details: str) -> None:
+    audit_record(
+        actor=actor,
+        action=action,
+        kind="invitation",
+        object_id=invitation.pk,
+        name=str(invitation)[:120],
+        organization_id=invitation.organization_id,
+        details={"role": invitation.role, "email": invitation.email, **details},
+    )

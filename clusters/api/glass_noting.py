@@ -1,0 +1,54 @@
+"""Whoever is in a cluster by broken glass: each of their requests that reaches it leaves a line in the audit log."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Model
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.actor import actor_of
+from accounts.api.resources import Resource
+from accounts.models import User
+from clusters.models import Operation, VirtualCluster
+from clusters.services.break_glass import break_glass_use_record
+
+
+class GlassNoted(Resource[Any]):
+    """For views of clusters and of what belongs to one. It is written after the view, also where that refused."""
+
+    def get_object(self) -> Any:
+        found: Model = super().get_object()
+        self.cluster_reached(_cluster_of(found))
+        return found
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page = super().paginate_queryset(queryset)
+        for row in page or ():
+            self.cluster_reached(_cluster_of(row))
+        return page
+
+    def cluster_reached(self, key: UUID | None) -> None:
+        """Notes that this request has to do with the cluster."""
+        if key is not None:
+            self.__dict__.setdefault("_clusters_reached", set()).add(key)
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Response:
+        answer: Response = super().finalize_response(request, response, *args, **kwargs)
+        reached = self.__dict__.pop("_clusters_reached", set())
+        if reached and isinstance(request, Request) and isinstance(request.user, User) and request.user.is_staff:
+            break_glass_use_record(
+                actor=actor_of(request),
+                clusters=reached,
+                request=f"{request.method} {request.path}",
+                status=answer.status_code,
+                now=timezone.now(),
+            )
+        return answer
+
+
+def _cluster_of(row: Model) -> UUID | None:
+    if isinstance(row, VirtualCluster):
+        return row.pk
+    return row.virtual_cluster_id if isinstance(row, Operation) else None
