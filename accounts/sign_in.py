@@ -57,6 +57,11 @@ def sign_in_count(*, handle: str, address: str | None) -> int:
     return max([_wait(key, rate) for key, rate in limits.items()])
 
 
+def federation_count(*, address: str | None) -> int:
+    """Counts one token of another issuer that was sent; 0, or the seconds to wait where there were too many."""
+    return _wait(f"federation:{_place(address)}", Rate.parse(settings.FEDERATION_RATE))
+
+
 def _wait(key: str, rate: Rate) -> int:
     try:
         tries = _count(caches["sign_in"], key, rate.seconds)

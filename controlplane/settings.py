@@ -141,6 +141,9 @@ CACHES = {
 }
 ACCESS_TOKEN_DEFAULT_SECONDS = env.int("ACCESS_TOKEN_DEFAULT_SECONDS", default=30 * 86400)
 ACCESS_TOKEN_MAXIMUM_SECONDS = env.int("ACCESS_TOKEN_MAXIMUM_SECONDS", default=365 * 86400)
+# tokens of other issuers that one address may send, and whether issuers may be inside our own network
+FEDERATION_RATE = env.str("FEDERATION_RATE", default="60/min")
+FEDERATION_ALLOW_PRIVATE_ISSUERS = env.bool("FEDERATION_ALLOW_PRIVATE_ISSUERS", default=False)
 
 # --- secrets at rest ------------------------------------------------------------------------------------------------
 # Fernet keys, comma separated: the first encrypts, all decrypt. `./manage.py rotate_encryption_keys` writes all anew.

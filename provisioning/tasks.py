@@ -9,8 +9,11 @@ from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from accounts.services.federation import spent_assertions_forget
 from accounts.services.idempotency import idempotent_requests_remove
 from accounts.services.role_bindings import role_bindings_expire
+from accounts.services.token_maximum import tokens_shorten
+from accounts.services.token_reach import tokens_without_reach_revoke
 from clusters.services.credentials import credentials_renew
 from clusters.services.durations import durations_measure
 from clusters.services.kubeconfigs import sealed_results_expire
@@ -31,12 +34,15 @@ def tidy() -> None:
     now = timezone.now()
     sealed_results_expire(now=now)
     role_bindings_expire(now=now)
+    tokens_without_reach_revoke(now=now)
+    tokens_shorten(now=now)
 
 
 @shared_task(name="provisioning.tidy_hourly")
 def tidy_hourly() -> None:
     """What is kept for a day."""
     idempotent_requests_remove(now=timezone.now())
+    spent_assertions_forget(now=timezone.now())
 
 
 @shared_task(name="provisioning.credentials_renew")

@@ -31,6 +31,7 @@ class AccessTokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed("This is not an access token: one is written mar_PREFIX_SECRET.")
         token = _token_checked(text)
         token_use_note(token=token, now=timezone.now())
+        token.user.limits = token.limits
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
@@ -48,7 +49,7 @@ def _token_checked(text: TokenText) -> AccessToken:
     if token.expires_at <= timezone.now():
         raise AuthenticationFailed(f"This access token expired at {token.expires_at:%Y-%m-%d %H:%M} UTC.")
     if not token.user.is_active:
-        raise AuthenticationFailed(f"The user {token.user.handle} was deactivated.")
+        raise AuthenticationFailed(f"The user {token.user.label} was deactivated.")
     return token
 
 

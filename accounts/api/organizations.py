@@ -25,7 +25,7 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
 
     class Meta:
         model = Organization
-        fields = ("id", "name", "display_name", "created_at")
+        fields = ("id", "name", "display_name", "token_maximum_days", "created_at")
         read_only_fields = fields
 
 
@@ -34,11 +34,20 @@ class OrganizationUpdate(StrictSerializer):
 
     name = NameField()
     display_name = serializers.CharField(max_length=150, allow_blank=True, required=False)
+    token_maximum_days = serializers.IntegerField(
+        min_value=1,
+        max_value=3650,
+        allow_null=True,
+        required=False,
+        help_text="So many days a token that reaches the organization holds at most; null: as the platform has it.",
+    )
 
 
-class OrganizationCreate(OrganizationUpdate):
+class OrganizationCreate(StrictSerializer):
     """A new organization."""
 
+    name = NameField()
+    display_name = serializers.CharField(max_length=150, allow_blank=True, required=False)
     admin = serializers.CharField(
         required=False, help_text="Handle or id of its first admin; else whoever makes it is that."
     )

@@ -4,15 +4,17 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.models import Organization, Project, Team, User
+from accounts.models import Organization, Project, ServiceAccount, Team, User
 
 
 class UserReference(serializers.ModelSerializer[User]):
-    """A user, in short."""
+    """A user, in short. `name` is what to show: a service account's own name, else the handle."""
+
+    name = serializers.CharField(source="label", read_only=True)
 
     class Meta:
         model = User
-        fields = ("id", "handle")
+        fields = ("id", "handle", "name")
         read_only_fields = fields
 
 
@@ -42,6 +44,17 @@ class ProjectReference(serializers.ModelSerializer[Project]):
     class Meta:
         model = Project
         fields = ("id", "name", "organization")
+        read_only_fields = fields
+
+
+class ServiceAccountReference(serializers.ModelSerializer[ServiceAccount]):
+    """A service account, in short, with its project."""
+
+    project = ProjectReference(read_only=True)
+
+    class Meta:
+        model = ServiceAccount
+        fields = ("id", "name", "project")
         read_only_fields = fields
 
 

@@ -1,6 +1,7 @@
 """The models of this app, one family a file."""
 
 from accounts.models.audit import AuditEvent
+from accounts.models.federation import FederationRule, SpentAssertion
 from accounts.models.idempotency import IdempotentRequest
 from accounts.models.notification import Notification
 from accounts.models.organization import Organization, Project, Team
@@ -20,6 +21,7 @@ from accounts.models.user import User
 __all__ = [
     "AccessToken",
     "AuditEvent",
+    "FederationRule",
     "IdempotentRequest",
     "Notification",
     "Organization",
@@ -30,6 +32,7 @@ __all__ = [
     "ProjectUserPermission",
     "RoleBinding",
     "ServiceAccount",
+    "SpentAssertion",
     "Team",
     "User",
     "VirtualClusterGroupPermission",

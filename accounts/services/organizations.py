@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import ProtectedError, Q, QuerySet
@@ -13,6 +14,9 @@ from accounts.models import Organization, RoleBinding, User
 from accounts.services.audit import Actor, audit_record
 from accounts.services.permissions import permissions_derive
 from accounts.services.rows import protected_sentence, row_save
+
+UNCHANGED: Final = -1
+"""Of a number that may also be taken away."""
 
 
 @transaction.atomic
@@ -34,11 +38,20 @@ def organization_create(
 
 @transaction.atomic
 def organization_update(
-    *, actor: Actor, organization: Organization, name: str | None = None, display_name: str | None = None
+    *,
+    actor: Actor,
+    organization: Organization,
+    name: str | None = None,
+    display_name: str | None = None,
+    token_maximum_days: int | None = UNCHANGED,
 ) -> Organization:
-    """Changes what is given."""
+    """Changes what is given. `token_maximum_days`: None is the platform's; tokens made before end by a new one too."""
     actor_require(actor, "organization.update", organization)
-    changed = {key: value for key, value in (("name", name), ("display_name", display_name)) if value is not None}
+    changed: dict[str, Any] = {
+        key: value for key, value in (("name", name), ("display_name", display_name)) if value is not None
+    }
+    if token_maximum_days != UNCHANGED:
+        changed["token_maximum_days"] = token_maximum_days
     before = {key: getattr(organization, key) for key in changed}
     for key, value in changed.items():
         setattr(organization, key, value)

@@ -5,12 +5,14 @@ from typing import Final
 
 from django.db import transaction
 from django.db.models import ProtectedError
+from django.utils import timezone
 
 from accounts.access import actor_require
 from accounts.errors import Conflict
 from accounts.models import Organization, Project
 from accounts.services.audit import Actor, audit_record
 from accounts.services.rows import protected_sentence, row_save
+from accounts.services.service_accounts import service_accounts_end
 
 HISTORY_REMOVERS: Final[list[Callable[[Project], None]]] = []
 """Called before a project is deleted: an app above removes rows of what is gone already (and only those)."""
@@ -43,11 +45,15 @@ def project_update(
 
 @transaction.atomic
 def project_delete(*, actor: Actor, project: Project) -> None:
-    """Deletes an empty project with its roles. Raises Conflict, with what it counts, while anything lives in it."""
+    """Deletes an empty project with its roles. Raises Conflict, with what it counts, while anything lives in it.
+
+    Its service accounts end at once, whatever roles they had elsewhere.
+    """
     actor_require(actor, "project.delete", project)
     _audit(actor, "project.delete", project)
     for remove_history in HISTORY_REMOVERS:
         remove_history(project)
+    service_accounts_end(actor=actor, project=project, now=timezone.now())
     try:
         project.delete()
     except ProtectedError as error:

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.access import staff_require
-from accounts.errors import FieldError, InvalidInput
+from accounts.errors import Conflict, FieldError, InvalidInput
 from accounts.models import AccessToken, Organization, User
 from accounts.services.audit import Actor, audit_record
 from accounts.services.organizations import organization_admins
@@ -38,6 +38,7 @@ def user_create(
 def user_update(*, actor: Actor, user: User, name: str, email: str, is_staff: bool, is_superuser: bool) -> User:
     """Changes what may change of a user: everything but the handle."""
     staff_require(actor, "change users")
+    _person_check(user)
     names = ("name", "email", "is_staff", "is_superuser")
     before = dict(User.objects.filter(pk=user.pk).values(*names).get())
     user.name, user.email, user.is_staff, user.is_superuser = name, email, is_staff, is_superuser
@@ -50,6 +51,7 @@ def user_update(*, actor: Actor, user: User, name: str, email: str, is_staff: bo
 def user_password_set(*, actor: Actor, user: User, password: str) -> None:
     """Gives a new password, which ends the user's sessions in the browser. Access tokens stay."""
     staff_require(actor, "set passwords")
+    _person_check(user)
     _password_put(user, password)
     user.save(update_fields=["password"])
     user_password_changed(actor=actor, user=user)
@@ -81,9 +83,16 @@ def user_deactivate(*, actor: Actor, user: User, now: datetime) -> list[Organiza
 def user_activate(*, actor: Actor, user: User) -> None:
     """Lets a deactivated user in again, with the roles that were not taken meanwhile. Tokens stay revoked."""
     staff_require(actor, "activate users")
+    _person_check(user)
     user.is_active = True
     user.save(update_fields=["is_active"])
     _audit(actor, "user.activate", user)
+
+
+def _person_check(user: User) -> None:
+    """What stands for a service account has no password, no powers of its own, and ends with its account."""
+    if user.is_service_account:
+        raise Conflict(f"{user.handle} stands for a service account.", hint="Change or delete the service account.")
 
 
 def _password_put(user: User, password: str | None) -> None:

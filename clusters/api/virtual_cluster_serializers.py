@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from accounts.api.fields import ProjectField
 from accounts.api.strict import StrictSerializer
+from accounts.models import User
 from clusters.api.fields import ClusterNameField, HostField
 from clusters.api.operation_serializers import NamedSerializer, OperationSerializer, PersonSerializer
 from clusters.models import Exposure, Placement, VirtualCluster
@@ -160,7 +161,7 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     def get_owner(self, cluster: VirtualCluster) -> dict[str, Any]:
         owner = cluster.owner
         kind = "user" if cluster.owner_user_id else "team"
-        return {"kind": kind, "id": str(owner.pk), "name": str(owner)}
+        return {"kind": kind, "id": str(owner.pk), "name": owner.label if isinstance(owner, User) else str(owner)}
 
     @extend_schema_field(SpecSerializer)
     def get_spec(self, cluster: VirtualCluster) -> dict[str, Any]:
