@@ -6,7 +6,7 @@ What a request's token leaves of what its holder may (`user.limits`) is intersec
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from accounts.errors import NotAllowed, NotFound
@@ -93,6 +93,27 @@ def in_reach(user: User, action: str, *, project: str = "project", cluster: str 
             rows = rows.filter(content_object__project__in=user.limits.projects)
         found |= Q(**{f"{cluster}__in": rows.values("content_object")})
     return found
+
+
+def held(action: str, *, user: str = "user", project: str = "project", cluster: str = "virtual_cluster") -> Q:
+    """The same question asked of many at once. Of rows that name a user, a project and a virtual cluster (columns of
+
+    these names): those whose user may do `action` there, whatever token anybody came with.
+    """
+    organization = f"{project}__organization"
+    tables: tuple[tuple[Any, str, str], ...] = (
+        (ProjectUserPermission, "user", project),
+        (ProjectGroupPermission, "group__user", project),
+        (OrganizationUserPermission, "user", organization),
+        (OrganizationGroupPermission, "group__user", organization),
+        (VirtualClusterUserPermission, "user", cluster),
+        (VirtualClusterGroupPermission, "group__user", cluster),
+    )
+    found = Q()
+    for table, holder, scope in tables:
+        where = {holder: OuterRef(user), "content_object": OuterRef(scope), "permission__codename": action}
+        found |= Q(Exists(table.objects.filter(_not_ended(), **where)))
+    return found & Q(**{f"{user}__is_active": True})
 
 
 def token_allows(user: User, action: str) -> bool:

@@ -1,10 +1,12 @@
 """Which actions of the role table stand before what can be done to this app's objects."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from django.db.models import Q, QuerySet
 
 from accounts.access import (
+    held,
     in_reach,
     organizations_where,
     platform_staff,
@@ -132,3 +134,16 @@ def operation_require(user: User, action: str, operation: Operation) -> None:
         require(user, action, operation.virtual_cluster or operation.project)
     elif operation.host is not None:
         host_require(user, "host.update", operation.host)
+
+
+KUBECONFIG_LEVELS: Final = ("admin", "view")
+"""From the highest to the lowest; what each is inside a cluster stands in provisioning/steps/kubeconfig.py."""
+
+
+def kubeconfig_held() -> Q:
+    """Of grants of kubeconfigs: those whose user may still have one of that level."""
+    found = Q()
+    for level in KUBECONFIG_LEVELS:
+        may = held(f"virtualcluster.kubeconfig.{level}", project="virtual_cluster__project")
+        found |= Q(level=level) & may
+    return found

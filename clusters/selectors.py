@@ -1,17 +1,19 @@
 """Reading: what a user may see, with what pages and API show of it fetched along."""
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Case, OuterRef, Prefetch, QuerySet, Subquery, Value, When
 
 from accounts.access import in_reach
 from accounts.models import User
-from clusters.access import discovered_visible, hosts_visible, operations_visible
+from clusters.access import discovered_visible, hosts_visible, kubeconfig_held, operations_visible
 from clusters.models import (
     Chart,
     DiscoveredCluster,
     HostCluster,
+    KubeconfigGrant,
     Operation,
     Placement,
     PlacementRole,
@@ -90,3 +92,10 @@ def operations_shown(operations: QuerySet[Operation]) -> QuerySet[Operation]:
 def discovered_list(user: User) -> QuerySet[DiscoveredCluster]:
     """The virtual clusters that were found on hosts, as far as a user looks after these."""
     return discovered_visible(user).select_related("host")
+
+
+def kubeconfig_grants_list(cluster: VirtualCluster, *, now: datetime) -> QuerySet[KubeconfigGrant]:
+    """Who has a kubeconfig of the cluster that holds; `ending` is True where no role gives it any more."""
+    live = KubeconfigGrant.objects.filter(virtual_cluster=cluster, revoked_at=None, expires_at__gt=now)
+    ending = Case(When(kubeconfig_held(), then=Value(False)), default=Value(True))
+    return live.select_related("user").annotate(ending=ending)

@@ -16,6 +16,7 @@ from accounts.services.token_maximum import tokens_shorten
 from accounts.services.token_reach import tokens_without_reach_revoke
 from clusters.services.credentials import credentials_renew
 from clusters.services.durations import durations_measure
+from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import sealed_results_expire
 from provisioning import charts, probes, schedules, survey, worker
 
@@ -43,6 +44,12 @@ def tidy_hourly() -> None:
     """What is kept for a day."""
     idempotent_requests_remove(now=timezone.now())
     spent_assertions_forget(now=timezone.now())
+
+
+@shared_task(name="provisioning.access_revoke")
+def access_revoked() -> None:
+    """Starts to end the access of those who have a kubeconfig and lost the role that gave it."""
+    access_revoke(now=timezone.now())
 
 
 @shared_task(name="provisioning.credentials_renew")

@@ -105,7 +105,11 @@ def _making_check(actor: Actor, user: User) -> None:
 def _limits_check(user: User, actions: Sequence[str], projects: Sequence[Project]) -> None:
     known = TOKEN_ACTIONS if platform_staff(user) else tuple(each for each in TOKEN_ACTIONS if each != PLATFORM)
     errors = [
-        FieldError(field=f"actions[{index}]", message=f"There is no action {action[:60]!r}.", accepted=_near(action))
+        FieldError(
+            field=f"actions[{index}]",
+            message=f"There is no action {action[:60]!r} for you.",
+            accepted=_near(action, known),
+        )
         for index, action in enumerate(actions)
         if action not in known
     ]
@@ -123,11 +127,11 @@ def _limits_check(user: User, actions: Sequence[str], projects: Sequence[Project
         raise InvalidInput.of(errors)
 
 
-def _near(action: str) -> str:
+def _near(action: str, known: Sequence[str]) -> str:
     """The actions of the same noun, else all of them."""
     noun = action.partition(".")[0]
-    alike = [each for each in TOKEN_ACTIONS if each.partition(".")[0] == noun]
-    return f"one of: {', '.join(alike or TOKEN_ACTIONS)}"
+    alike = [each for each in known if each.partition(".")[0] == noun]
+    return f"one of: {', '.join(alike or known)}"
 
 
 @transaction.atomic

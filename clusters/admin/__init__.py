@@ -8,14 +8,24 @@ from django.contrib import admin
 from clusters.admin.discovered import DiscoveredClusterAdmin
 from clusters.admin.hosts import HostClusterAdmin
 from clusters.admin.operations import OperationAdmin
-from clusters.admin.records import ChartAdmin, HostCredentialAdmin, PlacementAdmin
+from clusters.admin.records import ChartAdmin, HostCredentialAdmin, KubeconfigGrantAdmin, PlacementAdmin
 from clusters.admin.virtual_clusters import VirtualClusterAdmin
-from clusters.models import Chart, DiscoveredCluster, HostCluster, HostCredential, Operation, Placement, VirtualCluster
+from clusters.models import (
+    Chart,
+    DiscoveredCluster,
+    HostCluster,
+    HostCredential,
+    KubeconfigGrant,
+    Operation,
+    Placement,
+    VirtualCluster,
+)
 
 admin.site.register(HostCluster, HostClusterAdmin)
 admin.site.register(HostCredential, HostCredentialAdmin)
 admin.site.register(VirtualCluster, VirtualClusterAdmin)
 admin.site.register(Placement, PlacementAdmin)
+admin.site.register(KubeconfigGrant, KubeconfigGrantAdmin)
 admin.site.register(DiscoveredCluster, DiscoveredClusterAdmin)
 admin.site.register(Operation, OperationAdmin)
 admin.site.register(Chart, ChartAdmin)

@@ -1,6 +1,6 @@
 """How the API shows virtual clusters, and the bodies by which they are made and changed."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -10,9 +10,14 @@ from accounts.api.strict import StrictSerializer
 from accounts.models import User
 from clusters.api.fields import ClusterNameField, HostField
 from clusters.api.operation_serializers import NamedSerializer, OperationSerializer, PersonSerializer
-from clusters.models import Exposure, Placement, VirtualCluster
+from clusters.models import Exposure, KubeconfigGrant, Placement, VirtualCluster
 from clusters.services.kubeconfigs import LEVELS
 from clusters.sizes import SIZES
+
+ENDING_NOTE: Final = (
+    "No role gives it any more. It is being ended, within a minute where the cluster can be reached, else as soon as "
+    "that is so; at its expiry it ends in any case."
+)
 
 
 class ConditionSerializer(serializers.Serializer[Any]):
@@ -111,6 +116,26 @@ class VirtualClusterChangeSerializer(StrictSerializer):
     spec = SpecSerializer(required=False, help_text="A change of it starts a configure operation.")
     labels = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
     deletion_protection = serializers.BooleanField(required=False)
+
+
+class KubeconfigGrantSerializer(serializers.ModelSerializer[KubeconfigGrant]):
+    """A kubeconfig that somebody has. None of it is secret."""
+
+    user = PersonSerializer()
+    issued_at = serializers.DateTimeField(source="created_at", help_text="When it was asked for.")
+    expires_at = serializers.DateTimeField(help_text="It ends then at the latest.")
+    ending = serializers.BooleanField(help_text="No role gives it any more: Marina is ending it.")
+    note = serializers.SerializerMethodField()
+
+    class Meta:
+        model = KubeconfigGrant
+        fields: ClassVar[list[str]] = ["id", "user", "level", "issued_at", "expires_at", "ending", "note"]
+
+    def get_note(self, grant: KubeconfigGrant) -> str:
+        """What is still to come, for people."""
+        if not getattr(grant, "ending", False):
+            return ""
+        return ENDING_NOTE
 
 
 class KubeconfigRequestSerializer(StrictSerializer):
