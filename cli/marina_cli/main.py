@@ -16,11 +16,15 @@ from marina_cli.commands.configure import configure
 from marina_cli.commands.contexts import context, use_project
 from marina_cli.commands.create import create
 from marina_cli.commands.discovered import discovered
+from marina_cli.commands.federation import federation
 from marina_cli.commands.host import host
 from marina_cli.commands.kubeconfig import kubeconfig
+from marina_cli.commands.kubeconfigs import kubeconfigs
 from marina_cli.commands.login import login, logout, whoami
 from marina_cli.commands.op import op
 from marina_cli.commands.options import COMPLETE_VARIABLE, completion, options
+from marina_cli.commands.service_account import service_account
+from marina_cli.commands.token import token
 from marina_cli.errors import CliError
 from marina_cli.session import Session
 
@@ -80,6 +84,8 @@ def cli(ctx: click.Context, context: str | None, ca_file: str | None, insecure_h
 for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
+    kubeconfigs,
+    *(token, service_account, federation),
     *(op, options, host, discovered, completion),
 ):
     cli.add_command(command)

@@ -13,6 +13,7 @@ from marina_cli.client import Api
 from marina_cli.config import Config, Context, config_save
 from marina_cli.durations import DURATION
 from marina_cli.errors import CliError, UsageProblem
+from marina_cli.federated import id_token
 from marina_cli.output import note, output_option, print_fields, print_one
 from marina_cli.server_address import server_address
 from marina_cli.session import Session, pass_session
@@ -27,6 +28,10 @@ from marina_cli.text import Json, project_path, word
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--expires-in", type=DURATION, default="30d", show_default=True, help="How long the new token holds.")
 @click.option("--context", metavar="NAME", help="Store it under this name; the server's name unless given.")
+@click.option("--federated", is_flag=True, help="In CI: log in with the job's own token, without a secret.")
+@click.option("--service-account", metavar="ORG/PROJECT/NAME", help="With --federated: as whom.")
+@click.option("--token-file", type=click.Path(), metavar="FILE", help="With --federated: the job's token is in FILE.")
+@click.option("--audience", metavar="TEXT", help="With --federated: what the job's token is for; SERVER unless given.")
 @click.option("--ca-file", type=click.Path(), help="Trust this CA (PEM) for the server.")
 @click.option("--insecure-http", is_flag=True, help="Allow plain http to another machine.")
 @pass_session
@@ -39,15 +44,22 @@ def login(
     password_stdin: bool,
     expires_in: int,
     context: str | None,
+    federated: bool,
+    service_account: str | None,
+    token_file: str | None,
+    audience: str | None,
     ca_file: str | None,
     insecure_http: bool,
 ) -> None:
     """Log in to SERVER and make it the current one.
 
-    Asks for handle and password and stores a new token; the password itself is never stored.
+    Asks for handle and password and stores a new token; the password itself is never stored. In CI --federated takes
+    the token that GitHub or GitLab gives the job, and gets a short one of a service account for it.
     """
-    if sum((token is not None, token_stdin, password_stdin)) > 1:
-        raise UsageProblem("Give only one of --token, --token-stdin and --password-stdin.")
+    if federated != (service_account is not None) or (not federated and (token_file or audience)):
+        raise UsageProblem("--federated and --service-account ORG/PROJECT/NAME belong together.")
+    if sum((token is not None, token_stdin, password_stdin, federated)) > 1:
+        raise UsageProblem("Give only one of --token, --token-stdin, --password-stdin and --federated.")
     insecure_http = insecure_http or session.insecure_http
     ca_file = ca_file or session.ca_file
     target = Context(
@@ -58,7 +70,9 @@ def login(
     )
     if token_stdin:
         token = _first_line("token")
-    if token is not None:
+    if service_account is not None:
+        target = _token_exchanged(session, target, service_account, token_file, audience or target.server)
+    elif token is not None:
         target = replace(target, token=token.strip())
     else:
         target = _token_made(session, target, handle, password_stdin, expires_in)
@@ -85,6 +99,17 @@ def _token_made(
         if error.status == 401:
             error.hint = "Check handle and password; they are those of the web page."
         raise
+    return replace(target, token=str(made["token"]), token_id=str(made.get("id") or ""))
+
+
+def _token_exchanged(
+    session: Session, target: Context, service_account: str, token_file: str | None, audience: str
+) -> Context:
+    body = {
+        "token": id_token(session.environment, file=token_file, audience=audience),
+        "service_account": service_account,
+    }
+    made = Api(target, clock=session.clock).change("POST", "/federated-tokens", body, repeat=False)
     return replace(target, token=str(made["token"]), token_id=str(made.get("id") or ""))
 
 
