@@ -86,7 +86,9 @@ def _clusters_seen(user: User) -> QuerySet[Any, Any]:
 def access_tokens_of(user: User) -> QuerySet[AccessToken]:
     """The user's own tokens, expired ones too, but not those revoked. A limited token shows only itself."""
     found = AccessToken.objects.filter(user=user, revoked_at=None)
-    return found if user.limits is None else found.filter(pk=user.limits.token)
+    if user.limits is None:
+        return found
+    return found.filter(pk=user.limits.token) if user.limits.token else found.none()
 
 
 def service_accounts_visible_to(user: User) -> QuerySet[ServiceAccount]:

@@ -1,5 +1,6 @@
 """/federated-tokens"""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.utils import timezone
@@ -35,7 +36,7 @@ class FederatedTokens(APIView):
     schema = MarinaSchema()
     metadata_class = None
     parser_classes = (BoundedJSONParser,)
-    authentication_classes: ClassVar[list[type[BaseAuthentication]]] = []
+    authentication_classes: Sequence[type[BaseAuthentication]] = ()
     permission_classes = (AllowAny,)
     further_refusals: ClassVar[dict[str, tuple[str, ...]]] = {"": ("429", "503")}
 

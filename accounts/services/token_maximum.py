@@ -23,7 +23,7 @@ def token_seconds(*, holder: User, projects: Sequence[Project], wanted: int | No
     """
     most, by = token_maximum(holder=holder, projects=projects, now=now)
     if wanted is None:
-        return min(settings.ACCESS_TOKEN_DEFAULT_SECONDS, most)
+        return min(int(settings.ACCESS_TOKEN_DEFAULT_SECONDS), most)
     if not TOKEN_MINIMUM_SECONDS <= wanted <= most:
         told = f" ({by.name} allows {by.token_maximum_days} days at most)" if by else ""
         raise InvalidInput(

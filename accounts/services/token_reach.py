@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -21,9 +21,7 @@ from accounts.models import (
 from accounts.services.audit import Actor
 from accounts.services.tokens import tokens_revoke
 
-Pair = tuple[UUID, UUID]
-"""A user, and a project or organization in which that user has something."""
-
+_SCOPE: Final = "content_object"
 _WHY: Final = "Its holder has no role left in the projects that it is limited to."
 
 
@@ -63,26 +61,22 @@ def _held(users: Collection[UUID], organizations: dict[UUID, UUID], now: datetim
     by_user = Q(lasting, user__in=users)
     by_team = Q(lasting, group__user__in=users)
     found: set[tuple[UUID, UUID | None]] = set()
-    rows: tuple[QuerySet[object, Pair], ...] = (
-        _pairs(ProjectUserPermission.objects.filter(by_user, sees, content_object__in=projects), "user"),
-        _pairs(ProjectGroupPermission.objects.filter(by_team, sees, content_object__in=projects), "group__user"),
-        _pairs(OrganizationUserPermission.objects.filter(by_user, sees, content_object__in=tenants), "user"),
-        _pairs(OrganizationGroupPermission.objects.filter(by_team, sees, content_object__in=tenants), "group__user"),
-        _pairs(
+    rows: tuple[tuple[QuerySet[Any, Any], str, str], ...] = (
+        (ProjectUserPermission.objects.filter(by_user, sees, content_object__in=projects), "user", _SCOPE),
+        (ProjectGroupPermission.objects.filter(by_team, sees, content_object__in=projects), "group__user", _SCOPE),
+        (OrganizationUserPermission.objects.filter(by_user, sees, content_object__in=tenants), "user", _SCOPE),
+        (OrganizationGroupPermission.objects.filter(by_team, sees, content_object__in=tenants), "group__user", _SCOPE),
+        (
             VirtualClusterUserPermission.objects.filter(by_user, content_object__project__in=projects),
             "user",
-            "content_object__project",
+            f"{_SCOPE}__project",
         ),
-        _pairs(
+        (
             VirtualClusterGroupPermission.objects.filter(by_team, content_object__project__in=projects),
             "group__user",
-            "content_object__project",
+            f"{_SCOPE}__project",
         ),
     )
-    for each in rows:
-        found.update(each)
+    for found_rows, user, scope in rows:
+        found.update(found_rows.values_list(user, scope).distinct())
     return found
-
-
-def _pairs(rows: "QuerySet[object, object]", user: str, scope: str = "content_object") -> "QuerySet[object, Pair]":
-    return rows.values_list(user, scope).distinct()  # type: ignore[return-value]
