@@ -75,7 +75,15 @@ def user_deactivate(*, actor: Actor, user: User, now: datetime) -> list[Organiza
     user.save(update_fields=["is_active"])
     AccessToken.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
     orphaned = [each for each in (administered | through_team).distinct() if not organization_admins(each).exists()]
-    _audit(actor, "user.deactivate", user, organizations_without_admin=[each.name for each in orphaned])
+    # what they made for service accounts they may have kept: whoever manages these decides whether to make new ones
+    made = AccessToken.objects.filter(created_by=user, user__is_service_account=True, revoked_at=None)
+    _audit(
+        actor,
+        "user.deactivate",
+        user,
+        organizations_without_admin=[each.name for each in orphaned],
+        service_account_tokens_made=list(made.filter(expires_at__gt=now).values_list("prefix", flat=True)),
+    )
     return orphaned
 
 

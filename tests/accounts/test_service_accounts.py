@@ -17,7 +17,7 @@ from accounts.services.projects import project_delete
 from accounts.services.service_accounts import service_account_create, service_account_delete
 from accounts.services.teams import team_update
 from accounts.services.tokens import token_create
-from accounts.services.users import user_activate, user_password_set, user_update
+from accounts.services.users import user_activate, user_deactivate, user_password_set, user_update
 from clusters.models import OperationKind, VirtualCluster
 from tests.accounts.conftest import MARINA, give, person, signed_in
 from tests.clusters.making import cluster_row, operation_row
@@ -206,6 +206,15 @@ def test_admins_list_and_revoke_its_tokens_and_see_who_made_them(world, ada):
     assert (made.action, revoked.action) == ("token.create", "token.revoke")
     assert made.organization_id == revoked.organization_id == world.acme.pk
     assert made.details["service_account"] == "acme/payments/ci"
+
+
+def test_when_somebody_is_deactivated_the_log_names_the_tokens_that_they_made_for_service_accounts(world, ada):
+    account = make(world)
+    made = signed_in(ada).post(f"{URL}/{account.pk}/tokens", {"name": "x"}, "json").json()
+    user_deactivate(actor=MARINA, user=ada, now=timezone.now())
+    row = AuditEvent.objects.get(action="user.deactivate")
+    assert row.details["service_account_tokens_made"] == [made["prefix"]]
+    assert bearer(made["token"]).get("/api/v1/me").status_code == 200
 
 
 def test_its_tokens_keep_to_the_organizations_maximum(world, ada):

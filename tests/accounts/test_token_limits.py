@@ -205,11 +205,11 @@ def test_a_limited_token_does_not_give_up_its_holders_roles(world, hana):
 
 
 def test_an_answer_to_a_wider_token_is_not_repeated_to_a_narrower_one(world, hana, settings):
-    key = {"HTTP_IDEMPOTENCY_KEY": "one-key"}
+    key = {"Idempotency-Key": "one-key"}
     cluster = ready_row(world, host_row(), project=world.payments)
     url = f"/api/v1/virtual-clusters/{cluster.pk}/configure"
-    assert signed_in(hana).post(url, **key).status_code == 202
-    assert client_of(hana, actions=["project.view"]).post(url, **key).status_code in (404, 422)
+    assert signed_in(hana).post(url, headers=key).status_code == 202
+    assert client_of(hana, actions=["project.view"]).post(url, headers=key).status_code in (404, 422)
 
 
 @pytest.mark.parametrize(
@@ -273,8 +273,9 @@ def test_a_maximum_out_of_range_is_refused(world, days):
 def test_tokens_made_before_end_by_a_new_maximum_too(world, hana):
     now = timezone.now()
     long = token_create(actor=MARINA, user=hana, name="long", expires_in=90 * 86400, now=now).token
-    there = {"projects": [world.foreign], "expires_in": 90 * 86400, "now": now}
-    elsewhere = token_create(actor=MARINA, user=hana, name="elsewhere", **there).token
+    elsewhere = token_create(
+        actor=MARINA, user=hana, name="elsewhere", projects=[world.foreign], expires_in=90 * 86400, now=now
+    ).token
     stranger = token_create(actor=MARINA, user=world.greta, name="hers", expires_in=90 * 86400, now=now).token
     world.acme.token_maximum_days = 10
     world.acme.save()
@@ -296,8 +297,7 @@ def test_a_token_for_projects_in_which_nothing_is_left_is_revoked(world, left):
     now, user = timezone.now(), person("leaver")
     binding = give(user, "developer", world.payments)
     give(user, "viewer", world.search)
-    limited = {"projects": [world.payments], "expires_in": None, "now": now}
-    token = token_create(actor=MARINA, user=user, name="ci", **limited).token
+    token = token_create(actor=MARINA, user=user, name="ci", projects=[world.payments], expires_in=None, now=now).token
     whole = token_create(actor=MARINA, user=user, name="whole", expires_in=None, now=now).token
     assert tokens_without_reach_revoke(now=now) == 0
     match left:
