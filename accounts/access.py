@@ -1,11 +1,12 @@
 """Who may do what: the one place where that is asked. It reads guardian's rows, which come from role bindings.
 
 Platform staff and superusers get nothing here by being so: a tenant's object is seen by those who have a role in it.
+What a request's token leaves of what its holder may (`user.limits`) is intersected here, and nowhere else.
 """
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from accounts.errors import NotAllowed, NotFound
@@ -48,6 +49,12 @@ Scope = Organization | Project | InProject
 
 def organizations_where(user: User, action: str) -> QuerySet[Organization]:
     """The organizations in which a role of the organization itself gives `action`."""
+    if user.limits is not None and (user.limits.projects or not user.limits.allow(action)):
+        return Organization.objects.none()
+    return _organizations_by_role(user, action)
+
+
+def _organizations_by_role(user: User, action: str) -> QuerySet[Organization]:
     if action not in ORGANIZATION_ACTIONS or not user.is_active:
         return Organization.objects.none()
     own = OrganizationUserPermission.objects.filter(_not_ended(), user=user, permission__codename=action)
@@ -59,15 +66,16 @@ def organizations_where(user: User, action: str) -> QuerySet[Organization]:
 
 def projects_where(user: User, action: str) -> QuerySet[Project]:
     """The projects in which the user may do `action`, by a role in the project or in its organization."""
-    if action not in PROJECT_ACTIONS or not user.is_active:
+    if action not in PROJECT_ACTIONS or not user.is_active or not token_allows(user, action):
         return Project.objects.none()
     own = ProjectUserPermission.objects.filter(_not_ended(), user=user, permission__codename=action)
     teams = ProjectGroupPermission.objects.filter(_not_ended(), group__user=user, permission__codename=action)
-    return Project.objects.filter(
+    found = Project.objects.filter(
         Q(pk__in=own.values("content_object"))
         | Q(pk__in=teams.values("content_object"))
-        | Q(organization__in=organizations_where(user, action).values("pk"))
+        | Q(organization__in=_organizations_by_role(user, action).values("pk"))
     )
+    return found.filter(pk__in=user.limits.projects) if user.limits and user.limits.projects else found
 
 
 def in_reach(user: User, action: str, *, project: str = "project", cluster: str = "pk") -> Q:
@@ -76,13 +84,46 @@ def in_reach(user: User, action: str, *, project: str = "project", cluster: str 
     by a role in the project or its organization, or for that cluster alone.
     """
     found = Q(**{f"{project}__in": projects_where(user, action).values("pk")})
-    if action not in CLUSTER_ACTIONS or not user.is_active:
+    if action not in CLUSTER_ACTIONS or not user.is_active or not token_allows(user, action):
         return found
     own = VirtualClusterUserPermission.objects.filter(_not_ended(), user=user, permission__codename=action)
     teams = VirtualClusterGroupPermission.objects.filter(_not_ended(), group__user=user, permission__codename=action)
     for rows in (own, teams):
+        if user.limits and user.limits.projects:
+            rows = rows.filter(content_object__project__in=user.limits.projects)
         found |= Q(**{f"{cluster}__in": rows.values("content_object")})
     return found
+
+
+def held(action: str, *, user: str = "user", project: str = "project", cluster: str = "virtual_cluster") -> Q:
+    """The same question asked of many at once. Of rows that name a user, a project and a virtual cluster (columns of
+
+    these names): those whose user may do `action` there, whatever token anybody came with.
+    """
+    organization = f"{project}__organization"
+    tables: tuple[tuple[Any, str, str], ...] = (
+        (ProjectUserPermission, "user", project),
+        (ProjectGroupPermission, "group__user", project),
+        (OrganizationUserPermission, "user", organization),
+        (OrganizationGroupPermission, "group__user", organization),
+        (VirtualClusterUserPermission, "user", cluster),
+        (VirtualClusterGroupPermission, "group__user", cluster),
+    )
+    found = Q()
+    for table, holder, scope in tables:
+        where = {holder: OuterRef(user), "content_object": OuterRef(scope), "permission__codename": action}
+        found |= Q(Exists(table.objects.filter(_not_ended(), **where)))
+    return found & Q(**{f"{user}__is_active": True})
+
+
+def token_allows(user: User, action: str) -> bool:
+    """Whether the token of the request leaves its holder this action at all."""
+    return user.limits is None or user.limits.allow(action)
+
+
+def platform_staff(user: User) -> bool:
+    """Whether the user acts with the powers of platform staff: the one place where that is asked."""
+    return user.is_staff and user.is_active and (user.limits is None or user.limits.platform)
 
 
 def _not_ended() -> Q:
@@ -127,7 +168,7 @@ def actor_require(actor: "Actor", action: str, scope: Scope) -> None:
 
 def staff_require(actor: "Actor", what: str) -> None:
     """Lets pass platform staff and Marina itself; `what` completes "Only platform staff may ..."."""
-    if actor.user is not None and not (actor.user.is_staff and actor.user.is_active):
+    if actor.user is not None and not platform_staff(actor.user):
         raise NotAllowed(f"Only platform staff may {what}.", hint="Ask your platform team.")
 
 

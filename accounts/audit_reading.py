@@ -2,7 +2,7 @@
 
 from django.db.models import Q, QuerySet
 
-from accounts.access import organizations_where, require
+from accounts.access import organizations_where, platform_staff, require
 from accounts.errors import NotAllowed
 from accounts.models import AuditEvent, Organization, User
 from accounts.roles import roles_that_may
@@ -12,7 +12,7 @@ from accounts.selectors import organizations_visible_to, uuid_of
 def audit_events_visible_to(user: User) -> QuerySet[AuditEvent]:
     """Those of the organizations that the user audits; for platform staff also those of no organization."""
     mine = Q(organization_id__in=organizations_where(user, "organization.audit").values("pk"))
-    if user.is_staff and user.is_active:
+    if platform_staff(user):
         mine |= Q(organization_id=None)
     return AuditEvent.objects.filter(mine)
 
@@ -24,7 +24,7 @@ def audit_require(user: User, organization: str = "") -> None:
     of its rows is empty, as for one that is not there.
     """
     if not organization:
-        if user.is_staff or organizations_where(user, "organization.audit").exists():
+        if platform_staff(user) or organizations_where(user, "organization.audit").exists():
             return
         raise NotAllowed(
             "You may not read the audit log of any organization.",

@@ -11,6 +11,7 @@ from django.db.models import Count, Q, QuerySet
 from accounts.access import in_reach, organizations_where, projects_where
 from accounts.models import (
     AccessToken,
+    FederationRule,
     GroupMapping,
     Invitation,
     JoinRequest,
@@ -61,9 +62,9 @@ def invitations_visible_to(user: User) -> QuerySet[Invitation]:
 
 def teams_visible_to(user: User) -> QuerySet[Team]:
     """Those of the user's organizations, and those the user is in."""
-    seen = Q(organization__in=organizations_visible_to(user).values("pk")) | Q(
-        pk__in=Team.members.through.objects.filter(user=user).values("team")
-    )
+    seen = Q(organization__in=organizations_visible_to(user).values("pk"))
+    if user.limits is None:
+        seen |= Q(pk__in=Team.members.through.objects.filter(user=user).values("team"))
     return Team.objects.filter(seen).select_related("organization").prefetch_related("members")
 
 
@@ -109,8 +110,39 @@ def _clusters_seen(user: User) -> QuerySet[Any, Any]:
 
 
 def access_tokens_of(user: User) -> QuerySet[AccessToken]:
-    """The user's own tokens, expired ones too, but not those revoked."""
-    return AccessToken.objects.filter(user=user, revoked_at=None)
+    """The user's own tokens, expired ones too, but not those revoked. A limited token shows only itself."""
+    found = AccessToken.objects.filter(user=user, revoked_at=None)
+    if user.limits is None:
+        return found
+    return found.filter(pk=user.limits.token) if user.limits.token else found.none()
+
+
+def service_accounts_visible_to(user: User) -> QuerySet[ServiceAccount]:
+    """Those of the projects that the user sees; not the deleted ones."""
+    projects = projects_where(user, "project.view").values("pk")
+    found = ServiceAccount.objects.filter(project__in=projects, deleted_at=None)
+    return found.select_related("project__organization", "user")
+
+
+def service_account_tokens(account: ServiceAccount) -> QuerySet[AccessToken]:
+    """Those that were not revoked, expired ones too."""
+    return AccessToken.objects.filter(user=account.user_id, revoked_at=None).select_related("created_by")
+
+
+def federation_rules_visible_to(user: User) -> QuerySet[FederationRule]:
+    """Those of the service accounts that the user sees."""
+    accounts = service_accounts_visible_to(user).values("pk")
+    found = FederationRule.objects.filter(service_account__in=accounts)
+    return found.select_related("service_account__project__organization")
+
+
+def service_account_written(text: str, *, among: QuerySet[ServiceAccount]) -> ServiceAccount | None:
+    """The one with this id, or written organization/project/name."""
+    if key := uuid_of(text):
+        return among.filter(pk=key).first()
+    organization, project, name = [*text.split("/"), "", "", ""][:3]
+    named = among.filter(project__organization__name=organization, project__name=project, name=name)
+    return named.first() if text.count("/") == 2 else None
 
 
 def group_mappings_visible_to(user: User) -> QuerySet[GroupMapping]:
@@ -126,9 +158,9 @@ def user_named(text: str) -> User | None:
 
 
 def users_named(texts: Sequence[str]) -> dict[str, User]:
-    """The users with these ids or handles, each by the text that names it; the unknown are left out."""
+    """The people with these ids or handles, each by the text that names it; the unknown are left out."""
     keys = {text: key for text in texts if (key := uuid_of(text))}
-    users = User.objects.filter(Q(handle__in=texts) | Q(pk__in=keys.values()))
+    users = User.objects.filter(Q(handle__in=texts) | Q(pk__in=keys.values()), is_service_account=False)
     by_handle, by_key = {user.handle: user for user in users}, {user.pk: user for user in users}
     found = {text: by_key.get(keys[text]) if text in keys else by_handle.get(text) for text in texts}
     return {text: user for text, user in found.items() if user is not None}
@@ -144,7 +176,7 @@ def team_named(organization: Organization, text: str) -> Team | None:
 def service_account_named(organization: Organization, text: str, *, project: Project | None) -> ServiceAccount | None:
     """The service account of the organization with this id, as `project/name`, or (in `project`) with this name."""
     accounts = ServiceAccount.objects.select_related("project__organization", "user")
-    within = accounts.filter(project__organization=organization)
+    within = accounts.filter(project__organization=organization, deleted_at=None)
     if (key := uuid_of(text)) is not None:
         return within.filter(pk=key).first()
     place, slash, name = text.rpartition("/")
@@ -172,7 +204,11 @@ class Places:
 def places_of(user: User, *, now: datetime) -> Places:
     """Everything the user sees, by name. In a project the role may come from its organization."""
     roles: dict[UUID | None, list[str]] = {}
-    held = Q(user=user) | Q(team__in=Team.members.through.objects.filter(user=user).values("team"))
+    held = (
+        Q(user=user)
+        | Q(service_account__user=user)
+        | Q(team__in=Team.members.through.objects.filter(user=user).values("team"))
+    )
     for binding in RoleBinding.objects.filter(held, Q(expires_at=None) | Q(expires_at__gt=now)):
         roles.setdefault(binding.organization_id or binding.project_id, []).append(binding.role)
     organizations = organizations_visible_to(user).order_by("name")

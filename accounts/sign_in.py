@@ -85,6 +85,11 @@ def token_refusal_counts(*, prefix: str, address: str | None) -> bool:
     return not _wait(of_this, Rate(1, 60)) and not _wait(of_all, Rate(20, 60))
 
 
+def federation_count(*, address: str | None) -> int:
+    """Counts one token of another issuer that was sent; 0, or the seconds to wait where there were too many."""
+    return _wait(f"federation:{_place(address)}", Rate.parse(settings.FEDERATION_RATE))
+
+
 def _wait(key: str, rate: Rate) -> int:
     try:
         tries = _count(caches["sign_in"], key, rate.seconds)

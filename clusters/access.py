@@ -1,20 +1,31 @@
 """Which actions of the role table stand before what can be done to this app's objects."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from django.db.models import Q, QuerySet
 
-from accounts.access import in_reach, organizations_where, projects_where, require
+from accounts.access import (
+    held,
+    in_reach,
+    organizations_where,
+    platform_staff,
+    projects_where,
+    require,
+    token_allows,
+)
 from accounts.errors import NotAllowed, NotFound
-from accounts.models import Organization, Project, User
+from accounts.models import KubeconfigCeiling, Organization, Project, User
 from accounts.roles import roles_that_may
 from clusters.models import DiscoveredCluster, HostCluster, HostScope, Operation, OperationKind, RegionOffer
 
 
 def hosts_visible(user: User) -> QuerySet[HostCluster]:
     """The hosts a user may see: all for platform staff, else those offered to where the user works."""
-    if user.is_staff and user.is_active:
+    if platform_staff(user):
         return HostCluster.objects.all()
+    if not (token_allows(user, "host.view") or token_allows(user, "project.view")):
+        return HostCluster.objects.none()
     projects = projects_where(user, "project.view")
     # who works in a project may name any host that is offered to it, also where that is by its organization
     organizations = Organization.objects.filter(
@@ -46,7 +57,7 @@ def _offered(organizations: QuerySet[Organization], projects: QuerySet[Project])
 
 def region_offers_visible(user: User) -> QuerySet[RegionOffer]:
     """Which regions are offered: to platform staff all of it, else what is offered to where the user works."""
-    if user.is_staff and user.is_active:
+    if platform_staff(user):
         return RegionOffer.objects.all()
     return RegionOffer.objects.filter(
         Q(organization__in=organizations_where(user, "host.view").values("pk"))
@@ -56,7 +67,7 @@ def region_offers_visible(user: User) -> QuerySet[RegionOffer]:
 
 def host_require(user: User, action: str, host: HostCluster) -> None:
     """Lets platform staff pass, and for an organization's own host those whose role there holds `action`."""
-    if user.is_staff and user.is_active:
+    if platform_staff(user):
         return
     if host.organization is not None and organizations_where(user, action).filter(pk=host.organization.pk).exists():
         return
@@ -72,7 +83,7 @@ def organizations_running_hosts(user: User) -> QuerySet[Organization]:
 
 def host_connect_require(user: User, organization: Organization | None) -> None:
     """Who may connect a host: platform staff, and for an organization's own host its admins."""
-    if user.is_staff and user.is_active:
+    if platform_staff(user):
         return
     if organization is not None and organizations_where(user, "host.connect").filter(pk=organization.pk).exists():
         return
@@ -91,7 +102,7 @@ def host_offer_require(
 
     To see another tenant is not enough: what that tenant then runs would run on this one's hardware.
     """
-    if user.is_staff and user.is_active:
+    if platform_staff(user):
         return
     key = owner.pk if owner else None
     others = [f"organizations[{index}]" for index, each in enumerate(organizations) if each.pk != key]
@@ -113,7 +124,7 @@ def _who(action: str, host: HostCluster) -> str:
 
 def discovered_visible(user: User) -> QuerySet[DiscoveredCluster]:
     """What was found on the hosts that a user looks after: all for platform staff, else those of their organization."""
-    if user.is_staff and user.is_active:
+    if platform_staff(user):
         return DiscoveredCluster.objects.all()
     return DiscoveredCluster.objects.filter(host__organization__in=organizations_running_hosts(user).values("pk"))
 
@@ -125,7 +136,7 @@ def operations_visible(user: User) -> QuerySet[Operation]:
     """
     mine = in_reach(user, "operation.view", cluster="virtual_cluster")
     of_hosts = Q(project__isnull=True, host__in=hosts_visible(user).values("pk"))
-    if user.is_staff and user.is_active:
+    if platform_staff(user):
         # they hand what was found on a host over to a tenant, and see that through
         handed_over = Q(kind=OperationKind.ADOPT, requested_by=user)
         return Operation.objects.filter(mine | handed_over | Q(project__isnull=True))
@@ -139,3 +150,25 @@ def operation_require(user: User, action: str, operation: Operation) -> None:
         require(user, action, operation.virtual_cluster or operation.project)
     elif operation.host is not None:
         host_require(user, "host.update", operation.host)
+
+
+KUBECONFIG_LEVELS: Final = ("admin", "view")
+"""From the highest to the lowest; what each is inside a cluster stands in provisioning/steps/kubeconfig.py."""
+
+
+_CEILINGS: Final = {
+    "admin": (KubeconfigCeiling.ADMIN,),
+    "view": (KubeconfigCeiling.ADMIN, KubeconfigCeiling.VIEW),
+}
+"""Under which ceilings each level is given."""
+
+
+def kubeconfig_held() -> Q:
+    """Of grants of kubeconfigs: those whose user may still have one of that level, by role and by both ceilings."""
+    found = Q()
+    for level, ceilings in _CEILINGS.items():
+        may = held(f"virtualcluster.kubeconfig.{level}", project="virtual_cluster__project")
+        for column in ("virtual_cluster__kubeconfig_ceiling", "virtual_cluster__project__kubeconfig_ceiling"):
+            may &= Q(**{f"{column}__in": ceilings})
+        found |= Q(level=level) & may
+    return found

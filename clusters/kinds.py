@@ -32,7 +32,7 @@ class Meeting(StrEnum):
 HOST_KINDS: Final = (Kind.CONNECT, Kind.RENEW_CREDENTIAL)
 VIRTUAL_CLUSTER_KINDS: Final = (Kind.PROVISION, Kind.ADOPT, Kind.CONFIGURE, Kind.DELETE)
 # These change nothing that another operation of their object leans on, so they take no lock.
-UNLOCKED_KINDS: Final = (Kind.ISSUE_KUBECONFIG,)
+UNLOCKED_KINDS: Final = (Kind.ISSUE_KUBECONFIG, Kind.REVOKE_ACCESS)
 
 MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     # (new, ahead of it)

@@ -1,20 +1,27 @@
 """Reading: what a user may see, with what pages and API show of it fetched along."""
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Case, Count, OuterRef, Prefetch, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Now
-
 
 from accounts.access import in_reach
 from accounts.models import RoleBinding, User
-from clusters.access import discovered_visible, hosts_visible, operations_visible, region_offers_visible
+from clusters.access import (
+    discovered_visible,
+    hosts_visible,
+    kubeconfig_held,
+    operations_visible,
+    region_offers_visible,
+)
 from clusters.models import (
     Chart,
     DiscoveredCluster,
     HostCluster,
     HostScope,
+    KubeconfigGrant,
     Operation,
     Placement,
     PlacementRole,
@@ -114,3 +121,10 @@ def region_offers_list(user: User) -> QuerySet[RegionOffer]:
         .select_related("organization", "project__organization")
         .annotate(hosts=Coalesce(Subquery(counts), 0))
     )
+
+
+def kubeconfig_grants_list(cluster: VirtualCluster, *, now: datetime) -> QuerySet[KubeconfigGrant]:
+    """Who has a kubeconfig of the cluster that holds; `ending` is True where no role gives it any more."""
+    live = KubeconfigGrant.objects.filter(virtual_cluster=cluster, revoked_at=None, expires_at__gt=now)
+    ending = Case(When(kubeconfig_held(), then=Value(False)), default=Value(True))
+    return live.select_related("user").annotate(ending=ending)

@@ -98,6 +98,8 @@ if _owner_url := env.str("DATABASE_OWNER_URL", default=""):
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CELERY_BROKER_URL = env.str("BROKER_URL", default="redis://localhost:6379/0")
+if CELERY_BROKER_URL.startswith("redis://"):
+    CELERY_BROKER_TRANSPORT = "provisioning.broker_transport:Transport"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -185,6 +187,9 @@ CACHES = {
 PLATFORM_CONTACT = env.str("PLATFORM_CONTACT", default="your platform team")
 ACCESS_TOKEN_DEFAULT_SECONDS = env.int("ACCESS_TOKEN_DEFAULT_SECONDS", default=30 * 86400)
 ACCESS_TOKEN_MAXIMUM_SECONDS = env.int("ACCESS_TOKEN_MAXIMUM_SECONDS", default=365 * 86400)
+# tokens of other issuers that one address may send, and whether issuers may be inside our own network
+FEDERATION_RATE = env.str("FEDERATION_RATE", default="60/min")
+FEDERATION_ALLOW_PRIVATE_ISSUERS = env.bool("FEDERATION_ALLOW_PRIVATE_ISSUERS", default=False)
 
 # --- the audit log ------------------------------------------------------------------------------------------------
 AUDIT_RETENTION_DAYS = env.int("AUDIT_RETENTION_DAYS", default=400)  # 0: for ever
@@ -276,7 +281,6 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
-        "RoleName": "accounts.models.role_binding.ROLE_NAMES",
         "OperationKind": "clusters.models.OperationKind",
         "OperationState": "clusters.models.OperationState",
         "StepState": ["waiting", "current", "done", "failed"],

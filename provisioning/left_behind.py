@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from clusters.adoption import Adoption
 from clusters.host_rules import TENANT_ROLE
 from clusters.models import HostMode, Placement
+from clusters.services.kubeconfig_grants import access_to_end
 from provisioning.drivers.kinds import NAMESPACE, ROLE_BINDING
 from provisioning.engine.context import StepContext
 from provisioning.steps.connecting import preflight_name
@@ -78,7 +79,16 @@ def of_issuing(context: StepContext) -> Left:
     if "issue-kubeconfig" not in _begun(context) or context.operation.requested_by is None:
         return []
     level = str(context.params.get("level"))
-    name = account_name(context.operation.requested_by, level)
+    return _account(context, account_name(context.operation.requested_by.pk, level), level)
+
+
+def of_revoking(context: StepContext) -> Left:
+    """Of `revoke-access`: the accounts inside the virtual cluster that should be gone."""
+    ending = access_to_end(virtual_cluster=context.virtual_cluster, now=context.now)
+    return [each for user, level in ending.accounts for each in _account(context, account_name(user, level), level)]
+
+
+def _account(context: StepContext, name: str, level: str) -> Left:
     inside = f"inside {context.virtual_cluster.name}"
     return [
         {

@@ -48,6 +48,8 @@ def schedules() -> tuple[Scheduled, ...]:
         Scheduled("events", "provisioning.events_publish", 1.0),
         Scheduled("webhooks", "provisioning.webhooks_deliver", 1.0),
         Scheduled("mail", "provisioning.mail_deliver", 5.0),
+        # a role that is taken ends kubeconfigs within a minute: this, a worker's turn and the virtual API's own memory
+        Scheduled("access-revoke", "provisioning.access_revoke", 15.0),
         Scheduled("credentials-renew", "provisioning.credentials_renew", 60.0),
         Scheduled("chart", "provisioning.chart_note", 60.0),
         Scheduled("durations", "provisioning.durations_measure", 60.0),

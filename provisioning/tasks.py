@@ -12,14 +12,18 @@ from kombu.exceptions import OperationalError
 from accounts.services.audit_events import audit_events_publish
 from accounts.services.audit_sealing import audit_retain, audit_seal
 from accounts.services.delivering import mail_deliver
+from accounts.services.federation import spent_assertions_forget
 from accounts.services.idempotency import idempotent_requests_remove
 from accounts.services.notification_events import notification_events_publish
 from accounts.services.notifications import notifications_remove
 from accounts.services.role_bindings import role_bindings_expire
+from accounts.services.token_maximum import tokens_shorten
+from accounts.services.token_reach import tokens_without_reach_revoke
 from accounts.services.webhook_delivering import postman, webhook_deliveries_remove
 from clusters.services.announcing import operations_announce
 from clusters.services.credentials import credentials_renew
 from clusters.services.durations import durations_measure
+from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import sealed_results_expire
 from provisioning import charts, probes, schedules, survey, worker
 
@@ -38,6 +42,8 @@ def tidy() -> None:
     now = timezone.now()
     sealed_results_expire(now=now)
     role_bindings_expire(now=now)
+    tokens_without_reach_revoke(now=now)
+    tokens_shorten(now=now)
 
 
 @shared_task(name="provisioning.tidy_hourly")
@@ -47,6 +53,7 @@ def tidy_hourly() -> None:
     idempotent_requests_remove(now=now)
     notifications_remove(now=now)
     webhook_deliveries_remove(now=now)
+    spent_assertions_forget(now=now)
 
 
 @shared_task(name="provisioning.events_publish")
@@ -80,6 +87,12 @@ def audit_sealed() -> None:
 def audit_retained() -> None:
     """Drops what the audit log has kept for long enough."""
     audit_retain(now=timezone.now())
+
+
+@shared_task(name="provisioning.access_revoke")
+def access_revoked() -> None:
+    """Starts to end the access of those who have a kubeconfig and lost the role that gave it."""
+    access_revoke(now=timezone.now())
 
 
 @shared_task(name="provisioning.credentials_renew")

@@ -10,18 +10,20 @@ from django.contrib.auth.models import Group
 from accounts.admin.group_mappings import GroupMappingAdmin
 from accounts.admin.joining import InvitationAdmin, JoinRequestAdmin
 from accounts.admin.organizations import OrganizationAdmin, ProjectAdmin, TeamAdmin
-from accounts.admin.records import AccessTokenAdmin, AuditEventAdmin
+from accounts.admin.records import AccessTokenAdmin, AuditEventAdmin, FederationRuleAdmin, ServiceAccountAdmin
 from accounts.admin.role_bindings import RoleBindingAdmin
 from accounts.admin.users import UserAdmin
 from accounts.models import (
     AccessToken,
     AuditEvent,
+    FederationRule,
     GroupMapping,
     Invitation,
     JoinRequest,
     Organization,
     Project,
     RoleBinding,
+    ServiceAccount,
     Team,
     User,
 )
@@ -37,6 +39,8 @@ admin.site.register(Project, ProjectAdmin)
 admin.site.register(RoleBinding, RoleBindingAdmin)
 admin.site.register(GroupMapping, GroupMappingAdmin)
 admin.site.register(AccessToken, AccessTokenAdmin)
+admin.site.register(ServiceAccount, ServiceAccountAdmin)
+admin.site.register(FederationRule, FederationRuleAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)
 admin.site.register(Invitation, InvitationAdmin)
 admin.site.register(JoinRequest, JoinRequestAdmin)

@@ -17,7 +17,19 @@ class AccessTokenAdmin(ReadOnlyAdmin):
     list_filter = ("expires_at", "revoked_at")
     list_select_related = ("user",)
     search_fields = ("prefix", "name", "user__handle")
-    fields = ("user", "name", "prefix", "created_at", "expires_at", "last_used_at", "revoked_at")
+    fields = (
+        "user",
+        "name",
+        "prefix",
+        "actions",
+        "projects",
+        "created_by",
+        "federation_rule",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "revoked_at",
+    )
     actions = ("revoke",)
 
     @admin.action(description="Revoke at once", permissions=["revoke"])
@@ -49,3 +61,22 @@ class AuditEventAdmin(ReadOnlyAdmin):
     list_filter = ("action", "object_kind", "result", "source", "created_at")
     search_fields = ("actor", "object_name", "object_id", "token_prefix", "request_id")
     date_hierarchy = "created_at"
+
+
+class ServiceAccountAdmin(ReadOnlyAdmin):
+    """Programs that work in projects. Whoever manages a project makes and deletes them, by command or API."""
+
+    list_display = ("name", "project", "user", "description", "created_at", "deleted_at")
+    list_filter = ("deleted_at", "project__organization")
+    list_select_related = ("project__organization", "user")
+    search_fields = ("name", "project__name", "user__handle")
+    fields = ("name", "project", "user", "description", "created_at", "deleted_at")
+
+
+class FederationRuleAdmin(ReadOnlyAdmin):
+    """Which tokens of other issuers let in as which service account."""
+
+    list_display = ("name", "service_account", "issuer", "audience", "created_at")
+    list_select_related = ("service_account__project__organization",)
+    search_fields = ("name", "service_account__name", "issuer")
+    fields = ("name", "service_account", "issuer", "audience", "claims", "created_by", "created_at")

@@ -75,6 +75,10 @@ class UserAdmin(ServiceAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     )
     actions = ("deactivate", "activate", "remove_second_factor")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        people: QuerySet[User] = super().get_queryset(request).filter(is_service_account=False)
+        return people
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 

@@ -48,6 +48,7 @@ class AccessTokenAuthentication(BaseAuthentication):
             _refusal_note(request, refused)
             raise
         token_use_note(token=token, now=timezone.now())
+        token.user.limits = token.limits
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
@@ -67,7 +68,7 @@ def _token_checked(text: TokenText) -> AccessToken:
         told = f"This access token expired at {token.expires_at:%Y-%m-%d %H:%M} UTC."
         raise TokenRefused(told, token=token, why="expired")
     if not token.user.is_active:
-        raise TokenRefused(f"The user {token.user.handle} was deactivated.", token=token, why="user deactivated")
+        raise TokenRefused(f"The user {token.user.label} was deactivated.", token=token, why="user deactivated")
     return token
 
 

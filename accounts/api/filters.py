@@ -12,7 +12,16 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.views import APIView
 
 from accounts.errors import FieldError, InvalidInput
-from accounts.models import Invitation, JoinRequest, Project, RoleBinding, Team, User
+from accounts.models import (
+    FederationRule,
+    Invitation,
+    JoinRequest,
+    Project,
+    RoleBinding,
+    ServiceAccount,
+    Team,
+    User,
+)
 from accounts.selectors import uuid_of
 
 
@@ -149,3 +158,25 @@ class InvitationFilters(django_filters.FilterSet):
     class Meta:
         model = Invitation
         fields = ("organization", "project", "role")
+
+
+class ServiceAccountFilters(django_filters.FilterSet):
+    """Of /service-accounts."""
+
+    project = ProjectFilter()
+    organization = ReferenceFilter(by_name="project__organization__name", field_name="project__organization")
+
+    class Meta:
+        model = ServiceAccount
+        fields = ("project", "organization", "name")
+
+
+class FederationRuleFilters(django_filters.FilterSet):
+    """Of /federation-rules."""
+
+    service_account = ReferenceFilter(by_name="service_account__name")
+    project = ProjectFilter(field_name="service_account__project")
+
+    class Meta:
+        model = FederationRule
+        fields = ("service_account", "project", "issuer", "name")

@@ -33,6 +33,7 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
             "personal_project_clusters",
             "personal_project_lifetime_days",
             "member_projects",
+            "token_maximum_days",
             "created_at",
         )
         read_only_fields = fields
@@ -48,6 +49,13 @@ class OrganizationNames(StrictSerializer):
 class OrganizationUpdate(OrganizationNames):
     """What can be changed of an organization."""
 
+    token_maximum_days = serializers.IntegerField(
+        min_value=1,
+        max_value=3650,
+        allow_null=True,
+        required=False,
+        help_text="So many days a token that reaches the organization holds at most; null: as the platform has it.",
+    )
     personal_projects = serializers.BooleanField(
         required=False, help_text="Whoever belongs to it gets a project of their own when they first sign in."
     )

@@ -8,11 +8,13 @@ from accounts.models import Organization, Project, ServiceAccount, Team, User
 
 
 class UserReference(serializers.ModelSerializer[User]):
-    """A user, in short."""
+    """A user, in short. `name` is what to show: a service account's own name, else the handle."""
+
+    name = serializers.CharField(source="label", read_only=True)
 
     class Meta:
         model = User
-        fields = ("id", "handle")
+        fields = ("id", "handle", "name")
         read_only_fields = fields
 
 

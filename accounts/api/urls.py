@@ -6,13 +6,16 @@ from rest_framework.routers import SimpleRouter
 from accounts.api.access_tokens import AccessTokenResource
 from accounts.api.audit_events import AuditEventResource
 from accounts.api.device_logins import DeviceLoginResource, DeviceTokenResource
+from accounts.api.federated_tokens import FederatedTokens
+from accounts.api.federation_rules import FederationRuleResource
 from accounts.api.group_mappings import GroupMappingResource
-from accounts.api.notifications import NotificationResource, PreferenceResource
 from accounts.api.invitations import InvitationResource
 from accounts.api.join_requests import JoinableProjectResource, JoinRequestResource, ProjectJoinRequests
+from accounts.api.notifications import NotificationResource, PreferenceResource
 from accounts.api.organizations import OrganizationResource
 from accounts.api.projects import ProjectResource
 from accounts.api.role_bindings import RoleBindingResource
+from accounts.api.service_accounts import ServiceAccountResource
 from accounts.api.teams import TeamResource
 from accounts.api.users import MeResource, UserResource
 from accounts.api.webhooks import WebhookDeliveryResource, WebhookResource
@@ -25,9 +28,11 @@ router.register("notification-preferences", PreferenceResource, basename="notifi
 router.register("group-mappings", GroupMappingResource, basename="group-mapping")
 router.register("invitations", InvitationResource, basename="invitation")
 router.register("join-requests", JoinRequestResource, basename="join-request")
+router.register("federation-rules", FederationRuleResource, basename="federation-rule")
 router.register("organizations", OrganizationResource, basename="organization")
 router.register("projects", ProjectResource, basename="project")
 router.register("role-bindings", RoleBindingResource, basename="role-binding")
+router.register("service-accounts", ServiceAccountResource, basename="service-account")
 router.register("teams", TeamResource, basename="team")
 router.register("users", UserResource, basename="user")
 router.register("webhooks", WebhookResource, basename="webhook")
@@ -43,5 +48,6 @@ urlpatterns = [
         ProjectJoinRequests.as_view({"post": "create"}),
         name="project-join-requests",
     ),
+    path("federated-tokens", FederatedTokens.as_view(), name="federated-tokens"),
     *router.urls,
 ]

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.access import platform_staff
 from accounts.api.actor import user_of
 from accounts.api.filters import UserFilters
 from accounts.api.references import RoleInOrganization, RoleInProject
@@ -47,7 +48,7 @@ class Me(serializers.Serializer[Any]):
     handle = serializers.CharField()
     name = serializers.CharField()
     email = serializers.CharField()
-    is_staff = serializers.BooleanField(help_text="Platform staff.")
+    is_staff = serializers.BooleanField(help_text="Platform staff, where the token leaves that.")
     organizations = RoleInOrganization(many=True)
     projects = RoleInProject(many=True)
 
@@ -68,7 +69,7 @@ class MeResource(APIView):
             "handle": user.handle,
             "name": user.name,
             "email": user.email,
-            "is_staff": user.is_staff,
+            "is_staff": platform_staff(user),
             "organizations": [{"id": each.pk, "name": each.name, "role": role} for each, role in places.organizations],
             "projects": [
                 {"id": each.pk, "name": each.name, "organization": each.organization, "role": role}

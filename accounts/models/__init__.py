@@ -3,6 +3,7 @@
 from accounts.models.audit import AuditEvent
 from accounts.models.audit_seals import AuditChain, AuditPolicy, AuditSeal, AuditSealedRow, AuditWaiting
 from accounts.models.device_login import DeviceLogin, DeviceLoginState
+from accounts.models.federation import FederationRule, SpentAssertion
 from accounts.models.group_mapping import GroupGrant, GroupMapping, StaffGrant
 from accounts.models.idempotency import IdempotentRequest
 from accounts.models.invitation import Invitation
@@ -36,6 +37,7 @@ __all__ = [
     "DeviceLogin",
     "DeviceLoginState",
     "EventPosition",
+    "FederationRule",
     "GroupGrant",
     "GroupMapping",
     "IdempotentRequest",
@@ -54,6 +56,7 @@ __all__ = [
     "ProjectUserPermission",
     "RoleBinding",
     "ServiceAccount",
+    "SpentAssertion",
     "StaffGrant",
     "Team",
     "User",

@@ -1,7 +1,7 @@
 """Organizations, their teams, and the projects people work in."""
 
 from django.contrib.auth.models import Group
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
 from accounts.models.base import Row
@@ -30,6 +30,12 @@ class Organization(Row):
     )
     member_projects = models.PositiveIntegerField(
         default=3, help_text="How many projects a member may make besides the personal one; 0: none."
+    )
+    token_maximum_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text="So many days a token that reaches the organization holds at most; empty: as the platform has it.",
     )
 
     class Meta:

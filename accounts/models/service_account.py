@@ -8,7 +8,7 @@ from accounts.models.user import User
 
 
 class ServiceAccount(Row):
-    """A program that works in a project. Its name is unique there.
+    """A program that works in a project. Its name is unique there, and never given again once it is deleted.
 
     Its `user` carries what users carry (permissions, tokens, what it made and owns), can never sign in by password and
     is in no list of people: so whatever asks who may do something asks the same question for both.
@@ -17,6 +17,7 @@ class ServiceAccount(Row):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="service_accounts")
     name = models.CharField(max_length=40, validators=[NAME_RULE])
     description = models.CharField(max_length=200, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="service_account", editable=False)
 
     class Meta:

@@ -1,6 +1,6 @@
 """People who sign in."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -8,6 +8,9 @@ from django.core.validators import RegexValidator
 from django.db import models
 
 from accounts.models.base import new_id
+
+if TYPE_CHECKING:
+    from accounts.limits import TokenLimits
 
 HANDLE_LENGTH = 40
 HANDLE_RULE = RegexValidator(
@@ -49,6 +52,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     created_at = models.DateTimeField(auto_now_add=True, editable=False)
 
+    limits: "TokenLimits | None" = None
+    """No column: of the token that this request came with, where that leaves less than the holder may."""
+
     objects: ClassVar[UserManager] = UserManager()
 
     USERNAME_FIELD = "handle"
@@ -60,6 +66,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.handle
+
+    @property
+    def label(self) -> str:
+        """What is shown of who made or owns something: the handle, or a service account's own name."""
+        return self.name if self.is_service_account else self.handle
 
     def get_short_name(self) -> str:
         """What pages call this person."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import ProtectedError, Q, QuerySet
@@ -13,6 +14,9 @@ from accounts.models import Organization, RoleBinding, User
 from accounts.services.audit import Actor, audit_record
 from accounts.services.permissions import permissions_derive
 from accounts.services.rows import protected_sentence, row_save
+
+UNCHANGED: Final = -1
+"""Of a number that may also be taken away."""
 
 
 @transaction.atomic
@@ -43,8 +47,12 @@ def organization_update(
     personal_project_clusters: int | None = None,
     personal_project_lifetime_days: int | None = None,
     member_projects: int | None = None,
+    token_maximum_days: int | None = UNCHANGED,
 ) -> Organization:
-    """Changes what is given. Personal projects that are there keep the limits they were made with."""
+    """Changes what is given. Personal projects that are there keep the limits they were made with.
+
+    `token_maximum_days`: None is the platform's; tokens made before end by a new one too.
+    """
     actor_require(actor, "organization.update", organization)
     given = {
         "name": name,
@@ -54,7 +62,9 @@ def organization_update(
         "personal_project_lifetime_days": personal_project_lifetime_days,
         "member_projects": member_projects,
     }
-    changed = {key: value for key, value in given.items() if value is not None}
+    changed: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if token_maximum_days != UNCHANGED:
+        changed["token_maximum_days"] = token_maximum_days
     before = {key: getattr(organization, key) for key in changed}
     for key, value in changed.items():
         setattr(organization, key, value)

@@ -15,6 +15,7 @@ from accounts.services.audit import Actor, audit_record
 from accounts.services.permissions import organization_lock
 from accounts.services.role_giving import role_put
 from accounts.services.rows import protected_sentence, row_save
+from accounts.services.service_accounts import service_accounts_end
 from accounts.unset import UNSET, Unset
 
 HISTORY_REMOVERS: Final[list[Callable[[Project], None]]] = []
@@ -93,11 +94,15 @@ def _limits_require(actor: Actor, project: Project) -> None:
 
 @transaction.atomic
 def project_delete(*, actor: Actor, project: Project) -> None:
-    """Deletes an empty project with its roles. Raises Conflict, with what it counts, while anything lives in it."""
+    """Deletes an empty project with its roles. Raises Conflict, with what it counts, while anything lives in it.
+
+    Its service accounts end at once, whatever roles they had elsewhere.
+    """
     actor_require(actor, "project.delete", project)
     _audit(actor, "project.delete", project)
     for remove_history in HISTORY_REMOVERS:
         remove_history(project)
+    service_accounts_end(actor=actor, project=project, now=timezone.now())
     try:
         project.delete()
     except ProtectedError as error:

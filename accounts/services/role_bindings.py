@@ -70,7 +70,7 @@ def role_binding_update(
 def role_binding_delete(*, actor: Actor, binding: RoleBinding, now: datetime) -> None:
     """Takes a role away; one may always give up one's own. Raises Conflict for an organization's last admin."""
     scope, subject = scope_of(binding), subject_of(binding)
-    if actor.user is None or subject != actor.user:
+    if actor.user is None or subject != actor.user or actor.user.limits is not None:
         actor_require(actor, members_action(scope), scope)
         _glass_check(binding)
         _within_own_check(actor, binding.role, scope)
@@ -166,7 +166,13 @@ def _subject_check(actor: Actor, subject: Subject, scope: Scope, organization: O
                 field="service_account",
                 accepted=f"a service account of {organization.name}",
             )
+        if subject.deleted_at is not None:
+            raise InvalidInput(f"{subject} was deleted.", field="service_account", accepted="one that is there")
         return
+    if subject.is_service_account:
+        raise InvalidInput(
+            f"{subject.handle} stands for a service account.", field="user", accepted="a person, or service_account"
+        )
     if not subject.is_active:
         raise InvalidInput(f"{subject.handle} was deactivated.", field="user", accepted="an active user's handle")
     outsider_check(actor, subject, scope, organization)

@@ -1,6 +1,7 @@
 """Writing rows so that what the database or the model refuses comes out as an error for people."""
 
 from collections import Counter
+from collections.abc import Collection
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -9,10 +10,10 @@ from django.db.models import Model, ProtectedError
 from accounts.errors import Conflict, FieldError, InvalidInput
 
 
-def row_validate(row: Model) -> None:
+def row_validate(row: Model, *, exclude: Collection[str] = ()) -> None:
     """Raises InvalidInput naming each field that the model's own rules refuse. Uniqueness is the database's affair."""
     try:
-        row.clean_fields()
+        row.clean_fields(exclude=exclude)
     except ValidationError as error:
         raise InvalidInput.of(
             FieldError(field=name, message=message)

@@ -78,6 +78,8 @@ def _roles_end(team: Team, now: datetime) -> None:
 
 def _members_write(team: Team, members: list[User]) -> None:
     for user in members:
+        if user.is_service_account:
+            raise InvalidInput(f"{user.handle} is no person.", field="members", accepted="handles of people")
         if not user.is_active:
             raise InvalidInput(f"{user.handle} was deactivated.", field="members", accepted="handles of active users")
     team.members.set(members)

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.access import staff_require
-from accounts.errors import FieldError, InvalidInput
+from accounts.errors import Conflict, FieldError, InvalidInput
 from accounts.models import AccessToken, Organization, RoleBinding, User
 from accounts.services.access_lost import access_lost
 from accounts.services.audit import Actor, audit_record
@@ -42,6 +42,7 @@ def user_create(
 def user_update(*, actor: Actor, user: User, name: str, email: str, is_staff: bool, is_superuser: bool) -> User:
     """Changes what may change of a user: everything but the handle."""
     staff_require(actor, "change users")
+    _person_check(user)
     names = ("name", "email", "is_staff", "is_superuser")
     before = dict(User.objects.filter(pk=user.pk).values(*names).get())
     user.name, user.email, user.is_staff, user.is_superuser = name, email, is_staff, is_superuser
@@ -65,6 +66,7 @@ def _glass_end(actor: Actor, user: User) -> None:
 def user_password_set(*, actor: Actor, user: User, password: str) -> None:
     """Gives a new password, which ends the user's sessions in the browser. Access tokens stay."""
     staff_require(actor, "set passwords")
+    _person_check(user)
     _password_put(user, password)
     user.save(update_fields=["password"])
     user_password_changed(actor=actor, user=user)
@@ -89,7 +91,15 @@ def user_deactivate(*, actor: Actor, user: User, now: datetime) -> list[Organiza
     AccessToken.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
     orphaned = [each for each in (administered | through_team).distinct() if not organization_admins(each).exists()]
     access_lost(subject=user, now=now)
-    _audit(actor, "user.deactivate", user, organizations_without_admin=[each.name for each in orphaned])
+    # what they made for service accounts they may have kept: whoever manages these decides whether to make new ones
+    made = AccessToken.objects.filter(created_by=user, user__is_service_account=True, revoked_at=None)
+    _audit(
+        actor,
+        "user.deactivate",
+        user,
+        organizations_without_admin=[each.name for each in orphaned],
+        service_account_tokens_made=list(made.filter(expires_at__gt=now).values_list("prefix", flat=True)),
+    )
     return orphaned
 
 
@@ -97,9 +107,16 @@ def user_deactivate(*, actor: Actor, user: User, now: datetime) -> list[Organiza
 def user_activate(*, actor: Actor, user: User) -> None:
     """Lets a deactivated user in again, with the roles that were not taken meanwhile. Tokens stay revoked."""
     staff_require(actor, "activate users")
+    _person_check(user)
     user.is_active = True
     user.save(update_fields=["is_active"])
     _audit(actor, "user.activate", user)
+
+
+def _person_check(user: User) -> None:
+    """What stands for a service account has no password, no powers of its own, and ends with its account."""
+    if user.is_service_account:
+        raise Conflict(f"{user.handle} stands for a service account.", hint="Change or delete the service account.")
 
 
 def _password_put(user: User, password: str | None) -> None:

@@ -53,6 +53,23 @@ def host_find(api: Api, name: str) -> Json:
     )
 
 
+def service_account_find(session: Session, name: str) -> Json:
+    """The service account of this name (or organization/project/name), or with this id; CliError (4) where none is."""
+    if is_id(name):
+        return session.api.get(f"/service-accounts/{name}")
+    path, _, last = name.rpartition("/")
+    path = path or session.project(None)
+    return _only(
+        (
+            item
+            for item in session.api.pages("/service-accounts", {"project": path, "name": last})
+            if item.get("name") == last
+        ),
+        f"There is no service account {last!r} in {path}.",
+        "See what there is with `marina service-account list`.",
+    )
+
+
 def _only(found: Iterable[Json], missing: str, hint: str) -> Json:
     item = next(iter(found), None)
     if item is None:

@@ -18,19 +18,23 @@ from marina_cli.commands.configure import configure
 from marina_cli.commands.contexts import context, use_project
 from marina_cli.commands.create import create
 from marina_cli.commands.discovered import discovered
+from marina_cli.commands.federation import federation
 from marina_cli.commands.group_mapping import group_mapping
 from marina_cli.commands.host import host
 from marina_cli.commands.inbox import inbox
 from marina_cli.commands.invitations import invitation, invite
 from marina_cli.commands.kubeconfig import kubeconfig
+from marina_cli.commands.kubeconfigs import kubeconfigs
 from marina_cli.commands.login import login, logout, whoami
 from marina_cli.commands.op import op
 from marina_cli.commands.options import COMPLETE_VARIABLE, completion, options
-from marina_cli.commands.webhook import webhook
 from marina_cli.commands.organization import organization
 from marina_cli.commands.project import project
+from marina_cli.commands.service_account import service_account
 from marina_cli.commands.sharing import share, shares, unshare
+from marina_cli.commands.token import token
 from marina_cli.commands.transfer import ceiling, transfer
+from marina_cli.commands.webhook import webhook
 from marina_cli.errors import CliError
 from marina_cli.session import Session
 
@@ -93,6 +97,7 @@ for command in (
     *(share, shares, unshare, transfer, ceiling),
     *(project, invite, invitation, organization),
     *(audit, inbox, webhook, group_mapping, break_glass),
+    *(kubeconfigs, token, service_account, federation),
     *(op, options, host, discovered, completion),
 ):
     cli.add_command(command)

@@ -8,7 +8,7 @@ from django.contrib import admin
 from clusters.admin.discovered import DiscoveredClusterAdmin
 from clusters.admin.hosts import HostClusterAdmin
 from clusters.admin.operations import OperationAdmin
-from clusters.admin.records import ChartAdmin, HostCredentialAdmin, PlacementAdmin
+from clusters.admin.records import ChartAdmin, HostCredentialAdmin, KubeconfigGrantAdmin, PlacementAdmin
 from clusters.admin.region_offers import RegionOfferAdmin
 from clusters.admin.virtual_clusters import VirtualClusterAdmin
 from clusters.models import (
@@ -16,6 +16,7 @@ from clusters.models import (
     DiscoveredCluster,
     HostCluster,
     HostCredential,
+    KubeconfigGrant,
     Operation,
     Placement,
     RegionOffer,
@@ -27,6 +28,7 @@ admin.site.register(RegionOffer, RegionOfferAdmin)
 admin.site.register(HostCredential, HostCredentialAdmin)
 admin.site.register(VirtualCluster, VirtualClusterAdmin)
 admin.site.register(Placement, PlacementAdmin)
+admin.site.register(KubeconfigGrant, KubeconfigGrantAdmin)
 admin.site.register(DiscoveredCluster, DiscoveredClusterAdmin)
 admin.site.register(Operation, OperationAdmin)
 admin.site.register(Chart, ChartAdmin)

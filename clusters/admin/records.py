@@ -86,3 +86,13 @@ class ChartAdmin(ReadOnlyAdmin):
     def schema_told(self, chart: Chart) -> SafeString | str:
         """By which values are checked before they are stored."""
         return as_json(chart.schema)
+
+
+class KubeconfigGrantAdmin(ReadOnlyAdmin):
+    """Who was given a kubeconfig, and whether it has been ended. Until then its expiry is the bound."""
+
+    list_display = ("virtual_cluster", "user", "level", "created_at", "expires_at", "revoked_at")
+    list_filter = ("level", "expires_at", "revoked_at")
+    list_select_related = ("virtual_cluster__project__organization", "user")
+    search_fields = ("virtual_cluster__name", "user__handle")
+    fields = ("virtual_cluster", "user", "level", "operation", "created_at", "expires_at", "revoked_at")

@@ -12,6 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.access import platform_staff
 from accounts.api.actor import user_of
 from accounts.api.fields import ReferenceField
 from accounts.api.filters import ReferenceFilter
@@ -61,7 +62,7 @@ class OwnerField(ReferenceField):
 
     def find(self, text: str) -> User | None:
         asker = user_of(self.context["request"])
-        among = User.objects.filter(is_active=True) if asker.is_staff else users_visible_to(asker)
+        among = User.objects.filter(is_active=True) if platform_staff(asker) else users_visible_to(asker)
         key = uuid_of(text)
         return among.filter(handle=text).first() if key is None else among.filter(pk=key).first()
 

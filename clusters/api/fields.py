@@ -7,6 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.access import platform_staff
 from accounts.api.actor import user_of
 from accounts.api.fields import NameField, OrganizationField, ProjectField, ReferenceField
 from accounts.errors import InvalidInput
@@ -59,7 +60,7 @@ class HostOrganizationField(OrganizationField):
     """An organization by id or name. Platform staff, who give out hosts, may name any; that shows nothing of it."""
 
     def among(self, user: User) -> QuerySet[Organization]:
-        return Organization.objects.all() if user.is_staff else super().among(user)
+        return Organization.objects.all() if platform_staff(user) else super().among(user)
 
 
 @extend_schema_field(OpenApiTypes.STR)
@@ -67,4 +68,4 @@ class HostProjectField(ProjectField):
     """A project by id or as `organization/name`. Platform staff may name any, as with organizations."""
 
     def among(self, user: User) -> QuerySet[Project]:
-        return Project.objects.select_related("organization") if user.is_staff else super().among(user)
+        return Project.objects.select_related("organization") if platform_staff(user) else super().among(user)

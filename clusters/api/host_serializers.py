@@ -7,6 +7,7 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.access import platform_staff
 from accounts.api.actor import user_of
 from accounts.api.strict import StrictSerializer
 from clusters.access import organizations_running_hosts
@@ -147,7 +148,7 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
     @property
     def _staff(self) -> bool:
         user = user_of(self.context["request"])
-        return user.is_staff and user.is_active
+        return platform_staff(user)
 
     @cached_property
     def _own(self) -> set[UUID]:

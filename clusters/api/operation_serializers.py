@@ -17,10 +17,11 @@ class NamedSerializer(serializers.Serializer[Any]):
 
 
 class PersonSerializer(serializers.Serializer[Any]):
-    """A person by id and handle."""
+    """A person or service account. `name` is what to show: a service account's own name, else the handle."""
 
     id = serializers.UUIDField(source="pk")
     handle = serializers.CharField()
+    name = serializers.CharField(source="label")
 
 
 class StepSerializer(serializers.Serializer[Any]):

@@ -1,20 +1,25 @@
 """How the API shows virtual clusters, and the bodies by which they are made and changed."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.fields import ProjectField
 from accounts.api.strict import StrictSerializer
-from accounts.models import KubeconfigCeiling
+from accounts.models import KubeconfigCeiling, User
 from clusters.api.break_glass_views import BreakGlassSerializer
 from clusters.api.fields import ClusterNameField, HostField
 from clusters.api.operation_serializers import NamedSerializer, OperationSerializer, PersonSerializer
 from clusters.api.owners import OwnerTextField
-from clusters.models import Exposure, Placement, VirtualCluster
+from clusters.models import Exposure, KubeconfigGrant, Placement, VirtualCluster
 from clusters.services.kubeconfigs import LEVELS
 from clusters.sizes import SIZES
+
+ENDING_NOTE: Final = (
+    "No role gives it any more. It is being ended, within a minute where the cluster can be reached, else as soon as "
+    "that is so; at its expiry it ends in any case."
+)
 
 
 class ConditionSerializer(serializers.Serializer[Any]):
@@ -129,6 +134,26 @@ class VirtualClusterChangeSerializer(StrictSerializer):
     )
 
 
+class KubeconfigGrantSerializer(serializers.ModelSerializer[KubeconfigGrant]):
+    """A kubeconfig that somebody has. None of it is secret."""
+
+    user = PersonSerializer()
+    issued_at = serializers.DateTimeField(source="created_at", help_text="When it was asked for.")
+    expires_at = serializers.DateTimeField(help_text="It ends then at the latest.")
+    ending = serializers.BooleanField(help_text="No role gives it any more: Marina is ending it.")
+    note = serializers.SerializerMethodField()
+
+    class Meta:
+        model = KubeconfigGrant
+        fields: ClassVar[list[str]] = ["id", "user", "level", "issued_at", "expires_at", "ending", "note"]
+
+    def get_note(self, grant: KubeconfigGrant) -> str:
+        """What is still to come, for people."""
+        if not getattr(grant, "ending", False):
+            return ""
+        return ENDING_NOTE
+
+
 class KubeconfigRequestSerializer(StrictSerializer):
     """Asks for a kubeconfig, sealed to a one-time key."""
 
@@ -183,7 +208,7 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
         kind = "user" if cluster.owner_user_id else "team"
         if cluster.owner_user is not None and cluster.owner_user.is_service_account:
             kind, owner = "service-account", cluster.owner_user.service_account
-        return {"kind": kind, "id": str(owner.pk), "name": str(owner)}
+        return {"kind": kind, "id": str(owner.pk), "name": owner.label if isinstance(owner, User) else str(owner)}
 
     @extend_schema_field(BreakGlassSerializer(many=True))
     def get_break_glass(self, cluster: VirtualCluster) -> list[dict[str, Any]]:

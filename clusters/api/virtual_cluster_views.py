@@ -21,16 +21,17 @@ from accounts.selectors import uuid_of
 from clusters.api.glass_noting import GlassNoted
 from clusters.api.operation_serializers import OperationSerializer
 from clusters.api.operation_views import OperationAnswer, operation_accepted
-from clusters.api.placement_preview import PlacementPreviewRequest, PlacementPreviewSerializer, preview_shown
 from clusters.api.owners import owner_given
+from clusters.api.placement_preview import PlacementPreviewRequest, PlacementPreviewSerializer, preview_shown
 from clusters.api.virtual_cluster_serializers import (
+    KubeconfigGrantSerializer,
     KubeconfigRequestSerializer,
     VirtualClusterChangeSerializer,
     VirtualClusterCreateSerializer,
     VirtualClusterSerializer,
 )
 from clusters.models import VirtualCluster, VirtualClusterPhase
-from clusters.selectors import operations_list, virtual_clusters_alive, virtual_clusters_list
+from clusters.selectors import kubeconfig_grants_list, operations_list, virtual_clusters_alive, virtual_clusters_list
 from clusters.services.ceilings import kubeconfig_ceiling_set
 from clusters.services.configuring import SpecChange, virtual_cluster_configure
 from clusters.services.kubeconfigs import kubeconfig_issue
@@ -171,6 +172,14 @@ class VirtualClusterViewSet(GlassNoted, ListedResource[VirtualCluster]):
         body = self.body(KubeconfigRequestSerializer)
         operation = kubeconfig_issue(virtual_cluster=self.get_object(), actor=self.actor, now=timezone.now(), **body)
         return operation_accepted(self._operation(operation.pk), operation)
+
+    @extend_schema(responses=KubeconfigGrantSerializer(many=True), filters=False)
+    @kubeconfigs.mapping.get
+    def kubeconfigs_given(self, request: Request, pk: str) -> Response:
+        """Who has a kubeconfig of it that holds: the person, the level, and until when at the latest."""
+        grants = kubeconfig_grants_list(self.get_object(), now=timezone.now())
+        page: Any = self.paginate_queryset(grants)  # type: ignore[arg-type]
+        return self.get_paginated_response(KubeconfigGrantSerializer(page, many=True).data)
 
     def _answer(self, work: ClusterWork) -> Response:
         shown = self._operation(work.operation.pk)

@@ -5,6 +5,7 @@ from clusters.models.conditions import Condition, condition_set
 from clusters.models.discovered import DiscoveredCluster
 from clusters.models.duration import UsualDuration
 from clusters.models.host import Breaker, Exposure, HostCluster, HostCredential, HostMode, HostPhase, HostScope
+from clusters.models.kubeconfig_grant import KubeconfigGrant
 from clusters.models.operation import (
     ACTIVE_STATES,
     PLATFORM,
@@ -35,6 +36,7 @@ __all__ = [
     "HostPhase",
     "HostScope",
     "HostSlot",
+    "KubeconfigGrant",
     "Operation",
     "OperationEvent",
     "OperationKind",

@@ -24,6 +24,7 @@ class OperationKind(models.TextChoices):
     ISSUE_KUBECONFIG = "issue-kubeconfig"
     CONFIGURE = "configure"
     ADOPT = "adopt"
+    REVOKE_ACCESS = "revoke-access"
 
 
 class OperationState(models.TextChoices):

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from accounts.access import UNSEEN, allowed, staff_require
+from accounts.access import UNSEEN, allowed, platform_staff, staff_require
 from accounts.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from accounts.models import RoleBinding, User
 from accounts.services.access_lost import access_lost
@@ -122,7 +122,7 @@ def _terms_check(minutes: int, role: str) -> None:
 
 def _end_require(actor: Actor, cluster: VirtualCluster) -> None:
     user = actor.user
-    if user is None or (user.is_staff and user.is_active) or is_owner(user, cluster):
+    if user is None or platform_staff(user) or is_owner(user, cluster):
         return
     if allowed(user, "project.members", cluster.project):
         return

@@ -36,7 +36,7 @@ def ceiling_check(level: str, cluster: VirtualCluster) -> None:
 
 @transaction.atomic
 def kubeconfig_ceiling_set(*, virtual_cluster: VirtualCluster, ceiling: str, actor: Actor) -> VirtualCluster:
-    """Sets the cluster's own ceiling. Kubeconfigs that were given out hold until their end."""
+    """Sets the cluster's own ceiling. Kubeconfigs that give more end with it, as with a role."""
     actor_require(actor, "virtualcluster.ceiling", virtual_cluster)
     if ceiling not in KubeconfigCeiling.values:
         raise InvalidInput(
@@ -58,7 +58,8 @@ def kubeconfig_ceiling_set(*, virtual_cluster: VirtualCluster, ceiling: str, act
             object_id=locked.pk,
             name=str(locked),
             organization_id=locked.project.organization_id,
-            details={"before": before, "after": ceiling},
+            before={"kubeconfig_ceiling": before},
+            after={"kubeconfig_ceiling": ceiling},
         )
     return locked
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import transaction
 
-from accounts.access import actor_require
+from accounts.access import actor_require, platform_staff
 from accounts.errors import Conflict, InvalidInput
 from accounts.services.audit import Actor, audit_record
 from clusters.chart_values import values_check
@@ -73,7 +73,7 @@ def virtual_cluster_configure(
         .get(pk=virtual_cluster.pk)
     )
     _refuse_what_goes(locked)
-    wanted = _wanted(locked, change, staff=actor.user is None or actor.user.is_staff) if change else {}
+    wanted = _wanted(locked, change, staff=actor.user is None or platform_staff(actor.user)) if change else {}
     if labels is not None:
         labels_validate(labels)
         wanted["labels"] = labels

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts.access import actor_require, allowed
+from accounts.access import actor_require, allowed, platform_staff
 from accounts.errors import Conflict, InvalidInput, NotFound
 from accounts.models import Project, User
 from accounts.services.audit import Actor, audit_record
@@ -43,7 +43,7 @@ def discovered_adopt(
     """
     user = acting_user(actor)
     found = _locked(discovered, actor)
-    if not user.is_staff:
+    if not platform_staff(user):
         actor_require(actor, "virtualcluster.create", project)
     _project_check(project, found.host)
     wanted_name = name or found.release

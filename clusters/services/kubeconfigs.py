@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
@@ -13,12 +13,13 @@ from accounts.errors import Conflict, Gone, InvalidInput, NotFound
 from accounts.models import User
 from accounts.role_reach import allowed_until
 from accounts.services.audit import Actor, audit_record
+from clusters.access import KUBECONFIG_LEVELS
 from clusters.models import Operation, OperationKind, VirtualCluster, VirtualClusterPhase
 from clusters.services.ceilings import ceiling_check, within_ceiling
+from clusters.services.kubeconfig_grants import grant_put
 from clusters.services.operations import operation_start
 
-# From the highest to the lowest; what each is inside the cluster stands in provisioning/steps/kubeconfig.py.
-LEVELS: Final = ("admin", "view")
+LEVELS: Final = KUBECONFIG_LEVELS
 PUBLIC_KEY_BYTES: Final = 32
 
 
@@ -55,6 +56,7 @@ def kubeconfig_issue(
         now=now,
         params={"level": chosen, "expires_in": seconds, "public_key": public_key},
     )
+    grant_put(operation=started.operation, level=chosen, expires_at=now + timedelta(seconds=seconds))
     audit_record(
         actor=actor,
         action=f"virtualcluster.kubeconfig.{chosen}",

@@ -32,6 +32,10 @@ NEVER_RETRIED: Final[Mapping[OperationKind, str]] = {
     OperationKind.ISSUE_KUBECONFIG: "Ask for a new kubeconfig: what you may do is looked at again.",
 }
 
+NEVER_ABORTED: Final[Mapping[OperationKind, str]] = {
+    OperationKind.REVOKE_ACCESS: "It ends the access of who lost a role. Give the role again, and it ends nothing.",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
@@ -206,6 +210,8 @@ def operation_abort(*, operation: Operation, actor: Actor, now: datetime) -> Ope
     locked = Operation.objects.select_for_update().get(pk=operation.pk)
     if locked.finished:
         raise Conflict(f"This operation has already ended: {locked.state}.")
+    if locked.kind in NEVER_ABORTED:
+        raise Conflict(f"{locked.kind} cannot be aborted.", hint=NEVER_ABORTED[OperationKind(locked.kind)])
     _abort(locked, why=f"Aborted by {actor.label}.", now=now)
     if locked.finished and locked.kind == OperationKind.CONNECT:  # it was queued: nobody proves its credential now
         HostCredential.objects.filter(host=locked.host).update(candidate=None)

@@ -107,7 +107,8 @@ def _inherit(cluster: VirtualCluster, now: datetime) -> None:
         object_id=cluster.pk,
         name=str(cluster),
         organization_id=cluster.project.organization_id,
-        details={"before": before, "after": heirs[0].handle},
+        before={"owner": before},
+        after={"owner": heirs[0].handle},
     )
     if cluster.phase == VirtualClusterPhase.DELETED:
         return

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from accounts.access import actor_require
+from accounts.access import actor_require, platform_staff
 from accounts.errors import Conflict, InvalidInput, NotAllowed
 from accounts.models import Project, User
 from accounts.services.audit import Actor, audit_record
@@ -170,7 +170,7 @@ def _check(
     name_check(project=project, name=name)
     labels_validate(labels)
     spec_check(spec)
-    values_check(spec.values, schema=chart_schema(spec.chart_version), acting_staff=user.is_staff)
+    values_check(spec.values, schema=chart_schema(spec.chart_version), acting_staff=platform_staff(user))
     _host_check(project=project, spec=spec, host=host)
 
 

@@ -12,7 +12,18 @@ from provisioning.flows.delete import DELETE
 from provisioning.flows.issue_kubeconfig import ISSUE_KUBECONFIG
 from provisioning.flows.provision import PROVISION
 from provisioning.flows.renew_credential import RENEW_CREDENTIAL
+from provisioning.flows.revoke_access import REVOKE_ACCESS
 
 FLOWS: Final[Mapping[OperationKind, Flow]] = {
-    flow.kind: flow for flow in (CONNECT, RENEW_CREDENTIAL, PROVISION, ADOPT, CONFIGURE, DELETE, ISSUE_KUBECONFIG)
+    flow.kind: flow
+    for flow in (
+        CONNECT,
+        RENEW_CREDENTIAL,
+        PROVISION,
+        ADOPT,
+        CONFIGURE,
+        DELETE,
+        ISSUE_KUBECONFIG,
+        REVOKE_ACCESS,
+    )
 }

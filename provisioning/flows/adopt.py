@@ -18,6 +18,7 @@ from provisioning.flows.phases import (
     work_begins,
 )
 from provisioning.left_behind import of_adopting
+from provisioning.steps.access import access_put_right
 from provisioning.steps.adopting import adoption_of, import_release, look_at_api, mark_namespace
 
 AWAKE = Condition(type="Ready", status="True", reason="Adopted", message="Its API answers.")
@@ -47,7 +48,7 @@ def _standing(adoption: Adoption, cluster: VirtualCluster) -> tuple[Phase, Condi
 
 ADOPT = Flow(
     kind=OperationKind.ADOPT,
-    steps=(mark_namespace, import_release, look_at_api),
+    steps=(mark_namespace, import_release, look_at_api, access_put_right),
     on_start=work_begins(Phase.PROVISIONING),
     on_success=adopted,
     on_failure=failed,

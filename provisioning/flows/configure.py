@@ -8,6 +8,7 @@ from clusters.models import Operation, OperationKind, Placement, PlacementRole, 
 from provisioning.engine.flow import Flow
 from provisioning.flows.phases import cluster_of, not_configured, ready, work_begins
 from provisioning.left_behind import of_bringing
+from provisioning.steps.access import access_put_right
 from provisioning.steps.api_ready import prepare_inside, wait_for_rollout
 from provisioning.steps.comparing import compare_adopted
 from provisioning.steps.endpoint import publish_endpoint
@@ -38,6 +39,7 @@ CONFIGURE = Flow(
         wait_for_rollout,
         prepare_inside,
         publish_endpoint,
+        access_put_right,
     ),
     on_start=work_begins(VirtualClusterPhase.UPDATING),
     on_success=configured,

@@ -18,6 +18,7 @@ from clusters.models import (
     DiscoveredCluster,
     HostCluster,
     HostCredential,
+    KubeconfigGrant,
     Operation,
     OperationEvent,
     OperationKind,
@@ -30,7 +31,16 @@ from tests.accounts.conftest import person
 from tests.clusters.making import PUBLIC_KEY, SECRET, cluster_row, host_row, operation_row, ready_row
 from tests.clusters.rules.kubeconfigs import kubeconfig_with
 
-MODELS = (HostCluster, HostCredential, VirtualCluster, Placement, Operation, Chart, DiscoveredCluster)
+MODELS = (
+    HostCluster,
+    HostCredential,
+    VirtualCluster,
+    Placement,
+    KubeconfigGrant,
+    Operation,
+    Chart,
+    DiscoveredCluster,
+)
 TOKEN = "canary-token-7f3a9c"
 
 
@@ -74,6 +84,7 @@ def full(world):
     VirtualCluster.objects.update(conditions=[{**condition, "type": "Ready", "message": "It <b>failed</b>."}])
     Placement.objects.update(not_synced=[{"kind": "Ingress", "reason": "The host has none."}])
     Chart.objects.create(source="https://charts", version="0.36.1", digest="sha256:abc", schema={"type": "object"})
+    KubeconfigGrant.objects.create(virtual_cluster=cluster, user=world.olivia, level="admin", expires_at=now)
     DiscoveredCluster.objects.create(host=host, namespace="team-tills", release="tills", uid="u-1", seen_at=now)
     steps = [
         {
@@ -192,6 +203,8 @@ def test_lists_cost_the_same_number_of_queries_for_any_number_of_rows(site, worl
             host = host_row(f"h-{number}")
             cluster = ready_row(world, host, f"c-{number}")
             operation_row(cluster, OperationKind.DELETE, state=OperationState.FAILED)
+            grant = {"user": world.olivia, "level": "view", "expires_at": timezone.now()}
+            KubeconfigGrant.objects.create(virtual_cluster=cluster, **grant)
         found = []
         for model in MODELS:
             with CaptureQueriesContext(connection) as captured:

@@ -14,6 +14,7 @@ from marina_cli.config import Config, Context, config_save
 from marina_cli.device_login import browser_possible, device_login, terminal_there
 from marina_cli.durations import DURATION
 from marina_cli.errors import CliError, UsageProblem
+from marina_cli.federated import id_token
 from marina_cli.output import note, output_option, print_fields, print_one
 from marina_cli.server_address import server_address
 from marina_cli.session import Session, pass_session
@@ -30,6 +31,10 @@ from marina_cli.text import Json, project_path, word
 @click.option("--browser/--no-browser", default=None, help="Open the page in a browser, or only show its address.")
 @click.option("--expires-in", type=DURATION, default="30d", show_default=True, help="How long the new token holds.")
 @click.option("--context", metavar="NAME", help="Store it under this name; the server's name unless given.")
+@click.option("--federated", is_flag=True, help="In CI: log in with the job's own token, without a secret.")
+@click.option("--service-account", metavar="ORG/PROJECT/NAME", help="With --federated: as whom.")
+@click.option("--token-file", type=click.Path(), metavar="FILE", help="With --federated: the job's token is in FILE.")
+@click.option("--audience", metavar="TEXT", help="With --federated: what the job's token is for; SERVER unless given.")
 @click.option("--ca-file", type=click.Path(), help="Trust this CA (PEM) for the server.")
 @click.option("--insecure-http", is_flag=True, help="Allow plain http to another machine.")
 @pass_session
@@ -44,16 +49,23 @@ def login(
     browser: bool | None,
     expires_in: int,
     context: str | None,
+    federated: bool,
+    service_account: str | None,
+    token_file: str | None,
+    audience: str | None,
     ca_file: str | None,
     insecure_http: bool,
 ) -> None:
     """Log in to SERVER and make it the current one.
 
     At a terminal it shows a code that you allow in your browser, signed in there however you sign in. With --handle,
-    or where nobody is at a terminal, it takes handle and password. It stores a new token and never a password.
+    or where nobody is at a terminal, it takes handle and password. It stores a new token and never a password. In CI
+    --federated takes the token that GitHub or GitLab gives the job, and gets a short one of a service account for it.
     """
-    if sum((token is not None, token_stdin, password_stdin, web)) > 1:
-        raise UsageProblem("Give only one of --token, --token-stdin, --password-stdin and --web.")
+    if federated != (service_account is not None) or (not federated and (token_file or audience)):
+        raise UsageProblem("--federated and --service-account ORG/PROJECT/NAME belong together.")
+    if sum((token is not None, token_stdin, password_stdin, web, federated)) > 1:
+        raise UsageProblem("Give only one of --token, --token-stdin, --password-stdin, --web and --federated.")
     insecure_http = insecure_http or session.insecure_http
     ca_file = ca_file or session.ca_file
     target = Context(
@@ -64,7 +76,9 @@ def login(
     )
     if token_stdin:
         token = _first_line("token")
-    if token is not None:
+    if service_account is not None:
+        target = _token_exchanged(session, target, service_account, token_file, audience or target.server)
+    elif token is not None:
         target = replace(target, token=token.strip())
     elif web or (handle is None and not password_stdin and terminal_there()):
         opens = browser_possible(session.environment) if browser is None else browser
@@ -108,6 +122,17 @@ def _name() -> str:
 
 
 def _with_token(target: Context, made: Json) -> Context:
+    return replace(target, token=str(made["token"]), token_id=str(made.get("id") or ""))
+
+
+def _token_exchanged(
+    session: Session, target: Context, service_account: str, token_file: str | None, audience: str
+) -> Context:
+    body = {
+        "token": id_token(session.environment, file=token_file, audience=audience),
+        "service_account": service_account,
+    }
+    made = Api(target, clock=session.clock).change("POST", "/federated-tokens", body, repeat=False)
     return replace(target, token=str(made["token"]), token_id=str(made.get("id") or ""))
 
 

@@ -15,7 +15,7 @@ from django.db.models import Model
 from nacl.public import SealedBox
 
 from clusters.encryption import connection_decrypt
-from clusters.models import HostCluster, HostCredential, HostSlot, Operation, Placement
+from clusters.models import HostCluster, HostCredential, HostSlot, KubeconfigGrant, Operation, Placement
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.kinds import EVENT, KINDS, NAMESPACE, NODE, Json, Kind
 from provisioning.drivers.kube import KubeClient
@@ -94,8 +94,15 @@ def _rows(operation: Operation, host: HostCluster, placement: Placement | None) 
         "credential": {**_row(credential), "holds": _holds(credential)},
         "virtual_cluster": _row(operation.virtual_cluster) if operation.virtual_cluster else None,
         "placement": _row(placement) if placement else None,
+        "kubeconfigs": _kubeconfigs(operation),
         "slots taken": list(HostSlot.objects.filter(host=host, operation__isnull=False).values_list("number")),
     }
+
+
+def _kubeconfigs(operation: Operation) -> list[tuple[str, bool]]:
+    """Of each that was given out, oldest first, whether it counts as ended."""
+    grants = KubeconfigGrant.objects.filter(virtual_cluster=operation.virtual_cluster_id).order_by("id")
+    return [(grant.level, grant.revoked_at is not None) for grant in grants]
 
 
 def _row(row: Model) -> Json:

@@ -8,14 +8,18 @@ from django.db import transaction
 from django.utils import timezone
 from nacl.public import PrivateKey
 
+from accounts.services.audit import Actor
+from accounts.services.role_bindings import role_binding_delete
 from clusters.connection import kubeconfig_render
 from clusters.models import HostMode, Operation, OperationKind, Placement
 from clusters.services.configuring import SpecChange, virtual_cluster_configure
 from clusters.services.hosts import HostSettings, host_connect
+from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import kubeconfig_issue
 from clusters.services.operations import operation_start
 from clusters.services.virtual_clusters import virtual_cluster_delete
 from provisioning.drivers.kinds import PRIORITY_CLASS, STATEFUL_SET
+from tests.accounts.conftest import give, person
 from tests.faults.crashes.adopting import adopt, configure_adopted, delete_adopted
 from tests.faults.crashes.stage import Stage
 
@@ -101,6 +105,28 @@ def _issue_kubeconfig(stage: Stage) -> Operation:
     )
 
 
+def _revoke_access(stage: Stage) -> Operation:
+    """Of somebody who had a kubeconfig by a role that is taken again; the admin's own stays.
+
+    Of another level, so that the two accounts are told apart when outcomes are compared.
+    """
+    cluster = stage.ready_cluster(stage.host())
+    leaver = person(f"leaver-{stage.number:05d}")
+    role = give(leaver, "developer", stage.world.payments)
+    for user, level in ((leaver, "admin"), (stage.world.olivia, "view")):
+        issued = kubeconfig_issue(
+            virtual_cluster=cluster,
+            public_key=base64.b64encode(bytes(RECIPIENT.public_key)).decode(),
+            actor=Actor(user=user),
+            now=timezone.now(),
+            level=level,
+        )
+        stage.finish(issued.pk)
+    role_binding_delete(actor=stage.actor, binding=role, now=timezone.now())
+    access_revoke(now=timezone.now())  # or that of another case, at the same time
+    return Operation.objects.get(virtual_cluster=cluster, kind=OperationKind.REVOKE_ACCESS)
+
+
 def _configure_size(stage: Stage) -> Operation:
     cluster = stage.ready_cluster(stage.host())
     change = SpecChange(size="medium")
@@ -133,4 +159,5 @@ SCENARIOS = (
     Scenario("delete-priority-classes", OperationKind.DELETE, _delete_with_priority_classes),
     Scenario("delete-adopted", OperationKind.DELETE, delete_adopted),
     Scenario("issue-kubeconfig", OperationKind.ISSUE_KUBECONFIG, _issue_kubeconfig),
+    Scenario("revoke-access", OperationKind.REVOKE_ACCESS, _revoke_access),
 )
