@@ -12,7 +12,8 @@ from accounts.errors import InvalidInput, MarinaError, NotFound
 from accounts.models import DeviceLogin, DeviceLoginState, User
 from accounts.services.audit import Actor, audit_record
 from accounts.services.rows import row_validate
-from accounts.services.tokens import TOKEN_MINIMUM_SECONDS, TokenMade, token_create
+from accounts.services.token_maximum import TOKEN_MINIMUM_SECONDS, token_maximum
+from accounts.services.tokens import TokenMade, token_create
 
 INTERVAL_SECONDS: Final = 5
 """The least between two polls. Who polls sooner has to wait so much longer from then on."""
@@ -103,11 +104,13 @@ def _token(login: DeviceLogin, request_id: str, address: str | None, now: dateti
         raise DeviceLoginPending("Who allowed it was deactivated since.", code="denied")
     login.state = DeviceLoginState.USED
     login.save(update_fields=["state"])
+    # whoever asked did not know then whose token it would be, and what their organizations allow
+    most, _ = token_maximum(holder=user, projects=[], now=now)
     return token_create(
         actor=Actor(user=user, address=address, request_id=request_id),
         user=user,
         name=login.client_name,
-        expires_in=login.token_seconds,
+        expires_in=None if login.token_seconds is None else min(login.token_seconds, most),
         now=now,
     )
 
