@@ -13,7 +13,7 @@ from kombu.transport import redis
 log = structlog.get_logger(__name__)
 
 
-class QoS(redis.QoS):  # type: ignore[misc]
+class QoS(redis.QoS):
     """Which messages were fetched and not acknowledged."""
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
@@ -24,13 +24,13 @@ class QoS(redis.QoS):  # type: ignore[misc]
             log.warning("wake-ups could not be given back to the broker; they are sent again", error=str(error))
 
 
-class Channel(redis.Channel):  # type: ignore[misc]
+class Channel(redis.Channel):
     """With the above."""
 
     QoS = QoS
 
 
-class Transport(redis.Transport):  # type: ignore[misc]
+class Transport(redis.Transport):
     """Named in the settings."""
 
     Channel = Channel

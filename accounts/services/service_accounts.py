@@ -11,7 +11,8 @@ from accounts.models import AccessToken, Project, RoleBinding, ServiceAccount, U
 from accounts.roles import PROJECT_ROLES
 from accounts.services.audit import Actor, audit_record
 from accounts.services.permissions import organization_lock, permissions_derive
-from accounts.services.role_bindings import role_binding_create, scope_of
+from accounts.services.role_bindings import role_binding_create
+from accounts.services.role_giving import scope_of
 from accounts.services.rows import row_save, row_validate
 from accounts.services.tokens import tokens_revoke
 

@@ -1,13 +1,14 @@
 """Conditions: one a type, in a lasting order, with the time of their last change."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from clusters.models import Condition, condition_set
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
-def _condition(kind: str, status: str = "True") -> Condition:
+def _condition(kind: str, status: Literal["True", "False", "Unknown"] = "True") -> Condition:
     return Condition(type=kind, status=status, reason="Because", message="A sentence.")
 
 
