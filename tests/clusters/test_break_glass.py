@@ -46,7 +46,9 @@ def test_the_glass_gives_a_role_for_that_cluster_alone_for_a_while(world, people
     assert answer.status_code == 201, answer.content
     body = answer.json()
     assert (body["who"]["handle"], body["role"], body["reason"]) == ("op", "viewer", REASON)
-    left = RoleBinding.objects.get(pk=body["id"]).expires_at - timezone.now()
+    end = RoleBinding.objects.get(pk=body["id"]).expires_at
+    assert end is not None
+    left = end - timezone.now()
     assert timedelta(minutes=59) < left <= timedelta(minutes=60)
     assert op.get(where(cluster)).status_code == 200
     problem(op.get(where(neighbour)), 404)
