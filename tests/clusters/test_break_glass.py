@@ -157,6 +157,15 @@ def test_it_is_ended_early_by_owner_project_admin_and_staff(world, people, op, h
     assert not access.allowed(people.op, "virtualcluster.view", cluster)
 
 
+def test_who_sees_the_cluster_and_all_platform_staff_see_who_is_in_it(world, people, dan, op, host):
+    cluster = ready_row(world, host)
+    broken(op, cluster)
+    for client in (dan, signed_in(world.staff)):
+        (shown,) = client.get(f"{where(cluster)}/break-glass").json()["results"]
+        assert (shown["who"]["handle"], shown["reason"]) == ("op", REASON)
+    problem(signed_in(people.eve).get(f"{where(cluster)}/break-glass"), 404)
+
+
 def test_others_do_not_end_it_nor_change_it_as_an_ordinary_role(world, people, dan, op, host):
     cluster = ready_row(world, host)
     grant = broken(op, cluster).json()["id"]
