@@ -38,7 +38,7 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
 
     class Meta:
         model = Invitation
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "organization",
             "project",
@@ -65,7 +65,7 @@ class InvitationMadeSerializer(InvitationSerializer):
     link = serializers.CharField(read_only=True, help_text="For the person who is invited. Whoever has it may use it.")
 
     class Meta(InvitationSerializer.Meta):
-        fields = (*InvitationSerializer.Meta.fields, "link")  # type: ignore[assignment]
+        fields = (*InvitationSerializer.Meta.fields, "link")
         read_only_fields = fields
 
 

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 
 from accounts.api.references import UserReference
-from accounts.api.resources import Resource
+from accounts.api.resources import ListedResource
 from accounts.api.strict import StrictSerializer
 from accounts.models import RoleBinding
 from clusters.services.break_glass import (
@@ -22,7 +22,7 @@ from clusters.services.break_glass import (
     ROLES,
     break_glass,
     break_glass_end,
-    glass_broken,
+    glass_broken_seen,
 )
 
 
@@ -51,13 +51,18 @@ class BreakGlassCreate(StrictSerializer):
     role = serializers.ChoiceField(choices=ROLES, required=False, help_text=f"Else {ROLES[0]}.")
 
 
-class BreakGlassResource(Resource[RoleBinding]):
+class BreakGlassResource(ListedResource[RoleBinding]):
     """Emergency access of platform staff."""
 
     serializer_class = BreakGlassSerializer
 
     def visible(self) -> QuerySet[RoleBinding]:
-        return glass_broken([self.kwargs["cluster"]], now=timezone.now()).select_related("user")
+        return glass_broken_seen(cluster_id=self.kwargs["cluster"], user=self.user, now=timezone.now())
+
+    @extend_schema(operation_id="virtual_clusters_break_glass_list")
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Who is in the cluster by broken glass at the moment, until when, and why."""
+        return super().list(request, *args, **kwargs)
 
     @extend_schema(
         operation_id="virtual_clusters_break_glass_create",

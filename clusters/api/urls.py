@@ -26,7 +26,7 @@ urlpatterns = [
     path("virtual-clusters/<uuid:pk>/transfer", TransferResource.as_view({"post": "transfer"})),
     path(f"{ONE}/shares", ShareResource.as_view({"get": "list", "post": "create"})),
     path(f"{ONE}/shares/<uuid:share>", ShareResource.as_view({"delete": "destroy"})),
-    path(f"{ONE}/break-glass", BreakGlassResource.as_view({"post": "create"})),
+    path(f"{ONE}/break-glass", BreakGlassResource.as_view({"get": "list", "post": "create"})),
     path(f"{ONE}/break-glass/<uuid:grant>", BreakGlassResource.as_view({"delete": "destroy"})),
     *router.urls,
 ]

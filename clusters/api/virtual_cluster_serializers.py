@@ -213,8 +213,7 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     @extend_schema_field(BreakGlassSerializer(many=True))
     def get_break_glass(self, cluster: VirtualCluster) -> list[dict[str, Any]]:
         """Who of the platform staff is in it at the moment; mostly nobody."""
-        shown: list[dict[str, Any]] = BreakGlassSerializer(getattr(cluster, "glass_broken", []), many=True).data
-        return shown
+        return list(BreakGlassSerializer(getattr(cluster, "glass_broken", []), many=True).data)
 
     @extend_schema_field(SpecSerializer)
     def get_spec(self, cluster: VirtualCluster) -> dict[str, Any]:

@@ -32,6 +32,16 @@ def glass_broken(clusters: Iterable[UUID] | None = None, *, now: datetime) -> Qu
     return found if clusters is None else found.filter(virtual_cluster__in=list(clusters))
 
 
+def glass_broken_seen(*, cluster_id: UUID, user: User, now: datetime) -> QuerySet[RoleBinding]:
+    """For who sees the cluster, its owner, and platform staff, who look after it that it ends. NotFound for others."""
+    cluster = VirtualCluster.objects.select_related("project__organization").filter(pk=cluster_id).first()
+    if cluster is None or not (
+        (user.is_staff and user.is_active) or is_owner(user, cluster) or allowed(user, "virtualcluster.view", cluster)
+    ):
+        raise NotFound(UNSEEN)
+    return glass_broken([cluster.pk], now=now).select_related("user")
+
+
 @transaction.atomic
 def break_glass(
     *, cluster_id: UUID, actor: Actor, reason: str, now: datetime, minutes: int = DEFAULT_MINUTES, role: str = ROLES[0]

@@ -38,7 +38,7 @@ def invite(client, **body):
 
 def token_of(answer) -> str:
     assert answer.status_code == 201, answer.content
-    return urlsplit(answer.json()["link"]).path.rpartition("/")[2]
+    return str(urlsplit(answer.json()["link"]).path.rpartition("/")[2])
 
 
 def accept(user, token: str):

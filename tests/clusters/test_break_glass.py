@@ -46,7 +46,9 @@ def test_the_glass_gives_a_role_for_that_cluster_alone_for_a_while(world, people
     assert answer.status_code == 201, answer.content
     body = answer.json()
     assert (body["who"]["handle"], body["role"], body["reason"]) == ("op", "viewer", REASON)
-    left = RoleBinding.objects.get(pk=body["id"]).expires_at - timezone.now()
+    end = RoleBinding.objects.get(pk=body["id"]).expires_at
+    assert end is not None
+    left = end - timezone.now()
     assert timedelta(minutes=59) < left <= timedelta(minutes=60)
     assert op.get(where(cluster)).status_code == 200
     problem(op.get(where(neighbour)), 404)
@@ -153,6 +155,15 @@ def test_it_is_ended_early_by_owner_project_admin_and_staff(world, people, op, h
     ender = {"owner": people.vera, "admin": people.ada, "holder": people.op, "staff": world.staff}[who]
     assert signed_in(ender).delete(f"{where(cluster)}/break-glass/{grant}").status_code == 204
     assert not access.allowed(people.op, "virtualcluster.view", cluster)
+
+
+def test_who_sees_the_cluster_and_all_platform_staff_see_who_is_in_it(world, people, dan, op, host):
+    cluster = ready_row(world, host)
+    broken(op, cluster)
+    for client in (dan, signed_in(world.staff)):
+        (shown,) = client.get(f"{where(cluster)}/break-glass").json()["results"]
+        assert (shown["who"]["handle"], shown["reason"]) == ("op", REASON)
+    problem(signed_in(people.eve).get(f"{where(cluster)}/break-glass"), 404)
 
 
 def test_others_do_not_end_it_nor_change_it_as_an_ordinary_role(world, people, dan, op, host):

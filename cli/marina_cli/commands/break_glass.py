@@ -34,7 +34,7 @@ def break_glass(
         raise UsageProblem("Name the cluster by its id.", hint="The admin site shows it.")
     path = f"/virtual-clusters/{cluster_id}"
     if end:
-        _end(session, path)
+        _end(session, f"{path}/break-glass")
         return
     if not reason:
         raise UsageProblem("Say why.", hint='Use --reason "TICKET: what is wrong".')
@@ -49,9 +49,9 @@ def break_glass(
 
 
 def _end(session: Session, path: str) -> None:
-    grants = session.api.get(path).get("break_glass") or []
+    grants = list(session.api.pages(path))
     if not grants:
         raise CliError("Nobody is in this cluster by broken glass.", exit_code=ExitCode.NOT_FOUND)
     for grant in grants:
-        session.api.change("DELETE", f"{path}/break-glass/{grant['id']}")
+        session.api.change("DELETE", f"{path}/{grant['id']}")
         click.echo(f"{word(grant.get('who'))} is out of the cluster.")

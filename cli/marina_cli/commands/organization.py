@@ -42,8 +42,24 @@ def organization_list(session: Session, form: str) -> None:
 @click.option("--member-projects", type=int, help="How many projects a member may make; 0: none.")
 @output_option
 @pass_session
-def organization_set(session: Session, name: str, form: str, **given: object) -> None:
+def organization_set(
+    session: Session,
+    name: str,
+    display_name: str | None,
+    personal_projects: bool | None,
+    personal_project_clusters: int | None,
+    personal_project_lifetime_days: int | None,
+    member_projects: int | None,
+    form: str,
+) -> None:
     """Change what an organization gives its members. For its admins."""
+    given: Json = {
+        "display_name": display_name,
+        "personal_projects": personal_projects,
+        "personal_project_clusters": personal_project_clusters,
+        "personal_project_lifetime_days": personal_project_lifetime_days,
+        "member_projects": member_projects,
+    }
     body = {key: value for key, value in given.items() if value is not None}
     if not body:
         raise UsageProblem("Nothing to change was given.", hint="See `marina organization set --help`.")

@@ -48,7 +48,7 @@ def share(
 ) -> None:
     """Share the virtual cluster NAME: a role for it alone, and nothing else of its project."""
     item = cluster_find(session, name, project)
-    body = {**subject_parse(who), "role": role}
+    body: Json = {**subject_parse(who), "role": role}
     if expires_in is not None:
         body["expires_in"] = expires_in
     made = session.api.change("POST", f"/virtual-clusters/{item['id']}/shares", body, repeat=False)
