@@ -178,7 +178,7 @@ class VirtualClusterViewSet(GlassNoted, ListedResource[VirtualCluster]):
     def kubeconfigs_given(self, request: Request, pk: str) -> Response:
         """Who has a kubeconfig of it that holds: the person, the level, and until when at the latest."""
         grants = kubeconfig_grants_list(self.get_object(), now=timezone.now())
-        page: Any = self.paginate_queryset(grants)  # type: ignore[arg-type]
+        page: Any = self.paginate_queryset(grants)
         return self.get_paginated_response(KubeconfigGrantSerializer(page, many=True).data)
 
     def _answer(self, work: ClusterWork) -> Response:
