@@ -11,7 +11,9 @@ from allauth.socialaccount.models import SocialLogin, SocialToken
 from allauth.socialaccount.providers.oauth2.client import OAuth2Client
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
 
 from accounts.oidc.claims import Claims, ClaimsRefused, claims_read, id_token_verify
 from accounts.oidc.identities import identity_extra, identity_uid
@@ -59,6 +61,10 @@ class OidcProtocol(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
                     raise ClaimsRefused(f"its description has no {name}")
             self._openid_config = found
         return self._openid_config
+
+    def get_callback_url(self, request: HttpRequest, app: Any) -> str:
+        """As it is registered at the issuer, whatever name Marina was asked under this time."""
+        return settings.PUBLIC_URL.rstrip("/") + reverse("openid_connect_callback", args=[self.provider_id])
 
     def get_access_token_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """What the issuer gives for the code."""

@@ -42,7 +42,8 @@ class Provider:
 
     def settings(self) -> dict[str, Any]:
         """Marina's settings for it."""
-        return {"OIDC_ISSUER": self.issuer, "OIDC_CLIENT_ID": CLIENT_ID, "OIDC_CLIENT_SECRET": CLIENT_SECRET}
+        client = {"OIDC_CLIENT_ID": CLIENT_ID, "OIDC_CLIENT_SECRET": CLIENT_SECRET}
+        return {"OIDC_ISSUER": self.issuer, "PUBLIC_URL": "http://testserver", **client}
 
 
 def provider_start(processes: Processes, folder: Path) -> Provider:

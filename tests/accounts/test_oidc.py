@@ -7,7 +7,9 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.contrib.sessions.models import Session
 
-from accounts.models import AuditEvent, User
+from accounts.access import allowed
+from accounts.models import AuditEvent, StaffGrant, User
+from accounts.services.group_mappings import group_mapping_create
 from accounts.services.users import user_activate, user_deactivate
 from localkube.ports import free_ports
 from tests.accounts.conftest import MARINA, PASSWORD, person
@@ -242,7 +244,6 @@ def test_who_is_staff_by_hand_stays_so_without_the_group(provider, settings):
     provider.person("root", groups=["admins"])
     Browser().sign_in("root")
     User.objects.filter(handle="root").update(is_staff=True)
-    from accounts.models import StaffGrant
 
     StaffGrant.objects.filter(user__handle="root").delete()
     for name in ("ops", "root"):
@@ -332,3 +333,36 @@ def test_nothing_of_the_issuers_tokens_is_stored(provider):
     assert parameter(callback, "code") not in kept
     assert not SocialToken.objects.exists()
     assert not Authenticator.objects.exists()
+
+
+def test_memberships_follow_the_groups_that_the_issuer_tells_at_each_sign_in(provider, world):
+    group_mapping_create(actor=MARINA, organization=world.acme, group="devs", role="developer", project=world.payments)
+    group_mapping_create(actor=MARINA, organization=world.acme, group="ops", team=world.dockers)
+    provider.person("ada", groups=["devs", "ops"])
+    browser = Browser()
+    browser.sign_in("ada")
+    ada = User.objects.get(handle="ada")
+    assert allowed(ada, "virtualcluster.create", world.payments)
+    assert list(world.dockers.members.all()) == [ada]
+    assert "acme/payments" in text(browser.marina.get("/account"))
+    provider.person("ada", groups=["ops"])
+    assert allowed(ada, "virtualcluster.create", world.payments), "until the next sign-in"
+    Browser().sign_in("ada")
+    assert not allowed(ada, "virtualcluster.create", world.payments)
+    assert list(world.dockers.members.all()) == [ada]
+    provider.person("ada")
+    Browser().sign_in("ada")
+    assert not world.dockers.members.exists()
+
+
+def test_groups_give_nothing_before_the_second_factor_was_shown(provider, world):
+    provider.person("ada", groups=["devs"])
+    Browser().sign_in("ada")
+    ada = User.objects.get(handle="ada")
+    second_factor_given(ada)
+    group_mapping_create(actor=MARINA, organization=world.acme, group="devs", role="member")
+    browser = Browser()
+    browser.sign_in("ada")
+    assert not ada.role_bindings.exists()
+    browser.marina.post("/sign-in/code", {"code": code_of(ada)})
+    assert allowed(ada, "organization.view", world.acme)

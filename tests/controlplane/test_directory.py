@@ -9,9 +9,9 @@ def client(db) -> Client:
     return Client()
 
 
-def test_the_bare_address_leads_to_the_admin_site(client):
+def test_the_bare_address_leads_strangers_to_the_sign_in_page(client):
     answer = client.get("/")
-    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+    assert (answer.status_code, answer["Location"]) == (302, "/sign-in")
 
 
 @pytest.mark.parametrize("path", ["/api/v1", "/api/v1/"])
