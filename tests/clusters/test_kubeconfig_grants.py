@@ -53,7 +53,8 @@ def test_asking_for_a_kubeconfig_notes_who_has_one_and_until_when(people, dan, c
     assert dan.post(url, {"public_key": PUBLIC_KEY, "expires_in": 7200}, "json").status_code == 202
     row = KubeconfigGrant.objects.get()
     assert (row.user, row.level, row.virtual_cluster, row.revoked_at) == (people.dan, "admin", cluster, None)
-    assert row.operation and row.operation.kind == OperationKind.ISSUE_KUBECONFIG
+    assert row.operation
+    assert row.operation.kind == OperationKind.ISSUE_KUBECONFIG
     assert abs(row.expires_at - timezone.now() - timedelta(seconds=7200)) < timedelta(minutes=1)
 
 
