@@ -127,7 +127,7 @@ def issuer(settings, monkeypatch):
 @pytest.fixture
 def trusted(ada, login, issuer) -> Run:
     """acme/payments/ci lets in jobs of acme/shop's main branch."""
-    run = login(ada)
+    run: Run = login(ada)
     done(run("service-account", "create", "ci", "--project", "acme/payments"))
     given = ("--issuer", issuer.url, "--claim", "repository=acme/shop", "--claim", "ref=refs/heads/main")
     told = done(run("federation", "create", "main", "--service-account", "acme/payments/ci", *given))
