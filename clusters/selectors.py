@@ -3,9 +3,9 @@
 from typing import Any
 
 from django.conf import settings
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 
-from accounts.access import projects_where
+from accounts.access import projects_where, tombstones_told
 from accounts.models import User
 from clusters.access import discovered_visible, hosts_visible, operations_visible
 from clusters.models import (
@@ -85,6 +85,26 @@ def operations_shown(operations: QuerySet[Operation]) -> QuerySet[Operation]:
         .annotate(usual_seconds=Subquery(usual))
         .defer("sealed_result", "params")
     )
+
+
+def virtual_cluster_tombstones(user: User) -> Q:
+    """Of virtual clusters whose rows went with their project's history."""
+    return tombstones_told(user, in_project="virtualcluster.view")
+
+
+def operation_tombstones(user: User) -> Q:
+    """Of operations: as the operations were seen."""
+    told = tombstones_told(user, in_project="operation.view", in_organization="host.update")
+    return told | Q(project_id__isnull=True) if user.is_staff and user.is_active else told
+
+
+def host_tombstones(user: User) -> Q:
+    """Of hosts, and of those no longer offered: for who may have seen them. That one went tells nothing else of it."""
+    if user.is_staff and user.is_active:
+        return Q()
+    projects = projects_where(user, "project.view").values("organization")
+    told = tombstones_told(user, in_project="project.view", in_organization="host.view")
+    return told | Q(everybody=True) | Q(project_id__isnull=True, organization_id__in=projects)
 
 
 def discovered_list(user: User) -> QuerySet[DiscoveredCluster]:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from accounts.services.idempotency import idempotent_requests_remove
+from accounts.services.revisions import revisions_tidy
 from accounts.services.role_bindings import role_bindings_expire
 from clusters.services.credentials import credentials_renew
 from clusters.services.durations import durations_measure
@@ -35,8 +36,9 @@ def tidy() -> None:
 
 @shared_task(name="provisioning.tidy_hourly")
 def tidy_hourly() -> None:
-    """What is kept for a day."""
+    """What is kept for a day, or a week."""
     idempotent_requests_remove(now=timezone.now())
+    revisions_tidy(now=timezone.now())
 
 
 @shared_task(name="provisioning.credentials_renew")

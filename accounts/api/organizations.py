@@ -14,9 +14,10 @@ from accounts.api.fields import NameField
 from accounts.api.filters import OrganizationFilters
 from accounts.api.people import user_given
 from accounts.api.resources import ListedResource
+from accounts.api.since import Changes
 from accounts.api.strict import StrictSerializer
 from accounts.models import Organization
-from accounts.selectors import organizations_visible_to
+from accounts.selectors import organization_tombstones, organizations_visible_to
 from accounts.services.organizations import organization_create, organization_delete, organization_update
 
 
@@ -51,6 +52,7 @@ class OrganizationResource(ListedResource[Organization]):
     filterset_class = OrganizationFilters
     search_fields = ("name", "display_name")
     ordering_fields = ("name", "created_at")
+    changes = Changes(kind="organization", told=organization_tombstones)
 
     def visible(self) -> QuerySet[Organization]:
         return organizations_visible_to(self.user)

@@ -12,9 +12,10 @@ from accounts.api.fields import NameField, OrganizationField
 from accounts.api.filters import ProjectFilters
 from accounts.api.references import OrganizationReference
 from accounts.api.resources import ListedResource
+from accounts.api.since import Changes
 from accounts.api.strict import StrictSerializer
 from accounts.models import Project
-from accounts.selectors import projects_visible_to
+from accounts.selectors import project_tombstones, projects_visible_to
 from accounts.services.projects import project_create, project_delete, project_update
 
 
@@ -49,6 +50,7 @@ class ProjectResource(ListedResource[Project]):
     filterset_class = ProjectFilters
     search_fields = ("name", "display_name", "organization__name")
     ordering_fields = ("name", "created_at")
+    changes = Changes(kind="project", told=project_tombstones, also=("organization",), filters=("organization",))
 
     def visible(self) -> QuerySet[Project]:
         return projects_visible_to(self.user)

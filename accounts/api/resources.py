@@ -18,10 +18,13 @@ from accounts.api.filters import Filters
 from accounts.api.pagination import StableOrdering
 from accounts.api.parsing import BoundedJSONParser
 from accounts.api.schema import MarinaSchema
+from accounts.api.since import HEADER as REVISION_HEADER
+from accounts.api.since import Changes, changes_answer
 from accounts.api.strict import NoBody, StrictSerializer
 from accounts.errors import InvalidInput, NotFound
 from accounts.models import User
 from accounts.services.audit import Actor
+from accounts.services.revisions import revision_settled
 
 M = TypeVar("M", bound=Model)
 
@@ -93,13 +96,42 @@ class Resource(GenericViewSet[M]):
 class ListedResource(ListModelMixin, RetrieveModelMixin, Resource[M]):
     """A noun with a list and single objects."""
 
+    changes: ClassVar[Changes | None] = None
+    """How the list answers `?since=`; None: not at all. The model needs a `changed_in` (accounts/models/revisions)."""
+
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         self._parameters_check(request)
-        return super().list(request, *args, **kwargs)
+        if self.changes is None:
+            return super().list(request, *args, **kwargs)
+        if "since" in request.query_params:
+            return self._changed(self.changes)
+        settled = revision_settled()  # before the list is read: what is committed meanwhile comes with `since`
+        response = super().list(request, *args, **kwargs)
+        response[REVISION_HEADER] = str(settled)
+        return response
+
+    def _changed(self, changes: Changes) -> Response:
+        parameters = self.request.query_params
+        fixed = ("since", "page_size", *changes.filters)
+        for name in parameters:
+            if name not in fixed:
+                raise InvalidInput(
+                    f"`{name}` cannot be asked together with `since`: what no longer fits would be missed.",
+                    field=name,
+                    accepted=f"with `since` only: {', '.join(fixed[1:])}",
+                )
+        return changes_answer(
+            changes=changes,
+            user=self.user,
+            since=parameters["since"],
+            visible=self.filter_queryset(self.get_queryset()),
+            size=self.paginator.get_page_size(self.request),  # type: ignore[union-attr]
+            show=lambda rows: self.get_serializer(rows, many=True).data,
+        )
 
     def _parameters_check(self, request: Request) -> None:
         # a misspelt filter would otherwise list everything
-        known = ["cursor", "page_size", "search", "ordering"]
+        known = ["cursor", "page_size", "search", "ordering", *(["since"] if self.changes else [])]
         filterset = getattr(self, "filterset_class", None)
         known += list(filterset.base_filters) if filterset else []
         for name in request.query_params:

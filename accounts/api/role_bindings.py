@@ -15,10 +15,11 @@ from accounts.api.filters import RoleBindingFilters
 from accounts.api.people import team_given, user_given
 from accounts.api.references import OrganizationReference, ProjectReference, TeamReference, UserReference
 from accounts.api.resources import ListedResource
+from accounts.api.since import Changes
 from accounts.api.strict import StrictSerializer
 from accounts.models import Organization, RoleBinding
 from accounts.models.role_binding import ROLE_NAMES
-from accounts.selectors import role_bindings_visible_to
+from accounts.selectors import role_binding_tombstones, role_bindings_visible_to
 from accounts.services.role_bindings import (
     members_action,
     role_binding_create,
@@ -70,6 +71,12 @@ class RoleBindingResource(ListedResource[RoleBinding]):
     serializer_class = RoleBindingSerializer
     filterset_class = RoleBindingFilters
     search_fields = ("user__handle", "user__name", "team__name")
+    changes = Changes(
+        kind="role-binding",
+        told=role_binding_tombstones,
+        also=("team", "organization", "project", "project__organization"),
+        filters=("user", "team", "role", "organization", "project"),
+    )
 
     def visible(self) -> QuerySet[RoleBinding]:
         return role_bindings_visible_to(self.user)

@@ -9,6 +9,7 @@ from accounts.models.permissions import (
     ProjectGroupPermission,
     ProjectUserPermission,
 )
+from accounts.models.revisions import RevisionHorizon, RightsChange, Tombstone
 from accounts.models.role_binding import RoleBinding
 from accounts.models.token import AccessToken
 from accounts.models.user import User
@@ -23,7 +24,10 @@ __all__ = [
     "Project",
     "ProjectGroupPermission",
     "ProjectUserPermission",
+    "RevisionHorizon",
+    "RightsChange",
     "RoleBinding",
     "Team",
+    "Tombstone",
     "User",
 ]

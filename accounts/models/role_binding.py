@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from accounts.models.base import Row
 from accounts.models.organization import Organization, Project, Team
+from accounts.models.revisions import Revised
 from accounts.models.user import User
 from accounts.roles import ORGANIZATION_ROLES, PROJECT_ROLES
 
@@ -12,7 +13,7 @@ from accounts.roles import ORGANIZATION_ROLES, PROJECT_ROLES
 ROLE_NAMES = sorted({*ORGANIZATION_ROLES, *PROJECT_ROLES})
 
 
-class RoleBinding(Row):
+class RoleBinding(Row, Revised):
     """A user or team has a role in an organization or in a project, until `expires_at` where that is set."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, related_name="role_bindings")

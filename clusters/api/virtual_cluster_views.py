@@ -16,6 +16,7 @@ from accounts.api.filters import ProjectFilter, ReferenceFilter
 from accounts.api.idempotency import idempotent
 from accounts.api.preconditions import etag_set, if_match_check
 from accounts.api.resources import ListedResource
+from accounts.api.since import Changes
 from accounts.selectors import uuid_of
 from clusters.api.operation_serializers import OperationSerializer
 from clusters.api.operation_views import OperationAnswer, operation_accepted
@@ -26,7 +27,12 @@ from clusters.api.virtual_cluster_serializers import (
     VirtualClusterSerializer,
 )
 from clusters.models import VirtualCluster, VirtualClusterPhase
-from clusters.selectors import operations_list, virtual_clusters_alive, virtual_clusters_list
+from clusters.selectors import (
+    operations_list,
+    virtual_cluster_tombstones,
+    virtual_clusters_alive,
+    virtual_clusters_list,
+)
 from clusters.services.configuring import SpecChange, virtual_cluster_configure
 from clusters.services.kubeconfigs import kubeconfig_issue
 from clusters.services.virtual_clusters import (
@@ -71,11 +77,19 @@ class VirtualClusterViewSet(ListedResource[VirtualCluster]):
     filterset_class = VirtualClusterFilter
     search_fields: ClassVar[tuple[str, ...]] = ("name", "project__name")
     ordering_fields: ClassVar[tuple[str, ...]] = ("created_at", "name", "phase")
+    changes: ClassVar[Changes] = Changes(
+        kind="virtual-cluster",
+        told=virtual_cluster_tombstones,
+        also=("operations", "placements", "project", "project__organization", "owner_team"),
+        ended=lambda cluster: cluster.deleted_at if cluster.phase == VirtualClusterPhase.DELETED else None,
+        filters=("project", "organization"),
+    )
 
     def visible(self) -> QuerySet[VirtualCluster]:
-        wants_deleted = VirtualClusterPhase.DELETED in self.request.query_params.getlist("phase")
+        asked = self.request.query_params
+        deleted_too = VirtualClusterPhase.DELETED in asked.getlist("phase") or "since" in asked
         one = self.action != "list"
-        return virtual_clusters_list(self.user) if one or wants_deleted else virtual_clusters_alive(self.user)
+        return virtual_clusters_list(self.user) if one or deleted_too else virtual_clusters_alive(self.user)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         cluster = self.get_object()

@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from accounts.models import Organization, Project, User
 from accounts.models.base import Row
+from accounts.models.revisions import Revised
 from clusters.models.host import HostCluster
 from clusters.models.virtual_cluster import VirtualCluster
 
@@ -36,7 +37,7 @@ class OperationState(models.TextChoices):
 ACTIVE_STATES = (OperationState.PENDING, OperationState.PROCESSING, OperationState.ERROR)
 
 
-class Operation(Row):
+class Operation(Row, Revised):
     """One piece of work on a host or a virtual cluster, done step by step by whichever worker holds its lease.
 
     `lock_key` names the object: of the operations with the same key one is active at a time (unique index). Kinds that
