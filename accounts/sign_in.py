@@ -48,7 +48,7 @@ def sign_in_count(*, handle: str, address: str | None) -> int:
 
     Without the shared cache each process counts for itself.
     """
-    place = _place(address)
+    place = place_of(address)
     limits = {
         f"person:{handle_of(handle)}:{place}": Rate.parse(settings.SIGN_IN_RATE),
         f"place:{place}": Rate.parse(settings.SIGN_IN_ADDRESS_RATE),
@@ -77,7 +77,7 @@ def _count(cache: BaseCache, key: str, seconds: int) -> int:
     return tries
 
 
-def _place(address: str | None) -> str:
+def place_of(address: str | None) -> str:
     """An address; of IPv6 the network of 64 bits, since one person has all of those."""
     if address is None:
         return "socket"

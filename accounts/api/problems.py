@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from accounts.access import UNSEEN
 from accounts.api.actor import request_id_of
 from accounts.api.field_errors import field_errors_of
+from accounts.api.rates import rate_note, stranger
 from accounts.errors import Conflict, FieldError, InvalidInput, MarinaError
 
 CONTENT_TYPE: Final = "application/problem+json"
@@ -72,10 +73,16 @@ def _sendable(text: str) -> str:
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     """REST framework's hook. None (so that it goes on to the 500 page) for what is nobody's request's fault."""
+    request = context["request"]
+    if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        # REST framework's own count comes after this refusal: who tries tokens would not be counted at all
+        verdict = rate_note(request, who=stranger(request))
+        if verdict and verdict.exceeded:
+            exc = exceptions.Throttled(verdict.reset)
     problem = problem_of(exc)
     if problem is None:
         return None
-    body = problem.body(request_id_of(context["request"]))
+    body = problem.body(request_id_of(request))
     return Response(body, status=problem.status, headers=dict(problem.headers), content_type=CONTENT_TYPE)
 
 

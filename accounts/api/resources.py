@@ -13,6 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.access import UNSEEN
 from accounts.api.actor import actor_of, user_of
+from accounts.api.dry_run import DryRun
 from accounts.api.field_errors import name_suggested
 from accounts.api.filters import Filters
 from accounts.api.pagination import StableOrdering
@@ -29,7 +30,7 @@ from accounts.services.revisions import revision_settled
 M = TypeVar("M", bound=Model)
 
 
-class Resource(GenericViewSet[M]):
+class Resource(DryRun, GenericViewSet[M]):
     """Base of the API's viewsets. A subclass says what is visible, how it is shown, and calls services to change it."""
 
     schema = MarinaSchema()

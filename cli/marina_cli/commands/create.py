@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from marina_cli.commands.dry_run import dry_run_check, dry_run_option, dry_run_tell
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import (
     complete_exposures,
@@ -35,6 +36,7 @@ from marina_cli.text import Json, word
 @click.option("--values", "values_file", metavar="FILE", help="Chart values as YAML; - for standard input.")
 @click.option("--label", "labels", metavar="K=V", multiple=True, help="A label; may be repeated.")
 @click.option("--protect", is_flag=True, help="Protect it from being deleted.")
+@dry_run_option
 @wait_options
 @output_option
 @pass_session
@@ -50,6 +52,7 @@ def create(
     values_file: str | None,
     labels: tuple[str, ...],
     protect: bool,
+    dry_run: bool,
     wait: bool,
     timeout: int,
     form: str,
@@ -58,6 +61,7 @@ def create(
 
     Without --wait it returns at once, and the work goes on by itself.
     """
+    dry_run_check(dry_run, wait)
     spec = {
         "kubernetes_version": kubernetes_version,
         "chart_version": chart_version,
@@ -75,8 +79,12 @@ def create(
     }
     started = session.clock.monotonic()
     # what is not given is left to the server's defaults
-    answer = session.api.start("POST", "/virtual-clusters", {key: value for key, value in body.items() if value})
+    given = {key: value for key, value in body.items() if value}
+    answer = session.api.start("POST", "/virtual-clusters", given, dry_run=dry_run)
     item: Json = answer["virtual_cluster"]
+    if dry_run:
+        dry_run_tell(item, form, f"{name} would be created in {body['project']}.")
+        return
     if wait:
         operation_await(session, answer, timeout)
         item = session.api.get(f"/virtual-clusters/{item['id']}")
