@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from accounts.access import staff_require
 from accounts.api.fields import NameField
 from accounts.api.filters import OrganizationFilters
+from accounts.api.idempotency import idempotent
 from accounts.api.people import user_given
 from accounts.api.resources import ListedResource
 from accounts.api.since import Changes
@@ -58,6 +59,7 @@ class OrganizationResource(ListedResource[Organization]):
         return organizations_visible_to(self.user)
 
     @extend_schema(request=OrganizationCreate, responses={201: OrganizationSerializer})
+    @idempotent
     def create(self, request: Request) -> Response:
         """Makes an organization. For platform staff."""
         body = self.body(OrganizationCreate)

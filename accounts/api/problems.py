@@ -28,8 +28,12 @@ _CODES: Final[Mapping[int, str]] = {
     404: "not-found",
     405: "method-not-allowed",
     406: "not-acceptable",
+    409: "conflict",
+    410: "gone",
+    412: "precondition-failed",
     413: "too-large",
     415: "unsupported-media-type",
+    422: "idempotency-key-reused",
     429: "throttled",
     500: "internal",
 }
@@ -54,7 +58,7 @@ class Problem:
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
-            "code": self.code or _CODES.get(self.status, "error"),
+            "code": self.code or code_of(self.status),
             "detail": _sendable(self.detail),
             "hint": self.hint,
             "errors": [
@@ -64,6 +68,11 @@ class Problem:
             "request_id": request_id,
             **self.members,
         }
+
+
+def code_of(status: int) -> str:
+    """For programs: what a status is called where the error itself has no name."""
+    return _CODES.get(status, "error")
 
 
 def _sendable(text: str) -> str:

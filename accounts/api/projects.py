@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from accounts.api.fields import NameField, OrganizationField
 from accounts.api.filters import ProjectFilters
+from accounts.api.idempotency import idempotent
 from accounts.api.references import OrganizationReference
 from accounts.api.resources import ListedResource
 from accounts.api.since import Changes
@@ -56,6 +57,7 @@ class ProjectResource(ListedResource[Project]):
         return projects_visible_to(self.user)
 
     @extend_schema(request=ProjectCreate, responses={201: ProjectSerializer})
+    @idempotent
     def create(self, request: Request) -> Response:
         """Makes a project in an organization."""
         return self.created(project_create(actor=self.actor, **self.body(ProjectCreate)))

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, TypeVar
 
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404
 from rest_framework.filters import SearchFilter
@@ -18,6 +19,7 @@ from accounts.api.field_errors import name_suggested
 from accounts.api.filters import Filters
 from accounts.api.pagination import StableOrdering
 from accounts.api.parsing import BoundedJSONParser
+from accounts.api.preconditions import etag_set, has_version, if_match_check
 from accounts.api.schema import MarinaSchema
 from accounts.api.since import HEADER as REVISION_HEADER
 from accounts.api.since import Changes, changes_answer
@@ -42,6 +44,8 @@ class Resource(DryRun, GenericViewSet[M]):
     ordering_fields: ClassVar[tuple[str, ...]] = ("created_at",)
     further_refusals: ClassVar[dict[str, tuple[str, ...]]] = {}
     """More statuses that an action's operation may answer with, for the OpenAPI document."""
+    shown_row: Any = None
+    """The object that the answer shows, whose version is the answer's ETag."""
 
     def visible(self) -> QuerySet[M]:
         """What the person who asks may see, with everything the serializer reads; a selector's answer."""
@@ -56,9 +60,35 @@ class Resource(DryRun, GenericViewSet[M]):
     def get_object(self) -> M:
         """The object of the address. Raises NotFound for what is not there and for what may not be seen."""
         try:
-            return super().get_object()
+            row = super().get_object()
         except Http404:
             raise NotFound(UNSEEN) from None
+        if self._precondition and has_version(type(row)):
+            if_match_check(self.request, self._locked(row))
+        return row
+
+    @property
+    def _precondition(self) -> bool:
+        return self.request.method in ("PUT", "PATCH", "DELETE") and "If-Match" in self.request.headers
+
+    def _locked(self, row: M) -> Any:
+        """The row as it is now, and stays until the transaction ends."""
+        return type(row)._default_manager.select_for_update(of=("self",)).get(pk=row.pk)
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if "If-Match" not in request.headers:
+            return super().dispatch(request, *args, **kwargs)
+        with transaction.atomic():  # the version that was looked at is the one that is changed
+            response = super().dispatch(request, *args, **kwargs)
+            if response.status_code >= 400:
+                transaction.set_rollback(True)
+        return response
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        final = super().finalize_response(request, response, *args, **kwargs)
+        if self.shown_row is not None and final.status_code < 300 and not final.has_header("ETag"):
+            etag_set(final, self.shown_row)
+        return final
 
     def body(self, serializer: type[StrictSerializer]) -> dict[str, Any]:
         """The request's body, read strictly. With PATCH, what was not sent is not in it."""
@@ -74,8 +104,9 @@ class Resource(DryRun, GenericViewSet[M]):
 
     def shown(self, row: M) -> dict[str, Any]:
         """The object as the API shows it, with whatever its serializer reads loaded afresh."""
-        fresh = self.get_queryset().filter(pk=row.pk).first()
-        data: dict[str, Any] = self.get_serializer(row if fresh is None else fresh).data
+        fresh = self.get_queryset().filter(pk=row.pk).first() or row
+        self.shown_row = fresh if has_version(type(fresh)) else None
+        data: dict[str, Any] = self.get_serializer(fresh).data
         return data
 
     def created(self, row: M) -> Response:
@@ -110,6 +141,11 @@ class ListedResource(ListModelMixin, RetrieveModelMixin, Resource[M]):
         response = super().list(request, *args, **kwargs)
         response[REVISION_HEADER] = str(settled)
         return response
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        row = self.get_object()
+        self.shown_row = row if has_version(type(row)) else None
+        return Response(self.get_serializer(row).data)
 
     def _changed(self, changes: Changes) -> Response:
         parameters = self.request.query_params

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from accounts.access import require
 from accounts.api.fields import OrganizationField, ProjectField
 from accounts.api.filters import RoleBindingFilters
+from accounts.api.idempotency import idempotent
 from accounts.api.people import team_given, user_given
 from accounts.api.references import OrganizationReference, ProjectReference, TeamReference, UserReference
 from accounts.api.resources import ListedResource
@@ -82,6 +83,7 @@ class RoleBindingResource(ListedResource[RoleBinding]):
         return role_bindings_visible_to(self.user)
 
     @extend_schema(request=RoleBindingCreate, responses={201: RoleBindingSerializer})
+    @idempotent
     def create(self, request: Request) -> Response:
         """Gives a role. For admins of the project or organization."""
         body = self.body(RoleBindingCreate)

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from accounts.access import require
 from accounts.api.fields import NameField, OrganizationField
 from accounts.api.filters import TeamFilters
+from accounts.api.idempotency import idempotent
 from accounts.api.people import users_given
 from accounts.api.references import OrganizationReference, UserReference
 from accounts.api.resources import ListedResource
@@ -64,6 +65,7 @@ class TeamResource(ListedResource[Team]):
         return teams_visible_to(self.user)
 
     @extend_schema(request=TeamCreate, responses={201: TeamSerializer})
+    @idempotent
     def create(self, request: Request) -> Response:
         """Makes a team. It has no role until it is given one."""
         body = self.body(TeamCreate)

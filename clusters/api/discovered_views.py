@@ -115,12 +115,14 @@ class DiscoveredClusterViewSet(ListedResource[DiscoveredCluster]):
 
     @extend_schema(request=None, responses={200: DiscoveredClusterSerializer})
     @action(detail=True, methods=["post"])
+    @idempotent
     def ignore(self, request: Request, pk: str) -> Response:
         """Says that it is none of Marina's business."""
         return self._ignored(True)
 
     @extend_schema(request=None, responses={200: DiscoveredClusterSerializer})
     @action(detail=True, methods=["post"])
+    @idempotent
     def unignore(self, request: Request, pk: str) -> Response:
         """Says that it is Marina's business after all."""
         return self._ignored(False)

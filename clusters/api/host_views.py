@@ -1,6 +1,6 @@
 """Host clusters over the API."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -72,10 +72,6 @@ class HostClusterViewSet(ListedResource[HostCluster]):
 
     def visible(self) -> QuerySet[HostCluster]:
         return hosts_list(self.user)
-
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        host = self.get_object()
-        return etag_set(Response(self.get_serializer(host).data), host)
 
     @extend_schema(request=HostConnectSerializer, responses={202: HostAnswer})
     @idempotent

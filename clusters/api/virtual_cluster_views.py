@@ -91,10 +91,6 @@ class VirtualClusterViewSet(ListedResource[VirtualCluster]):
         one = self.action != "list"
         return virtual_clusters_list(self.user) if one or deleted_too else virtual_clusters_alive(self.user)
 
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        cluster = self.get_object()
-        return etag_set(Response(self.get_serializer(cluster).data), cluster)
-
     @extend_schema(request=VirtualClusterCreateSerializer, responses={202: VirtualClusterAnswer})
     @idempotent
     def create(self, request: Request) -> Response:
