@@ -107,8 +107,8 @@ class DiscoveredClusterViewSet(ListedResource[DiscoveredCluster]):
     @idempotent
     def adopt(self, request: Request, pk: str) -> Response:
         """Takes it under Marina's care, unchanged, as a virtual cluster of a project."""
-        body = self.body(AdoptSerializer)
-        work = discovered_adopt(discovered=self.get_object(), actor=self.actor, now=timezone.now(), **body)
+        found, body = self.get_object(), self.body(AdoptSerializer)
+        work = discovered_adopt(discovered=found, actor=self.actor, now=timezone.now(), **body)
         # platform staff see tenants' clusters nowhere else: this is the one that they just handed over
         cluster: dict[str, Any] = VirtualClusterSerializer(work.virtual_cluster).data
         return operation_accepted(OperationSerializer(work.operation).data, work.operation, virtual_cluster=cluster)
