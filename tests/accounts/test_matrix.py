@@ -74,12 +74,12 @@ def objects(world: World, settings) -> dict[Place, Objects]:
         for organization in (world.acme, world.globex)
     }
     return {
-        place: _objects(world, project, hosts[project.organization_id], platform_host, place)
+        place: objects_at(world, project, hosts[project.organization_id], platform_host, place)
         for place, project in projects.items()
     }
 
 
-def _objects(world: World, project: Project, host: HostCluster, platform: HostCluster, place: str) -> Objects:
+def objects_at(world: World, project: Project, host: HostCluster, platform: HostCluster, place: str) -> Objects:
     organization = project.organization
     Project.objects.filter(pk=project.pk).update(display_name=HIDDEN)
     Organization.objects.filter(pk=organization.pk).update(display_name=HIDDEN)
@@ -108,7 +108,7 @@ def _objects(world: World, project: Project, host: HostCluster, platform: HostCl
     )
 
 
-def _asker(world: World, who: Who) -> User:
+def asker_of(world: World, who: Who) -> User:
     if who.kind in ("staff", "superuser"):
         return person("asker", is_staff=True, is_superuser=who.kind == "superuser")
     asker = person("asker")
@@ -134,7 +134,7 @@ def _ask(client: APIClient, label: str, case: Case, objects: Objects) -> Any:
 
 @pytest.mark.parametrize("who", EVERYBODY, ids=str)
 def test_every_endpoint_answers_each_role_as_the_role_table_says(world, objects, who):
-    asker = _asker(world, who)
+    asker = asker_of(world, who)
     client = signed_in(asker)
     mine = token_create(actor=MARINA, user=asker, name="other", expires_in=None, now=timezone.now()).token
     wrong = []
@@ -165,7 +165,7 @@ def _fault(answer: Any, case: Case, who: Who, place: Place) -> str:
 
 @pytest.mark.parametrize("who", EVERYBODY, ids=str)
 def test_every_list_shows_each_role_what_it_sees_and_no_more(world, objects, who):
-    asker = _asker(world, who)
+    asker = asker_of(world, who)
     client = signed_in(asker)
     mine = token_create(actor=MARINA, user=asker, name="other", expires_in=None, now=timezone.now()).token
     for label, expected in LISTS.items():
