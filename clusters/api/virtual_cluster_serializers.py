@@ -9,6 +9,7 @@ from accounts.api.fields import ProjectField
 from accounts.api.strict import StrictSerializer
 from clusters.api.fields import ClusterNameField, HostField
 from clusters.api.operation_serializers import NamedSerializer, OperationSerializer, PersonSerializer
+from clusters.api.shown import cluster_shown, spec_shown
 from clusters.models import Exposure, Placement, VirtualCluster
 from clusters.services.kubeconfigs import LEVELS
 from clusters.sizes import SIZES
@@ -156,6 +157,9 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
             "deleted_at",
         ]
 
+    def to_representation(self, instance: VirtualCluster) -> dict[str, Any]:
+        return cluster_shown(instance)
+
     @extend_schema_field(OwnerSerializer)
     def get_owner(self, cluster: VirtualCluster) -> dict[str, Any]:
         owner = cluster.owner
@@ -164,14 +168,7 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
 
     @extend_schema_field(SpecSerializer)
     def get_spec(self, cluster: VirtualCluster) -> dict[str, Any]:
-        return {
-            "kubernetes_version": cluster.kubernetes_version,
-            "chart_version": cluster.chart_version,
-            "size": cluster.size,
-            "exposure": cluster.exposure,
-            "values": cluster.values,
-            "control_plane": {"replicas": cluster.replicas},
-        }
+        return spec_shown(cluster)
 
     @extend_schema_field(NotSyncedSerializer(many=True))
     def get_not_synced(self, cluster: VirtualCluster) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ from clusters.selectors import (
     virtual_cluster_tombstones,
     virtual_clusters_alive,
     virtual_clusters_list,
+    virtual_clusters_page,
 )
 from clusters.services.configuring import SpecChange, virtual_cluster_configure
 from clusters.services.kubeconfigs import kubeconfig_issue
@@ -88,8 +89,11 @@ class VirtualClusterViewSet(ListedResource[VirtualCluster]):
     def visible(self) -> QuerySet[VirtualCluster]:
         asked = self.request.query_params
         deleted_too = VirtualClusterPhase.DELETED in asked.getlist("phase") or "since" in asked
-        one = self.action != "list"
-        return virtual_clusters_list(self.user) if one or deleted_too else virtual_clusters_alive(self.user)
+        if self.action != "list":
+            return virtual_clusters_list(self.user)
+        return virtual_clusters_page(
+            virtual_clusters_list(self.user) if deleted_too else virtual_clusters_alive(self.user)
+        )
 
     @extend_schema(request=VirtualClusterCreateSerializer, responses={202: VirtualClusterAnswer})
     @idempotent
@@ -157,8 +161,11 @@ class VirtualClusterViewSet(ListedResource[VirtualCluster]):
         return operation_accepted(self._operation(operation.pk), operation)
 
     def _answer(self, work: ClusterWork) -> Response:
-        shown = self._operation(work.operation.pk)
-        answer = operation_accepted(shown, work.operation, virtual_cluster=self.shown(work.virtual_cluster))
+        cluster = self.shown(work.virtual_cluster)
+        newest = cluster["operation"]  # nearly always the one that was started, or found at work
+        same = newest is not None and newest["id"] == str(work.operation.pk)
+        shown = newest if same else self._operation(work.operation.pk)
+        answer = operation_accepted(shown, work.operation, virtual_cluster=cluster)
         if not work.created:
             answer.status_code = status.HTTP_200_OK
         return answer
