@@ -126,6 +126,17 @@ def platform_staff(user: User) -> bool:
     return user.is_staff and user.is_active and (user.limits is None or user.limits.platform)
 
 
+def tombstones_told(user: User, *, in_project: str, in_organization: str = "") -> Q:
+    """Of tombstones: those of what lived where the user may do these actions."""
+    told = Q(project_id__in=projects_where(user, in_project).values("pk")) | Q(
+        project_id__isnull=False, organization_id__in=organizations_where(user, in_project).values("pk")
+    )
+    if not in_organization:
+        return told
+    seen = organizations_where(user, in_organization)
+    return told | Q(project_id__isnull=True, organization_id__in=seen.values("pk"))
+
+
 def _not_ended() -> Q:
     """A role ends at its time, also while nobody is there to clear its rows away."""
     return Q(expires_at=None) | Q(expires_at__gt=Now())

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
-from accounts.access import in_reach, organizations_where, projects_where
+from accounts.access import in_reach, organizations_where, projects_where, tombstones_told
 from accounts.models import (
     AccessToken,
     FederationRule,
@@ -78,6 +78,21 @@ def role_bindings_visible_to(user: User) -> QuerySet[RoleBinding]:
         "project__organization",
         "virtual_cluster__project__organization",
     )
+
+
+def organization_tombstones(user: User) -> Q:
+    """Of an organization, or of a team in it: for who sees the organization."""
+    return Q(organization_id__in=organizations_visible_to(user).values("pk"))
+
+
+def project_tombstones(user: User) -> Q:
+    """Of a project: for who sees projects of its organization. Who had a role in it only lost that with it."""
+    return tombstones_told(user, in_project="project.view")
+
+
+def role_binding_tombstones(user: User) -> Q:
+    """Of role bindings: for who sees their organization or project."""
+    return tombstones_told(user, in_project="project.view", in_organization="organization.view")
 
 
 def users_visible_to(user: User) -> QuerySet[User]:

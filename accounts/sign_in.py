@@ -62,11 +62,11 @@ def code_count(*, handle: str, address: str | None) -> int:
 
 def device_count(*, address: str | None) -> int:
     """As `sign_in_count`, for programs that ask to log in without being anybody yet."""
-    return _wait(f"device:place:{_place(address)}", Rate.parse(settings.SIGN_IN_ADDRESS_RATE))
+    return _wait(f"device:place:{place_of(address)}", Rate.parse(settings.SIGN_IN_ADDRESS_RATE))
 
 
 def _tries_count(what: str, handle: str, address: str | None) -> int:
-    place = _place(address)
+    place = place_of(address)
     limits = {
         f"{what}person:{handle}:{place}": Rate.parse(settings.SIGN_IN_RATE),
         f"{what}place:{place}": Rate.parse(settings.SIGN_IN_ADDRESS_RATE),
@@ -80,14 +80,14 @@ def token_refusal_counts(*, prefix: str, address: str | None) -> bool:
 
     `prefix` is that of a known token; empty for all that are unknown.
     """
-    place = _place(address)
+    place = place_of(address)
     of_this, of_all = f"refused-token:{prefix}:{place}", f"refused-tokens:{place}"
     return not _wait(of_this, Rate(1, 60)) and not _wait(of_all, Rate(20, 60))
 
 
 def federation_count(*, address: str | None) -> int:
     """Counts one token of another issuer that was sent; 0, or the seconds to wait where there were too many."""
-    return _wait(f"federation:{_place(address)}", Rate.parse(settings.FEDERATION_RATE))
+    return _wait(f"federation:{place_of(address)}", Rate.parse(settings.FEDERATION_RATE))
 
 
 def _wait(key: str, rate: Rate) -> int:
@@ -110,7 +110,7 @@ def _count(cache: BaseCache, key: str, seconds: int) -> int:
     return tries
 
 
-def _place(address: str | None) -> str:
+def place_of(address: str | None) -> str:
     """An address; of IPv6 the network of 64 bits, since one person has all of those."""
     if address is None:
         return "socket"

@@ -1,13 +1,13 @@
 """Reading: what a user may see, with what pages and API show of it fetched along."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
-from django.db.models import Case, Count, OuterRef, Prefetch, QuerySet, Subquery, Value, When
+from django.db.models import Case, Count, OuterRef, Prefetch, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Now
 
-from accounts.access import in_reach
+from accounts.access import in_reach, platform_staff, projects_where, tombstones_told
 from accounts.models import RoleBinding, User
 from clusters.access import (
     discovered_visible,
@@ -62,10 +62,10 @@ def hosts_list(user: User) -> QuerySet[HostCluster]:
 def virtual_clusters_list(user: User) -> QuerySet[VirtualCluster]:
     """The virtual clusters a user may see, deleted ones too, each with its active placement and newest operation."""
     visible = VirtualCluster.objects.filter(in_reach(user, "virtualcluster.view"))
-    active = Placement.objects.filter(role=PlacementRole.ACTIVE).select_related("host")
+    active = Placement.objects.filter(role=PlacementRole.ACTIVE).select_related("host").only(*_PLACEMENT)
     return visible.select_related(
         "project__organization",
-        "owner_user__service_account__project__organization",
+        "owner_user__service_account",
         "owner_team__organization",
         "creator",
     ).prefetch_related(
@@ -80,11 +80,47 @@ def _glass_broken() -> QuerySet[RoleBinding]:
     return RoleBinding.objects.filter(expires_at__gt=Now()).exclude(reason="").select_related("user")
 
 
+_PLACEMENT: Final = (
+    *("virtual_cluster", "host__name", "namespace", "release", "role", "endpoint", "kubernetes_version"),
+    *("chart_version", "adopted", "not_synced", "why"),
+)
+
+
 def _newest_operations() -> QuerySet[Operation]:
     """The newest one of each cluster that changes it: handing out a kubeconfig does not hide it."""
     newest = Operation.objects.filter(lock_key__isnull=False).order_by("virtual_cluster_id", "-id")
     one_each = newest.distinct("virtual_cluster_id")
-    return operations_shown(one_each).defer("difference")
+    # its cluster is the one that it is fetched for
+    return operations_shown(one_each).select_related(None).select_related(*_OF_OPERATIONS).only(*_OPERATION, *_NAMES)
+
+
+def _person(column: str) -> tuple[str, ...]:
+    """What is shown of somebody."""
+    return (f"{column}__handle", f"{column}__name", f"{column}__is_service_account")
+
+
+_OF_OPERATIONS: Final = ("host", "requested_by", "waiting_host")
+_OPERATION: Final = (
+    *("kind", "state", "virtual_cluster", "steps", "message", "error_code", "error_message", "error_hint", "attempt"),
+    *("run_after", "created_at", "started_at", "finished_at", "sealed_until", "left_behind"),
+)
+_NAMES: Final = ("host__name", *_person("requested_by"), "waiting_host__name")
+"""What a cluster shows of its newest operation: a page reads these fifty times, so nothing else is read."""
+
+
+def virtual_clusters_page(found: QuerySet[VirtualCluster]) -> QuerySet[VirtualCluster]:
+    """Of what `virtual_clusters_list` found, only what a list shows of each."""
+    shown = (
+        "project__name",
+        "project__organization__name",
+        *_person("owner_user"),
+        "owner_user__service_account",
+        "owner_team__name",
+        "owner_team__organization__name",
+        *_person("creator"),
+    )
+    own = [field.name for field in VirtualCluster._meta.concrete_fields if field.name != "wanted_host"]
+    return found.only(*own, *shown)
 
 
 def virtual_clusters_alive(user: User) -> QuerySet[VirtualCluster]:
@@ -105,6 +141,26 @@ def operations_shown(operations: QuerySet[Operation]) -> QuerySet[Operation]:
         .annotate(usual_seconds=Subquery(usual))
         .defer("sealed_result", "params")
     )
+
+
+def virtual_cluster_tombstones(user: User) -> Q:
+    """Of virtual clusters whose rows went with their project's history."""
+    return tombstones_told(user, in_project="virtualcluster.view")
+
+
+def operation_tombstones(user: User) -> Q:
+    """Of operations: as the operations were seen."""
+    told = tombstones_told(user, in_project="operation.view", in_organization="host.update")
+    return told | Q(project_id__isnull=True) if platform_staff(user) else told
+
+
+def host_tombstones(user: User) -> Q:
+    """Of hosts, and of those no longer offered: for who may have seen them. That one went tells nothing else of it."""
+    if platform_staff(user):
+        return Q()
+    projects = projects_where(user, "project.view").values("organization")
+    told = tombstones_told(user, in_project="project.view", in_organization="host.view")
+    return told | Q(everybody=True) | Q(project_id__isnull=True, organization_id__in=projects)
 
 
 def discovered_list(user: User) -> QuerySet[DiscoveredCluster]:

@@ -34,7 +34,7 @@ def _encryption_keys() -> Iterator[CheckMessage]:
 
 
 def _rates() -> Iterator[CheckMessage]:
-    for name in ("SIGN_IN_RATE", "SIGN_IN_ADDRESS_RATE", "FEDERATION_RATE"):
+    for name in ("SIGN_IN_RATE", "SIGN_IN_ADDRESS_RATE", "FEDERATION_RATE", "API_RATE", "API_WRITE_RATE"):
         try:
             Rate.parse(getattr(settings, name))
         except ValueError as error:

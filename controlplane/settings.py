@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "controlplane.request_id.RequestIdMiddleware",
+    "accounts.api.rates.RateHeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -253,7 +254,11 @@ KUBECONFIG_MAXIMUM_SECONDS = env.int("KUBECONFIG_MAXIMUM_SECONDS", default=24 * 
 SEALED_RESULT_SECONDS = env.int("SEALED_RESULT_SECONDS", default=60)
 
 # --- the API --------------------------------------------------------------------------------------------------------
+# of one access token (or session, or address where nobody signed in): all requests, and those that change something
+API_RATE = env.str("API_RATE", default="1200/min")
+API_WRITE_RATE = env.str("API_WRITE_RATE", default="300/min")
 REST_FRAMEWORK = {
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.api.rates.RateThrottle"],
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.api.authentication.AccessTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
@@ -280,6 +285,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "accounts.api.document.document_complete",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "OperationKind": "clusters.models.OperationKind",
         "OperationState": "clusters.models.OperationState",

@@ -210,11 +210,14 @@ def _at_the_end(stack: Stack) -> tuple[list[Ended], list[str], int]:
     return operations, unfinished, held[0] if held else 0
 
 
+LONG_TESTS = ("tests/faults", "tests/accounts/test_document_fuzzed.py")
+
+
 def long_tests(progress: Progress) -> str:
-    """Runs what tests of faults leave out elsewhere; pytest's last line."""
+    """Runs what tests of faults, and those of the API's document, leave out elsewhere; pytest's last line."""
     log = FOLDER / "tests.log"
-    progress.say(f"The long variants of the tests of faults run; their log is {log}.")
-    command = [sys.executable, "-m", "pytest", "tests/faults", "-q"]
+    progress.say(f"The long variants of tests run; their log is {log}.")
+    command = [sys.executable, "-m", "pytest", *LONG_TESTS, "-q"]
     with log.open("w") as output:
         done = subprocess.run(
             command, cwd=ROOT, env={**os.environ, "MARINA_SOAK": "1"}, stdout=output, stderr=output, check=False

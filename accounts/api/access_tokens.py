@@ -99,7 +99,7 @@ class AccessTokenResource(ListedResource[AccessToken]):
     serializer_class = AccessTokenSerializer
     search_fields = ("name", "prefix")
     ordering_fields = ("name", "created_at", "expires_at")
-    further_refusals = {"create": ("429",)}
+    secret_fields = ("token",)
 
     def visible(self) -> QuerySet[AccessToken]:
         return access_tokens_of(self.user).select_related("created_by")

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.actor import user_of
+from accounts.api.dry_run import dry_run_asked
 from accounts.errors import InvalidInput
 from accounts.services.idempotency import Claim, idempotent_request_answer, idempotent_request_claim
 
@@ -44,6 +45,8 @@ def idempotent(
                 field=HEADER,
                 accepted="1 to 128 visible ASCII characters, for example a UUID",
             )
+        if dry_run_asked(request):
+            return handler(view, request, *args, **kwargs)  # the key stays free for the request in earnest
         with transaction.atomic():
             claim = idempotent_request_claim(user=user_of(request), key=key, fingerprint=_fingerprint(request))
             if claim.answer is not None:
@@ -52,6 +55,7 @@ def idempotent(
             _keep(claim, response)
             return response
 
+    answer.idempotent = True  # type: ignore[attr-defined]  # for the OpenAPI document, and the test that walks all POSTs
     return answer
 
 

@@ -12,11 +12,13 @@ from rest_framework.response import Response
 from accounts.access import staff_require
 from accounts.api.fields import NameField
 from accounts.api.filters import OrganizationFilters
+from accounts.api.idempotency import idempotent
 from accounts.api.people import user_given
 from accounts.api.resources import ListedResource
+from accounts.api.since import Changes
 from accounts.api.strict import StrictSerializer
 from accounts.models import Organization
-from accounts.selectors import organizations_visible_to
+from accounts.selectors import organization_tombstones, organizations_visible_to
 from accounts.services.organizations import organization_create, organization_delete, organization_update
 
 
@@ -85,11 +87,13 @@ class OrganizationResource(ListedResource[Organization]):
     filterset_class = OrganizationFilters
     search_fields = ("name", "display_name")
     ordering_fields = ("name", "created_at")
+    changes = Changes(kind="organization", told=organization_tombstones)
 
     def visible(self) -> QuerySet[Organization]:
         return organizations_visible_to(self.user)
 
     @extend_schema(request=OrganizationCreate, responses={201: OrganizationSerializer})
+    @idempotent
     def create(self, request: Request) -> Response:
         """Makes an organization. For platform staff."""
         body = self.body(OrganizationCreate)

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from accounts.access import UNSEEN
 from accounts.api.actor import request_id_of
 from accounts.api.field_errors import field_errors_of
+from accounts.api.rates import rate_note, stranger
 from accounts.api.refusals import request_refused
 from accounts.errors import Conflict, FieldError, InvalidInput, MarinaError
 
@@ -28,8 +29,12 @@ _CODES: Final[Mapping[int, str]] = {
     404: "not-found",
     405: "method-not-allowed",
     406: "not-acceptable",
+    409: "conflict",
+    410: "gone",
+    412: "precondition-failed",
     413: "too-large",
     415: "unsupported-media-type",
+    422: "idempotency-key-reused",
     429: "throttled",
     500: "internal",
 }
@@ -54,7 +59,7 @@ class Problem:
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
-            "code": self.code or _CODES.get(self.status, "error"),
+            "code": self.code or code_of(self.status),
             "detail": _sendable(self.detail),
             "hint": self.hint,
             "errors": [
@@ -66,6 +71,11 @@ class Problem:
         }
 
 
+def code_of(status: int) -> str:
+    """For programs: what a status is called where the error itself has no name."""
+    return _CODES.get(status, "error")
+
+
 def _sendable(text: str) -> str:
     # a sentence may quote what was sent, and JSON can carry halves of surrogate pairs, which UTF-8 cannot
     return text.encode(errors="backslashreplace").decode()
@@ -73,12 +83,18 @@ def _sendable(text: str) -> str:
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     """REST framework's hook. None (so that it goes on to the 500 page) for what is nobody's request's fault."""
+    request = context["request"]
+    if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        # REST framework's own count comes after this refusal: who tries tokens would not be counted at all
+        verdict = rate_note(request, who=stranger(request))
+        if verdict and verdict.exceeded:
+            exc = exceptions.Throttled(verdict.reset)
     problem = problem_of(exc)
     if problem is None or isinstance(exc, MarinaError):
         request_refused(exc, view=context.get("view"), request=context["request"])
     if problem is None:
         return None
-    body = problem.body(request_id_of(context["request"]))
+    body = problem.body(request_id_of(request))
     return Response(body, status=problem.status, headers=dict(problem.headers), content_type=CONTENT_TYPE)
 
 

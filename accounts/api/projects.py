@@ -10,11 +10,13 @@ from rest_framework.response import Response
 
 from accounts.api.fields import NameField, OrganizationField
 from accounts.api.filters import ProjectFilters
+from accounts.api.idempotency import idempotent
 from accounts.api.references import OrganizationReference, UserReference
 from accounts.api.resources import ListedResource
+from accounts.api.since import Changes
 from accounts.api.strict import StrictSerializer
 from accounts.models import KubeconfigCeiling, Project
-from accounts.selectors import projects_visible_to
+from accounts.selectors import project_tombstones, projects_visible_to
 from accounts.services.projects import project_create, project_delete, project_update
 
 
@@ -74,11 +76,13 @@ class ProjectResource(ListedResource[Project]):
     filterset_class = ProjectFilters
     search_fields = ("name", "display_name", "organization__name")
     ordering_fields = ("name", "created_at")
+    changes = Changes(kind="project", told=project_tombstones, also=("organization",), filters=("organization",))
 
     def visible(self) -> QuerySet[Project]:
         return projects_visible_to(self.user)
 
     @extend_schema(request=ProjectCreate, responses={201: ProjectSerializer})
+    @idempotent
     def create(self, request: Request) -> Response:
         """Makes a project in an organization. A member, who may make a few, becomes its admin."""
         return self.created(project_create(actor=self.actor, **self.body(ProjectCreate)))

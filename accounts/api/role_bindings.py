@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from accounts.access import require
 from accounts.api.fields import OrganizationField, ProjectField
 from accounts.api.filters import RoleBindingFilters
+from accounts.api.idempotency import idempotent
 from accounts.api.people import subject_given
 from accounts.api.references import (
     OrganizationReference,
@@ -22,10 +23,11 @@ from accounts.api.references import (
     VirtualClusterReference,
 )
 from accounts.api.resources import ListedResource
+from accounts.api.since import Changes
 from accounts.api.strict import StrictSerializer
 from accounts.models import RoleBinding
 from accounts.models.role_binding import ROLE_NAMES
-from accounts.selectors import role_bindings_visible_to
+from accounts.selectors import role_binding_tombstones, role_bindings_visible_to
 from accounts.services.role_bindings import (
     members_action,
     role_binding_create,
@@ -105,11 +107,18 @@ class RoleBindingResource(ListedResource[RoleBinding]):
     serializer_class = RoleBindingSerializer
     filterset_class = RoleBindingFilters
     search_fields = ("user__handle", "user__name", "team__name", "service_account__name")
+    changes = Changes(
+        kind="role-binding",
+        told=role_binding_tombstones,
+        also=("team", "organization", "project", "project__organization", "virtual_cluster"),
+        filters=("user", "team", "service_account", "role", "organization", "project", "virtual_cluster"),
+    )
 
     def visible(self) -> QuerySet[RoleBinding]:
         return role_bindings_visible_to(self.user)
 
     @extend_schema(request=RoleBindingCreate, responses={201: RoleBindingSerializer})
+    @idempotent
     def create(self, request: Request) -> Response:
         """Gives a role. For admins of the project or organization."""
         body = self.body(RoleBindingCreate)

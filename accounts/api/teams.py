@@ -11,12 +11,14 @@ from rest_framework.response import Response
 from accounts.access import require
 from accounts.api.fields import NameField, OrganizationField
 from accounts.api.filters import TeamFilters
+from accounts.api.idempotency import idempotent
 from accounts.api.people import users_given
 from accounts.api.references import OrganizationReference, UserReference
 from accounts.api.resources import ListedResource
+from accounts.api.since import Changes
 from accounts.api.strict import StrictSerializer
 from accounts.models import Team
-from accounts.selectors import teams_visible_to
+from accounts.selectors import organization_tombstones, teams_visible_to
 from accounts.services.teams import team_create, team_delete, team_update
 
 
@@ -57,11 +59,13 @@ class TeamResource(ListedResource[Team]):
     filterset_class = TeamFilters
     search_fields = ("name",)
     ordering_fields = ("name", "created_at")
+    changes = Changes(kind="team", told=organization_tombstones, also=("organization",), filters=("organization",))
 
     def visible(self) -> QuerySet[Team]:
         return teams_visible_to(self.user)
 
     @extend_schema(request=TeamCreate, responses={201: TeamSerializer})
+    @idempotent
     def create(self, request: Request) -> Response:
         """Makes a team. It has no role until it is given one."""
         body = self.body(TeamCreate)

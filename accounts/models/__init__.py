@@ -19,6 +19,7 @@ from accounts.models.permissions import (
     VirtualClusterGroupPermission,
     VirtualClusterUserPermission,
 )
+from accounts.models.revisions import RevisionHorizon, RightsChange, Tombstone
 from accounts.models.role_binding import RoleBinding
 from accounts.models.service_account import ServiceAccount
 from accounts.models.token import AccessToken
@@ -54,11 +55,14 @@ __all__ = [
     "Project",
     "ProjectGroupPermission",
     "ProjectUserPermission",
+    "RevisionHorizon",
+    "RightsChange",
     "RoleBinding",
     "ServiceAccount",
     "SpentAssertion",
     "StaffGrant",
     "Team",
+    "Tombstone",
     "User",
     "VirtualClusterGroupPermission",
     "VirtualClusterUserPermission",

@@ -5,6 +5,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 
 from accounts.models.base import Row
+from accounts.models.revisions import Revised
 from accounts.models.user import User
 from accounts.roles import ORGANIZATION_ACTIONS, PROJECT_ACTIONS
 
@@ -14,7 +15,7 @@ NAME_RULE = RegexValidator(
 )
 
 
-class Organization(Row):
+class Organization(Row, Revised):
     """Owns teams, projects and service accounts. A user may belong to several."""
 
     name = models.CharField(max_length=40, unique=True, validators=[NAME_RULE])
@@ -56,7 +57,7 @@ class KubeconfigCeiling(models.TextChoices):
     ADMIN = "admin"
 
 
-class Team(Row):
+class Team(Row, Revised):
     """Users of one organization who get roles together.
 
     Its Django group, named by the team's id, carries the guardian permissions; services keep the two in step.
@@ -77,7 +78,7 @@ class Team(Row):
         return f"{self.organization.name}/{self.name}"
 
 
-class Project(Row):
+class Project(Row, Revised):
     """What people work on: virtual clusters (and later spaces) live in it."""
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="projects")

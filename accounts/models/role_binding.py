@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from accounts.models.base import Row
 from accounts.models.organization import Organization, Project, Team
+from accounts.models.revisions import Revised
 from accounts.models.service_account import ServiceAccount
 from accounts.models.user import User
 from accounts.roles import CLUSTER_ROLES, ORGANIZATION_ROLES, PASSING_ON, PROJECT_ROLES
@@ -23,7 +24,7 @@ def _one_of(*fields: str) -> Q:
     return condition
 
 
-class RoleBinding(Row):
+class RoleBinding(Row, Revised):
     """A user, team or service account has a role in an organization, in a project or for one virtual cluster.
 
     Until `expires_at` where that is set. `reason` is why platform staff broke the glass: empty for every other one.

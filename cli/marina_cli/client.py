@@ -83,9 +83,17 @@ class Api:
             # only the question is taken from the link, so that a wrong one cannot lead the token elsewhere
             query = dict(httpx.URL(str(page["next"])).params)
 
-    def start(self, method: str, path: str, body: Json | None = None) -> Json:
-        """Start work. One key for all tries, so that a request whose answer was lost is not done twice."""
-        return self._json(self._send(method, path, body=body, key=str(uuid4())))
+    def start(self, method: str, path: str, body: Json | None = None, *, dry_run: bool = False) -> Json:
+        """Start work. One key for all tries, so that a request whose answer was lost is not done twice.
+
+        A dry run is answered the same, after every check, and starts nothing. A server that does not know of it would
+        do it in earnest, so its answer has to say that it was one.
+        """
+        params = {"dry_run": "true"} if dry_run else None
+        response = self._send(method, path, params=params, body=body, key=str(uuid4()))
+        if dry_run and response.headers.get("marina-dry-run") != "true":
+            raise CliError(f"{self.server} does not know dry runs, and may have done it.", hint="Look what is there.")
+        return self._json(response)
 
     def change(self, method: str, path: str, body: Json | None = None, *, repeat: bool = True) -> Json:
         """Change something at once (PATCH, DELETE, or a POST that starts no work, which is never repeated)."""

@@ -108,20 +108,22 @@ class DiscoveredClusterViewSet(ListedResource[DiscoveredCluster]):
     @idempotent
     def adopt(self, request: Request, pk: str) -> Response:
         """Takes it under Marina's care, unchanged, as a virtual cluster of a project."""
-        body = self.body(AdoptSerializer)
-        work = discovered_adopt(discovered=self.get_object(), actor=self.actor, now=timezone.now(), **body)
+        found, body = self.get_object(), self.body(AdoptSerializer)
+        work = discovered_adopt(discovered=found, actor=self.actor, now=timezone.now(), **body)
         # platform staff see tenants' clusters nowhere else: this is the one that they just handed over
         cluster: dict[str, Any] = VirtualClusterSerializer(work.virtual_cluster).data
         return operation_accepted(OperationSerializer(work.operation).data, work.operation, virtual_cluster=cluster)
 
     @extend_schema(request=None, responses={200: DiscoveredClusterSerializer})
     @action(detail=True, methods=["post"])
+    @idempotent
     def ignore(self, request: Request, pk: str) -> Response:
         """Says that it is none of Marina's business."""
         return self._ignored(True)
 
     @extend_schema(request=None, responses={200: DiscoveredClusterSerializer})
     @action(detail=True, methods=["post"])
+    @idempotent
     def unignore(self, request: Request, pk: str) -> Response:
         """Says that it is Marina's business after all."""
         return self._ignored(False)

@@ -90,9 +90,9 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
     INSIDE: ClassVar[tuple[str, ...]] = ("namespaces", "offered_to", "offered_by_region", "server", "capacity")
     """Shown to who looks after the host."""
 
-    organization = serializers.CharField(source="organization.name", default=None)
+    organization = serializers.CharField(source="organization.name", default=None, allow_null=True)
     conditions = ConditionSerializer(many=True)
-    credential_expires_at = serializers.DateTimeField(source="credential.expires_at", default=None)
+    credential_expires_at = serializers.DateTimeField(source="credential.expires_at", default=None, allow_null=True)
     values = serializers.SerializerMethodField()
     offered_to = serializers.SerializerMethodField()
     offered_by_region = serializers.SerializerMethodField()

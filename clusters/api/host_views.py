@@ -1,6 +1,6 @@
 """Host clusters over the API."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from accounts.api.idempotency import idempotent
 from accounts.api.preconditions import etag_set, if_match_check
 from accounts.api.resources import ListedResource
+from accounts.api.since import Changes
 from accounts.errors import InvalidInput
 from clusters.api.host_serializers import (
     CredentialSerializer,
@@ -29,7 +30,7 @@ from clusters.api.operation_views import OperationAnswer, operation_accepted
 from clusters.host_roles import manifest_render
 from clusters.models import HostCluster, HostMode, HostPhase
 from clusters.names import name_validate
-from clusters.selectors import hosts_list
+from clusters.selectors import host_tombstones, hosts_list
 from clusters.services.hosts import (
     HostConnecting,
     HostSettings,
@@ -65,13 +66,12 @@ class HostClusterViewSet(ListedResource[HostCluster]):
     filterset_class = HostFilter
     search_fields: ClassVar[tuple[str, ...]] = ("name", "region")
     ordering_fields: ClassVar[tuple[str, ...]] = ("created_at", "name")
+    changes: ClassVar[Changes] = Changes(
+        kind="host-cluster", told=host_tombstones, also=("organization", "credential"), filters=("name",)
+    )
 
     def visible(self) -> QuerySet[HostCluster]:
         return hosts_list(self.user)
-
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        host = self.get_object()
-        return etag_set(Response(self.get_serializer(host).data), host)
 
     @extend_schema(request=HostConnectSerializer, responses={202: HostAnswer})
     @idempotent

@@ -6,6 +6,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from clusters.api.shown import operation_shown
 from clusters.models import Operation, OperationEvent
 
 
@@ -111,6 +112,9 @@ class OperationSerializer(serializers.ModelSerializer[Operation]):
             "left_behind",
         ]
 
+    def to_representation(self, instance: Operation) -> dict[str, Any]:
+        return operation_shown(instance)
+
     def get_steps_done(self, operation: Operation) -> int:
         return sum(step["state"] == "done" for step in operation.steps)
 
@@ -135,6 +139,9 @@ class OperationDetailSerializer(OperationSerializer):
 
     events = OperationEventSerializer(many=True)
     difference = DifferenceSerializer(many=True)
+
+    def to_representation(self, instance: Operation) -> dict[str, Any]:
+        return serializers.ModelSerializer.to_representation(self, instance)
 
     class Meta(OperationSerializer.Meta):
         fields: ClassVar[list[str]] = [*OperationSerializer.Meta.fields, "difference", "events"]

@@ -15,10 +15,11 @@ from rest_framework.response import Response
 from accounts.api.accepted import accepted
 from accounts.api.idempotency import idempotent
 from accounts.api.resources import ListedResource
+from accounts.api.since import Changes
 from clusters.api.glass_noting import GlassNoted
 from clusters.api.operation_serializers import OperationDetailSerializer, OperationSerializer
 from clusters.models import Operation, OperationKind, OperationState
-from clusters.selectors import operations_list
+from clusters.selectors import operation_tombstones, operations_list
 from clusters.services.kubeconfigs import sealed_result_take
 from clusters.services.operations import operation_abort, operation_retry
 
@@ -53,6 +54,9 @@ class OperationViewSet(GlassNoted, ListedResource[Operation]):
 
     serializer_class = OperationSerializer
     filterset_class = OperationFilter
+    changes: ClassVar[Changes] = Changes(
+        kind="operation", told=operation_tombstones, filters=("virtual_cluster", "host_cluster", "kind")
+    )
     further_refusals: ClassVar[dict[str, tuple[str, ...]]] = {"sealed_result": ("410",)}
 
     def visible(self) -> QuerySet[Operation]:

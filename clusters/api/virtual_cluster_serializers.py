@@ -7,11 +7,12 @@ from rest_framework import serializers
 
 from accounts.api.fields import ProjectField
 from accounts.api.strict import StrictSerializer
-from accounts.models import KubeconfigCeiling, User
+from accounts.models import KubeconfigCeiling
 from clusters.api.break_glass_views import BreakGlassSerializer
 from clusters.api.fields import ClusterNameField, HostField
 from clusters.api.operation_serializers import NamedSerializer, OperationSerializer, PersonSerializer
 from clusters.api.owners import OwnerTextField
+from clusters.api.shown import cluster_shown, owner_shown, spec_shown
 from clusters.models import Exposure, KubeconfigGrant, Placement, VirtualCluster
 from clusters.services.kubeconfigs import LEVELS
 from clusters.sizes import SIZES
@@ -202,13 +203,12 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
             "deleted_at",
         ]
 
+    def to_representation(self, instance: VirtualCluster) -> dict[str, Any]:
+        return cluster_shown(instance)
+
     @extend_schema_field(OwnerSerializer)
     def get_owner(self, cluster: VirtualCluster) -> dict[str, Any]:
-        owner: Any = cluster.owner
-        kind = "user" if cluster.owner_user_id else "team"
-        if cluster.owner_user is not None and cluster.owner_user.is_service_account:
-            kind, owner = "service-account", cluster.owner_user.service_account
-        return {"kind": kind, "id": str(owner.pk), "name": owner.label if isinstance(owner, User) else str(owner)}
+        return owner_shown(cluster)
 
     @extend_schema_field(BreakGlassSerializer(many=True))
     def get_break_glass(self, cluster: VirtualCluster) -> list[dict[str, Any]]:
@@ -217,16 +217,7 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
 
     @extend_schema_field(SpecSerializer)
     def get_spec(self, cluster: VirtualCluster) -> dict[str, Any]:
-        return {
-            "kubernetes_version": cluster.kubernetes_version,
-            "chart_version": cluster.chart_version,
-            "size": cluster.size,
-            "exposure": cluster.exposure,
-            "values": cluster.values,
-            "control_plane": {"replicas": cluster.replicas},
-            "region": cluster.wanted_region,
-            "host_labels": cluster.wanted_host_labels,
-        }
+        return spec_shown(cluster)
 
     @extend_schema_field(NotSyncedSerializer(many=True))
     def get_not_synced(self, cluster: VirtualCluster) -> list[dict[str, Any]]:

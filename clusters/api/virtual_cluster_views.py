@@ -17,6 +17,7 @@ from accounts.api.filters import ProjectFilter, ReferenceFilter
 from accounts.api.idempotency import idempotent
 from accounts.api.preconditions import etag_set, if_match_check
 from accounts.api.resources import ListedResource
+from accounts.api.since import Changes
 from accounts.selectors import uuid_of
 from clusters.api.glass_noting import GlassNoted
 from clusters.api.operation_serializers import OperationSerializer
@@ -31,7 +32,14 @@ from clusters.api.virtual_cluster_serializers import (
     VirtualClusterSerializer,
 )
 from clusters.models import VirtualCluster, VirtualClusterPhase
-from clusters.selectors import kubeconfig_grants_list, operations_list, virtual_clusters_alive, virtual_clusters_list
+from clusters.selectors import (
+    kubeconfig_grants_list,
+    operations_list,
+    virtual_cluster_tombstones,
+    virtual_clusters_alive,
+    virtual_clusters_list,
+    virtual_clusters_page,
+)
 from clusters.services.ceilings import kubeconfig_ceiling_set
 from clusters.services.configuring import SpecChange, virtual_cluster_configure
 from clusters.services.kubeconfigs import kubeconfig_issue
@@ -78,15 +86,22 @@ class VirtualClusterViewSet(GlassNoted, ListedResource[VirtualCluster]):
     filterset_class = VirtualClusterFilter
     search_fields: ClassVar[tuple[str, ...]] = ("name", "project__name")
     ordering_fields: ClassVar[tuple[str, ...]] = ("created_at", "name", "phase")
+    changes: ClassVar[Changes] = Changes(
+        kind="virtual-cluster",
+        told=virtual_cluster_tombstones,
+        also=("operations", "placements", "project", "project__organization", "owner_team"),
+        ended=lambda cluster: cluster.deleted_at if cluster.phase == VirtualClusterPhase.DELETED else None,
+        filters=("project", "organization"),
+    )
 
     def visible(self) -> QuerySet[VirtualCluster]:
-        wants_deleted = VirtualClusterPhase.DELETED in self.request.query_params.getlist("phase")
-        one = self.action != "list"
-        return virtual_clusters_list(self.user) if one or wants_deleted else virtual_clusters_alive(self.user)
-
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        cluster = self.get_object()
-        return etag_set(Response(self.get_serializer(cluster).data), cluster)
+        asked = self.request.query_params
+        deleted_too = VirtualClusterPhase.DELETED in asked.getlist("phase") or "since" in asked
+        if self.action != "list":
+            return virtual_clusters_list(self.user)
+        return virtual_clusters_page(
+            virtual_clusters_list(self.user) if deleted_too else virtual_clusters_alive(self.user)
+        )
 
     @extend_schema(request=VirtualClusterCreateSerializer, responses={202: VirtualClusterAnswer})
     @idempotent
@@ -182,8 +197,11 @@ class VirtualClusterViewSet(GlassNoted, ListedResource[VirtualCluster]):
         return self.get_paginated_response(KubeconfigGrantSerializer(page, many=True).data)
 
     def _answer(self, work: ClusterWork) -> Response:
-        shown = self._operation(work.operation.pk)
-        answer = operation_accepted(shown, work.operation, virtual_cluster=self.shown(work.virtual_cluster))
+        cluster = self.shown(work.virtual_cluster)
+        newest = cluster["operation"]  # nearly always the one that was started, or found at work
+        same = newest is not None and newest["id"] == str(work.operation.pk)
+        shown = newest if same else self._operation(work.operation.pk)
+        answer = operation_accepted(shown, work.operation, virtual_cluster=cluster)
         if not work.created:
             answer.status_code = status.HTTP_200_OK
         return answer

@@ -7,6 +7,7 @@ from django.db.models import Q
 from accounts.models import Organization, Project
 from accounts.models.base import Row
 from accounts.models.organization import NAME_RULE
+from accounts.models.revisions import Revised
 
 
 class HostScope(models.TextChoices):
@@ -47,7 +48,7 @@ class Breaker(models.TextChoices):
     HALF_OPEN = "half-open"
 
 
-class HostCluster(Row):
+class HostCluster(Row, Revised):
     """A real Kubernetes cluster.
 
     Its own organization may use it, who is named, whom the platform offers its region to (RegionOffer), and, where
@@ -117,7 +118,7 @@ class HostCluster(Row):
         return self.name
 
 
-class HostCredential(Row):
+class HostCredential(Row, Revised):
     """How Marina reaches a host, encrypted. A row of its own, so that reading a host never reads a secret.
 
     `generation` grows with each new credential; workers cache one client a host and generation. A replacement is a

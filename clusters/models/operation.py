@@ -10,6 +10,7 @@ from django.db.models.lookups import IsNull
 
 from accounts.models import Organization, Project, User
 from accounts.models.base import Row
+from accounts.models.revisions import Revised
 from clusters.models.host import HostCluster
 from clusters.models.virtual_cluster import VirtualCluster
 
@@ -47,7 +48,7 @@ PLATFORM: Final = UUID(int=0)
 """Stands for the organization of what belongs to none, where turns go round."""
 
 
-class Operation(Row):
+class Operation(Row, Revised):
     """One piece of work on a host or a virtual cluster, done step by step by whichever worker holds its lease.
 
     `lock_key` names the object: of the operations with the same key one is active at a time (unique index). Kinds that

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models.base import Row
+from accounts.models.revisions import Revised
 from clusters.models.host import HostCluster
 from clusters.models.virtual_cluster import VirtualCluster
 
@@ -17,7 +18,7 @@ class PlacementRole(models.TextChoices):
     LOST = "lost"
 
 
-class Placement(Row):
+class Placement(Row, Revised):
     """One virtual cluster on one host: namespace, release, and what was observed there.
 
     The row is there before anything on the host is, and goes only when the host was seen to be free of it.

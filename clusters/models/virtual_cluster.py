@@ -6,6 +6,7 @@ from django.db.models import Q
 from accounts.models import KubeconfigCeiling, Project, Team, User
 from accounts.models.base import Row
 from accounts.models.organization import NAME_RULE
+from accounts.models.revisions import Revised
 from accounts.roles import CLUSTER_ACTIONS
 from clusters.models.host import Exposure, HostCluster
 
@@ -27,7 +28,7 @@ class VirtualClusterPhase(models.TextChoices):
     FAILED = "Failed"
 
 
-class VirtualCluster(Row):
+class VirtualCluster(Row, Revised):
     """A Kubernetes control plane of its own inside a namespace of a host cluster.
 
     The columns of `spec` are desired; phase, conditions and observed_generation are what workers found. `generation`

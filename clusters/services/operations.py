@@ -52,15 +52,18 @@ def operation_start(
     actor: Actor,
     now: datetime,
     params: dict[str, Any] | None = None,
+    is_new: bool = False,
 ) -> Started:
     """Adds an operation for a host or a virtual cluster, as the table of kinds says. Call it inside a transaction.
 
     It meets the last of those that are ahead of it; those that are being aborted already decide nothing. Raises
-    Conflict, naming the operation in the way, where the table refuses.
+    Conflict, naming the operation in the way, where the table refuses. `is_new` says that the object was made in this
+    transaction: nobody else can see it, so there is nothing to lock and nothing ahead.
     """
-    subject_lock(subject)
+    if not is_new:
+        subject_lock(subject)
     lock_key = None if kind in UNLOCKED_KINDS else _lock_key(subject)
-    ahead = list(_unfinished(lock_key).select_for_update()) if lock_key else []
+    ahead = list(_unfinished(lock_key).select_for_update()) if lock_key and not is_new else []
     going_on = [operation for operation in ahead if not operation.abort_requested]
     if going_on:
         last = going_on[-1]

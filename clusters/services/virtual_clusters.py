@@ -133,7 +133,7 @@ def virtual_cluster_create(
     if user.is_service_account:
         _tell_admins(cluster, now)
     _audit(actor, "virtualcluster.create", cluster, kubernetes_version=wanted.kubernetes_version, size=wanted.size)
-    started = operation_start(kind=OperationKind.PROVISION, subject=cluster, actor=actor, now=now)
+    started = operation_start(kind=OperationKind.PROVISION, subject=cluster, actor=actor, now=now, is_new=True)
     return ClusterWork(cluster, started.operation)
 
 
@@ -210,7 +210,7 @@ def name_check(*, project: Project, name: str) -> None:
 
 
 def _version_check(spec: VirtualClusterSpec) -> None:
-    if spec.chart_version not in chart_versions():
+    if spec.chart_version != settings.CHART_VERSION and spec.chart_version not in chart_versions():
         raise InvalidInput(
             f"Version {spec.chart_version} of vcluster's chart is not available here.",
             field="spec.chart_version",

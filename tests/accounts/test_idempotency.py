@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, IdempotentRequest, Project
 from accounts.services.idempotency import idempotent_requests_remove
 from tests.accounts.conftest import give, person, signed_in, world_make
+from tests.routes import routes
 
 pytestmark = pytest.mark.urls("tests.accounts.probe_urls")
 URL = "/api/probe/work"
@@ -121,3 +122,18 @@ def test_when_the_first_is_refused_the_next_in_line_acts():
     with ThreadPoolExecutor(10) as pool:
         assert set(pool.map(run, clients)) == {409}
     assert IdempotentRequest.objects.count() == 0
+
+
+NOT_KEPT = {"POST access-tokens": "its answer holds a secret, which is not stored"}
+"""POSTs that know no Idempotency-Key, and why."""
+
+
+def test_every_post_knows_the_key():
+    missing = [
+        route.label
+        for route in routes()
+        if route.method == "POST"
+        and route.label not in NOT_KEPT
+        and not getattr(getattr(route.view, route.action, None), "idempotent", False)
+    ]
+    assert missing == [], "decorate them with accounts.api.idempotency.idempotent"

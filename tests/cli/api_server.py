@@ -99,6 +99,7 @@ class ApiServer:
         self.scripted: list[Callable[[Request], Answer | None]] = []
         """Looked at before anything else; one that answers is used up."""
         self.outcome = "Succeeded"
+        self.knows_dry_runs = True
         self.polls_needed = len(STEPS)
         self._answers: dict[str, Answer] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -310,7 +311,10 @@ class ApiServer:
             return problem(401, "The token is not valid.", code="unauthorized")
         noun, _, rest = request.path.strip("/").partition("/")
         route = getattr(self, f"_{noun.replace('-', '_')}", None)
-        return route(request, rest) if route else problem(404, "There is no such address.")
+        answer: Answer = route(request, rest) if route else problem(404, "There is no such address.")
+        if request.query.get("dry_run") == "true" and self.knows_dry_runs:
+            answer.headers["Marina-Dry-Run"] = "true"
+        return answer
 
     def _token_make(self, request: Request) -> Answer:
         scheme, _, value = request.headers.get("authorization", "").partition(" ")

@@ -7,6 +7,7 @@ import sys
 import click
 
 from marina_cli.commands.cluster_views import cluster_columns, cluster_show
+from marina_cli.commands.dry_run import dry_run_check, dry_run_option, dry_run_tell
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import complete_clusters, complete_projects
 from marina_cli.errors import CliError, ExitCode, UsageProblem
@@ -62,23 +63,28 @@ def cluster_get(session: Session, name: str, project: str | None, form: str) -> 
 @click.argument("name", shell_complete=complete_clusters)
 @project_option
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@dry_run_option
 @wait_options
 @output_option
 @pass_session
 def cluster_delete(
-    session: Session, name: str, project: str | None, yes: bool, wait: bool, timeout: int, form: str
+    session: Session, name: str, project: str | None, yes: bool, dry_run: bool, wait: bool, timeout: int, form: str
 ) -> None:
     """Delete a virtual cluster with everything in it.
 
     Asks first on a terminal; in a script the command itself is the answer.
     """
+    dry_run_check(dry_run, wait)
     item = cluster_find(session, name, project)
-    if not yes and sys.stdin.isatty():
+    if not (yes or dry_run) and sys.stdin.isatty():
         note(_what_goes(item))
         if not click.confirm(f"Delete {word(item.get('name'))}?", err=True):
             note("Nothing was deleted.")
             raise click.exceptions.Exit(ExitCode.REFUSED)
-    answer = session.api.start("DELETE", f"/virtual-clusters/{item['id']}")
+    answer = session.api.start("DELETE", f"/virtual-clusters/{item['id']}", dry_run=dry_run)
+    if dry_run:
+        dry_run_tell(item, form, f"{word(item.get('name'))} would be deleted.")
+        return
     if wait:
         item = _afterwards(session, item, operation_await(session, answer, timeout))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from marina_cli.commands.dry_run import dry_run_check, dry_run_option, dry_run_tell
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import complete_clusters, complete_exposures, complete_sizes
 from marina_cli.durations import span
@@ -27,6 +28,7 @@ from marina_cli.text import Json, word
     metavar="FILE",
     help="Chart values as YAML, in place of all that were given before; - for standard input.",
 )
+@dry_run_option
 @wait_options
 @output_option
 @pass_session
@@ -37,6 +39,7 @@ def configure(
     size: str | None,
     exposure: str | None,
     values_file: str | None,
+    dry_run: bool,
     wait: bool,
     timeout: int,
     form: str,
@@ -46,16 +49,19 @@ def configure(
     Without an option nothing that is wanted changes: whatever somebody paused, upgraded, changed or deleted on its
     host is put right. A change of values or size replaces the control plane; its API is away meanwhile.
     """
+    dry_run_check(dry_run, wait)
     values = values_read(values_file) if values_file else None
     given = {"size": size, "exposure": exposure, "values": values}
     spec = {key: value for key, value in given.items() if value is not None}
     item = cluster_find(session, name, project)
     path = f"/virtual-clusters/{item['id']}"
     started = session.clock.monotonic()
-    answer = (
-        session.api.start("PATCH", path, {"spec": spec}) if spec else session.api.start("POST", f"{path}/configure")
-    )
+    change = ("PATCH", path, {"spec": spec}) if spec else ("POST", f"{path}/configure", None)
+    answer = session.api.start(*change, dry_run=dry_run)
     item = answer["virtual_cluster"]
+    if dry_run:
+        dry_run_tell(item, form, f"{name} would be configured.")
+        return
     if wait:
         operation_await(session, answer, timeout)
         item = session.api.get(path)

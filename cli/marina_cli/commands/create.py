@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from marina_cli.commands.dry_run import dry_run_check, dry_run_option, dry_run_tell
 from marina_cli.commands.explain import placement_explain
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import (
@@ -41,6 +42,7 @@ from marina_cli.text import Json, word
 @click.option("--lifetime", type=DURATION, default=None, help="How long it is meant to live, such as 7d.")
 @click.option("--protect", is_flag=True, help="Protect it from being deleted.")
 @click.option("--explain", is_flag=True, help="Create nothing; say which host it would get, and why no other.")
+@dry_run_option
 @wait_options
 @output_option
 @pass_session
@@ -61,6 +63,7 @@ def create(
     lifetime: int | None,
     protect: bool,
     explain: bool,
+    dry_run: bool,
     wait: bool,
     timeout: int,
     form: str,
@@ -69,6 +72,7 @@ def create(
 
     Without --wait it returns at once, and the work goes on by itself.
     """
+    dry_run_check(dry_run, wait)
     spec = {
         "kubernetes_version": kubernetes_version,
         "chart_version": chart_version,
@@ -93,8 +97,12 @@ def create(
         return
     started = session.clock.monotonic()
     # what is not given is left to the server's defaults
-    answer = session.api.start("POST", "/virtual-clusters", {key: value for key, value in body.items() if value})
+    given = {key: value for key, value in body.items() if value}
+    answer = session.api.start("POST", "/virtual-clusters", given, dry_run=dry_run)
     item: Json = answer["virtual_cluster"]
+    if dry_run:
+        dry_run_tell(item, form, f"{name} would be created in {body['project']}.")
+        return
     if wait:
         operation_await(session, answer, timeout)
         item = session.api.get(f"/virtual-clusters/{item['id']}")

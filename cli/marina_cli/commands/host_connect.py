@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from marina_cli.commands.dry_run import dry_run_check, dry_run_option, dry_run_tell
 from marina_cli.commands.host_offer import offered_sentence
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import complete_hosts
@@ -127,6 +128,7 @@ def _agree(manifest: str, road: Road, server: str) -> None:
 @click.option("--values", "values_file", metavar="FILE", help="Chart values for everything placed there; - for stdin.")
 @click.option("--offer-to", "offers", metavar="ORG[/PROJECT]", multiple=True, help="Who may use it; repeat it.")
 @click.option("--offer-to-nobody", "nobody", is_flag=True, help="Only those whom its region is offered to may use it.")
+@dry_run_option
 @wait_options
 @output_option
 @pass_session
@@ -143,6 +145,7 @@ def host_connect(
     values_file: str | None,
     offers: tuple[str, ...],
     nobody: bool,
+    dry_run: bool,
     wait: bool,
     timeout: int,
     form: str,
@@ -155,6 +158,9 @@ def host_connect(
 
     Unless you say otherwise, a host of the platform is offered to everybody, one of an organization to its projects.
     """
+    dry_run_check(dry_run, wait)
+    if dry_run and road.context:
+        raise UsageProblem("With --context something is made on the host.", hint="Give --kubeconfig to a --dry-run.")
     _namespaces_check(mode, namespaces)
     if nobody and offers:
         raise UsageProblem("--offer-to and --offer-to-nobody exclude each other.")
@@ -172,7 +178,11 @@ def host_connect(
     }
     credential = credential_make(session, road, mode, namespaces)
     given = {key: value for key, value in body.items() if value}
-    answer = session.api.start("POST", "/host-clusters", {**given, "kubeconfig": credential})
+    answer = session.api.start("POST", "/host-clusters", {**given, "kubeconfig": credential}, dry_run=dry_run)
+    if dry_run:
+        item: Json = answer.get("host_cluster") or {"name": name}
+        dry_run_tell(item, form, f"{name} would be connected. Whether it answers, only connecting it shows.")
+        return
     connection_report(session, answer, name, wait, timeout, form)
 
 

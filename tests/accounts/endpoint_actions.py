@@ -1,0 +1,293 @@
+"""Which action of the role table stands before which endpoint. An endpoint that is not here fails the matrix.
+
+To add one: its label (as tests/routes.py writes it), what it is asked of, who may, and who sees that. A rule takes who
+asks and the place of the object: in the asker's own project, in another of the same organization, or elsewhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from accounts.roles import ORGANIZATION_ROLES, PROJECT_ROLES
+from tests.clusters.making import PUBLIC_KEY
+from tests.clusters.rules.kubeconfigs import kubeconfig_with
+
+Place = Literal["own", "other-project", "other-organization"]
+PLACES: tuple[Place, ...] = ("own", "other-project", "other-organization")
+
+
+@dataclass(frozen=True)
+class Who:
+    """Somebody with one role in the own project or organization, or with none."""
+
+    kind: Literal["project", "organization", "nobody", "staff", "superuser"]
+    role: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.role}".strip()
+
+
+EVERYBODY = (
+    *(Who("project", role) for role in PROJECT_ROLES),
+    *(Who("organization", role) for role in ORGANIZATION_ROLES),
+    Who("nobody"),
+    Who("staff"),
+    Who("superuser"),
+)
+
+Rule = Callable[[Who, Place], bool]
+
+
+def in_project(action: str) -> Rule:
+    """By a role in the project, or in its organization."""
+
+    def rule(who: Who, place: Place) -> bool:
+        if who.kind == "project":
+            return place == "own" and action in PROJECT_ROLES[who.role]
+        return in_organization(action)(who, place)
+
+    return rule
+
+
+def in_organization(action: str) -> Rule:
+    """By a role in the organization itself."""
+
+    def rule(who: Who, place: Place) -> bool:
+        within = who.kind == "organization" and place != "other-organization"
+        return within and action in ORGANIZATION_ROLES[who.role]
+
+    return rule
+
+
+def either(*rules: Rule) -> Rule:
+    """One of them."""
+    return lambda who, place: any(rule(who, place) for rule in rules)
+
+
+def both(*rules: Rule) -> Rule:
+    """All of them."""
+    return lambda who, place: all(rule(who, place) for rule in rules)
+
+
+def anyone(who: Who, place: Place) -> bool:
+    """Whoever signed in."""
+    return True
+
+
+def no_one(who: Who, place: Place) -> bool:
+    """Whatever their role."""
+    return False
+
+
+def staff(who: Who, place: Place) -> bool:
+    """Platform staff."""
+    return who.kind in ("staff", "superuser")
+
+
+def works_there(who: Who, place: Place) -> bool:
+    """Whoever has a role in a project of the organization."""
+    return who.kind == "project" and place != "other-organization"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to ask an endpoint."""
+
+    may: Rule
+    sees: Rule = anyone
+    of: str = ""
+    """The object in the address, as the matrix calls it."""
+    body: Callable[[Any], dict[str, Any]] | None = None
+    unseen: int = 404
+    """400 where the object is named in the body."""
+    further: tuple[int, ...] = ()
+    """More statuses with which what is allowed may be answered: what else it takes is no matter of roles."""
+
+
+HOST_SEEN = either(staff, in_organization("host.view"), works_there)
+HOST_INSIDE = either(staff, in_organization("host.update"))
+OPERATION_SEEN = in_project("operation.view")
+PROJECT_SEEN, ORGANIZATION_SEEN = in_project("project.view"), in_organization("organization.view")
+CLUSTER_SEEN = in_project("virtualcluster.view")
+NEW = "made-by-the-matrix"
+
+
+def _cluster(action: str, **more: Any) -> Case:
+    return Case(in_project(action), CLUSTER_SEEN, "cluster", **more)
+
+
+def _host(action: str, **more: Any) -> Case:
+    return Case(either(staff, in_organization(action)), HOST_SEEN, "host", **more)
+
+
+def _operations(action: str) -> tuple[Case, ...]:
+    return (
+        Case(in_project(action), OPERATION_SEEN, "operation", further=(409,)),
+        Case(HOST_INSIDE, HOST_INSIDE, "host_operation", further=(409,)),
+    )
+
+
+def _bindings(**more: Any) -> tuple[Case, ...]:
+    return (
+        Case(in_project("project.members"), PROJECT_SEEN, "binding_in_project", **more),
+        Case(in_organization("organization.members"), ORGANIZATION_SEEN, "binding_in_organization", **more),
+    )
+
+
+def _team(**more: Any) -> Case:
+    return Case(in_organization("team.manage"), ORGANIZATION_SEEN, "team", **more)
+
+
+ENDPOINTS: dict[str, tuple[Case, ...]] = {
+    "GET me": (Case(anyone),),
+    "GET options": (Case(anyone),),
+    # your own tokens, whoever you are, and nobody else's
+    "POST access-tokens": (Case(anyone, body=lambda o: {"name": NEW}),),
+    "GET access-tokens/{pk}": (Case(anyone, of="own_token"), Case(no_one, no_one, "token")),
+    "DELETE access-tokens/{pk}": (Case(anyone, of="own_token"), Case(no_one, no_one, "token")),
+    "POST organizations": (Case(staff, body=lambda o: {"name": NEW}),),
+    "GET organizations/{pk}": (Case(ORGANIZATION_SEEN, ORGANIZATION_SEEN, "organization"),),
+    "PATCH organizations/{pk}": (
+        Case(
+            in_organization("organization.update"), ORGANIZATION_SEEN, "organization", lambda o: {"display_name": NEW}
+        ),
+    ),
+    "DELETE organizations/{pk}": (
+        Case(in_organization("organization.delete"), ORGANIZATION_SEEN, "organization", further=(409,)),
+    ),
+    "POST projects": (
+        Case(
+            in_organization("project.create"),
+            ORGANIZATION_SEEN,
+            body=lambda o: {"organization": str(o.organization.pk), "name": NEW},
+            unseen=400,
+        ),
+    ),
+    "GET projects/{pk}": (Case(PROJECT_SEEN, PROJECT_SEEN, "project"),),
+    "PATCH projects/{pk}": (
+        Case(in_project("project.update"), PROJECT_SEEN, "project", lambda o: {"display_name": NEW}),
+    ),
+    "DELETE projects/{pk}": (Case(in_project("project.delete"), PROJECT_SEEN, "project", further=(409,)),),
+    "POST teams": (
+        Case(
+            in_organization("team.manage"),
+            ORGANIZATION_SEEN,
+            body=lambda o: {"organization": str(o.organization.pk), "name": NEW},
+            unseen=400,
+        ),
+    ),
+    "GET teams/{pk}": (Case(ORGANIZATION_SEEN, ORGANIZATION_SEEN, "team"),),
+    "PATCH teams/{pk}": (_team(body=lambda o: {"name": NEW}),),
+    "DELETE teams/{pk}": (_team(),),
+    "POST role-bindings": (
+        Case(
+            in_project("project.members"),
+            PROJECT_SEEN,
+            body=lambda o: {"project": str(o.project.pk), "user": o.person.handle, "role": "developer"},
+            unseen=400,
+        ),
+        Case(
+            in_organization("organization.members"),
+            ORGANIZATION_SEEN,
+            body=lambda o: {"organization": str(o.organization.pk), "user": o.person.handle, "role": "auditor"},
+            unseen=400,
+        ),
+    ),
+    "GET role-bindings/{pk}": (
+        Case(PROJECT_SEEN, PROJECT_SEEN, "binding_in_project"),
+        Case(ORGANIZATION_SEEN, ORGANIZATION_SEEN, "binding_in_organization"),
+    ),
+    "PATCH role-bindings/{pk}": _bindings(body=lambda o: {"expires_at": "2031-01-01T00:00:00Z"}),
+    "DELETE role-bindings/{pk}": _bindings(),
+    "GET users/{pk}": (
+        Case(either(PROJECT_SEEN, ORGANIZATION_SEEN), either(PROJECT_SEEN, ORGANIZATION_SEEN), "person"),
+    ),
+    "POST virtual-clusters": (
+        Case(
+            in_project("virtualcluster.create"),
+            PROJECT_SEEN,
+            body=lambda o: {"project": str(o.project.pk), "name": "new-one"},
+            unseen=400,
+        ),
+    ),
+    "GET virtual-clusters/{pk}": (Case(CLUSTER_SEEN, CLUSTER_SEEN, "cluster"),),
+    "PATCH virtual-clusters/{pk}": (
+        _cluster("virtualcluster.update", body=lambda o: {"labels": {"a": "b"}}),
+        _cluster("virtualcluster.update", body=lambda o: {"spec": {"size": "large"}}),
+    ),
+    "DELETE virtual-clusters/{pk}": (_cluster("virtualcluster.delete"),),
+    "POST virtual-clusters/{pk}/configure": (_cluster("virtualcluster.update"),),
+    "POST virtual-clusters/{pk}/kubeconfigs": tuple(
+        _cluster(
+            f"virtualcluster.kubeconfig.{level}", body=lambda o, level=level: {"public_key": PUBLIC_KEY, "level": level}
+        )
+        for level in ("view", "admin")
+    ),
+    "GET operations/{pk}": (
+        Case(OPERATION_SEEN, OPERATION_SEEN, "operation"),
+        Case(HOST_INSIDE, HOST_INSIDE, "host_operation"),
+    ),
+    "POST operations/{pk}/retry": _operations("operation.retry"),
+    "POST operations/{pk}/abort": _operations("operation.abort"),
+    # for who asked for it only, and these operations hold none
+    "GET operations/{pk}/sealed-result": (Case(no_one, no_one, "operation"), Case(no_one, no_one, "host_operation")),
+    "POST host-clusters": (
+        Case(
+            either(staff, in_organization("host.connect")),
+            either(staff, ORGANIZATION_SEEN),
+            body=lambda o: {
+                "name": "new-host",
+                "scope": "organization",
+                "organization": str(o.organization.pk),
+                "kubeconfig": kubeconfig_with(),
+            },
+            unseen=400,
+        ),
+        Case(staff, body=lambda o: {"name": "new-host", "kubeconfig": kubeconfig_with()}),
+    ),
+    "GET host-clusters/manifest": (Case(anyone),),
+    "GET host-clusters/{pk}": (Case(HOST_SEEN, HOST_SEEN, "host"), Case(anyone, of="platform_host")),
+    "PATCH host-clusters/{pk}": (
+        _host("host.update", body=lambda o: {"region": "x"}),
+        Case(staff, of="platform_host", body=lambda o: {"region": "x"}),
+    ),
+    "DELETE host-clusters/{pk}": (
+        _host("host.disconnect", further=(409,)),
+        Case(staff, of="platform_host", further=(409,)),
+    ),
+    "PUT host-clusters/{pk}/credential": (
+        _host("host.connect", body=lambda o: {"kubeconfig": kubeconfig_with()}, further=(409,)),
+        Case(staff, of="platform_host", body=lambda o: {"kubeconfig": kubeconfig_with()}, further=(409,)),
+    ),
+    "GET discovered-clusters/{pk}": (Case(HOST_INSIDE, HOST_INSIDE, "discovered"),),
+    "POST discovered-clusters/{pk}/adopt": (
+        Case(
+            either(staff, both(HOST_INSIDE, in_project("virtualcluster.create"))),
+            HOST_INSIDE,
+            "discovered",
+            lambda o: {"project": str(o.project.pk), "owner": o.person.handle},
+        ),
+    ),
+    "POST discovered-clusters/{pk}/ignore": (Case(HOST_INSIDE, HOST_INSIDE, "discovered"),),
+    "POST discovered-clusters/{pk}/unignore": (Case(HOST_INSIDE, HOST_INSIDE, "discovered"),),
+}
+
+LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
+    "GET access-tokens": (("own_token", anyone), ("token", no_one)),
+    "GET organizations": (("organization", ORGANIZATION_SEEN),),
+    "GET projects": (("project", PROJECT_SEEN),),
+    "GET teams": (("team", ORGANIZATION_SEEN),),
+    "GET role-bindings": (
+        ("binding_in_project", PROJECT_SEEN),
+        ("binding_in_organization", ORGANIZATION_SEEN),
+    ),
+    "GET users": (("person", either(PROJECT_SEEN, ORGANIZATION_SEEN)),),
+    "GET virtual-clusters": (("cluster", CLUSTER_SEEN),),
+    "GET operations": (("operation", OPERATION_SEEN), ("host_operation", HOST_INSIDE)),
+    "GET host-clusters": (("host", HOST_SEEN), ("platform_host", anyone)),
+    "GET discovered-clusters": (("discovered", HOST_INSIDE),),
+}
+"""Lists, and who finds which object in them."""
+
+PUBLIC = ("GET ", "GET docs", "GET openapi.json")
+"""What answers the same to everybody, signed in or not."""
