@@ -21,6 +21,9 @@ NAMES: Final = {
     "users": "user-list",
     "role_bindings": "role-binding-list",
     "access_tokens": "access-token-list",
+    "service_accounts": "service-account-list",
+    "federation_rules": "federation-rule-list",
+    "federated_tokens": "federated-tokens",
 }
 """What a link is called, and the name of its address."""
 
