@@ -29,6 +29,9 @@ NAMES: Final = {
     "device_logins": "device-login-list",
     "invitations": "invitation-list",
     "join_requests": "join-request-list",
+    "service_accounts": "service-account-list",
+    "federation_rules": "federation-rule-list",
+    "federated_tokens": "federated-tokens",
 }
 """What a link is called, and the name of its address."""
 
