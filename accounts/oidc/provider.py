@@ -64,7 +64,7 @@ class OidcProtocol(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
 
     def get_callback_url(self, request: HttpRequest, app: Any) -> str:
         """As it is registered at the issuer, whatever name Marina was asked under this time."""
-        return settings.PUBLIC_URL.rstrip("/") + reverse("openid_connect_callback", args=[self.provider_id])
+        return str(settings.PUBLIC_URL).rstrip("/") + reverse("openid_connect_callback", args=[self.provider_id])
 
     def get_access_token_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """What the issuer gives for the code."""
