@@ -139,7 +139,7 @@ class MarinaSchema(AutoSchema):
 
     def _tell_changes(self, content: dict[str, Any]) -> None:
         """A list answers with a page, or where `since` was sent with what changed."""
-        row = self.resolve_serializer(self.view.get_serializer_class(), "response")
+        row = self.resolve_serializer(self.view.get_serializer_class(), "response")  # type: ignore[attr-defined]
         gone = self.resolve_serializer(GoneSerializer, "response").ref
         properties = {
             "results": {"type": "array", "items": row.ref, "description": "Changed or new, as they are now."},
@@ -149,7 +149,7 @@ class MarinaSchema(AutoSchema):
         }
         name = f"{row.name}Changes"
         self.registry.register_on_missing(
-            ResolvedComponent(
+            ResolvedComponent(  # type: ignore[no-untyped-call]
                 name=name,
                 type=ResolvedComponent.SCHEMA,
                 object=name,

@@ -145,4 +145,5 @@ def _part(rows: QuerySet[Any], position: Position, revision: str, key: str, gone
         after &= Q(**{f"{revision}__gt": position.revision}) | Q(**{f"{key}__gt": position.behind})
     gone = F(gone_at) if gone_at else Cast(Value(None), DateTimeField())
     found = rows.filter(after).annotate(at=F(revision), key=F(key), gone=gone)
-    return found.values_list("at", "key", "gone")
+    part: QuerySet[Any, Any] = found.values_list("at", "key", "gone")
+    return part

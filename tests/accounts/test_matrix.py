@@ -66,7 +66,11 @@ def test_every_endpoint_has_a_line_in_the_table():
 def objects(world: World, settings) -> dict[Place, Objects]:
     settings.API_RATE = settings.API_WRITE_RATE = "100000/min"
     platform_host = host_row("platform")
-    projects = {"own": world.payments, "other-project": world.search, "other-organization": world.foreign}
+    projects: dict[Place, Project] = {
+        "own": world.payments,
+        "other-project": world.search,
+        "other-organization": world.foreign,
+    }
     hosts = {
         organization.pk: host_row(
             f"{HIDDEN}-{organization.name}", scope=HostScope.ORGANIZATION, organization=organization

@@ -13,7 +13,7 @@ def world(transactional_db):
     return world_make()
 
 
-def _objects(world) -> dict[str, tuple[str, dict]]:
+def _objects(world) -> dict[str, tuple[str, dict[str, str]]]:
     give(person("vera"), "viewer", world.payments)
     binding = RoleBinding.objects.get(user__handle="vera")
     return {

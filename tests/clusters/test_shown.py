@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -15,7 +16,7 @@ from clusters.selectors import operations_list, virtual_clusters_list, virtual_c
 from tests.clusters.making import cluster_row, operation_row, ready_row
 
 
-def _both(serializer: serializers.ModelSerializer, row) -> tuple[object, object]:
+def _both(serializer: serializers.ModelSerializer[Any], row) -> tuple[object, object]:
     by_hand = serializer.to_representation(row)
     by_fields = serializers.ModelSerializer.to_representation(serializer, row)
     return tuple(json.loads(JSONRenderer().render(each)) for each in (by_hand, by_fields))
