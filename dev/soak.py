@@ -88,6 +88,8 @@ class Soak:
         self._progress = progress
         self._processes = Processes(FOLDER / "logs")
         self._closing = ExitStack()
+        self._told = 0
+        """How many of the troubles were told."""
 
     def run(self) -> Findings:
         """Raises DevError or LocalKubeError where it could not even begin."""
@@ -198,6 +200,9 @@ class Soak:
             f"{traffic.pairs} pairs, {traffic.alive} alive, {killer.kills.total()} kills, "
             f"{len(traffic.trouble)} troubles, {STEADY} {memory:.0f} MiB"
         )
+        for sentence in traffic.trouble[self._told :]:
+            self._progress.say(f"Trouble: {sentence}")
+            self._told += 1
 
 
 def _at_the_end(stack: Stack) -> tuple[list[Ended], list[str], int]:
@@ -222,7 +227,8 @@ def long_tests(progress: Progress) -> str:
         done = subprocess.run(
             command, cwd=ROOT, env={**os.environ, "MARINA_SOAK": "1"}, stdout=output, stderr=output, check=False
         )
-    last = log.read_text().strip().splitlines()[-1].strip("= ")
+    lines = log.read_text().strip().splitlines() or [f"ended with {done.returncode} and said nothing"]
+    last = lines[-1].strip("= ")
     return last if done.returncode == 0 else f"failed: {last}"
 
 
@@ -250,19 +256,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shutil.rmtree(FOLDER, ignore_errors=True)
     try:
         findings = Soak(options, progress).run()
+        _write(findings, options, tested, progress)  # the tests take longer than this, and may be interrupted
         if options.tests:
             findings = findings.with_tests(long_tests(progress))
+            _write(findings, options, tested, progress)
     except (DevError, LocalKubeError) as error:
         print(f"\nsoak: {error}\nLogs of every process: {FOLDER / 'logs'}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         progress.plain("\nStopped: every process of the soak has ended.")
         return 130
+    return 0 if findings.well else 1
+
+
+def _write(findings: Findings, options: Options, tested: str, progress: Progress) -> None:
     text = summary(findings, date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", commit=tested)
     progress.plain(f"\n{text}")
     before = options.page.read_text() if options.page.exists() else "# Reliability\n"
     options.page.write_text(page_with(before, text))
-    return 0 if findings.well else 1
 
 
 if __name__ == "__main__":
