@@ -1,5 +1,6 @@
 """Whoever is in a cluster by broken glass: each of their requests that reaches it leaves a line in the audit log."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -38,13 +39,15 @@ class GlassNoted(Resource[Any]):
         answer: Response = super().finalize_response(request, response, *args, **kwargs)
         reached = self.__dict__.pop("_clusters_reached", set())
         if reached and isinstance(request, Request) and isinstance(request.user, User) and request.user.is_staff:
-            break_glass_use_record(
+            note = partial(
+                break_glass_use_record,
                 actor=actor_of(request),
                 clusters=reached,
                 request=f"{request.method} {request.path}",
                 status=answer.status_code,
                 now=timezone.now(),
             )
+            self.keep(note)
         return answer
 
 

@@ -11,8 +11,9 @@ from django.test import Client
 
 from accounts.models import AuditEvent
 from clusters.models import Chart, HostScope
-from tests.accounts.endpoint_actions import EVERYBODY, Who
-from tests.accounts.test_matrix import HIDDEN, asker_of, objects_at
+from tests.accounts.endpoint_rules import EVERYBODY, Who
+from tests.accounts.matrix_objects import HIDDEN, objects_at
+from tests.accounts.test_matrix import asker_of
 from tests.clusters.making import host_row
 
 ACTIONS: dict[str, set[str]] = {

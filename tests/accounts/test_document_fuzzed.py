@@ -23,7 +23,7 @@ from schemathesis.specs.openapi import checks as openapi_checks
 from accounts.models import User
 from clusters.models import HostScope
 from tests.accounts.conftest import World, give, person, signed_in
-from tests.accounts.test_matrix import Objects, objects_at
+from tests.accounts.matrix_objects import Objects, objects_at
 from tests.clusters.making import host_row
 
 SOAK: Final = os.environ.get("MARINA_SOAK", "") not in ("", "0")

@@ -124,7 +124,18 @@ def test_when_the_first_is_refused_the_next_in_line_acts():
     assert IdempotentRequest.objects.count() == 0
 
 
-NOT_KEPT = {"POST access-tokens": "its answer holds a secret, which is not stored"}
+SECRET = "its answer holds a secret, which is not stored"
+NOT_KEPT = {
+    "POST access-tokens": SECRET,
+    "POST service-accounts/{pk}/tokens": SECRET,
+    "POST invitations": SECRET,
+    "POST webhooks": SECRET,
+    "POST webhooks/{pk}/rotate-secret": SECRET,
+    "POST device-logins": SECRET,
+    "POST device-logins/token": SECRET,
+    "POST federated-tokens": SECRET,
+    "POST virtual-clusters/placement-preview": "it changes nothing",
+}
 """POSTs that know no Idempotency-Key, and why."""
 
 
