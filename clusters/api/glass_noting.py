@@ -20,9 +20,11 @@ class GlassNoted(Resource[Any]):
     """For views of clusters and of what belongs to one. It is written after the view, also where that refused."""
 
     def get_object(self) -> Any:
-        found: Model = super().get_object()
-        self.cluster_reached(_cluster_of(found))
-        return found
+        try:
+            return super().get_object()
+        finally:  # also where it is another version than was asked for: that tells something of it
+            if self.looked_at is not None:
+                self.cluster_reached(_cluster_of(self.looked_at))
 
     def paginate_queryset(self, queryset: Any) -> Any:
         page = super().paginate_queryset(queryset)
