@@ -35,6 +35,7 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
     project = ProjectReference(read_only=True, allow_null=True)
     created_by = UserReference(read_only=True)
     used_by = UserReference(read_only=True, allow_null=True)
+    email = serializers.CharField(read_only=True, help_text="Only who has it may accept; empty: whoever has the link.")
     state = serializers.SerializerMethodField()
 
     class Meta:

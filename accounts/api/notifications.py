@@ -5,7 +5,7 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -127,6 +127,7 @@ class PreferenceUpdate(StrictSerializer):
     mail = serializers.BooleanField(required=False)
 
 
+@extend_schema_serializer(many=False)
 class PreferenceList(serializers.Serializer[Any]):
     """All of them; there are no further pages."""
 
