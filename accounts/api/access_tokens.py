@@ -14,6 +14,7 @@ from rest_framework.status import HTTP_201_CREATED
 
 from accounts.api.authentication import PasswordAuthentication
 from accounts.api.fields import ProjectField
+from accounts.api.idempotency import idempotent
 from accounts.api.references import UserReference
 from accounts.api.resources import ListedResource
 from accounts.api.strict import StrictSerializer
@@ -129,6 +130,7 @@ class AccessTokenResource(ListedResource[AccessToken]):
 
     @extend_schema(request=AccessTokenRevoke, responses={204: None})
     @action(detail=False, methods=["post"])
+    @idempotent
     def revoke(self, request: Request) -> Response:
         """Ends whosever token has this prefix, as logs and audit rows name it. For platform staff."""
         prefix = str(self.body(AccessTokenRevoke)["prefix"])

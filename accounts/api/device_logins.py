@@ -12,10 +12,10 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
-from rest_framework.views import APIView
 
 from accounts.api.access_tokens import AccessTokenMade, AccessTokenSerializer
 from accounts.api.actor import address_of, request_id_of
+from accounts.api.dry_run import DryRun
 from accounts.api.parsing import BoundedJSONParser
 from accounts.api.schema import MarinaSchema
 from accounts.api.strict import StrictSerializer
@@ -49,7 +49,7 @@ class DeviceToken(StrictSerializer):
     device_code = serializers.CharField(max_length=200)
 
 
-class _Unauthenticated(APIView):
+class _Unauthenticated(DryRun):
     """For programs that are nobody yet."""
 
     schema = MarinaSchema()
@@ -68,7 +68,7 @@ class _Unauthenticated(APIView):
 class DeviceLoginResource(_Unauthenticated):
     """Requests to log in."""
 
-    further_refusals = {"": ("429",)}
+    secret_fields = ("device_code", "user_code", "verification_uri_complete")
 
     @extend_schema(operation_id="device_logins_create", request=DeviceLoginCreate, responses={201: DeviceLoginMade})
     def post(self, request: Request) -> Response:
@@ -97,7 +97,7 @@ class DeviceLoginResource(_Unauthenticated):
 class DeviceTokenResource(_Unauthenticated):
     """The token of an allowed login."""
 
-    further_refusals = {"": ("429",)}
+    secret_fields = ("token",)
 
     @extend_schema(operation_id="device_logins_token", request=DeviceToken, responses={201: AccessTokenMade})
     def post(self, request: Request) -> Response:

@@ -53,6 +53,20 @@ SAMPLES: Final[Mapping[str, Any]] = {
     "replicas": 1,
     "message": "The release is installed.",
     "reason": "Installed",
+    "issuer": "https://ci.example.com",
+    "audience": "https://marina.example.com",
+    "claims": {"repository": "acme/shop", "ref": ["main", "release-*"]},
+    "group": "developers",
+    "service_account": "acme/payments/ci",
+    "url": "https://hooks.example.com/marina",
+    "events": ["operation.*"],
+    "secret": "whsec_the-rest-is-shown-only-once",
+    "link": "https://marina.example.com/invitations/the-rest-is-shown-only-once",
+    "device_code": "the-program-keeps-this-to-itself",
+    "user_code": "BCDF-GHJK",
+    "client_name": "marina on vera's laptop",
+    "actions": ["virtualcluster.view"],
+    "minutes": 30,
 }
 """What examples say, by a field's name; what is not here is made from its type."""
 
@@ -161,7 +175,7 @@ class _Examples:
         if kind == "object" and "properties" in schema:
             return self._object(schema["properties"], depth)
         sample = SAMPLES.get(name)
-        if sample is not None and _is(sample, kind):
+        if sample is not None and _is(sample, kind) and schema.get("format") not in ("uuid", "date-time"):
             return sample
         return self._plain(kind, schema, name, depth)
 

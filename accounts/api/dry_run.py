@@ -1,5 +1,7 @@
 """`?dry_run=true`: a change is carried out in a transaction that is then undone, and answered as it would have been."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Final, TypeVar
 
 from django.db import transaction
@@ -32,8 +34,9 @@ def dry_run_asked(request: Any) -> bool:
 class DryRun(APIView):
     """For views that change something.
 
-    Nothing of a dry run stays: no row, no audit event, no Idempotency-Key. Nothing is sent either, since that waits for
-    the commit. Access, validation and conflicts are as in earnest.
+    Nothing of a dry run stays: no row, no audit event of a change, no Idempotency-Key. Nothing is sent either, since
+    that waits for the commit. Access, validation and conflicts are as in earnest; that something was refused to
+    somebody who may not do it, or was reached by broken glass, is recorded all the same.
     """
 
     secret_fields: ClassVar[tuple[str, ...]] = ()
@@ -41,6 +44,30 @@ class DryRun(APIView):
 
     change_parameters: ClassVar[tuple[str, ...]] = ()
     """Query parameters, beside dry_run, that changes of this noun know."""
+
+    _kept: list[Callable[[], None]] | None = None
+
+    def keep(self, write: Callable[[], None]) -> None:
+        """Writes what is to stay whatever becomes of the request: at once, or after what can be undone is over."""
+        if self._kept is None:
+            write()
+        else:
+            self._kept.append(write)
+
+    @contextmanager
+    def undoable(self) -> Iterator[None]:
+        """A transaction that the view may undo as a whole; what it keeps is written afterwards."""
+        outermost = self._kept is None
+        if outermost:
+            self._kept = []
+        try:
+            with transaction.atomic():
+                yield
+        finally:
+            if outermost:
+                kept, self._kept = self._kept or [], None
+                for write in kept:
+                    write()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -62,7 +89,7 @@ class DryRun(APIView):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         if not dry_run_asked(request):
             return super().dispatch(request, *args, **kwargs)
-        with transaction.atomic():
+        with self.undoable():
             response = super().dispatch(request, *args, **kwargs)
             transaction.set_rollback(True)
         return self._tried(response)

@@ -12,10 +12,10 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
-from rest_framework.views import APIView
 
 from accounts.api.access_tokens import AccessTokenMade, AccessTokenSerializer
 from accounts.api.actor import address_of, request_id_of
+from accounts.api.dry_run import DryRun
 from accounts.api.parsing import BoundedJSONParser
 from accounts.api.schema import MarinaSchema
 from accounts.api.strict import StrictSerializer
@@ -30,7 +30,7 @@ class FederatedTokenCreate(StrictSerializer):
     service_account = serializers.CharField(max_length=130, help_text="Id, or organization/project/name.")
 
 
-class FederatedTokens(APIView):
+class FederatedTokens(DryRun):
     """Tokens for CI, without a secret kept there."""
 
     schema = MarinaSchema()
@@ -38,7 +38,8 @@ class FederatedTokens(APIView):
     parser_classes = (BoundedJSONParser,)
     authentication_classes: Sequence[type[BaseAuthentication]] = ()
     permission_classes = (AllowAny,)
-    further_refusals: ClassVar[dict[str, tuple[str, ...]]] = {"": ("429", "503")}
+    further_refusals: ClassVar[dict[str, tuple[str, ...]]] = {"": ("503",)}
+    secret_fields = ("token",)
 
     @extend_schema(
         operation_id="federated_tokens_create", request=FederatedTokenCreate, responses={201: AccessTokenMade}

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from accounts.api.actor import user_of
 from accounts.api.fields import NameField, ReferenceField
 from accounts.api.filters import FederationRuleFilters
+from accounts.api.idempotency import idempotent
 from accounts.api.references import ServiceAccountReference
 from accounts.api.resources import ListedResource
 from accounts.api.strict import StrictSerializer
@@ -78,6 +79,7 @@ class FederationRuleResource(ListedResource[FederationRule]):
         return federation_rules_visible_to(self.user)
 
     @extend_schema(request=FederationRuleCreate, responses={201: FederationRuleSerializer})
+    @idempotent
     def create(self, request: Request) -> Response:
         """Makes a rule. For who manages the service account."""
         body = self.body(FederationRuleCreate)

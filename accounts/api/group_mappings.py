@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from accounts.access import require
 from accounts.api.fields import OrganizationField, ProjectField
 from accounts.api.filters import ReferenceFilter
+from accounts.api.idempotency import idempotent
 from accounts.api.people import team_given
 from accounts.api.references import OrganizationReference, ProjectReference, TeamReference
 from accounts.api.resources import ListedResource
@@ -78,6 +79,7 @@ class GroupMappingResource(ListedResource[GroupMapping]):
         return group_mappings_visible_to(self.user)
 
     @extend_schema(request=GroupMappingCreate, responses={201: GroupMappingSerializer})
+    @idempotent
     def create(self, request: Request) -> Response:
         """Makes a mapping. It gives at the next sign-in of each person of the group."""
         body = self.body(GroupMappingCreate)

@@ -14,6 +14,7 @@ from rest_framework.status import HTTP_201_CREATED
 from accounts.access import require
 from accounts.api.fields import OrganizationField, ProjectField
 from accounts.api.filters import InvitationFilters
+from accounts.api.idempotency import idempotent
 from accounts.api.references import OrganizationReference, ProjectReference, UserReference
 from accounts.api.resources import ListedResource
 from accounts.api.role_bindings import one_of
@@ -34,6 +35,7 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
     project = ProjectReference(read_only=True, allow_null=True)
     created_by = UserReference(read_only=True)
     used_by = UserReference(read_only=True, allow_null=True)
+    email = serializers.CharField(read_only=True, help_text="Only who has it may accept; empty: whoever has the link.")
     state = serializers.SerializerMethodField()
 
     class Meta:
@@ -98,6 +100,7 @@ class InvitationResource(ListedResource[Invitation]):
     filterset_class = InvitationFilters
     search_fields = ("email",)
     ordering_fields = ("created_at", "expires_at")
+    secret_fields = ("link",)
     further_refusals = {"accept": ("404", "410")}
 
     def visible(self) -> QuerySet[Invitation]:
@@ -123,6 +126,7 @@ class InvitationResource(ListedResource[Invitation]):
 
     @extend_schema(request=InvitationAccept, responses=InvitationSerializer)
     @action(detail=False, methods=["post"])
+    @idempotent
     def accept(self, request: Request) -> Response:
         """Accepts an invitation: you have its role from now on."""
         body = self.body(InvitationAccept)

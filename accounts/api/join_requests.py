@@ -14,6 +14,7 @@ from rest_framework.status import HTTP_201_CREATED
 
 from accounts.access import UNSEEN
 from accounts.api.filters import JoinRequestFilters, ProjectFilters
+from accounts.api.idempotency import idempotent
 from accounts.api.references import OrganizationReference, ProjectReference, UserReference
 from accounts.api.resources import ListedResource, Resource
 from accounts.api.strict import StrictSerializer
@@ -96,6 +97,7 @@ class JoinRequestResource(ListedResource[JoinRequest]):
 
     @extend_schema(request=JoinRequestAccept, responses=JoinRequestSerializer)
     @action(detail=True, methods=["post"])
+    @idempotent
     def accept(self, request: Request, pk: UUID) -> Response:
         """Takes the person in, as developer unless another role is named."""
         asked, body = self.get_object(), self.body(JoinRequestAccept)
@@ -104,6 +106,7 @@ class JoinRequestResource(ListedResource[JoinRequest]):
 
     @extend_schema(request=None, responses=JoinRequestSerializer)
     @action(detail=True, methods=["post"])
+    @idempotent
     def decline(self, request: Request, pk: UUID) -> Response:
         """Declines a request to join."""
         asked = self.get_object()
@@ -133,6 +136,7 @@ class ProjectJoinRequests(Resource[JoinRequest]):
         request=JoinRequestCreate,
         responses={201: JoinRequestSerializer},
     )
+    @idempotent
     def create(self, request: Request, project: UUID) -> Response:
         """Asks to join a project of your organization; its admins are told."""
         body = self.body(JoinRequestCreate)

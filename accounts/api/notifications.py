@@ -5,12 +5,13 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.idempotency import idempotent
 from accounts.api.resources import ListedResource, Resource
 from accounts.api.strict import StrictSerializer
 from accounts.errors import NotFound
@@ -103,6 +104,7 @@ class NotificationResource(ListedResource[Notification]):
 
     @extend_schema(request=None, responses=NotificationsRead, filters=False)
     @action(detail=False, methods=["post"], url_path="read-all", filter_backends=[], pagination_class=None)
+    @idempotent
     def read_all(self, request: Request) -> Response:
         """Marks everything in your inbox as read."""
         self.no_body()
@@ -125,6 +127,7 @@ class PreferenceUpdate(StrictSerializer):
     mail = serializers.BooleanField(required=False)
 
 
+@extend_schema_serializer(many=False)
 class PreferenceList(serializers.Serializer[Any]):
     """All of them; there are no further pages."""
 
@@ -135,10 +138,12 @@ class PreferenceResource(Resource[Any]):
     """Which kinds of notifications reach you by which channel."""
 
     serializer_class = PreferenceSerializer
-    queryset = NotificationPreference.objects.none()
     lookup_field = "kind"
     lookup_value_converter = "str"
     pagination_class = None
+
+    def get_queryset(self) -> QuerySet[NotificationPreference]:
+        return NotificationPreference.objects.none()  # the document is made by it; the kinds are no rows
 
     @extend_schema(operation_id="notification_preferences_list", responses=PreferenceList, filters=False)
     def list(self, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -91,11 +92,21 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
             exc = exceptions.Throttled(verdict.reset)
     problem = problem_of(exc)
     if problem is None or isinstance(exc, MarinaError):
-        request_refused(exc, view=context.get("view"), request=context["request"])
+        _refusal_keep(exc, context.get("view"), request)
     if problem is None:
         return None
     body = problem.body(request_id_of(request))
     return Response(body, status=problem.status, headers=dict(problem.headers), content_type=CONTENT_TYPE)
+
+
+def _refusal_keep(exc: Exception, view: Any, request: Any) -> None:
+    """Recorded after whatever undoes what the request did; else that would undo the record too."""
+    record = partial(request_refused, exc, view=view, request=request)
+    keep = getattr(view, "keep", None)  # as accounts.api.dry_run.DryRun has it
+    if keep is None:
+        record()
+    else:
+        keep(record)
 
 
 def problem_of(exc: Exception) -> Problem | None:

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 
 from accounts.api.actor import actor_of
+from accounts.api.dry_run import dry_run_asked
 from accounts.errors import Conflict, MarinaError, NotAllowed, PreconditionFailed
 from accounts.models import User
 from accounts.services.audit import Actor
@@ -24,7 +25,7 @@ _UNEXPECTED: Final = "internal"
 
 def request_refused(exc: Exception, *, view: "APIView | None", request: Request) -> None:
     """Records a refused request to the API, after everything that it did was undone."""
-    result = _result(exc, reading=request.method in _READING)
+    result = _result(exc, reading=request.method in _READING or dry_run_asked(request))
     if result is not None and isinstance(getattr(request, "user", None), User):
         refusal_record(exc, actor=actor_of(request), result=result, attempt=_attempt_of(exc, view))
 

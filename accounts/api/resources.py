@@ -80,7 +80,7 @@ class Resource(DryRun, GenericViewSet[M]):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         if "If-Match" not in request.headers:
             return super().dispatch(request, *args, **kwargs)
-        with transaction.atomic():  # the version that was looked at is the one that is changed
+        with self.undoable():  # the version that was looked at is the one that is changed
             response = super().dispatch(request, *args, **kwargs)
             if response.status_code >= 400:
                 transaction.set_rollback(True)

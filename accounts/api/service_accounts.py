@@ -15,6 +15,7 @@ from accounts.access import UNSEEN, require
 from accounts.api.access_tokens import AccessTokenCreate, AccessTokenMade, AccessTokenSerializer, token_made_answer
 from accounts.api.fields import NameField, ProjectField
 from accounts.api.filters import ServiceAccountFilters
+from accounts.api.idempotency import idempotent
 from accounts.api.references import ProjectReference, UserReference
 from accounts.api.resources import ListedResource
 from accounts.api.strict import StrictSerializer
@@ -66,11 +67,13 @@ class ServiceAccountResource(ListedResource[ServiceAccount]):
     filterset_class = ServiceAccountFilters
     search_fields = ("name", "description")
     ordering_fields = ("name", "created_at")
+    secret_fields = ("token",)
 
     def visible(self) -> QuerySet[ServiceAccount]:
         return service_accounts_visible_to(self.user)
 
     @extend_schema(request=ServiceAccountCreate, responses={201: ServiceAccountSerializer})
+    @idempotent
     def create(self, request: Request) -> Response:
         """Makes a service account with a role in its project. For admins of the project."""
         body = self.body(ServiceAccountCreate)

@@ -16,6 +16,7 @@ from rest_framework.status import HTTP_201_CREATED
 from accounts.access import UNSEEN
 from accounts.api.fields import OrganizationField, ProjectField
 from accounts.api.filters import ProjectFilter, ReferenceFilter
+from accounts.api.idempotency import idempotent
 from accounts.api.references import OrganizationReference, ProjectReference
 from accounts.api.resources import ListedResource
 from accounts.api.strict import StrictSerializer
@@ -149,6 +150,7 @@ class WebhookResource(ListedResource[Webhook]):
     filterset_class = WebhookFilters
     search_fields = ("description",)
     ordering_fields = ("created_at",)
+    secret_fields = ("secret",)
 
     def visible(self) -> QuerySet[Webhook]:
         return webhooks_visible_to(self.user)
@@ -178,6 +180,7 @@ class WebhookResource(ListedResource[Webhook]):
 
     @extend_schema(request=None, responses={201: WebhookDeliverySerializer})
     @action(detail=True, methods=["post"])
+    @idempotent
     def ping(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Sends a webhook an event that says nothing, to try it. Look at the delivery for what came of it."""
         webhook = self.get_object()
@@ -214,6 +217,7 @@ class WebhookDeliveryResource(ListedResource[WebhookDelivery]):
 
     @extend_schema(request=None, responses=WebhookDeliverySerializer)
     @action(detail=True, methods=["post"])
+    @idempotent
     def redeliver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Sends an event to its webhook once more, under the same id."""
         delivery = self.get_object()

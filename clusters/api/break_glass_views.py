@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 
+from accounts.api.idempotency import idempotent
 from accounts.api.references import UserReference
 from accounts.api.resources import ListedResource
 from accounts.api.strict import StrictSerializer
@@ -69,6 +70,7 @@ class BreakGlassResource(ListedResource[RoleBinding]):
         request=BreakGlassCreate,
         responses={201: BreakGlassSerializer},
     )
+    @idempotent
     def create(self, request: Request, cluster: UUID) -> Response:
         """Breaks the glass: a role for one cluster, its owner is told. For platform staff."""
         grant = break_glass(cluster_id=cluster, actor=self.actor, now=timezone.now(), **self.body(BreakGlassCreate))

@@ -1,5 +1,6 @@
 """Whoever is in a cluster by broken glass: each of their requests that reaches it leaves a line in the audit log."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +20,11 @@ class GlassNoted(Resource[Any]):
     """For views of clusters and of what belongs to one. It is written after the view, also where that refused."""
 
     def get_object(self) -> Any:
-        found: Model = super().get_object()
-        self.cluster_reached(_cluster_of(found))
-        return found
+        try:
+            return super().get_object()
+        finally:  # also where it is another version than was asked for: that tells something of it
+            if self.looked_at is not None:
+                self.cluster_reached(_cluster_of(self.looked_at))
 
     def paginate_queryset(self, queryset: Any) -> Any:
         page = super().paginate_queryset(queryset)
@@ -38,13 +41,15 @@ class GlassNoted(Resource[Any]):
         answer: Response = super().finalize_response(request, response, *args, **kwargs)
         reached = self.__dict__.pop("_clusters_reached", set())
         if reached and isinstance(request, Request) and isinstance(request.user, User) and request.user.is_staff:
-            break_glass_use_record(
+            note = partial(
+                break_glass_use_record,
                 actor=actor_of(request),
                 clusters=reached,
                 request=f"{request.method} {request.path}",
                 status=answer.status_code,
                 now=timezone.now(),
             )
+            self.keep(note)
         return answer
 
 

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.filters import ProjectFilter, ReferenceFilter
+from accounts.api.idempotency import idempotent
 from accounts.api.references import OrganizationReference, ProjectReference
 from accounts.api.resources import ListedResource
 from accounts.api.strict import StrictSerializer
@@ -70,6 +71,7 @@ class RegionOfferViewSet(ListedResource[RegionOffer]):
         return region_offers_list(self.user)
 
     @extend_schema(request=RegionOfferCreate, responses={201: RegionOfferSerializer})
+    @idempotent
     def create(self, request: Request) -> Response:
         """Offers all hosts that the platform has in a region, now and later. For platform staff."""
         body = self.body(RegionOfferCreate)

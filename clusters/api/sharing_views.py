@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 
 from accounts.access import UNSEEN, require
+from accounts.api.idempotency import idempotent
 from accounts.api.people import subject_given
 from accounts.api.references import ServiceAccountReference, TeamReference, UserReference
 from accounts.api.resources import ListedResource
@@ -72,6 +73,7 @@ class ShareResource(GlassNoted, ListedResource[RoleBinding]):
         return super().list(request, *args, **kwargs)
 
     @extend_schema(operation_id="virtual_clusters_shares_create", request=ShareCreate, responses={201: ShareSerializer})
+    @idempotent
     def create(self, request: Request, cluster: UUID) -> Response:
         """Shares this cluster: with a user, a team or a service account, for a while or for good."""
         body, shared = self.body(ShareCreate), self._cluster()

@@ -142,10 +142,9 @@ def _person(user: User | None) -> dict[str, str] | None:
 
 def _glass_shown(grant: RoleBinding) -> dict[str, Any]:
     """As BreakGlassSerializer shows it."""
-    who = grant.user
     return {
         "id": str(grant.pk),
-        "who": None if who is None else {"id": str(who.pk), "handle": who.handle},
+        "who": _person(grant.user),
         "role": grant.role,
         "until": time_shown(grant.expires_at),
         "reason": grant.reason,

@@ -4,116 +4,34 @@ To add one: its label (as tests/routes.py writes it), what it is asked of, who m
 asks and the place of the object: in the asker's own project, in another of the same organization, or elsewhere.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from accounts.roles import ORGANIZATION_ROLES, PROJECT_ROLES
+from tests.accounts.endpoint_rules import (
+    CLUSTER_SEEN,
+    HOST_INSIDE,
+    HOST_SEEN,
+    NEW,
+    OPERATION_SEEN,
+    ORGANIZATION_SEEN,
+    PROJECT_SEEN,
+    Case,
+    Rule,
+    anyone,
+    both,
+    either,
+    in_organization,
+    in_project,
+    no_one,
+    on_cluster,
+    staff,
+)
+from tests.accounts.further_endpoints import FURTHER_ENDPOINTS, FURTHER_LISTS
 from tests.clusters.making import PUBLIC_KEY
 from tests.clusters.rules.kubeconfigs import kubeconfig_with
 
-Place = Literal["own", "other-project", "other-organization"]
-PLACES: tuple[Place, ...] = ("own", "other-project", "other-organization")
-
-
-@dataclass(frozen=True)
-class Who:
-    """Somebody with one role in the own project or organization, or with none."""
-
-    kind: Literal["project", "organization", "nobody", "staff", "superuser"]
-    role: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.role}".strip()
-
-
-EVERYBODY = (
-    *(Who("project", role) for role in PROJECT_ROLES),
-    *(Who("organization", role) for role in ORGANIZATION_ROLES),
-    Who("nobody"),
-    Who("staff"),
-    Who("superuser"),
-)
-
-Rule = Callable[[Who, Place], bool]
-
-
-def in_project(action: str) -> Rule:
-    """By a role in the project, or in its organization."""
-
-    def rule(who: Who, place: Place) -> bool:
-        if who.kind == "project":
-            return place == "own" and action in PROJECT_ROLES[who.role]
-        return in_organization(action)(who, place)
-
-    return rule
-
-
-def in_organization(action: str) -> Rule:
-    """By a role in the organization itself."""
-
-    def rule(who: Who, place: Place) -> bool:
-        within = who.kind == "organization" and place != "other-organization"
-        return within and action in ORGANIZATION_ROLES[who.role]
-
-    return rule
-
-
-def either(*rules: Rule) -> Rule:
-    """One of them."""
-    return lambda who, place: any(rule(who, place) for rule in rules)
-
-
-def both(*rules: Rule) -> Rule:
-    """All of them."""
-    return lambda who, place: all(rule(who, place) for rule in rules)
-
-
-def anyone(who: Who, place: Place) -> bool:
-    """Whoever signed in."""
-    return True
-
-
-def no_one(who: Who, place: Place) -> bool:
-    """Whatever their role."""
-    return False
-
-
-def staff(who: Who, place: Place) -> bool:
-    """Platform staff."""
-    return who.kind in ("staff", "superuser")
-
-
-def works_there(who: Who, place: Place) -> bool:
-    """Whoever has a role in a project of the organization."""
-    return who.kind == "project" and place != "other-organization"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One way to ask an endpoint."""
-
-    may: Rule
-    sees: Rule = anyone
-    of: str = ""
-    """The object in the address, as the matrix calls it."""
-    body: Callable[[Any], dict[str, Any]] | None = None
-    unseen: int = 404
-    """400 where the object is named in the body."""
-    further: tuple[int, ...] = ()
-    """More statuses with which what is allowed may be answered: what else it takes is no matter of roles."""
-
-
-HOST_SEEN = either(staff, in_organization("host.view"), works_there)
-HOST_INSIDE = either(staff, in_organization("host.update"))
-OPERATION_SEEN = in_project("operation.view")
-PROJECT_SEEN, ORGANIZATION_SEEN = in_project("project.view"), in_organization("organization.view")
-CLUSTER_SEEN = in_project("virtualcluster.view")
-NEW = "made-by-the-matrix"
-
 
 def _cluster(action: str, **more: Any) -> Case:
-    return Case(in_project(action), CLUSTER_SEEN, "cluster", **more)
+    return Case(on_cluster(action), CLUSTER_SEEN, "cluster", **more)
 
 
 def _host(action: str, **more: Any) -> Case:
@@ -122,7 +40,7 @@ def _host(action: str, **more: Any) -> Case:
 
 def _operations(action: str) -> tuple[Case, ...]:
     return (
-        Case(in_project(action), OPERATION_SEEN, "operation", further=(409,)),
+        Case(on_cluster(action), OPERATION_SEEN, "operation", further=(409,)),
         Case(HOST_INSIDE, HOST_INSIDE, "host_operation", further=(409,)),
     )
 
@@ -131,6 +49,9 @@ def _bindings(**more: Any) -> tuple[Case, ...]:
     return (
         Case(in_project("project.members"), PROJECT_SEEN, "binding_in_project", **more),
         Case(in_organization("organization.members"), ORGANIZATION_SEEN, "binding_in_organization", **more),
+        Case(on_cluster("virtualcluster.share"), CLUSTER_SEEN, "share", **more),
+        # that somebody broke the glass is ended elsewhere, and not changed
+        Case(on_cluster("virtualcluster.share"), CLUSTER_SEEN, "grant", **(more | {"further": (409,)})),
     )
 
 
@@ -196,6 +117,8 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
     "GET role-bindings/{pk}": (
         Case(PROJECT_SEEN, PROJECT_SEEN, "binding_in_project"),
         Case(ORGANIZATION_SEEN, ORGANIZATION_SEEN, "binding_in_organization"),
+        Case(CLUSTER_SEEN, CLUSTER_SEEN, "share"),
+        Case(CLUSTER_SEEN, CLUSTER_SEEN, "grant"),
     ),
     "PATCH role-bindings/{pk}": _bindings(body=lambda o: {"expires_at": "2031-01-01T00:00:00Z"}),
     "DELETE role-bindings/{pk}": _bindings(),
@@ -214,6 +137,7 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
     "PATCH virtual-clusters/{pk}": (
         _cluster("virtualcluster.update", body=lambda o: {"labels": {"a": "b"}}),
         _cluster("virtualcluster.update", body=lambda o: {"spec": {"size": "large"}}),
+        _cluster("virtualcluster.ceiling", body=lambda o: {"kubeconfig_ceiling": "view"}),
     ),
     "DELETE virtual-clusters/{pk}": (_cluster("virtualcluster.delete"),),
     "POST virtual-clusters/{pk}/configure": (_cluster("virtualcluster.update"),),
@@ -270,6 +194,7 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
     ),
     "POST discovered-clusters/{pk}/ignore": (Case(HOST_INSIDE, HOST_INSIDE, "discovered"),),
     "POST discovered-clusters/{pk}/unignore": (Case(HOST_INSIDE, HOST_INSIDE, "discovered"),),
+    **FURTHER_ENDPOINTS,
 }
 
 LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
@@ -280,14 +205,20 @@ LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
     "GET role-bindings": (
         ("binding_in_project", PROJECT_SEEN),
         ("binding_in_organization", ORGANIZATION_SEEN),
+        ("share", CLUSTER_SEEN),
+        ("grant", CLUSTER_SEEN),
     ),
     "GET users": (("person", either(PROJECT_SEEN, ORGANIZATION_SEEN)),),
     "GET virtual-clusters": (("cluster", CLUSTER_SEEN),),
     "GET operations": (("operation", OPERATION_SEEN), ("host_operation", HOST_INSIDE)),
     "GET host-clusters": (("host", HOST_SEEN), ("platform_host", anyone)),
     "GET discovered-clusters": (("discovered", HOST_INSIDE),),
+    **FURTHER_LISTS,
 }
 """Lists, and who finds which object in them."""
 
 PUBLIC = ("GET ", "GET docs", "GET openapi.json")
 """What answers the same to everybody, signed in or not."""
+
+TOKENLESS = ("POST device-logins", "POST device-logins/token", "POST federated-tokens")
+"""By which programs get a token: who asks is told by the body, whatever token is sent along."""

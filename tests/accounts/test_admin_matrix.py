@@ -1,6 +1,7 @@
 """Every page and action of the admin site x every role: a role of a tenant opens none of it, nor does being staff."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,25 +9,34 @@ from django.contrib import admin
 from django.db import transaction
 from django.db.models import Model
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import AuditEvent
-from clusters.models import Chart, HostScope
-from tests.accounts.endpoint_actions import EVERYBODY, Who
-from tests.accounts.test_matrix import HIDDEN, asker_of, objects_at
+from clusters.models import Chart, HostScope, KubeconfigGrant
+from tests.accounts.endpoint_rules import EVERYBODY, Who
+from tests.accounts.matrix_objects import HIDDEN, objects_at
+from tests.accounts.test_matrix import asker_of
 from tests.clusters.making import host_row
 
 ACTIONS: dict[str, set[str]] = {
-    "accounts.User": {"deactivate", "activate"},
+    "accounts.User": {"deactivate", "activate", "remove_second_factor"},
     "accounts.Organization": {"delete_selected"},
     "accounts.Team": {"delete_selected"},
     "accounts.Project": {"delete_selected"},
     "accounts.RoleBinding": {"delete_selected"},
     "accounts.AccessToken": {"revoke"},
+    "accounts.GroupMapping": {"delete_selected"},
+    "accounts.ServiceAccount": set(),
+    "accounts.FederationRule": set(),
+    "accounts.Invitation": {"revoke"},
+    "accounts.JoinRequest": set(),
     "accounts.AuditEvent": set(),
     "clusters.HostCluster": {"cordon", "uncordon", "disconnect"},
+    "clusters.RegionOffer": {"delete_selected"},
     "clusters.HostCredential": set(),
     "clusters.VirtualCluster": {"configure", "protect", "unprotect", "delete_clusters"},
     "clusters.Placement": set(),
+    "clusters.KubeconfigGrant": set(),
     "clusters.DiscoveredCluster": {"ignore", "unignore"},
     "clusters.Operation": {"retry", "abort"},
     "clusters.Chart": set(),
@@ -38,7 +48,10 @@ ACTIONS: dict[str, set[str]] = {
 def site(world, rf) -> dict[type[Model], Any]:
     """The models that have pages, each with a row."""
     host = host_row(f"{HIDDEN}-host", scope=HostScope.ORGANIZATION, organization=world.acme)
-    objects_at(world, world.payments, host, host_row("platform"), "own")
+    made = objects_at(world, world.payments, host, host_row("platform"), "own")
+    KubeconfigGrant.objects.create(
+        virtual_cluster=made.cluster, user=made.person, level="view", expires_at=timezone.now() + timedelta(hours=1)
+    )
     Chart.objects.create(source="here", version="0.36.1", digest="sha256:1")
     rows = {model: model._default_manager.first() for model in admin.site._registry}
     assert all(rows.values()), [model for model, row in rows.items() if row is None]

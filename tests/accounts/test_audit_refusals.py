@@ -42,6 +42,19 @@ def test_a_denied_change_leaves_its_row(world, vera):
     assert row.details == {"code": "forbidden", "sentence": "You may not do project.update here."}
 
 
+@pytest.mark.parametrize(("query", "headers"), [("", {"HTTP_IF_MATCH": "*"}), ("?dry_run=true", {})])
+def test_it_stays_where_the_request_itself_is_undone(world, vera, query, headers):
+    assert vera.delete(f"/api/v1/projects/{world.payments.pk}{query}", **headers).status_code == 403
+    (row,) = refusals()
+    assert (row.action, row.result, row.object_id) == ("project.delete", "denied", str(world.payments.pk))
+
+
+def test_a_dry_run_that_fails_was_no_try(world):
+    body = {"organization": "acme", "name": "search"}
+    assert signed_in(world.olivia).post("/api/v1/projects?dry_run=true", body, "json").status_code == 409
+    assert refusals() == []
+
+
 @pytest.mark.django_db(transaction=True)
 def test_it_stays_though_the_request_was_rolled_back():
     from tests.accounts.conftest import world_make

@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accounts.api.dry_run import PLACEHOLDER
 from accounts.device_codes import code_digest, user_code_new, user_code_read
 from accounts.models import AccessToken, AuditEvent, DeviceLogin
 from accounts.services.device_logins import DeviceLoginPending, device_login_begin, device_login_token
@@ -195,3 +196,12 @@ def test_of_two_polls_at_once_one_gets_the_token(ana):
     device_login_token(device_code=begun.device_code, address=None, now=now)
     with pytest.raises(DeviceLoginPending):
         device_login_token(device_code=begun.device_code, address=None, now=now + timedelta(seconds=10))
+
+
+def test_a_dry_run_hands_out_no_token_and_leaves_the_login_for_the_poll_in_earnest(page, ana):
+    begun = begin()
+    answer(page, begun, "allow")
+    tried = APIClient().post(f"{TOKEN}?dry_run=true", {"device_code": begun["device_code"]}, "json")
+    assert (tried.status_code, tried.json()["token"]) == (201, PLACEHOLDER)
+    assert not AccessToken.objects.exists()
+    assert poll(begun).json()["token"].startswith("mar_")

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi import checks as openapi_checks
 from accounts.models import User
 from clusters.models import HostScope
 from tests.accounts.conftest import World, give, person, signed_in
-from tests.accounts.test_matrix import Objects, objects_at
+from tests.accounts.matrix_objects import Objects, objects_at
 from tests.clusters.making import host_row
 
 SOAK: Final = os.environ.get("MARINA_SOAK", "") not in ("", "0")
@@ -57,8 +57,28 @@ OBJECTS: Final = {
     "operations": "operation",
     "host-clusters": "host",
     "discovered-clusters": "discovered",
+    "service-accounts": "machine",
+    "federation-rules": "federation_rule",
+    "group-mappings": "group_mapping",
+    "invitations": "invitation",
+    "join-requests": "join_request",
+    "notifications": "notification",
+    "audit-events": "audit_event",
+    "webhooks": "webhook",
+    "region-offers": "region_offer",
 }
 """What stands behind an id in an address; for a noun that is not here, only ids of nothing are tried."""
+
+PARAMETERS: Final = {
+    "cluster": "cluster",
+    "share": "share",
+    "grant": "grant",
+    "webhook": "webhook",
+    "token": "machine_token",
+    "project": "project",
+    "kind": "notification_kind",
+}
+"""What stands behind the others in an address."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +88,18 @@ class There:
     mine: Objects
     foreign: Objects
 
-    def ids(self, noun: str) -> list[str]:
-        name = OBJECTS.get(noun)
-        return [str(getattr(each, name).pk) for each in (self.mine, self.foreign)] if name else []
+    def addresses(self, path: str) -> list[dict[str, str]]:
+        """Of each place, what may stand in the path's braces."""
+        noun = path.split("/")[3]
+        names = {**PARAMETERS, **({"id": OBJECTS[noun]} if noun in OBJECTS else {})}
+        if "/deliveries/" in path:
+            names["id"] = "delivery"
+        return [{key: _key(each, name) for key, name in names.items()} for each in (self.mine, self.foreign)]
+
+
+def _key(objects: Objects, name: str) -> str:
+    found = getattr(objects, name)
+    return str(getattr(found, "pk", found))
 
 
 @pytest.fixture
@@ -128,16 +157,15 @@ def _operations() -> Iterator[Any]:
 
 def _tried(operation: Any, token: str, there: There) -> str:
     """Of one operation, the first thing that is wrong."""
-    noun = operation.path.split("/")[3]
     cases = [operation.as_strategy(generation_mode=GenerationMode.POSITIVE)]
     if operation.body or operation.query or operation.path_parameters:
         cases.append(operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
 
     @HOW
-    @given(case=st.one_of(cases), real=st.sampled_from([*there.ids(noun), ""]))
-    def ask(case: Any, real: str) -> None:
-        if real and "id" in (case.path_parameters or {}):
-            case.path_parameters["id"] = real
+    @given(case=st.one_of(cases), real=st.sampled_from([*there.addresses(operation.path), {}]))
+    def ask(case: Any, real: dict[str, str]) -> None:
+        given = case.path_parameters or {}
+        given.update({name: key for name, key in real.items() if name in given})
         with transaction.atomic():
             answer = case.call(headers={"Authorization": token})
             transaction.set_rollback(True)

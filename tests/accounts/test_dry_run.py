@@ -6,8 +6,20 @@ import pytest
 from django.db import connection
 
 from accounts.api.dry_run import PLACEHOLDER, DryRun
-from accounts.models import AccessToken, AuditEvent, IdempotentRequest, Project, RoleBinding
+from accounts.models import (
+    AccessToken,
+    AuditEvent,
+    DeviceLogin,
+    IdempotentRequest,
+    Invitation,
+    Project,
+    RoleBinding,
+    Webhook,
+)
 from tests.accounts.conftest import give, person, signed_in
+from tests.accounts.machines import machine
+from tests.accounts.test_idempotency import HOLDS_SECRET, NOT_KEPT
+from tests.accounts.webhook_making import webhook_for
 from tests.routes import routes
 
 NO_CHANGE: dict[str, str] = {}
@@ -71,6 +83,37 @@ def test_no_token_is_given_out(world, client):
     assert answer.status_code == 201
     assert answer.json()["token"] == PLACEHOLDER
     assert not AccessToken.objects.filter(name="laptop").exists()
+
+
+HANDED_OUT = {
+    "service-accounts/{machine}/tokens": ("token", {"name": "ci"}, AccessToken),
+    "invitations": ("link", {"project": "acme/payments", "role": "viewer"}, Invitation),
+    "webhooks": ("secret", {"project": "acme/payments", "url": "https://hooks.example.com", "events": ["*"]}, Webhook),
+    "webhooks/{webhook}/rotate-secret": ("secret", {}, None),
+    "device-logins": ("device_code", {"client_name": "marina"}, DeviceLogin),
+}
+"""Where a secret is given out: the answer's field, a body, and of what nothing may stay."""
+
+
+@pytest.mark.parametrize("path", HANDED_OUT)
+def test_no_secret_is_given_out(world, client, path):
+    field, body, model = HANDED_OUT[path]
+    webhook = webhook_for(world.acme, "https://hooks.example.com").webhook
+    before = bytes(webhook.secret)
+    address = path.format(machine=machine(world.payments).pk, webhook=webhook.pk)
+    rows = model.objects.count() if model else 0
+    answer = client.post(f"/api/v1/{address}?dry_run=true", body, format="json")
+    assert answer.status_code in (200, 201), answer.content
+    assert answer.json()[field] == PLACEHOLDER
+    webhook.refresh_from_db()
+    assert bytes(webhook.secret) == before
+    assert model is None or model.objects.count() == rows
+
+
+def test_whatever_hands_out_a_secret_says_in_which_field():
+    views = {route.label: route.view for route in routes()}
+    handing = [label for label, why in NOT_KEPT.items() if why == HOLDS_SECRET]
+    assert [label for label in handing if not views[label].secret_fields] == []
 
 
 def test_a_key_stays_free_for_the_request_in_earnest(world, client):

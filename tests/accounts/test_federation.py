@@ -13,6 +13,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts import issuers
+from accounts.api.dry_run import PLACEHOLDER
 from accounts.models import AccessToken, AuditEvent, FederationRule, ServiceAccount, SpentAssertion, User
 from accounts.services.federation import claim_fits, spent_assertions_forget
 from accounts.services.federation_rules import federation_rule_create
@@ -506,3 +507,11 @@ def test_the_library_is_one_that_knows_the_times_that_are_compared_here():
     """`exp` and the others are compared by Marina, with the leeway that it promises, not by the library's clock."""
     text = jwt.encode({"exp": datetime(2000, 1, 1, tzinfo=UTC)}, "x" * 32, "HS256")
     assert jwt.decode(text, options={"verify_signature": False})["exp"] == 946684800
+
+
+def test_a_dry_run_hands_out_no_token_and_leaves_the_assertion_for_the_exchange_in_earnest(rule, issuer):
+    body = {"token": issuer.token(issuer.github()), "service_account": "acme/payments/ci"}
+    tried = APIClient().post(f"{URL}?dry_run=true", body, "json")
+    assert (tried.status_code, tried.json()["token"]) == (201, PLACEHOLDER)
+    assert not AccessToken.objects.exists()
+    assert exchange(body["token"]).status_code == 201

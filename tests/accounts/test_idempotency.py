@@ -124,7 +124,18 @@ def test_when_the_first_is_refused_the_next_in_line_acts():
     assert IdempotentRequest.objects.count() == 0
 
 
-NOT_KEPT = {"POST access-tokens": "its answer holds a secret, which is not stored"}
+HOLDS_SECRET = "its answer holds a secret, which is not stored"
+NOT_KEPT = {
+    "POST access-tokens": HOLDS_SECRET,
+    "POST service-accounts/{pk}/tokens": HOLDS_SECRET,
+    "POST invitations": HOLDS_SECRET,
+    "POST webhooks": HOLDS_SECRET,
+    "POST webhooks/{pk}/rotate-secret": HOLDS_SECRET,
+    "POST device-logins": HOLDS_SECRET,
+    "POST device-logins/token": HOLDS_SECRET,
+    "POST federated-tokens": HOLDS_SECRET,
+    "POST virtual-clusters/placement-preview": "it changes nothing",
+}
 """POSTs that know no Idempotency-Key, and why."""
 
 

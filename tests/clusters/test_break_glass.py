@@ -132,6 +132,14 @@ def test_beginning_each_use_and_ending_stand_in_the_audit_log(world, people, op,
     assert len(uses(cluster)) == 4
 
 
+@pytest.mark.parametrize(("query", "headers"), [("?dry_run=true", {}), ("", {"HTTP_IF_MATCH": '"0"'})])
+def test_a_use_that_is_undone_stands_there_too(world, people, op, host, query, headers):
+    cluster = ready_row(world, host)
+    broken(op, cluster, role="developer")
+    answer = op.patch(f"{where(cluster)}{query}", {"labels": {"a": "b"}}, "json", **headers)
+    assert uses(cluster) == [(f"PATCH {where(cluster)}", answer.status_code)]
+
+
 def test_requests_of_everybody_else_leave_no_such_line(world, people, dan, op, host):
     cluster = ready_row(world, host)
     broken(op, cluster)

@@ -1,0 +1,228 @@
+"""As tests/accounts/endpoint_actions.py: programs and their tokens, joining, being told, and sharing of one cluster."""
+
+from typing import Any
+
+from tests.accounts.endpoint_rules import (
+    CLUSTER_SEEN,
+    NEW,
+    ORGANIZATION_SEEN,
+    PROJECT_SEEN,
+    Case,
+    Rule,
+    anyone,
+    either,
+    in_organization,
+    in_project,
+    joins,
+    no_one,
+    on_cluster,
+    somewhere,
+    staff,
+)
+
+MACHINES_MANAGED = in_project("serviceaccount.manage")
+AUDITED = in_organization("organization.audit")
+ORGANIZATION_MEMBERS, PROJECT_MEMBERS = in_organization("organization.members"), in_project("project.members")
+OFFER_SEEN, OFFER_TO_PROJECT_SEEN = either(staff, in_organization("host.view")), either(staff, PROJECT_SEEN)
+HOOKED, HOOKED_PROJECT = in_organization("organization.update"), in_project("project.update")
+ENDS_BROKEN_GLASS = either(staff, PROJECT_MEMBERS)
+RULE = {"issuer": "https://ci.example.com", "audience": "marina", "claims": {"repository": "a/b"}}
+HOOK = {"url": "https://hooks.example.com/new", "events": ["*"]}
+
+
+def _machine(of: str, **more: Any) -> Case:
+    return Case(MACHINES_MANAGED, PROJECT_SEEN, of, **more)
+
+
+def _unseen_or_allowed(rule: Rule, of: str, **more: Any) -> Case:
+    """What is seen by those only who may do everything to it."""
+    return Case(rule, rule, of, **more)
+
+
+def _invitations(**more: Any) -> tuple[Case, ...]:
+    return (
+        _unseen_or_allowed(PROJECT_MEMBERS, "invitation", **more),
+        _unseen_or_allowed(ORGANIZATION_MEMBERS, "invitation_to_organization", **more),
+    )
+
+
+def _webhooks(**more: Any) -> tuple[Case, ...]:
+    return (
+        _unseen_or_allowed(HOOKED, "webhook", **more),
+        _unseen_or_allowed(HOOKED_PROJECT, "webhook_of_project", **more),
+    )
+
+
+def _own(of: str, **more: Any) -> tuple[Case, ...]:
+    return (Case(anyone, of=f"own_{of}", **more), Case(no_one, no_one, of, **more))
+
+
+def _on_cluster(rule: Rule, *, sees: Rule = CLUSTER_SEEN, **more: Any) -> Case:
+    at = {"cluster": "cluster", **more.pop("at", {})}
+    return Case(rule, sees, at=at, **more)
+
+
+FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
+    "POST access-tokens/revoke": (Case(staff, body=lambda o: {"prefix": o.token.prefix}),),
+    "POST service-accounts": (
+        Case(MACHINES_MANAGED, PROJECT_SEEN, body=lambda o: {"project": str(o.project.pk), "name": NEW}, unseen=400),
+    ),
+    "GET service-accounts/{pk}": (_unseen_or_allowed(PROJECT_SEEN, "machine"),),
+    "PATCH service-accounts/{pk}": (_machine("machine", body=lambda o: {"description": NEW}),),
+    "DELETE service-accounts/{pk}": (_machine("machine"),),
+    "GET service-accounts/{pk}/tokens": (_machine("machine"),),
+    "POST service-accounts/{pk}/tokens": (_machine("machine", body=lambda o: {"name": NEW}),),
+    "DELETE service-accounts/{pk}/tokens/{token}": (_machine("machine", at={"token": "machine_token"}),),
+    "POST federation-rules": (
+        Case(
+            MACHINES_MANAGED,
+            PROJECT_SEEN,
+            body=lambda o: {**RULE, "service_account": str(o.machine.pk), "name": NEW},
+            unseen=400,
+        ),
+    ),
+    "GET federation-rules/{pk}": (_unseen_or_allowed(PROJECT_SEEN, "federation_rule"),),
+    "PATCH federation-rules/{pk}": (_machine("federation_rule", body=lambda o: {"audience": NEW}),),
+    "DELETE federation-rules/{pk}": (_machine("federation_rule"),),
+    "POST group-mappings": (
+        Case(
+            ORGANIZATION_MEMBERS,
+            ORGANIZATION_SEEN,
+            body=lambda o: {"organization": str(o.organization.pk), "group": NEW, "role": "member"},
+            unseen=400,
+        ),
+    ),
+    "GET group-mappings/{pk}": (_unseen_or_allowed(ORGANIZATION_MEMBERS, "group_mapping"),),
+    "PATCH group-mappings/{pk}": (
+        _unseen_or_allowed(ORGANIZATION_MEMBERS, "group_mapping", body=lambda o: {"group": NEW}),
+    ),
+    "DELETE group-mappings/{pk}": (_unseen_or_allowed(ORGANIZATION_MEMBERS, "group_mapping"),),
+    "POST invitations": (
+        Case(
+            PROJECT_MEMBERS,
+            PROJECT_SEEN,
+            body=lambda o: {"project": str(o.project.pk), "role": "viewer"},
+            unseen=400,
+        ),
+        Case(
+            ORGANIZATION_MEMBERS,
+            ORGANIZATION_SEEN,
+            body=lambda o: {"organization": str(o.organization.pk), "role": "member"},
+            unseen=400,
+        ),
+    ),
+    "GET invitations/{pk}": _invitations(),
+    "DELETE invitations/{pk}": _invitations(),
+    # for whoever was handed the link
+    "POST invitations/accept": (Case(anyone, body=lambda o: {"token": o.invitation_secret}),),
+    "POST projects/{project}/join-requests": (
+        # who is in it already is told so
+        Case(
+            either(joins, PROJECT_SEEN),
+            either(joins, PROJECT_SEEN),
+            at={"project": "project"},
+            body=lambda o: {},
+            further=(409,),
+        ),
+    ),
+    "GET join-requests/{pk}": (_unseen_or_allowed(PROJECT_MEMBERS, "join_request"),),
+    "POST join-requests/{pk}/accept": (_unseen_or_allowed(PROJECT_MEMBERS, "join_request"),),
+    "POST join-requests/{pk}/decline": (_unseen_or_allowed(PROJECT_MEMBERS, "join_request"),),
+    # for who asked only
+    "DELETE join-requests/{pk}": (Case(no_one, PROJECT_MEMBERS, "join_request"),),
+    "GET audit-events/export": (Case(either(staff, somewhere("organization.audit"))),),
+    "GET audit-events/{pk}": (
+        _unseen_or_allowed(AUDITED, "audit_event"),
+        _unseen_or_allowed(staff, "platform_event"),
+    ),
+    "GET notifications/{pk}": _own("notification"),
+    "PATCH notifications/{pk}": _own("notification", body=lambda o: {"read": True}),
+    "POST notifications/read-all": (Case(anyone),),
+    "GET notification-preferences": (Case(anyone),),
+    "PATCH notification-preferences/{kind}": (
+        Case(anyone, at={"kind": "notification_kind"}, body=lambda o: {"mail": False}),
+    ),
+    "POST webhooks": (
+        Case(
+            HOOKED,
+            ORGANIZATION_SEEN,
+            body=lambda o: {**HOOK, "organization": str(o.organization.pk)},
+            unseen=400,
+        ),
+        Case(HOOKED_PROJECT, PROJECT_SEEN, body=lambda o: {**HOOK, "project": str(o.project.pk)}, unseen=400),
+    ),
+    "GET webhooks/{pk}": _webhooks(),
+    "PATCH webhooks/{pk}": _webhooks(body=lambda o: {"enabled": False}),
+    "DELETE webhooks/{pk}": _webhooks(),
+    "POST webhooks/{pk}/ping": _webhooks(),
+    "POST webhooks/{pk}/rotate-secret": _webhooks(),
+    "GET webhooks/{webhook}/deliveries": (Case(HOOKED, HOOKED, at={"webhook": "webhook"}),),
+    "GET webhooks/{webhook}/deliveries/{pk}": (_unseen_or_allowed(HOOKED, "delivery", at={"webhook": "webhook"}),),
+    "POST webhooks/{webhook}/deliveries/{pk}/redeliver": (
+        _unseen_or_allowed(HOOKED, "delivery", at={"webhook": "webhook"}),
+    ),
+    "POST region-offers": (
+        Case(
+            staff,
+            either(staff, ORGANIZATION_SEEN),
+            body=lambda o: {"region": NEW, "organization": str(o.organization.pk)},
+            unseen=400,
+        ),
+        Case(
+            staff,
+            either(staff, PROJECT_SEEN),
+            body=lambda o: {"region": NEW, "project": str(o.project.pk)},
+            unseen=400,
+        ),
+    ),
+    "GET region-offers/{pk}": (
+        _unseen_or_allowed(OFFER_SEEN, "region_offer"),
+        _unseen_or_allowed(OFFER_TO_PROJECT_SEEN, "region_offer_to_project"),
+    ),
+    "DELETE region-offers/{pk}": (
+        Case(staff, OFFER_SEEN, "region_offer"),
+        Case(staff, OFFER_TO_PROJECT_SEEN, "region_offer_to_project"),
+    ),
+    "POST virtual-clusters/placement-preview": (
+        Case(
+            in_project("virtualcluster.create"),
+            PROJECT_SEEN,
+            body=lambda o: {"project": str(o.project.pk)},
+            unseen=400,
+        ),
+    ),
+    "GET virtual-clusters/{pk}/kubeconfigs": (Case(CLUSTER_SEEN, CLUSTER_SEEN, "cluster"),),
+    "POST virtual-clusters/{pk}/transfer": (
+        Case(on_cluster("virtualcluster.transfer"), CLUSTER_SEEN, "cluster", lambda o: {"owner": o.person.handle}),
+    ),
+    "GET virtual-clusters/{cluster}/shares": (_on_cluster(CLUSTER_SEEN),),
+    "POST virtual-clusters/{cluster}/shares": (
+        _on_cluster(on_cluster("virtualcluster.share"), body=lambda o: {"user": o.person.handle, "role": "viewer"}),
+    ),
+    "DELETE virtual-clusters/{cluster}/shares/{share}": (
+        _on_cluster(on_cluster("virtualcluster.share"), at={"share": "share"}),
+    ),
+    "GET virtual-clusters/{cluster}/break-glass": (
+        _on_cluster(either(staff, CLUSTER_SEEN), sees=either(staff, CLUSTER_SEEN)),
+    ),
+    # whoever is not of the platform's staff hears that there is nothing
+    "POST virtual-clusters/{cluster}/break-glass": (
+        _on_cluster(staff, sees=staff, body=lambda o: {"reason": "the matrix looks whether it may"}),
+    ),
+    "DELETE virtual-clusters/{cluster}/break-glass/{grant}": (
+        _on_cluster(ENDS_BROKEN_GLASS, sees=either(staff, CLUSTER_SEEN), at={"grant": "grant"}),
+    ),
+}
+
+FURTHER_LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
+    "GET service-accounts": (("machine", PROJECT_SEEN),),
+    "GET federation-rules": (("federation_rule", PROJECT_SEEN),),
+    "GET group-mappings": (("group_mapping", ORGANIZATION_MEMBERS),),
+    "GET invitations": (("invitation", PROJECT_MEMBERS), ("invitation_to_organization", ORGANIZATION_MEMBERS)),
+    "GET join-requests": (("join_request", PROJECT_MEMBERS),),
+    "GET projects/joinable": (("project", joins),),
+    "GET audit-events": (("audit_event", AUDITED), ("platform_event", staff)),
+    "GET notifications": (("own_notification", anyone), ("notification", no_one)),
+    "GET webhooks": (("webhook", HOOKED), ("webhook_of_project", HOOKED_PROJECT)),
+    "GET region-offers": (("region_offer", OFFER_SEEN), ("region_offer_to_project", OFFER_TO_PROJECT_SEEN)),
+}

@@ -1,0 +1,351 @@
+"""Rows of every list by the thousand, made with few statements, which olivia (admin of acme, platform staff) sees."""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from django.contrib.auth.models import Group, Permission
+from django.utils import timezone
+
+from accounts.models import (
+    AccessToken,
+    AuditEvent,
+    FederationRule,
+    GroupMapping,
+    Invitation,
+    JoinRequest,
+    Notification,
+    NotificationDelivery,
+    Organization,
+    OrganizationUserPermission,
+    Project,
+    RoleBinding,
+    ServiceAccount,
+    Team,
+    User,
+    Webhook,
+    WebhookDelivery,
+)
+from accounts.models.base import new_id
+from clusters.models import (
+    DiscoveredCluster,
+    HostCluster,
+    HostCredential,
+    KubeconfigGrant,
+    Operation,
+    OperationKind,
+    OperationState,
+    Placement,
+    RegionOffer,
+    VirtualCluster,
+    VirtualClusterPhase,
+)
+from tests.accounts.conftest import World
+
+Numbers = Iterable[int]
+MANY_MORE = 10**6
+"""A number that no row of a test has."""
+
+
+def organizations(world: World, numbers: Numbers) -> list[Organization]:
+    made = Organization.objects.bulk_create(Organization(name=f"org-{number}") for number in numbers)
+    view = Permission.objects.get(content_type__model="organization", codename="organization.view")
+    OrganizationUserPermission.objects.bulk_create(
+        OrganizationUserPermission(user=world.olivia, content_object=each, permission=view) for each in made
+    )
+    return made
+
+
+def projects(world: World, numbers: Numbers) -> list[Project]:
+    return Project.objects.bulk_create(Project(organization=world.acme, name=f"project-{number}") for number in numbers)
+
+
+def users(world: World, numbers: Numbers) -> list[User]:
+    made = User.objects.bulk_create(User(handle=f"user-{number}", password="!") for number in numbers)
+    RoleBinding.objects.bulk_create(RoleBinding(user=each, role="viewer", project=world.payments) for each in made)
+    return made
+
+
+def teams(world: World, numbers: Numbers) -> list[Team]:
+    numbers = list(numbers)
+    groups = Group.objects.bulk_create(Group(name=str(uuid4())) for _ in numbers)
+    made = Team.objects.bulk_create(
+        Team(organization=world.acme, name=f"team-{number}", group=group)
+        for number, group in zip(numbers, groups, strict=True)
+    )
+    through = Team.members.through
+    through.objects.bulk_create(through(team=each, user=world.olivia) for each in made)
+    return made
+
+
+def role_bindings(world: World, numbers: Numbers) -> None:
+    numbers = list(numbers)
+    half = len(numbers) // 2
+    users(world, numbers[:half])
+    RoleBinding.objects.bulk_create(
+        RoleBinding(team=each, role="auditor", organization=world.acme) for each in teams(world, numbers[half:])
+    )
+
+
+def access_tokens(world: World, numbers: Numbers) -> None:
+    end = timezone.now() + timedelta(days=1)
+    AccessToken.objects.bulk_create(
+        AccessToken(user=world.olivia, name=f"t-{number}", prefix=f"{number:08}", digest="0" * 64, expires_at=end)
+        for number in numbers
+    )
+
+
+def host_clusters(world: World, numbers: Numbers) -> list[HostCluster]:
+    made = HostCluster.objects.bulk_create(
+        HostCluster(name=f"host-{number}", server="https://x.example", phase="Connected") for number in numbers
+    )
+    HostCredential.objects.bulk_create(HostCredential(host=each) for each in made)
+    through = HostCluster.offered_to_organizations.through
+    through.objects.bulk_create(through(hostcluster=each, organization=world.acme) for each in made)
+    return made
+
+
+def virtual_clusters(world: World, numbers: Numbers) -> list[VirtualCluster]:
+    host = HostCluster.objects.first() or host_clusters(world, [MANY_MORE])[0]
+    made = VirtualCluster.objects.bulk_create(
+        VirtualCluster(
+            project=world.payments,
+            name=f"c-{number}",
+            creator=world.olivia,
+            owner_user=None if number % 2 else world.olivia,
+            owner_team=world.dockers if number % 2 else None,
+            phase=VirtualClusterPhase.READY,
+            kubernetes_version="1.36.3",
+            chart_version="0.36.1",
+            size="small",
+        )
+        for number in numbers
+    )
+    Placement.objects.bulk_create(
+        Placement(virtual_cluster=each, host=host, namespace=each.name, release=each.name) for each in made
+    )
+    _operations(world, made)
+    return made
+
+
+def operations(world: World, numbers: Numbers) -> None:
+    virtual_clusters(world, numbers)
+
+
+def _operations(world: World, clusters: list[VirtualCluster]) -> None:
+    Operation.objects.bulk_create(
+        Operation(
+            id=new_id(),
+            kind=OperationKind.PROVISION,
+            state=OperationState.SUCCEEDED,
+            virtual_cluster=each,
+            project=each.project,
+            organization=world.acme,
+            requested_by=world.olivia,
+            lock_key=f"virtual-cluster:{each.pk}",
+        )
+        for each in clusters
+    )
+
+
+def discovered_clusters(world: World, numbers: Numbers) -> None:
+    now = timezone.now()
+    DiscoveredCluster.objects.bulk_create(
+        DiscoveredCluster(host=host, namespace="n", release="r", workload="StatefulSet", seen_at=now)
+        for host in host_clusters(world, numbers)
+    )
+
+
+def service_accounts(world: World, numbers: Numbers) -> list[ServiceAccount]:
+    numbers = list(numbers)
+    users = User.objects.bulk_create(
+        User(handle=f"sa-{number}", password="!", is_service_account=True) for number in numbers
+    )
+    return ServiceAccount.objects.bulk_create(
+        ServiceAccount(project=world.payments, name=f"sa-{number}", user=user)
+        for number, user in zip(numbers, users, strict=True)
+    )
+
+
+def federation_rules(world: World, numbers: Numbers) -> None:
+    FederationRule.objects.bulk_create(
+        FederationRule(service_account=each, name="ci", issuer="https://x.example", audience="a", claims={"sub": "b"})
+        for each in service_accounts(world, numbers)
+    )
+
+
+def service_account_tokens(world: World, numbers: Numbers) -> None:
+    account = the_service_account(world)
+    end = timezone.now() + timedelta(days=1)
+    makers = users(world, numbers)
+    AccessToken.objects.bulk_create(
+        AccessToken(
+            user=account.user,
+            name="t",
+            prefix=f"{each.handle:>8}"[-8:],
+            digest="0" * 64,
+            expires_at=end,
+            created_by=each,
+        )
+        for each in makers
+    )
+
+
+def group_mappings(world: World, numbers: Numbers) -> None:
+    numbers = list(numbers)
+    half = len(numbers) // 2
+    some = [{"team": each} for each in teams(world, numbers[:half])]
+    others = [{"project": each, "role": "viewer"} for each in projects(world, numbers[half:])]
+    GroupMapping.objects.bulk_create(
+        GroupMapping(organization=world.acme, issuer="https://x.example", group="g", **gives) for gives in some + others
+    )
+
+
+def invitations(world: World, numbers: Numbers) -> None:
+    made = projects(world, numbers)
+    people = users(world, numbers)
+    Invitation.objects.bulk_create(
+        Invitation(
+            organization=world.acme,
+            project=project,
+            role="viewer",
+            digest=project.pk.hex * 2,
+            expires_at=timezone.now(),
+            created_by=user,
+            used_by=user,
+            used_at=timezone.now(),
+        )
+        for project, user in zip(made, people, strict=True)
+    )
+
+
+def join_requests(world: World, numbers: Numbers) -> None:
+    made = projects(world, numbers)
+    people = users(world, numbers)
+    JoinRequest.objects.bulk_create(
+        JoinRequest(project=project, user=user, decided_by=user) for project, user in zip(made, people, strict=True)
+    )
+
+
+def notifications(world: World, numbers: Numbers) -> None:
+    made = Notification.objects.bulk_create(
+        Notification(recipient=world.olivia, kind="join-request", text=str(number)) for number in numbers
+    )
+    NotificationDelivery.objects.bulk_create(NotificationDelivery(notification=each, channel="mail") for each in made)
+
+
+def audit_events(world: World, numbers: Numbers) -> None:
+    AuditEvent.objects.bulk_create(
+        AuditEvent(actor="x", action="a", object_kind="k", object_id=str(number), organization_id=world.acme.pk)
+        for number in numbers
+    )
+
+
+def webhooks(world: World, numbers: Numbers) -> list[Webhook]:
+    return Webhook.objects.bulk_create(
+        Webhook(organization=world.acme, project=each, url="https://x.example", secret=b"x")
+        for each in projects(world, numbers)
+    )
+
+
+def webhook_deliveries(world: World, numbers: Numbers) -> None:
+    WebhookDelivery.objects.bulk_create(
+        WebhookDelivery(
+            webhook=the_webhook(world), event_id="e", type="ping", source=str(n), payload={}, tried_from=timezone.now()
+        )
+        for n in numbers
+    )
+
+
+def region_offers(world: World, numbers: Numbers) -> None:
+    numbers = list(numbers)
+    RegionOffer.objects.bulk_create(
+        RegionOffer(region=f"r-{number}", project=each)
+        for number, each in zip(numbers, projects(world, numbers), strict=True)
+    )
+
+
+def shares(world: World, numbers: Numbers) -> None:
+    numbers = list(numbers)
+    half = len(numbers) // 2
+    subjects = [{"team": each} for each in teams(world, numbers[:half])]
+    subjects += [{"service_account": each} for each in service_accounts(world, numbers[half:])]
+    cluster = the_cluster(world)
+    RoleBinding.objects.bulk_create(RoleBinding(virtual_cluster=cluster, role="viewer", **each) for each in subjects)
+
+
+def glass_broken(world: World, numbers: Numbers) -> None:
+    cluster, end = the_cluster(world), timezone.now() + timedelta(hours=1)
+    RoleBinding.objects.bulk_create(
+        RoleBinding(virtual_cluster=cluster, role="viewer", user=each, reason="because", expires_at=end)
+        for each in users(world, numbers)
+    )
+
+
+def kubeconfig_grants(world: World, numbers: Numbers) -> None:
+    cluster, end = the_cluster(world), timezone.now() + timedelta(hours=1)
+    KubeconfigGrant.objects.bulk_create(
+        KubeconfigGrant(virtual_cluster=cluster, user=each, level="view", expires_at=end)
+        for each in users(world, numbers)
+    )
+
+
+def the_cluster(world: World) -> VirtualCluster:
+    """The one of which there are many shares."""
+    return VirtualCluster.objects.first() or virtual_clusters(world, [MANY_MORE])[0]
+
+
+def the_webhook(world: World) -> Webhook:
+    """The one of which there are many deliveries."""
+    return Webhook.objects.first() or webhooks(world, [MANY_MORE])[0]
+
+
+def the_service_account(world: World) -> ServiceAccount:
+    """The one of which there are many tokens."""
+    return ServiceAccount.objects.first() or service_accounts(world, [MANY_MORE])[0]
+
+
+MAKERS: dict[str, Callable[[World, Numbers], object]] = {
+    "organizations": organizations,
+    "projects": projects,
+    "users": users,
+    "teams": teams,
+    "role-bindings": role_bindings,
+    "access-tokens": access_tokens,
+    "host-clusters": host_clusters,
+    "virtual-clusters": virtual_clusters,
+    "operations": operations,
+    "discovered-clusters": discovered_clusters,
+    "service-accounts": service_accounts,
+    "service-accounts/{pk}/tokens": service_account_tokens,
+    "federation-rules": federation_rules,
+    "group-mappings": group_mappings,
+    "invitations": invitations,
+    "join-requests": join_requests,
+    "projects/joinable": projects,
+    "notifications": notifications,
+    "audit-events": audit_events,
+    "webhooks": webhooks,
+    "webhooks/{webhook}/deliveries": webhook_deliveries,
+    "region-offers": region_offers,
+    "virtual-clusters/{cluster}/shares": shares,
+    "virtual-clusters/{cluster}/break-glass": glass_broken,
+    "virtual-clusters/{pk}/kubeconfigs": kubeconfig_grants,
+}
+"""What makes so many rows of a list, that olivia (admin of acme, and here platform staff too) sees."""
+
+ABOVE: dict[str, Callable[[World], VirtualCluster | Webhook | ServiceAccount]] = {
+    "service-accounts": the_service_account,
+    "virtual-clusters": the_cluster,
+    "webhooks": the_webhook,
+}
+"""Of a list below one object: that object, by the noun that its address begins with."""
+
+
+def address_of(world: World, path: str) -> str:
+    """The list's path with the id of the object that it is below."""
+    before, brace, behind = path.partition("{")
+    if not brace:
+        return path
+    key: UUID = ABOVE[before.partition("/")[0]](world).pk
+    return f"{before}{key}{behind.partition('}')[2]}"

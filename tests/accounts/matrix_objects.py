@@ -1,0 +1,178 @@
+"""One object of every kind at one place, each with a name that no refusal of the unseen may hold."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from django.utils import timezone
+
+from accounts.models import (
+    AccessToken,
+    AuditEvent,
+    FederationRule,
+    GroupMapping,
+    Invitation,
+    JoinRequest,
+    Notification,
+    Organization,
+    Project,
+    RoleBinding,
+    ServiceAccount,
+    Team,
+    User,
+    Webhook,
+    WebhookDelivery,
+)
+from accounts.services.audit import Actor
+from accounts.services.invitations import invitation_create
+from accounts.services.notifications import About, notification_send
+from accounts.services.role_giving import role_put
+from accounts.services.teams import team_create
+from accounts.services.tokens import token_create
+from accounts.services.webhooks import webhook_create
+from clusters.models import (
+    DiscoveredCluster,
+    HostCluster,
+    Operation,
+    OperationKind,
+    OperationState,
+    RegionOffer,
+    VirtualCluster,
+)
+from tests.accounts.conftest import MARINA, World, give, person
+from tests.accounts.machines import machine
+from tests.clusters.making import operation_row, ready_row
+
+HIDDEN = "hush-hush"
+"""In the name of everything: no refusal of the unseen may hold it."""
+ISSUER = "https://login.example.org"
+KIND = "join-request"
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What there is at one place."""
+
+    organization: Organization
+    project: Project
+    team: Team
+    person: User
+    token: AccessToken
+    binding_in_project: RoleBinding
+    binding_in_organization: RoleBinding
+    cluster: VirtualCluster
+    share: RoleBinding
+    grant: RoleBinding
+    operation: Operation
+    host: HostCluster
+    host_operation: Operation
+    discovered: DiscoveredCluster
+    platform_host: HostCluster
+    machine: ServiceAccount
+    machine_token: AccessToken
+    federation_rule: FederationRule
+    group_mapping: GroupMapping
+    invitation: Invitation
+    invitation_secret: str
+    invitation_to_organization: Invitation
+    join_request: JoinRequest
+    notification: Notification
+    webhook: Webhook
+    webhook_of_project: Webhook
+    delivery: WebhookDelivery
+    region_offer: RegionOffer
+    region_offer_to_project: RegionOffer
+    audit_event: AuditEvent
+    platform_event: AuditEvent
+    own_token: AccessToken | None = None
+    own_notification: Notification | None = None
+    notification_kind: str = KIND
+
+
+def objects_at(world: World, project: Project, host: HostCluster, platform: HostCluster, place: str) -> Objects:
+    """Made there; the names tell the places apart."""
+    now, organization, name = timezone.now(), project.organization, f"{HIDDEN}-{place}"
+    Project.objects.filter(pk=project.pk).update(display_name=HIDDEN)
+    Organization.objects.filter(pk=organization.pk).update(display_name=HIDDEN)
+    somebody = person(name)
+    give(somebody, "viewer", project)
+    give(somebody, "member", organization)
+    cluster = ready_row(world, host, name[:40], project=project, owner_user=somebody, creator=somebody)
+    program = machine(project, name)
+    webhook = _webhook(organization, name)
+    invited = invitation_create(actor=_inviter(world, organization), scope=project, role="viewer", now=now)
+    return Objects(
+        organization=organization,
+        project=project,
+        team=team_create(actor=MARINA, organization=organization, name=name),
+        person=somebody,
+        token=_token(somebody),
+        binding_in_project=RoleBinding.objects.get(user=somebody, project=project),
+        binding_in_organization=RoleBinding.objects.get(user=somebody, organization=organization),
+        cluster=cluster,
+        share=give(person(f"shared-{place}"), "viewer", cluster),
+        grant=_glass_broken(world, cluster),
+        operation=operation_row(cluster, OperationKind.CONFIGURE, state=OperationState.FAILED, message=HIDDEN),
+        host=host,
+        host_operation=operation_row(host, OperationKind.RENEW_CREDENTIAL, state=OperationState.FAILED),
+        discovered=DiscoveredCluster.objects.create(
+            host=host, namespace=name, release="found-here", workload="StatefulSet", seen_at=now
+        ),
+        platform_host=platform,
+        machine=program,
+        machine_token=_token(program.user),
+        federation_rule=FederationRule.objects.create(
+            service_account=program, name=name, issuer=ISSUER, audience=HIDDEN, claims={"sub": HIDDEN}
+        ),
+        group_mapping=GroupMapping.objects.create(organization=organization, issuer=ISSUER, group=name, role="member"),
+        invitation=invited.invitation,
+        invitation_secret=invited.secret,
+        invitation_to_organization=invitation_create(
+            actor=_inviter(world, organization), scope=organization, role="member", now=now
+        ).invitation,
+        join_request=JoinRequest.objects.create(project=project, user=_member(f"asks-{place}", organization)),
+        notification=told(somebody),
+        webhook=webhook,
+        webhook_of_project=_webhook(organization, name, project=project),
+        delivery=WebhookDelivery.objects.create(
+            webhook=webhook, event_id=HIDDEN, type="ping", source=HIDDEN, payload={}, state="Failed", tried_from=now
+        ),
+        region_offer=RegionOffer.objects.create(region=name, organization=organization),
+        region_offer_to_project=RegionOffer.objects.create(region=name, project=project),
+        audit_event=AuditEvent.objects.filter(organization_id=organization.pk).latest("id"),
+        platform_event=AuditEvent.objects.filter(organization_id=None).latest("id"),
+    )
+
+
+def told(recipient: User) -> Notification:
+    """Something in somebody's inbox."""
+    about = About(kind="project", id=uuid4(), name=HIDDEN)
+    return notification_send(recipients=[recipient], kind=KIND, about=about, text=HIDDEN, now=timezone.now())[0]
+
+
+def _token(holder: User) -> AccessToken:
+    return token_create(actor=MARINA, user=holder, name=HIDDEN, expires_in=None, now=timezone.now()).token
+
+
+def _webhook(organization: Organization, name: str, **fields: Project) -> Webhook:
+    url = f"https://hooks.example.com/{name}"
+    made = webhook_create(actor=MARINA, organization=organization, url=url, events=["*"], description=name, **fields)
+    return made.webhook
+
+
+def _inviter(world: World, organization: Organization) -> Actor:
+    return Actor(user=world.olivia if organization == world.acme else world.greta)
+
+
+def _member(handle: str, organization: Organization) -> User:
+    user = person(handle)
+    give(user, "member", organization)
+    return user
+
+
+def _glass_broken(world: World, cluster: VirtualCluster) -> RoleBinding:
+    now = timezone.now()
+    end = now + timedelta(minutes=30)
+    return role_put(
+        actor=MARINA, subject=world.staff, role="viewer", scope=cluster, expires_at=end, reason=HIDDEN, now=now
+    )
