@@ -1,5 +1,6 @@
 """Where allauth asks Marina about signing in and about second factors."""
 
+from dataclasses import replace
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -11,11 +12,11 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts.api.actor import address_of, request_id_of
+from accounts.api.actor import address_of, sender_of
 from accounts.encryption import text_decrypt, text_encrypt
 from accounts.models import User
 from accounts.oidc.issuers import OidcIssuer, issuer_of
-from accounts.services.audit import Actor
+from accounts.services.audit_refusals import sign_in_refused
 from accounts.services.group_grants import groups_apply
 from accounts.services.sign_ins import sign_in_record
 from accounts.ui.refusals import refusal
@@ -43,13 +44,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         """Said only to who proved to be that person."""
+        sign_in_refused(sender=sender_of(request), handle=user.handle, why="The user was deactivated.")
         detail = f"The user {user.handle} was deactivated. Your platform team can activate it again."
         return refusal(request, "You cannot sign in.", detail, status=403)
 
     @transaction.atomic
     def login(self, request: HttpRequest, user: User) -> None:
         records = get_authentication_records(request, user)
-        actor = Actor(user=user, address=address_of(request), request_id=request_id_of(request))
+        actor = replace(sender_of(request), user=user, name="")
         identity = _identity(records)
         if identity is not None:
             groups_apply(

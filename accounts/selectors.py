@@ -46,9 +46,10 @@ def projects_joinable_by(user: User) -> QuerySet[Project]:
 
 
 def join_requests_visible_to(user: User) -> QuerySet[JoinRequest]:
-    """One's own, and those for the projects whose members one looks after."""
+    """One's own (not by a limited token), and those for the projects whose members one looks after."""
     decided_here = projects_where(user, "project.members").values("pk")
-    rows = JoinRequest.objects.filter(Q(user=user) | Q(project__in=decided_here))
+    mine = Q(user=user) if user.limits is None else Q()
+    rows = JoinRequest.objects.filter(mine | Q(project__in=decided_here))
     return rows.select_related("project__organization", "user", "decided_by")
 
 

@@ -6,10 +6,12 @@ from django.db.models import Q, QuerySet
 
 from accounts.access import organizations_where, projects_where
 from accounts.models import Notification, User, Webhook, WebhookDelivery
+from accounts.token_scope import unlimited_require
 
 
 def notifications_of(user: User) -> QuerySet[Notification]:
-    """A person's own inbox. Nobody sees another's."""
+    """A person's own inbox. Nobody sees another's, and it tells of everything that a limited token may be kept from."""
+    unlimited_require(user, "read an inbox")
     return Notification.objects.filter(recipient=user).prefetch_related("deliveries")
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import structlog
 
 # of the length of a secret: ids and `accept`, which follow it in the API, are none
-_INVITATION: Final = re.compile(r"(/|%2F)invitations\1[A-Za-z0-9_-]{40,}", re.IGNORECASE)
+_INVITATION: Final = re.compile(r"(/|%(?:25)*2F)invitations\1[A-Za-z0-9_-]{40,}", re.IGNORECASE)
 
 
 def redact_links(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

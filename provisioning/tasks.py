@@ -24,6 +24,7 @@ from accounts.services.webhook_delivering import postman, webhook_deliveries_rem
 from clusters.services.announcing import operations_announce
 from clusters.services.credentials import credentials_renew
 from clusters.services.durations import durations_measure
+from clusters.services.host_notices import hosts_tell
 from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import sealed_results_expire
 from provisioning import charts, probes, schedules, survey, worker
@@ -60,11 +61,12 @@ def tidy_hourly() -> None:
 
 @shared_task(name="provisioning.events_publish")
 def events_published() -> None:
-    """Every second: events for webhooks of what was committed since."""
+    """Every second: events for webhooks of what was committed since, and notices of what failed or does not answer."""
     now = timezone.now()
     notification_events_publish(now=now)
     audit_events_publish(now=now)
     operations_announce(now=now)
+    hosts_tell(now=now)
 
 
 @shared_task(name="provisioning.webhooks_deliver")

@@ -1,6 +1,7 @@
 """Where allauth asks Marina what to do with somebody who comes from an issuer."""
 
 import hmac
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -12,13 +13,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from accounts.api.actor import actor_of, address_of, request_id_of
+from accounts.api.actor import actor_of, sender_of
 from accounts.errors import MarinaError
 from accounts.models import User
 from accounts.oidc.claims import Claims, ClaimsRefused
 from accounts.oidc.identities import identity_connect, identity_user
 from accounts.oidc.issuers import OidcIssuer, issuer_of, issuers
-from accounts.services.audit import Actor
+from accounts.services.audit_refusals import sign_in_refused
 from accounts.ui.refusals import refusal
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,7 @@ class OidcAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         if sociallogin.state.get("process") == AuthProcess.CONNECT:
             raise ImmediateHttpResponse(_connected(request, claims, issuer))
         if not sociallogin.is_existing:
-            actor = Actor(user=None, name="sign-in", address=address_of(request), request_id=request_id_of(request))
+            actor = replace(sender_of(request), name="sign-in")
             sociallogin.user = identity_user(actor=actor, claims=claims, issuer=issuer)
             sociallogin.account.user = sociallogin.user
 
@@ -97,6 +98,7 @@ def _refused(request: HttpRequest, name: str, error: Any, exception: Exception |
     if error == AuthError.CANCELLED:
         return refusal(request, "The sign-in was cancelled.", f"{name} says that you did not allow it.", status=403)
     if exception is None:
+        sign_in_refused(sender=sender_of(request), why=f"{name}: begun elsewhere, too late, or completed already")
         return refusal(
             request,
             "This sign-in cannot be completed.",
@@ -110,6 +112,7 @@ def issuer_failed(request: HttpRequest, name: str, error: Exception) -> HttpResp
     """The page for an issuer that does not answer, or not as it should. The log has the cause, without any token."""
     said = str(error) if isinstance(error, ClaimsRefused) else type(error).__name__
     log.warning("sign-in by OpenID Connect failed", issuer=name, error=said)
+    sign_in_refused(sender=sender_of(request), why=f"{name}: {said}")
     detail = (
         f"{name}: {said}." if isinstance(error, ClaimsRefused) else f"{name} does not answer as it should ({said})."
     )

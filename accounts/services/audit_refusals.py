@@ -79,11 +79,14 @@ def audit_refused(*, actor: Actor, attempt: Attempt, result: str, details: Mappi
         log.error("a refusal could not be recorded", action=attempt.action, actor=actor.label, error=str(error))
 
 
-def sign_in_refused(*, sender: Actor, handle: str) -> None:
-    """Handle and password did not fit. A handle that nobody has may be a password typed into the wrong field."""
-    user = User.objects.filter(handle=handle).first()
+def sign_in_refused(*, sender: Actor, handle: str = "", why: str = "") -> None:
+    """Somebody did not get in. A handle that nobody has may be a password typed into the wrong field.
+
+    `why` is a sentence free of secrets; empty where handle and password did not fit.
+    """
+    user = User.objects.filter(handle=handle).first() if handle else None
     attempt = Attempt.on("sign-in", user) if user else Attempt(action="sign-in", kind="user")
-    audit_refused(actor=sender, attempt=attempt, result=FAILED, details={})
+    audit_refused(actor=sender, attempt=attempt, result=FAILED, details={"why": why[:300]} if why else {})
 
 
 def token_refused(*, sender: Actor, token: AccessToken | None, why: str) -> None:

@@ -14,6 +14,7 @@ from accounts.services.audit import Actor, audit_record
 from accounts.services.rows import row_validate
 from accounts.services.token_maximum import TOKEN_MINIMUM_SECONDS, token_maximum
 from accounts.services.tokens import TokenMade, token_create
+from accounts.token_scope import unlimited_require
 
 INTERVAL_SECONDS: Final = 5
 """The least between two polls. Who polls sooner has to wait so much longer from then on."""
@@ -74,6 +75,7 @@ def device_login_waiting(*, user_code: str, now: datetime) -> DeviceLogin:
 @transaction.atomic
 def device_login_decide(*, actor: Actor, user: User, user_code: str, allow: bool, now: datetime) -> DeviceLogin:
     """The person's answer, which is final. Raises NotFound where there is nothing to decide."""
+    unlimited_require(user, "answer a device")
     login = device_login_waiting(user_code=user_code, now=now)
     state = DeviceLoginState.ALLOWED if allow else DeviceLoginState.DENIED
     # whoever decides first has decided

@@ -14,6 +14,7 @@ from accounts.services.permissions import organization_lock
 from accounts.services.personal_projects import personal_project_reopen
 from accounts.services.role_giving import role_put
 from accounts.services.rows import row_save
+from accounts.token_scope import without_limits
 
 _NAME_LENGTH: Final = 40
 _ACTOR: Final = Actor(user=None, name="marina")
@@ -27,7 +28,7 @@ def first_sign_in(*, user: User, now: datetime) -> list[Project]:
     """
     if user.is_service_account or not user.is_active:
         return []
-    wanting = organizations_where(user, "organization.view").filter(personal_projects=True)
+    wanting = organizations_where(without_limits(user), "organization.view").filter(personal_projects=True)
     mine = Q(user=user, role="admin", project__personal_of=user)
     has = RoleBinding.objects.filter(mine, Q(expires_at=None)).values("project__organization")
     without = wanting.exclude(pk__in=has).order_by("pk")

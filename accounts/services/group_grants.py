@@ -11,6 +11,7 @@ from accounts.errors import Conflict, MarinaError
 from accounts.models import GroupGrant, GroupMapping, RoleBinding, StaffGrant, User
 from accounts.oidc.issuers import issuer_of
 from accounts.services.audit import Actor, audit_record
+from accounts.services.glass_mending import glass_mend
 from accounts.services.permissions import organization_lock
 from accounts.services.role_bindings import role_binding_create, role_binding_delete
 from accounts.services.team_members import team_member_add, team_member_remove
@@ -40,7 +41,7 @@ def groups_apply(*, user: User, issuer: str, groups: frozenset[str], now: dateti
             grant_take(grant=grant, now=now)
         except MarinaError as error:
             _told(grant.mapping, user, "group-mapping.kept", error)
-    _staff_apply(user, issuer, groups)
+    _staff_apply(user, issuer, groups, now)
 
 
 @transaction.atomic
@@ -91,12 +92,12 @@ def grant_take(*, grant: GroupGrant, now: datetime, actor: Actor = ACTOR) -> Non
     if shared:
         return
     if mapping.team is not None:
-        team_member_remove(actor=actor, team=mapping.team, user=user)
+        team_member_remove(actor=actor, team=mapping.team, user=user, now=now)
     elif binding is not None:
         role_binding_delete(actor=actor, binding=binding, now=now)
 
 
-def _staff_apply(user: User, issuer: str, groups: frozenset[str]) -> None:
+def _staff_apply(user: User, issuer: str, groups: frozenset[str], now: datetime) -> None:
     """Platform staff by the issuer's staff group. Who is staff by hand stays so."""
     configured = issuer_of(issuer)
     wanted = configured is not None and bool(configured.staff_group) and configured.staff_group in groups
@@ -107,6 +108,7 @@ def _staff_apply(user: User, issuer: str, groups: frozenset[str]) -> None:
     elif grant is not None and not wanted:
         grant.delete()
         _staff_set(user, False)
+        glass_mend(actor=ACTOR, user=user, now=now)
 
 
 def _staff_set(user: User, is_staff: bool) -> None:

@@ -17,6 +17,7 @@ from accounts.services.permissions import binding_column, organization_lock, org
 from accounts.services.role_bindings import members_action, outsider_check, role_check
 from accounts.services.role_giving import role_put
 from accounts.services.rows import row_validate
+from accounts.token_scope import unlimited_require
 
 DEFAULT_SECONDS: Final = 7 * 86400
 MINIMUM_SECONDS: Final = 60
@@ -98,6 +99,7 @@ def invitation_accept(*, actor: Actor, secret: str, now: datetime) -> Invitation
     user = actor.user
     if user is None or user.is_service_account or not user.is_active:
         raise NotAllowed("Only a person can accept an invitation.")
+    unlimited_require(user, "accept an invitation")
     organization_lock(invitation_find(secret=secret, now=now).scope)
     invitation = invitation_find(secret=secret, now=now)  # as it is now that nobody else can use it
     _meant_for_check(invitation, user)

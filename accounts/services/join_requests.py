@@ -15,6 +15,7 @@ from accounts.services.permissions import organization_lock
 from accounts.services.project_admins import project_admins
 from accounts.services.role_bindings import role_binding_create
 from accounts.services.rows import row_save
+from accounts.token_scope import unlimited_require
 
 DEFAULT_ROLE = "developer"
 
@@ -84,6 +85,7 @@ def join_request_withdraw(*, actor: Actor, join_request: JoinRequest, now: datet
     """For who asked: they take it back."""
     if actor.user != join_request.user:
         raise NotAllowed("Only who asked to join can take that back.", hint="Decline it instead.")
+    unlimited_require(_person(actor), "take a request to join back")
     locked = _open(join_request)
     return _decided(actor, locked, JoinState.WITHDRAWN, "", now)
 
@@ -127,6 +129,7 @@ def _decided(actor: Actor, request: JoinRequest, state: JoinState, text: str, no
 def _person(actor: Actor) -> User:
     if actor.user is None or actor.user.is_service_account:
         raise NotAllowed("Only a person can ask to join a project.")
+    unlimited_require(actor.user, "ask to join a project")
     return actor.user
 
 

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from accounts.models import NotificationPreference, User
 from accounts.notification_kinds import NOTIFICATION_KINDS, Channel, NotificationKind
+from accounts.token_scope import unlimited_require
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ def preference_update(
     *, user: User, kind: NotificationKind, inbox: bool | None = None, mail: bool | None = None
 ) -> Preference:
     """Keeps what is given as this person's choice for the kind; None leaves a channel as it is."""
+    unlimited_require(user, "choose how notifications come")
     for channel, enabled in ((Channel.INBOX, inbox), (Channel.MAIL, mail)):
         if enabled is not None:
             NotificationPreference.objects.update_or_create(

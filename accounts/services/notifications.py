@@ -11,6 +11,7 @@ from django.db import transaction
 from accounts.models import Notification, User
 from accounts.notification_kinds import Channel, kind_named
 from accounts.services.notification_channels import channels_off, mail_deliveries_make, webhook_deliveries_make
+from accounts.token_scope import unlimited_require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,7 @@ def notification_read(*, notification: Notification, read: bool, now: datetime) 
 
 def notifications_read(*, user: User, now: datetime) -> int:
     """Marks everything in the inbox as read; says how many were not."""
+    unlimited_require(user, "read an inbox")
     return Notification.objects.filter(recipient=user, read_at=None).update(read_at=now)
 
 

@@ -9,6 +9,7 @@ from accounts.errors import FieldError, InvalidInput, NotAllowed
 from accounts.models import User
 from accounts.services.audit import Actor, audit_record
 from accounts.services.rows import row_validate
+from accounts.token_scope import unlimited_require
 
 
 @transaction.atomic
@@ -75,6 +76,7 @@ def _revoke(actor: Actor, user: User, sessions: list[UserSession]) -> int:
 def _own(actor: Actor, user: User) -> None:
     if actor.user != user:
         raise NotAllowed("People change only their own account here.")
+    unlimited_require(user, "change an account")
 
 
 def _audit(actor: Actor, action: str, user: User, **details: object) -> None:

@@ -99,6 +99,7 @@ def project_delete(*, actor: Actor, project: Project) -> None:
     Its service accounts end at once, whatever roles they had elsewhere.
     """
     actor_require(actor, "project.delete", project)
+    organization_lock(project)  # before what its service accounts own elsewhere
     _audit(actor, "project.delete", project)
     for remove_history in HISTORY_REMOVERS:
         remove_history(project)

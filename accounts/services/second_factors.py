@@ -21,6 +21,7 @@ from accounts.encryption import text_decrypt
 from accounts.errors import Conflict, InvalidInput
 from accounts.models import User
 from accounts.services.audit import Actor, audit_record
+from accounts.token_scope import unlimited_require
 
 WRONG_CODE = "This code does not fit. Codes of an app change every 30 s and work once."
 
@@ -46,6 +47,7 @@ def second_factor_set_up(*, actor: Actor, user: User, secret: str, code: str, no
 
     Raises InvalidInput for a wrong code, Conflict where there is a second factor already.
     """
+    unlimited_require(user, "set a second factor up")
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if second_factor_has(user):
         raise Conflict("You have a second factor already.", hint="Remove it first.")
@@ -62,6 +64,7 @@ def second_factor_set_up(*, actor: Actor, user: User, secret: str, code: str, no
 @transaction.atomic
 def recovery_codes_renew(*, actor: Actor, user: User) -> list[str]:
     """New recovery codes in place of the old. Raises Conflict for who has no second factor."""
+    unlimited_require(user, "renew recovery codes")
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if not second_factor_has(user):
         raise Conflict("Without a second factor there are no recovery codes.", hint="Set one up first.")
@@ -82,6 +85,8 @@ def second_factor_remove(*, actor: Actor, user: User) -> bool:
     """Takes the second factor and its recovery codes away; of others only by platform staff. False: there was none."""
     if actor.user != user:
         staff_require(actor, "remove the second factor of others")
+    else:
+        unlimited_require(user, "remove a second factor")
     removed, _ = Authenticator.objects.filter(user=user).delete()
     if removed:
         _audit(actor, "user.second-factor.remove", user)

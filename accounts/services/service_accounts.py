@@ -9,6 +9,7 @@ from accounts.access import actor_require, allowed
 from accounts.errors import Conflict, InvalidInput, NotAllowed
 from accounts.models import AccessToken, Project, RoleBinding, ServiceAccount, User
 from accounts.roles import PROJECT_ROLES
+from accounts.services.access_lost import access_lost
 from accounts.services.audit import Actor, audit_record
 from accounts.services.permissions import organization_lock, permissions_derive
 from accounts.services.role_bindings import role_binding_create
@@ -111,6 +112,7 @@ def _end(actor: Actor, account: ServiceAccount, now: datetime) -> None:
     account.deleted_at = now
     account.save(update_fields=["deleted_at"])
     _audit(actor, "serviceaccount.delete", account, tokens=ended, roles=len(scopes))
+    access_lost(subject=account, now=now)
 
 
 def _alive_check(account: ServiceAccount) -> None:

@@ -15,12 +15,17 @@ def sign_in_record(*, actor: Actor, user: User, by: str, second_factor: bool = F
     sign_in_note(user=user, now=now)
     audit_record(
         actor=actor,
-        action="user.sign-in",
+        action="sign-in",
         kind="user",
         object_id=user.pk,
         name=user.handle,
         details={"by": by, "second_factor": second_factor},
     )
+
+
+def sign_out_record(*, actor: Actor, user: User) -> None:
+    """Notes that somebody ended the session they are in."""
+    audit_record(actor=actor, action="sign-out", kind="user", object_id=user.pk, name=user.handle)
 
 
 @transaction.atomic

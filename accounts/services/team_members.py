@@ -1,10 +1,13 @@
 """One person in or out of a team, whoever else is in it: also beside members who were deactivated."""
 
+from datetime import datetime
+
 from django.db import transaction
 
 from accounts.access import actor_require
 from accounts.errors import InvalidInput
 from accounts.models import Team, User
+from accounts.services.access_lost import access_lost_by
 from accounts.services.audit import Actor, audit_record
 from accounts.services.organizations import organization_admin_kept
 from accounts.services.permissions import organization_lock
@@ -26,7 +29,7 @@ def team_member_add(*, actor: Actor, team: Team, user: User) -> bool:
 
 
 @transaction.atomic
-def team_member_remove(*, actor: Actor, team: Team, user: User) -> bool:
+def team_member_remove(*, actor: Actor, team: Team, user: User, now: datetime) -> bool:
     """Takes somebody out; False where they were not in it. Raises Conflict where the last admin would go."""
     actor_require(actor, "team.manage", team.organization)
     organization = organization_lock(team.organization)
@@ -35,6 +38,7 @@ def team_member_remove(*, actor: Actor, team: Team, user: User) -> bool:
     with organization_admin_kept(organization):
         team.members.remove(user)
         team.group.user_set.remove(user)
+    access_lost_by(users=[user], teams=[], now=now)
     _audit(actor, team, removed=user.handle)
     return True
 

@@ -9,12 +9,11 @@ from django.utils import timezone
 
 from accounts.access import staff_require
 from accounts.errors import Conflict, FieldError, InvalidInput
-from accounts.models import AccessToken, Organization, RoleBinding, User
+from accounts.models import AccessToken, Organization, User
 from accounts.services.access_lost import access_lost
 from accounts.services.audit import Actor, audit_record
+from accounts.services.glass_mending import glass_mend
 from accounts.services.organizations import organization_admins
-from accounts.services.permissions import organization_lock
-from accounts.services.role_giving import role_remove, scope_of
 from accounts.services.rows import row_save
 
 
@@ -48,18 +47,9 @@ def user_update(*, actor: Actor, user: User, name: str, email: str, is_staff: bo
     user.name, user.email, user.is_staff, user.is_superuser = name, email, is_staff, is_superuser
     row_save(user, taken="Another user has this handle.", field="handle")
     if before["is_staff"] and not is_staff:
-        _glass_end(actor, user)
+        glass_mend(actor=actor, user=user, now=timezone.now())
     _audit(actor, "user.update", user, before=before, after={key: getattr(user, key) for key in names})
     return user
-
-
-def _glass_end(actor: Actor, user: User) -> None:
-    """What was opened to platform staff closes with that."""
-    now = timezone.now()
-    for binding in RoleBinding.objects.filter(user=user).exclude(reason=""):
-        organization_lock(scope_of(binding))
-        role_remove(actor=actor, binding=binding, action="role.take", now=now)
-    access_lost(subject=user, now=now)
 
 
 @transaction.atomic

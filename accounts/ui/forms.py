@@ -1,5 +1,6 @@
 """Forms of the pages. Errors stand at their fields; passwords and codes are never shown again."""
 
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -8,10 +9,9 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.api.actor import address_of, request_id_of, sender_of
+from accounts.api.actor import address_of, sender_of
 from accounts.errors import InvalidInput
 from accounts.models import User
-from accounts.services.audit import Actor
 from accounts.services.audit_refusals import sign_in_refused
 from accounts.services.second_factors import WRONG_CODE, code_use
 from accounts.sign_in import code_count, handle_of, sign_in_count
@@ -101,10 +101,11 @@ class CodeForm(PageForm):
         address = address_of(self.request)
         if wait := code_count(handle=self.user.handle, address=address):
             raise too_many(wait)
-        actor = Actor(user=self.user, address=address, request_id=request_id_of(self.request))
+        actor = replace(sender_of(self.request), user=self.user, name="")
         self.factor = code_use(actor=actor, user=self.user, code=code, now=timezone.now())
         if self.factor is None:
-            sign_in_refused(sender=sender_of(self.request), handle=self.user.handle)
+            why = "The code of the second factor did not fit."
+            sign_in_refused(sender=sender_of(self.request), handle=self.user.handle, why=why)
             raise ValidationError(WRONG_CODE)
         return code
 

@@ -12,8 +12,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.access import platform_staff
+from accounts.api.actor import actor_of
 from accounts.models import User
 from accounts.oidc.issuers import issuers
+from accounts.services.sign_ins import sign_out_record
 from accounts.stages import SecondFactorStage
 from accounts.ui.answers import next_of, where_to
 from accounts.ui.forms import CodeForm, SignInForm
@@ -26,7 +29,7 @@ def start(request: HttpRequest) -> HttpResponse:
     user = request.user
     if not isinstance(user, User):
         return redirect("account_login")
-    return redirect("admin:index" if user.is_staff else "account")
+    return redirect("admin:index" if platform_staff(user) else "account")
 
 
 @never_cache
@@ -68,6 +71,8 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     """Ends this session; a link only asks."""
     if request.method != "POST":
         return render(request, "marina/sign_out.html") if request.user.is_authenticated else redirect("account_login")
+    if isinstance(request.user, User):
+        sign_out_record(actor=actor_of(request), user=request.user)
     logout(request, show_message=False)
     messages.success(request, "You are signed out.")
     return redirect("account_login")
@@ -85,7 +90,7 @@ def admin_login(request: HttpRequest) -> HttpResponse:
     user = request.user
     if not isinstance(user, User):
         return redirect(f"/sign-in?{urlencode({'next': next_of(request) or '/admin/'})}")
-    if not user.is_staff:
+    if not platform_staff(user):
         detail = f"You are signed in as {user.handle}, who is not platform staff."
         return refusal(request, "The admin site is for platform staff.", detail, status=403)
     return redirect(next_of(request) or "admin:index")

@@ -40,6 +40,7 @@ class GlassNoted(Resource[Any]):
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Response:
         answer: Response = super().finalize_response(request, response, *args, **kwargs)
         reached = self.__dict__.pop("_clusters_reached", set())
+        # by is_staff, not by what the token leaves of that: the role that the glass gave holds with any token
         if reached and isinstance(request, Request) and isinstance(request.user, User) and request.user.is_staff:
             note = partial(
                 break_glass_use_record,

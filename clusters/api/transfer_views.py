@@ -16,6 +16,7 @@ from accounts.api.fields import ProjectField
 from accounts.api.idempotency import idempotent
 from accounts.api.preconditions import etag_set, if_match_check
 from accounts.api.strict import StrictSerializer
+from accounts.token_scope import without_limits
 from clusters.api.glass_noting import GlassNoted
 from clusters.api.operation_serializers import OperationSerializer
 from clusters.api.operation_views import operation_accepted
@@ -24,7 +25,7 @@ from clusters.api.virtual_cluster_serializers import VirtualClusterSerializer
 from clusters.api.virtual_cluster_views import VirtualClusterAnswer
 from clusters.models import VirtualCluster
 from clusters.selectors import operations_list, virtual_clusters_list
-from clusters.services.ownership import is_owner
+from clusters.services.ownership import owner_may
 from clusters.services.transferring import Transferred, virtual_cluster_transfer
 
 
@@ -66,7 +67,7 @@ class TransferResource(GlassNoted):
     def _wish(self, seen: VirtualCluster, body: dict[str, Any]) -> dict[str, Any]:
         if "owner" not in body:
             return body
-        if not is_owner(self.user, seen):  # before anybody's name is looked up
+        if not owner_may(self.user, "virtualcluster.transfer", seen):  # before anybody's name is looked up
             actor_require(self.actor, "virtualcluster.transfer", seen)
         return {**body, "owner": owner_given(body["owner"], project=body.get("project") or seen.project)}
 
@@ -74,5 +75,5 @@ class TransferResource(GlassNoted):
         shown = self.shown(done.virtual_cluster)
         if done.operation is None:
             return Response(shown)
-        operation = OperationSerializer(operations_list(self.user).get(pk=done.operation.pk)).data
+        operation = OperationSerializer(operations_list(without_limits(self.user)).get(pk=done.operation.pk)).data
         return operation_accepted(operation, done.operation, virtual_cluster=shown)

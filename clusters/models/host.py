@@ -97,6 +97,9 @@ class HostCluster(Row, Revised):
     failures = models.PositiveIntegerField(default=0, editable=False, help_text="In a row, since it last answered.")
     answered_at = models.DateTimeField(null=True, editable=False, help_text="When a probe last got an answer.")
     probed_at = models.DateTimeField(null=True, editable=False, help_text="When it was last asked whether it is there.")
+    silence_told_at = models.DateTimeField(
+        null=True, editable=False, help_text="When people were told that it does not answer; empty once it is back."
+    )
     surveyed_at = models.DateTimeField(
         null=True, editable=False, help_text="When capacity and what is placed there were last looked at."
     )

@@ -1,4 +1,6 @@
-"""Events for webhooks out of operations that ended. The engine does nothing for it: a job finds the rows afterwards.
+"""Events for webhooks, and notices of failures, out of operations that ended.
+
+The engine does nothing for it: a job finds the rows afterwards.
 
 Which ends were told stands in the row itself (`announced_at`), so it does not matter when they were committed.
 """
@@ -6,6 +8,7 @@ Which ends were told stands in the row itself (`announced_at`), so it does not m
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
@@ -14,6 +17,7 @@ from accounts.models import Webhook
 from accounts.services.audit_events import organization_short, project_short
 from accounts.services.webhook_events import Event, events_publish
 from clusters.models import UNANNOUNCED, Operation, OperationKind, OperationState
+from clusters.services.failure_notices import failures_tell
 
 BATCH: Final = 500
 
@@ -41,12 +45,16 @@ def operations_announce(*, now: datetime) -> int:
     rows = Operation.objects.filter(UNANNOUNCED).order_by("finished_at", "id")
     if not Webhook.objects.filter(enabled=True).exists():
         keys = rows.select_for_update(of=("self",), skip_locked=True).values_list("pk", flat=True)[:BATCH]
-        return Operation.objects.filter(pk__in=list(keys)).update(announced_at=F("finished_at"))
+        return _told(list(keys), now)
     related = ("virtual_cluster", "host", "project__organization", "organization", "requested_by")
     ended = list(rows.select_for_update(of=("self",), skip_locked=True).select_related(*related)[:BATCH])
     events_publish([event for operation in ended for event in _events(operation)], now=now)
-    Operation.objects.filter(pk__in=[each.pk for each in ended]).update(announced_at=F("finished_at"))
-    return len(ended)
+    return _told([each.pk for each in ended], now)
+
+
+def _told(keys: list[UUID], now: datetime) -> int:
+    failures_tell(keys, now=now)
+    return Operation.objects.filter(pk__in=keys).update(announced_at=F("finished_at"))
 
 
 def _events(operation: Operation) -> list[Event]:

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import OuterRef, Subquery
 
 from accounts.services.audit import Actor
+from accounts.services.notifications import notification_send
 from clusters.models import (
     Condition,
     HostCluster,
@@ -17,6 +18,7 @@ from clusters.models import (
     OperationState,
     condition_set,
 )
+from clusters.services.host_notices import about_host, host_keepers
 from clusters.services.operations import operation_start
 
 WARN_BEFORE = timedelta(days=14)
@@ -78,9 +80,25 @@ def _note(credential: HostCredential, now: datetime) -> None:
     if said and (credential.renewable or all(said[key] == value for key, value in asdict(new).items())):
         return
     with transaction.atomic():
-        host = HostCluster.objects.select_for_update(of=("self",)).get(pk=credential.host_id)
+        rows = HostCluster.objects.select_for_update(of=("self",)).select_related("organization")
+        host = rows.get(pk=credential.host_id)
+        before = next((each for each in host.conditions if each["type"] == EXPIRING), None)
         host.conditions = condition_set(host.conditions, new, now=now)
         host.save(update_fields=["conditions"])
+        if new.status == "True" and (before is None or before["reason"] != new.reason):
+            _tell(host, new, now)
+
+
+def _tell(host: HostCluster, said: Condition, now: datetime) -> None:
+    """Once when it is time, and once when it is too late."""
+    notification_send(
+        recipients=host_keepers(host),
+        kind="credential-expiring",
+        about=about_host(host),
+        text=f"{host.name}: {said.message}",
+        now=now,
+        command=f"marina host connect {host.name}",
+    )
 
 
 def _expiring(credential: HostCredential, now: datetime) -> Condition:

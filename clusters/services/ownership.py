@@ -13,6 +13,7 @@ from accounts.role_reach import team_allowed
 from accounts.services.audit import Actor, audit_record
 from accounts.services.notifications import About, notification_send
 from accounts.services.project_admins import project_admins
+from accounts.token_scope import token_leaves, without_limits
 from clusters.models import VirtualCluster, VirtualClusterPhase
 from clusters.services.generations import GENERATION_FIELDS, generation_pass
 
@@ -38,12 +39,11 @@ def owner_refused(project: Project) -> InvalidInput:
 
 
 def owner_sees(owner: Owner, cluster: VirtualCluster) -> bool:
-    """Whether a role shows it to them."""
+    """Whether a role shows it to them, whatever token one of them came with."""
     if isinstance(owner, Team):
         return team_allowed(owner, "virtualcluster.view", cluster)
-    if cluster._state.adding:
-        return allowed(owner, "virtualcluster.view", cluster.project)
-    return allowed(owner, "virtualcluster.view", cluster)
+    scope = cluster.project if cluster._state.adding else cluster
+    return allowed(without_limits(owner), "virtualcluster.view", scope)
 
 
 def owner_columns(owner: Owner) -> dict[str, Any]:
@@ -64,6 +64,11 @@ def is_owner(user: User | None, cluster: VirtualCluster) -> bool:
     if cluster.owner_team is not None:
         return cluster.owner_team.members.filter(pk=user.pk).exists()
     return cluster.owner_user_id == user.pk
+
+
+def owner_may(user: User | None, action: str, cluster: VirtualCluster) -> bool:
+    """Whether this person may do it as its owner: without a role for it, but not without their token leaving it."""
+    return user is not None and is_owner(user, cluster) and token_leaves(user, action, cluster.project)
 
 
 def about_cluster(cluster: VirtualCluster) -> About:

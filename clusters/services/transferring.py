@@ -24,9 +24,9 @@ from clusters.services.ownership import (
     Owner,
     about_cluster,
     cluster_link,
-    is_owner,
     owner_check,
     owner_columns,
+    owner_may,
     owner_sees,
     people_of,
 )
@@ -92,7 +92,7 @@ def _require(actor: Actor, cluster: VirtualCluster, target: Project | None) -> N
     if target is not None:
         actor_require(actor, "virtualcluster.transfer", cluster)
         actor_require(actor, "virtualcluster.create", target)
-    elif not is_owner(actor.user, cluster):
+    elif not owner_may(actor.user, "virtualcluster.transfer", cluster):
         actor_require(actor, "virtualcluster.transfer", cluster)
 
 

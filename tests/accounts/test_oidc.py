@@ -49,7 +49,7 @@ def test_the_first_sign_in_makes_a_user_and_the_second_finds_them(provider):
     assert Browser().sign_in("jane.doe").status_code == 302
     assert User.objects.count() == 1
     actions = list(AuditEvent.objects.filter(object_id=str(jane.pk)).order_by("id").values_list("action", flat=True))
-    assert actions == ["user.create", "user.identity.connect", "user.sign-in", "user.sign-in"]
+    assert actions == ["user.create", "user.identity.connect", "sign-in", "sign-in"]
 
 
 def test_after_signing_in_one_is_where_one_wanted_to_go_and_never_elsewhere(provider):
@@ -214,7 +214,7 @@ def test_a_second_factor_is_asked_for_after_the_issuer_unless_the_issuer_asks_it
     answer = browser.marina.post("/sign-in/code", {"code": code_of(ada)})
     assert answer["Location"] == "/account/tokens"
     assert browser.signed_in
-    assert AuditEvent.objects.filter(action="user.sign-in")[0].details == {
+    assert AuditEvent.objects.filter(action="sign-in")[0].details == {
         "by": provider.issuer,
         "second_factor": True,
     }

@@ -130,7 +130,7 @@ def test_a_sign_in_is_recorded_and_the_first_is_noticed_once(ana, monkeypatch):
     sign_in()
     sign_in_note(user=ana, now=timezone.now())
     assert first == ["ana"]
-    event = AuditEvent.objects.filter(action="user.sign-in")[0]
+    event = AuditEvent.objects.filter(action="sign-in")[0]
     assert (event.actor, event.address, event.details) == (
         "ana",
         "127.0.0.1",

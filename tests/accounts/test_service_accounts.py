@@ -202,8 +202,8 @@ def test_admins_list_and_revoke_its_tokens_and_see_who_made_them(world, ada):
     assert signed_in(world.olivia).delete(f"{url}/{shown['id']}").status_code == 204
     assert bearer(text).get("/api/v1/me").status_code == 401
     assert client.get(url).json()["results"] == []
-    made, revoked = AuditEvent.objects.filter(object_id=shown["id"]).order_by("id")
-    assert (made.action, revoked.action) == ("token.create", "token.revoke")
+    made, revoked, used = AuditEvent.objects.filter(object_id=shown["id"]).order_by("id")
+    assert (made.action, revoked.action, used.action) == ("token.create", "token.revoke", "token.use")
     assert made.organization_id == revoked.organization_id == world.acme.pk
     assert made.details["service_account"] == "acme/payments/ci"
 

@@ -175,6 +175,13 @@ def test_no_code_asks_for_platform_staff_past_the_one_place():
 
     root = Path(__file__).resolve().parents[2]
     allowed = {"accounts/access.py", "accounts/models/user.py", "accounts/services/users.py", "accounts/admin/users.py"}
+    allowed |= {  # of an account, whoever asks
+        "accounts/services/second_factors.py",
+        "accounts/oidc/identities.py",
+        "accounts/services/group_grants.py",
+    }
+    # what was done by broken glass is recorded with any token
+    allowed |= {"clusters/services/break_glass.py", "clusters/api/glass_noting.py"}
     asked = [
         str(file.relative_to(root))
         for app in ("accounts", "clusters", "provisioning", "controlplane")

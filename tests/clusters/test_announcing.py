@@ -58,7 +58,7 @@ def test_an_end_is_told_as_itself_and_as_what_it_means(world, kind, state, types
 def test_every_kind_that_ends_well_or_badly_has_types_that_there_are():
     for table in (announcing._SUCCEEDED, announcing._FAILED):
         for kind in OperationKind:
-            assert kind in table or kind == OperationKind.ISSUE_KUBECONFIG
+            assert kind in table or kind in (OperationKind.ISSUE_KUBECONFIG, OperationKind.REVOKE_ACCESS)
             assert set(table.get(kind, ())) <= set(EVENT_TYPES)
 
 

@@ -8,7 +8,10 @@ from django.utils import timezone
 from accounts.errors import Conflict
 from accounts.models import AuditEvent, Notification, Organization, RoleBinding, Team
 from accounts.services.permission_check import permission_differences
+from accounts.services.projects import project_delete
 from accounts.services.role_bindings import role_binding_delete, role_bindings_expire
+from accounts.services.service_accounts import service_account_delete
+from accounts.services.team_members import team_member_remove
 from accounts.services.teams import team_delete, team_update
 from accounts.services.users import user_deactivate
 from clusters.models import Operation, OperationKind, OperationState, VirtualCluster, VirtualClusterPhase
@@ -43,7 +46,7 @@ def test_whoever_makes_it_owns_it_unless_another_is_named(world, people, dan, ho
         (None, "user", "dan"),
         ("vera", "user", "vera"),
         ("team:dockers", "team", "acme/dockers"),
-        ("service-account:ci", "service-account", "acme/payments/ci"),
+        ("service-account:ci", "service-account", "ci"),
     ):
         body = {"project": "acme/payments", "name": f"of-{kind}-{name[-2:]}", **({"owner": owner} if owner else {})}
         answer = dan.post(URL, body, "json")
@@ -96,7 +99,7 @@ def test_the_owner_gives_it_to_another_and_both_hear_of_it(world, people, host):
     ]
     assert told(people.dan, "owner-changed") == []
     row = AuditEvent.objects.get(action="virtualcluster.transfer")
-    assert (row.details["before"]["owner"], row.details["after"]["owner"]) == ("dan", "vera")
+    assert (row.before["owner"], row.after["owner"]) == ("dan", "vera")
 
 
 def test_others_than_the_owner_need_the_right_to_transfer(world, people, dan, host):
@@ -207,7 +210,7 @@ def inherited(people, cluster) -> None:
     assert len(told(people.ada, "cluster-inherited")) == 1
     assert "ada owns it now" in told(people.ada, "cluster-inherited")[0]
     row = AuditEvent.objects.get(action="virtualcluster.inherit")
-    assert row.details["after"] == "ada"
+    assert row.after == {"owner": "ada"}
 
 
 def test_a_project_admin_inherits_when_the_owners_last_role_is_taken(world, people, owned):
@@ -258,6 +261,31 @@ def test_a_service_accounts_clusters_are_inherited_too(world, people, host):
     binding = give(account, "developer", world.payments)
     cluster = ready_row(world, host, owner_user=account.user)
     role_binding_delete(actor=MARINA, binding=binding, now=timezone.now())
+    inherited(people, cluster)
+
+
+def test_a_service_accounts_clusters_are_inherited_when_it_is_deleted(world, people, host):
+    account = machine(world.payments)
+    give(account, "developer", world.payments)
+    cluster = ready_row(world, host, owner_user=account.user)
+    service_account_delete(actor=MARINA, account=account, now=timezone.now())
+    inherited(people, cluster)
+
+
+def test_a_service_accounts_clusters_elsewhere_are_inherited_when_its_project_is_deleted(world, people, host):
+    account = machine(world.search)
+    give(account, "developer", world.payments)
+    cluster = ready_row(world, host, owner_user=account.user)
+    project_delete(actor=MARINA, project=world.search)
+    inherited(people, cluster)
+
+
+def test_a_project_admin_inherits_when_groups_take_the_owner_out_of_a_team(world, people, host):
+    give(world.dockers, "developer", world.payments)
+    zoe = person("zoe")
+    team_update(actor=MARINA, team=world.dockers, members=[zoe])
+    cluster = ready_row(world, host, owner_user=zoe)
+    team_member_remove(actor=MARINA, team=world.dockers, user=zoe, now=timezone.now())
     inherited(people, cluster)
 
 

@@ -107,7 +107,7 @@ def _kubeconfigs(operation: Operation) -> list[tuple[str, bool]]:
 
 def _row(row: Model) -> Json:
     """All columns, so that a new one is compared by itself; of times only whether there is one."""
-    aside = _ASIDE.get(type(row), set())
+    aside = _ASIDE.get(type(row), set()) | {"changed_in"}
     fields = [field for field in row._meta.concrete_fields if field.attname not in aside]
     return {field.attname: getattr(row, field.attname) for field in fields}
 
