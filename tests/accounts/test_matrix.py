@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import User
+from accounts.models import Project, User
 from accounts.services.tokens import token_create
 from clusters.models import HostScope, VirtualCluster
 from tests.accounts.conftest import MARINA, World, give, person, signed_in
