@@ -13,6 +13,7 @@ NAMES: Final = {
     "options": "options",
     "virtual_clusters": "virtual-cluster-list",
     "host_clusters": "host-cluster-list",
+    "region_offers": "region-offer-list",
     "discovered_clusters": "discovered-cluster-list",
     "operations": "operation-list",
     "organizations": "organization-list",

@@ -211,11 +211,11 @@ def page(token: str) -> str:
     return f"/invitations/{token}"
 
 
-def test_who_is_not_signed_in_does_that_first_and_comes_back(world, olivia, settings):
+def test_who_is_not_signed_in_does_that_first_and_comes_back(world, olivia):
     token = token_of(invite(olivia))
     answer = Client().get(page(token))
     assert answer.status_code == 302
-    assert answer["Location"] == f"{settings.LOGIN_URL}?next={page(token)}"
+    assert answer["Location"] == f"/sign-in?next={page(token)}"
 
 
 def test_the_page_says_who_invites_to_what_and_its_button_accepts(world, olivia):

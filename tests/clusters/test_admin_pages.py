@@ -197,6 +197,7 @@ def test_conditions_are_told_in_words_and_escaped(site, full):
 
 
 def test_lists_cost_the_same_number_of_queries_for_any_number_of_rows(site, world, full):
+    site.get(url(MODELS[0]))  # a session's first request is noted
     counts = []
     for start, end in ((0, 3), (3, 20)):
         for number in range(start, end):
