@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import User
+from accounts.models import Project, User
 from accounts.services.tokens import token_create
 from clusters.models import HostScope, VirtualCluster
 from tests.accounts.conftest import MARINA, World, give, person, signed_in
@@ -39,7 +39,11 @@ def objects(world: World, settings) -> dict[Place, Objects]:
     settings.API_RATE = settings.API_WRITE_RATE = "100000/min"
     settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID = ISSUER, "marina"
     platform_host = host_row("platform")
-    projects = {"own": world.payments, "other-project": world.search, "other-organization": world.foreign}
+    projects: dict[Place, Project] = {
+        "own": world.payments,
+        "other-project": world.search,
+        "other-organization": world.foreign,
+    }
     hosts = {
         organization.pk: host_row(
             f"{HIDDEN}-{organization.name}", scope=HostScope.ORGANIZATION, organization=organization
