@@ -101,6 +101,7 @@ class AccessTokenResource(ListedResource[AccessToken]):
     search_fields = ("name", "prefix")
     ordering_fields = ("name", "created_at", "expires_at")
     secret_fields = ("token",)
+    further_refusals = {"revoke": ("404",)}
 
     def visible(self) -> QuerySet[AccessToken]:
         return access_tokens_of(self.user).select_related("created_by")

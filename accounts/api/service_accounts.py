@@ -68,6 +68,7 @@ class ServiceAccountResource(ListedResource[ServiceAccount]):
     search_fields = ("name", "description")
     ordering_fields = ("name", "created_at")
     secret_fields = ("token",)
+    further_refusals = {"tokens": ("403",)}
 
     def visible(self) -> QuerySet[ServiceAccount]:
         return service_accounts_visible_to(self.user)

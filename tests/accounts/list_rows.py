@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.contrib.auth.models import Group, Permission
@@ -194,8 +195,8 @@ def service_account_tokens(world: World, numbers: Numbers) -> None:
 def group_mappings(world: World, numbers: Numbers) -> None:
     numbers = list(numbers)
     half = len(numbers) // 2
-    some = [{"team": each} for each in teams(world, numbers[:half])]
-    others = [{"project": each, "role": "viewer"} for each in projects(world, numbers[half:])]
+    some: list[dict[str, Any]] = [{"team": each} for each in teams(world, numbers[:half])]
+    others: list[dict[str, Any]] = [{"project": each, "role": "viewer"} for each in projects(world, numbers[half:])]
     GroupMapping.objects.bulk_create(
         GroupMapping(organization=world.acme, issuer="https://x.example", group="g", **gives) for gives in some + others
     )
@@ -268,7 +269,7 @@ def region_offers(world: World, numbers: Numbers) -> None:
 def shares(world: World, numbers: Numbers) -> None:
     numbers = list(numbers)
     half = len(numbers) // 2
-    subjects = [{"team": each} for each in teams(world, numbers[:half])]
+    subjects: list[dict[str, Any]] = [{"team": each} for each in teams(world, numbers[:half])]
     subjects += [{"service_account": each} for each in service_accounts(world, numbers[half:])]
     cluster = the_cluster(world)
     RoleBinding.objects.bulk_create(RoleBinding(virtual_cluster=cluster, role="viewer", **each) for each in subjects)

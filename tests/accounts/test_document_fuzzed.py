@@ -142,7 +142,7 @@ def _asker(world: World, role: str) -> User:
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.usefixtures("_connection_kept")
 def test_no_request_made_from_the_document_gets_an_answer_that_it_does_not_name(world, there, role):
-    token = signed_in(_asker(world, role))._credentials["HTTP_AUTHORIZATION"]  # type: ignore[attr-defined]
+    token = f"Bearer {signed_in(_asker(world, role)).token}"
     faults = [fault for operation in _operations() if (fault := _tried(operation, token, there))]
     assert faults == [], "\n\n".join(faults)
 

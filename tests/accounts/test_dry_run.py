@@ -1,6 +1,7 @@
 """`?dry_run=true`: answered like the change itself, and nothing of it stays."""
 
 import inspect
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -85,7 +86,7 @@ def test_no_token_is_given_out(world, client):
     assert not AccessToken.objects.filter(name="laptop").exists()
 
 
-HANDED_OUT = {
+HANDED_OUT: dict[str, tuple[str, dict[str, Any], Any]] = {
     "service-accounts/{machine}/tokens": ("token", {"name": "ci"}, AccessToken),
     "invitations": ("link", {"project": "acme/payments", "role": "viewer"}, Invitation),
     "webhooks": ("secret", {"project": "acme/payments", "url": "https://hooks.example.com", "events": ["*"]}, Webhook),

@@ -406,7 +406,7 @@ def test_who_manages_the_service_account_makes_changes_and_deletes_rules(world, 
     assert signed_in(vera).delete(one).status_code == 403
     assert client.delete(one).status_code == 204
     done = AuditEvent.objects.filter(object_kind="federation-rule", result="ok").order_by("id")
-    assert list(done.values_list("action", flat=True)) == ["federation.create", "federation.update", "federation.delete"]
+    assert [row.action for row in done] == ["federation.create", "federation.update", "federation.delete"]
 
 
 @pytest.mark.parametrize(
