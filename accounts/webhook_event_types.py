@@ -29,10 +29,15 @@ _TYPES: Final[Mapping[str, str]] = {
     "role.taken": "A role was taken, given up, or ended by its time.",
     "invitation.created": "Somebody was invited.",
     "invitation.accepted": "An invitation was accepted.",
-    "invitation.declined": "An invitation was declined.",
     "invitation.revoked": "An invitation was taken back.",
-    "invitation.expired": "An invitation ended by its time.",
-    "invitation.changed": "Something else became of an invitation, such as being sent again.",
+    "break-glass.begun": "Platform staff took emergency access to a virtual cluster.",
+    "break-glass.ended": "Emergency access was ended before its time.",
+    "service-account.created": "A service account was made.",
+    "service-account.changed": "Something of it was changed.",
+    "service-account.deleted": "It was deleted, with its tokens and roles.",
+    "federation-rule.created": "A service account takes tokens of another issuer from now on.",
+    "federation-rule.changed": "Which of them it takes was changed.",
+    "federation-rule.deleted": "It takes them no more.",
     PING: "Somebody tries the webhook. It comes to every webhook, whatever it subscribes to.",
 }
 

@@ -26,7 +26,16 @@ _TYPES: Final[Mapping[str, str]] = {
     "virtualcluster.create": "virtual-cluster.created",
     "virtualcluster.update": "virtual-cluster.changed",
     "virtualcluster.transfer": "virtual-cluster.transferred",
-    "virtualcluster.owner": "virtual-cluster.transferred",
+    "virtualcluster.inherit": "virtual-cluster.transferred",
+    "virtualcluster.ceiling": "virtual-cluster.changed",
+    "break-glass.begin": "break-glass.begun",
+    "break-glass.end": "break-glass.ended",
+    "serviceaccount.create": "service-account.created",
+    "serviceaccount.update": "service-account.changed",
+    "serviceaccount.delete": "service-account.deleted",
+    "federation.create": "federation-rule.created",
+    "federation.update": "federation-rule.changed",
+    "federation.delete": "federation-rule.deleted",
     "host.update": "host-cluster.changed",
     "host.disconnect": "host-cluster.disconnected",
     "role.give": "role.given",
@@ -35,15 +44,13 @@ _TYPES: Final[Mapping[str, str]] = {
     "role.expire": "role.taken",
     "invitation.create": "invitation.created",
     "invitation.accept": "invitation.accepted",
-    "invitation.decline": "invitation.declined",
     "invitation.revoke": "invitation.revoked",
-    "invitation.expire": "invitation.expired",
 }
 
 
 def event_type_of(action: str) -> str:
     """The event that an audited action is told as; empty where it is none."""
-    return _TYPES.get(action) or ("invitation.changed" if action.startswith("invitation.") else "")
+    return _TYPES.get(action, "")
 
 
 @transaction.atomic
@@ -155,6 +162,8 @@ def _event(row: AuditEvent, event_type: str, places: _Places) -> Event:
             "organization": organization_short(organization),
             "project": project_short(project),
             "actor": {"id": str(row.actor_id) if row.actor_id else None, "handle": row.actor},
+            "before": row.before,
+            "after": row.after,
             "details": row.details,
         },
     )
