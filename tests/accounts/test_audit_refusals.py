@@ -158,10 +158,12 @@ def test_a_failed_sign_in_is_recorded_without_what_was_typed(world):
     assert (unknown.object_name, unknown.object_id) == ("", "")
 
 
-def test_a_failed_sign_in_to_the_admin_site_is_recorded_too(world):
-    Client().post("/admin/login/", {"username": "staff", "password": "wrong"})
+def test_a_failed_sign_in_on_the_page_is_recorded_too(world):
+    browser = Client()
+    browser.get("/sign-in")  # its form comes with a cookie
+    browser.post("/sign-in", {"login": "staff", "password": "wrong"})
     (row,) = refusals(action="sign-in")
-    assert (row.object_name, row.source) == ("staff", "admin")
+    assert (row.object_name, row.source) == ("staff", "web")
 
 
 def test_tries_beyond_the_limit_are_recorded_no_more(world, settings):
