@@ -49,6 +49,8 @@ def source_of(request: Request | HttpRequest) -> str:
         return "admin"
     if user_agent_of(request).startswith("marina-cli/"):
         return "cli"
+    if not request.path.startswith("/api/"):
+        return "web"  # also the first request of a browser, which has no cookie yet
     return "api" if request.META.get("HTTP_AUTHORIZATION") or not request.META.get("HTTP_COOKIE") else "web"
 
 
