@@ -50,7 +50,7 @@ def source_of(request: Request | HttpRequest) -> str:
     if user_agent_of(request).startswith("marina-cli/"):
         return "cli"
     if not request.path.startswith("/api/"):
-        return "web"
+        return "web"  # also the first request of a browser, which has no cookie yet
     return "api" if request.META.get("HTTP_AUTHORIZATION") or not request.META.get("HTTP_COOKIE") else "web"
 
 

@@ -13,6 +13,7 @@ from accounts.models import AccessToken, AuditEvent, DeviceLogin
 from accounts.services.device_logins import DeviceLoginPending, device_login_begin, device_login_token
 from accounts.services.users import user_deactivate
 from tests.accounts.conftest import MARINA, person
+from tests.canaries import canary
 
 BEGIN, TOKEN = "/api/v1/device-logins", "/api/v1/device-logins/token"
 THERE = "198.51.100.9"
@@ -34,6 +35,7 @@ def page(ana) -> Client:
 def begin(**body):
     answer = APIClient().post(BEGIN, {"client_name": "marina on laptop", **body}, "json", REMOTE_ADDR=THERE)
     assert answer.status_code == 201, answer.json()
+    canary(answer.json()["device_code"], "a device code")
     return answer.json()
 
 

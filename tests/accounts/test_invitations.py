@@ -22,6 +22,7 @@ from accounts.services.users import user_deactivate
 from controlplane.log_links import redact_links
 from tests.accounts.conftest import MARINA, give, person, signed_in
 from tests.accounts.machines import machine
+from tests.canaries import canary
 
 URL = "/api/v1/invitations"
 
@@ -38,7 +39,8 @@ def invite(client, **body):
 
 def token_of(answer) -> str:
     assert answer.status_code == 201, answer.content
-    return str(urlsplit(answer.json()["link"]).path.rpartition("/")[2])
+    secret = str(urlsplit(answer.json()["link"]).path.rpartition("/")[2])
+    return canary(secret, "the secret of an invitation")
 
 
 def accept(user, token: str):

@@ -6,6 +6,8 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
 
 from accounts.access import allowed
 from accounts.models import AuditEvent, StaffGrant, User
@@ -114,8 +116,6 @@ def test_who_was_deactivated_cannot_enter_and_is_told_so(provider):
     browser = Browser()
     browser.sign_in("gone")
     gone = User.objects.get(handle="gone")
-    from django.utils import timezone
-
     user_deactivate(actor=MARINA, user=gone, now=timezone.now())
     assert not browser.signed_in
     answer = Browser().sign_in("gone")
@@ -123,6 +123,17 @@ def test_who_was_deactivated_cannot_enter_and_is_told_so(provider):
     assert "gone was deactivated" in text(answer)
     user_activate(actor=MARINA, user=gone)
     assert Browser().sign_in("gone").status_code == 302
+
+
+def test_refusals_on_the_way_back_from_an_issuer_are_recorded_as_sign_ins_that_failed(provider):
+    provider.person("ada")
+    Browser().sign_in("ada")
+    user_deactivate(actor=MARINA, user=User.objects.get(handle="ada"), now=timezone.now())
+    Browser().sign_in("ada")
+    assert Client().get("/sign-in/oidc/sso/callback", {"code": "x" * 20, "state": "y" * 20}).status_code == 400
+    rows = AuditEvent.objects.filter(action="sign-in").order_by("pk")
+    assert [(row.result, row.object_name) for row in rows] == [("ok", "ada"), ("failed", "ada"), ("failed", "")]
+    assert [row.details.get("why", "").partition(":")[2][:16] for row in rows] == ["", "", " begun elsewhere"]
 
 
 def test_a_callback_that_this_browser_did_not_begin_is_refused(provider):

@@ -16,6 +16,7 @@ from accounts.models import AuditEvent, User
 from accounts.services.second_factors import second_factor_remove
 from tests.accounts.conftest import MARINA, PASSWORD, person
 from tests.accounts.totp import code_now, code_of, second_factor_given
+from tests.canaries import canary
 
 HERE = "192.0.2.1"
 
@@ -45,7 +46,10 @@ def set_up(client) -> tuple[str, list[str]]:
     [grouped] = re.findall(r'<code class="paste">([A-Z2-7 ]+)</code>', page)
     secret = grouped.replace(" ", "")
     shown = client.post("/account/second-factor/set-up", {"code": code_now(secret), "current": PASSWORD})
-    return secret, re.findall(r'<code class="paste">(\d+)</code>', text(shown))
+    codes = re.findall(r'<code class="paste">(\d+)</code>', text(shown))
+    for code in codes:
+        canary(code, "a recovery code")
+    return canary(secret, "the seed of a second factor"), codes
 
 
 def basic(password=PASSWORD):

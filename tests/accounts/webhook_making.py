@@ -13,12 +13,15 @@ from accounts.services.webhook_events import Event, events_publish
 from accounts.services.webhooks import WebhookMade, webhook_create
 from accounts.webhook_transport import Transport
 from tests.accounts.conftest import MARINA
+from tests.canaries import canary
 
 
 def webhook_for(organization: Organization, url: str, **fields: Any) -> WebhookMade:
     """A webhook for everything unless `events` say otherwise."""
     given = {"events": ["*"], **fields}
-    return webhook_create(actor=MARINA, organization=organization, url=url, **given)
+    made = webhook_create(actor=MARINA, organization=organization, url=url, **given)
+    canary(made.secret, "the secret of a webhook")
+    return made
 
 
 def happened(organization: Organization, number: int = 1, event_type: str = "role.given", **fields: Any) -> str:

@@ -27,6 +27,7 @@ def cluster_columns(now: datetime) -> tuple[Column, ...]:
         Column("AGE", lambda item: age(item.get("created_at"), now)),
         Column("ENDPOINT", lambda item: word(_placement(item).get("endpoint")), wide=True),
         Column("NAMESPACE", lambda item: word(_placement(item).get("namespace")), wide=True),
+        Column("LIVES UNTIL", lambda item: word(item.get("expires_at")), wide=True),
         Column("LABELS", lambda item: labels(item.get("labels")), wide=True),
         Column("ID", lambda item: word(item.get("id")), wide=True),
     )
@@ -75,12 +76,18 @@ def _fields(item: Json, now: datetime) -> list[tuple[str, str]]:
         ("owner", word(item.get("owner"))),
         ("created", f"{age(item.get('created_at'), now)} ago by {word(item.get('created_by'))}"),
         ("labels", labels(item.get("labels"))),
-        ("lives until", word(item.get("expires_at"))),
+        ("lives until", _until(item)),
         ("ceiling", "" if item.get("kubeconfig_ceiling") == "admin" else word(item.get("kubeconfig_ceiling"))),
         ("broken glass", "; ".join(_glass(each) for each in item.get("break_glass") or ())),
         ("protected", "yes: it cannot be deleted" if item.get("deletion_protection") else ""),
         ("id", word(item.get("id"))),
     ]
+
+
+def _until(item: Json) -> str:
+    """The end of its lifetime, which so far is only told."""
+    ends = item.get("expires_at")
+    return f"{word(ends)} (only told so far: nothing is deleted by it yet)" if ends else ""
 
 
 def _wanted(spec: Json) -> str:
