@@ -59,7 +59,7 @@ SAMPLES: Final[Mapping[str, Any]] = {
     "group": "developers",
     "service_account": "acme/payments/ci",
     "url": "https://hooks.example.com/marina",
-    "events": ["operation.*"],
+    "event": "operation.*",
     "secret": "whsec_the-rest-is-shown-only-once",
     "link": "https://marina.example.com/invitations/the-rest-is-shown-only-once",
     "device_code": "the-program-keeps-this-to-itself",
