@@ -90,11 +90,13 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"logs of this run: {config.stash[PROCESSES].logs}, or beside it with -n"
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Says which tests stay together in one process."""
+    item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests stay together in one process, and puts first what takes longest."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+    """Puts first what takes longest."""
     items.sort(key=_rank)
 
 
