@@ -31,7 +31,8 @@ _GIVEN = "MARINA_TESTS_GIVEN"
 SECRETS_FOUND = pytest.StashKey[list[str]]()
 _FAILED = pytest.StashKey[bool]()
 _FOUND = "secrets found"
-FAULTS, JOURNEYS = "faults", "journeys"
+_TOGETHER = {"tests/faults": 0, "tests/e2e": 1}
+"""Folders of tests that share servers, and in which order they begin."""
 TOLD = "told"
 """The property of a report that is a line for the end of the run's output."""
 
@@ -90,26 +91,28 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"logs of this run: {config.stash[PROCESSES].logs}, or beside it with -n"
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Says which tests stay together in one process."""
-    item.add_marker(pytest.mark.xdist_group(_group_of(item)))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts first what takes longest."""
-    items.sort(key=_rank)
+    items.sort(key=lambda item: _TOGETHER.get(scope_of(item.nodeid), len(_TOGETHER)))
 
 
-def _group_of(item: pytest.Item) -> str:
-    """What shares servers that are dear to start; else the file."""
-    if "faults" in item.path.parts:
-        return FAULTS
-    return JOURNEYS if "stack" in getattr(item, "fixturenames", ()) else str(item.path.relative_to(ROOT))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Of `-n`: hands out files, and as one what shares servers that are dear to start."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return scope_of(nodeid)
+
+    return Together(config, log)
 
 
-def _rank(item: pytest.Item) -> int:
-    group = _group_of(item)
-    return (FAULTS, JOURNEYS, group).index(group)
+def scope_of(nodeid: str) -> str:
+    """What stays in one process: a folder of tests, or a file."""
+    file = nodeid.partition("::")[0]
+    folder = str(Path(file).parent)
+    return next((each for each in _TOGETHER if folder.startswith(each)), file)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
