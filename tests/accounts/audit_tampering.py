@@ -5,11 +5,17 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, AuditPolicy
 from accounts.services.audit import audit_record
 from tests.accounts.conftest import MARINA
+
+
+def policy_stored() -> None:
+    """As `manage.py migrate` leaves it: tests that commit empty all tables, also of what migrations stored."""
+    AuditPolicy.objects.update_or_create(id=1, defaults={"retention_days": settings.AUDIT_RETENTION_DAYS})
 
 
 def written(organization: Any = None, count: int = 1, **fields: Any) -> list[AuditEvent]:

@@ -12,11 +12,16 @@ from accounts.models.audit_seals import APPEND_ONLY
 from accounts.services.audit_sealing import audit_retain, audit_seal
 from accounts.services.audit_verifying import audit_verify
 from controlplane.database_roles import application_role_grant, application_role_make
-from tests.accounts.audit_tampering import tamper, written
+from tests.accounts.audit_tampering import policy_stored, tamper, written
 
 ROLE = "marina_tests_application"
 TABLES = [model._meta.db_table for model in APPEND_ONLY]
 COLUMN = {"accounts_auditevent": "actor", "accounts_auditseal": "digest", "accounts_auditsealedrow": "digest"}
+
+
+@pytest.fixture(autouse=True)
+def _policy(db) -> None:
+    policy_stored()
 
 
 @pytest.fixture

@@ -12,8 +12,13 @@ from accounts.models import AuditChain, AuditEvent, AuditPolicy, AuditSeal, Audi
 from accounts.services import audit_sealing
 from accounts.services.audit_sealing import audit_retain, audit_seal, audit_segment_seal
 from accounts.services.audit_verifying import audit_verify
-from tests.accounts.audit_tampering import sealed_at, tamper, written
+from tests.accounts.audit_tampering import policy_stored, sealed_at, tamper, written
 from tests.accounts.test_commands import run
+
+
+@pytest.fixture(autouse=True)
+def _policy(db) -> None:
+    policy_stored()
 
 
 @pytest.fixture
