@@ -70,15 +70,10 @@ def conditions_of(
 
 
 def _noted(conditions: list[dict[str, Any]], new: Condition, now: datetime) -> list[dict[str, Any]]:
-    """In its place, so that a row where nothing is new stays as it is."""
-    places = {each["type"]: place for place, each in enumerate(conditions)}
-    noted = condition_set(conditions, new, now=now)
-    if new.type not in places:
-        return noted
-    before = conditions[places[new.type]]
-    if new.type == "Authorized" and before["status"] == new.status == "True":
+    before = next((each for each in conditions if each["type"] == new.type), None)
+    if new.type == "Authorized" and before and before["status"] == new.status == "True":
         return conditions  # connecting tells more of it than a probe can
-    return [*conditions[: places[new.type]], noted[-1], *conditions[places[new.type] + 1 :]]
+    return condition_set(conditions, new, now=now)
 
 
 def _reachable(answer: Answer) -> Condition:
