@@ -36,11 +36,12 @@ def configure(config: dict[str, Any]) -> None:
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if config["format"] == "console" else structlog.processors.JSONRenderer()
     )
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
+    if not structlog.is_configured():  # a logger that was used once keeps what it found then
+        structlog.configure(
+            processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+            logger_factory=structlog.stdlib.LoggerFactory(),
+            cache_logger_on_first_use=True,
+        )
     logging.config.dictConfig(
         {
             "version": 1,
