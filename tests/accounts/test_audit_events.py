@@ -11,6 +11,7 @@ from accounts.services.audit import audit_record
 from accounts.services.audit_events import audit_events_publish
 from accounts.services.projects import project_create
 from accounts.services.role_bindings import role_binding_delete
+from dev.waiting import wait_until
 from tests.accounts.audit_tampering import as_owner
 from tests.accounts.conftest import MARINA, give, person, world_make
 from tests.accounts.webhook_making import webhook_for
@@ -19,10 +20,25 @@ pytestmark = pytest.mark.django_db(transaction=True)
 URL = "https://hooks.example.org/marina"
 
 
+ELSEWHERE = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname <> current_database() AND backend_xid IS NOT NULL
+  AND backend_xid::text::bigint <= (SELECT coalesce(max(written_in), 0) FROM accounts_auditevent)
+"""
+"""Transactions in other databases of the server, such as that of the whole Marina of other tests: they count too."""
+
+
 def publish() -> None:
     """Until nothing is left."""
+    wait_until(_nothing_elsewhere, seconds=30, what="Transactions of other databases did not end")
     while audit_events_publish(now=timezone.now()):
         pass
+
+
+def _nothing_elsewhere() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(ELSEWHERE)
+        return cursor.fetchone()[0] == 0
 
 
 @pytest.fixture
