@@ -38,7 +38,7 @@ def publish() -> None:
 def _nothing_elsewhere() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(ELSEWHERE)
-        return cursor.fetchone()[0] == 0
+        return bool(cursor.fetchone()[0] == 0)
 
 
 @pytest.fixture
