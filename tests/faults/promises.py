@@ -34,7 +34,7 @@ def rows_of(*models: type[Model]) -> list[list[Row]]:
     return [list(model._default_manager.order_by("pk").values()) for model in models]
 
 
-CHANGING = ("run_after", "published_at", "step_started_at", "announced_at")
+CHANGING = ("run_after", "published_at", "step_started_at", "changed_in", "announced_at")
 """What a moving clock changes in these tests; and when webhooks were told of an end, which another job notes."""
 
 
