@@ -19,9 +19,9 @@ BATCH = 5000
 _PLACEMENTS = """
 INSERT INTO clusters_placement (id, created_at, virtual_cluster_id, host_id, role, namespace, namespace_created,
     namespace_labels, release, endpoint, kubernetes_version, chart_version, chart_digest, revision, values_digest,
-    syncs_priority_classes, not_synced)
+    syncs_priority_classes, not_synced, why)
 SELECT gen_random_uuid(), now(), id, %s, 'active', 'marina-' || id, true, '{}', name, 'https://x.example',
-    '1.36.3', '0.36.1', '', 1, '', false, '[]' FROM clusters_virtualcluster
+    '1.36.3', '0.36.1', '', 1, '', false, '[]', '' FROM clusters_virtualcluster
 """
 _OPERATIONS = """
 INSERT INTO clusters_operation (id, created_at, kind, state, organization_id, project_id, virtual_cluster_id,
