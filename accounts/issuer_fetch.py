@@ -6,11 +6,13 @@ import ssl
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from contextlib import suppress
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
+
+from accounts.webhook_addresses import address_refused
 
 FETCH_SECONDS: Final = 3.0
 DOCUMENT_BYTES: Final = 256 * 1024
@@ -53,7 +55,7 @@ class _Fetch:
         secure, host = self.parts.scheme == "https", self.parts.hostname or ""
         port = self.parts.port or (443 if secure else 80)
         addresses = [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-        allowed = [each for each in addresses if settings.FEDERATION_ALLOW_PRIVATE_ISSUERS or _public(each)]
+        allowed = [each for each in addresses if _may_be_asked(each)]
         if not allowed:
             raise FetchFailed("its name leads to an address that is not on the internet")
         if self.given_up:
@@ -95,10 +97,6 @@ def _host(parts: SplitResult) -> str:
     return parts.netloc.rpartition("@")[2]
 
 
-def _public(address: str) -> bool:
+def _may_be_asked(address: str) -> bool:
     found = ip_address(address.partition("%")[0])
-    if isinstance(found, IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour
-        if inner is not None:
-            return inner.is_global and not inner.is_multicast
-    return found.is_global and not found.is_multicast
+    return not address_refused(found, allow_private=settings.FEDERATION_ALLOW_PRIVATE_ISSUERS)

@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 
 from accounts import issuers
 from accounts.api.dry_run import PLACEHOLDER
+from accounts.issuer_fetch import FetchFailed, document_fetch
 from accounts.models import AccessToken, AuditEvent, FederationRule, ServiceAccount, SpentAssertion, User
 from accounts.services.federation import claim_fits, spent_assertions_forget
 from accounts.services.federation_rules import federation_rule_create
@@ -515,3 +516,11 @@ def test_a_dry_run_hands_out_no_token_and_leaves_the_assertion_for_the_exchange_
     assert (tried.status_code, tried.json()["token"]) == (201, PLACEHOLDER)
     assert not AccessToken.objects.exists()
     assert exchange(body["token"]).status_code == 201
+
+
+@pytest.mark.parametrize("private", [False, True])
+@pytest.mark.parametrize("address", ["168.63.129.16", "169.254.169.254"])
+def test_what_clouds_tell_their_machines_is_never_asked_for(settings, address, private):
+    settings.FEDERATION_ALLOW_PRIVATE_ISSUERS = private
+    with pytest.raises(FetchFailed, match="not on the internet"):
+        document_fetch(f"https://{address}/.well-known/openid-configuration")
