@@ -253,6 +253,21 @@ KUBECONFIG_DEFAULT_SECONDS = env.int("KUBECONFIG_DEFAULT_SECONDS", default=3600)
 KUBECONFIG_MAXIMUM_SECONDS = env.int("KUBECONFIG_MAXIMUM_SECONDS", default=24 * 3600)
 SEALED_RESULT_SECONDS = env.int("SEALED_RESULT_SECONDS", default=60)
 
+# --- the gateway ----------------------------------------------------------------------------------------------------
+GATEWAY_BIND = env.str("GATEWAY_BIND", default="127.0.0.1:8443")
+GATEWAY_TLS_CERT = env.str("GATEWAY_TLS_CERT", default="")  # a PEM file; empty: a proxy before it ends TLS
+GATEWAY_TLS_KEY = env.str("GATEWAY_TLS_KEY", default="")
+GATEWAY_CLUSTER_DOMAIN = env.str("GATEWAY_CLUSTER_DOMAIN", default="")  # such as clusters.marina.example
+GATEWAY_METRICS_BIND = env.str("GATEWAY_METRICS_BIND", default="")
+GATEWAY_CONNECTIONS = env.int("GATEWAY_CONNECTIONS", default=8192)
+GATEWAY_NEWCOMERS = env.int("GATEWAY_NEWCOMERS", default=1024)
+GATEWAY_RATE = env.float("GATEWAY_RATE", default=200.0)  # of one person and cluster, requests a second
+GATEWAY_STREAMS = env.int("GATEWAY_STREAMS", default=500)  # of one person and cluster, open at once
+GATEWAY_DATABASE_THREADS = env.int("GATEWAY_DATABASE_THREADS", default=4)
+# by User-Agent: whose requests wake a cluster that is asleep, and whose never do
+GATEWAY_WAKES = env.str("GATEWAY_WAKES", default=r"^(kubectl|Helm|helm)\b")
+GATEWAY_NEVER_WAKES = env.str("GATEWAY_NEVER_WAKES", default=r"(?i)k9s|lens|argocd|argo-cd|flux|prometheus|headlamp")
+
 # --- the API --------------------------------------------------------------------------------------------------------
 # of one access token (or session, or address where nobody signed in): all requests, and those that change something
 API_RATE = env.str("API_RATE", default="1200/min")

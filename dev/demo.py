@@ -29,7 +29,7 @@ from localkube import LocalKube, LocalKubeError, Tools, ensure_tools
 from localkube.ports import free_ports, is_free
 
 DEFAULT_FOLDER = ROOT / ".marina" / "demo"
-_PREFERRED_PORT = 8000
+_PREFERRED_PORT, _PREFERRED_GATEWAY_PORT = 8000, 8443
 
 LOCAL_HOSTS_ARE = """\
 The hosts harbor-east and harbor-west are real Kubernetes control planes on this machine (etcd, API server, controllers,
@@ -101,7 +101,8 @@ class Demo:
             database_url=backing.application_url,
             owner_url=backing.database_url,
             broker_url=backing.broker_url,
-            port=_PREFERRED_PORT if is_free(_PREFERRED_PORT) else free_ports(1)[0],
+            port=_preferred(_PREFERRED_PORT),
+            gateway_port=_preferred(_PREFERRED_GATEWAY_PORT),
             helm=tools.helm,
             settings={"CHART_FOLDER": str(LOCAL_CHART)} if local else {},
         )
@@ -138,6 +139,11 @@ class Demo:
         quiet = threading.Event()
         while not quiet.wait(0.5):  # a signal ends it
             self._processes.require_running()
+
+
+def _preferred(port: int) -> int:
+    """The same in each run, so that what people keep of it holds on; another one where it is taken."""
+    return port if is_free(port) else free_ports(1)[0]
 
 
 def _where(stack: Stack, people: DemoPeople, exports: Path, *, local: bool) -> list[str]:

@@ -1,6 +1,7 @@
 """One running Marina on this machine: web server, workers and beat as processes of their own."""
 
 import json
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -15,6 +16,8 @@ from dev.processes import Processes, Program
 from dev.settings_names import ROOT
 from dev.waiting import wait_until
 from localkube.lifetime import dies_with_parent
+from localkube.pki import Authority
+from localkube.ports import free_ports
 
 _READY_WITHIN_SECONDS = 60.0
 _WEB_THREADS = 8
@@ -25,7 +28,8 @@ _PROBES_AT_ONCE = "8"
 class StackPlan:
     """What a stack is made of. `settings` go over everything the environment says.
 
-    `owner_url` is whom migrations connect as; empty where one database role does everything.
+    `owner_url` is whom migrations connect as; empty where one database role does everything. `gateway_port`: where the
+    gateway listens.
     """
 
     folder: Path
@@ -35,6 +39,7 @@ class StackPlan:
     helm: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     owner_url: str = ""
+    gateway_port: int = field(default_factory=lambda: free_ports(1)[0])
 
 
 class Stack:
@@ -44,6 +49,8 @@ class Stack:
         self._plan = plan
         self._processes = processes
         self.url = f"http://127.0.0.1:{plan.port}"
+        self.gateway_url = f"https://127.0.0.1:{plan.gateway_port}"
+        self._authority = Authority(plan.folder / "gateway", "Marina's gateway on this machine")
         self.environment = self._environment()
         """What every process of this Marina gets; also for `manage.py` commands of a test."""
 
@@ -54,13 +61,17 @@ class Stack:
 
     def start(self) -> None:
         """Starts all and returns when /readyz says that they work together. Raises DevError with the reason if not."""
-        for program in (self._web(), self.worker_program(), self._probes(), self._beat()):
+        for program in (self._web(), self.gateway_program(), self.worker_program(), self._probes(), self._beat()):
             self._processes.start(program)
         self.wait_until_ready()
 
     def start_web(self) -> None:
         """The web server alone; does not wait for it."""
         self._processes.start(self._web())
+
+    def start_gateway(self) -> None:
+        """The gateway again, after `stop("gateway")`; does not wait for it."""
+        self._processes.start(self.gateway_program())
 
     def start_probes(self) -> None:
         """What looks at hosts, and beat, which tells it when; does not wait for them."""
@@ -72,8 +83,8 @@ class Stack:
         self._processes.start(self.worker_program())
 
     def stop(self, *names: str) -> None:
-        """Stops web, workers and beat, or those named."""
-        self._processes.stop(*(names or ("beat", "probes", "worker", "web")))
+        """Stops web, gateway, workers and beat, or those named."""
+        self._processes.stop(*(names or ("beat", "probes", "worker", "gateway", "web")))
 
     def manage(self, *arguments: str, **environment: str) -> str:
         """Runs a manage.py command, with this environment besides its own; returns what it printed.
@@ -96,7 +107,21 @@ class Stack:
         return done.stdout
 
     def readiness(self) -> dict[str, str]:
-        """What /readyz says of each part; {"web": reason} while the web server itself does not answer."""
+        """What /readyz says of each part, and the gateway's own; their reason while they do not answer."""
+        return {**self._web_readiness(), "gateway": self._gateway_readiness()}
+
+    def _gateway_readiness(self) -> str:
+        trust = ssl.create_default_context(cafile=self._authority.certificate_file)
+        try:
+            with urllib.request.urlopen(f"{self.gateway_url}/readyz", timeout=5, context=trust) as answer:  # noqa: S310
+                said: bytes = answer.read()
+        except urllib.error.HTTPError as error:
+            said = error.read()
+        except OSError as error:
+            return str(error)
+        return said.decode()
+
+    def _web_readiness(self) -> dict[str, str]:
         try:
             with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:  # noqa: S310 (our own loopback)
                 body = answer.read()
@@ -141,11 +166,27 @@ class Stack:
             "DATABASE_OWNER_URL": "",  # for `migrate` alone
             "BROKER_URL": plan.broker_url,
             "MARINA_PUBLIC_URL": self.url,
+            **self._gateway_settings(),
             "MARINA_STATE_FOLDER": str(plan.folder / "state"),
             "STATIC_ROOT": str(ROOT / ".marina" / "static"),
             "HELM_BINARY": str(plan.helm),
             **plan.settings,
         }
+
+    def _gateway_settings(self) -> dict[str, str]:
+        """The authority is made at the first start and kept, so that kubeconfigs of an earlier run hold on."""
+        certificate, key = self._authority.issue_files("gateway", "localhost", hosts=["localhost", "127.0.0.1", "::1"])
+        return {
+            "GATEWAY_URL": self.gateway_url,
+            "GATEWAY_BIND": self.gateway_url.removeprefix("https://"),
+            "GATEWAY_CA_FILE": str(self._authority.certificate_file),
+            "GATEWAY_TLS_CERT": str(certificate),
+            "GATEWAY_TLS_KEY": str(key),
+        }
+
+    def gateway_program(self, name: str = "gateway", **settings: str) -> Program:
+        """A gateway, of which there may be several; `settings` go over the stack's own."""
+        return Program(name, [sys.executable, "-m", "gateway"], self.environment | settings, ROOT)
 
     def _program(self, name: str, *command: str) -> Program:
         return Program(name, [sys.executable, "-m", *command], self.environment, ROOT)

@@ -12,6 +12,7 @@ from clusters.models import HostCluster, Placement
 from provisioning.drivers.helm import HelmClient
 from provisioning.drivers.kinds import DEPLOYMENT, POD, SECRET
 from provisioning.drivers.kube import KubeClient
+from provisioning.drivers.road import Road
 from provisioning.drivers.route import Timeouts
 from provisioning.drivers.transport import ApiConnection, HostTransport, connection_open, virtual_transport
 from provisioning.engine.errors import PermanentError, TemporaryError
@@ -61,6 +62,18 @@ class Clients:
             self._api(placement.host), placement.namespace, pod, connection=connection, name=placement.release
         ) as api:
             yield KubeClient(api, before_effect=before_effect)
+
+    def road(self, placement: Placement) -> Road:
+        """The way to the virtual cluster's API, for who dials it by itself. Blocks; TemporaryError until it is up."""
+        host = self._api(placement.host)
+        kube = KubeClient(host)
+        return Road(
+            host=host.route,
+            namespace=placement.namespace,
+            pod=control_plane_pod(kube, placement),
+            connection=virtual_connection(kube, placement),
+            name=placement.release,
+        )
 
     def helm(self, host: HostCluster, before_effect: BeforeEffect) -> HelmClient:
         """Helm on the host. A helm that is at work is ended when `before_effect` begins to raise."""

@@ -56,7 +56,7 @@ class Route:
         }
         if self.proxy is None:
             return urllib3.PoolManager(**options)
-        return urllib3.ProxyManager(_without_auth(self.proxy), proxy_headers=_proxy_headers(self.proxy), **options)
+        return urllib3.ProxyManager(_without_auth(self.proxy), proxy_headers=proxy_headers(self.proxy), **options)
 
     def dial(self) -> Any:
         """One TLS connection to the server, for a protocol that is not HTTP's. A socket with the read timeout set."""
@@ -65,7 +65,7 @@ class Route:
             connection = self._https_connection(url.host or "", url.port or 443)
         else:
             connection = self._https_connection(self.proxy.host or "", self.proxy.port or 80, proxy=self.proxy)
-            headers = _proxy_headers(self.proxy)
+            headers = proxy_headers(self.proxy)
             connection.set_tunnel(url.host or "", url.port or 443, headers, scheme=self.proxy.scheme or "http")
         try:
             connection.connect()
@@ -139,5 +139,5 @@ def _without_auth(proxy: Url) -> str:
     return proxy._replace(auth=None).url
 
 
-def _proxy_headers(proxy: Url) -> dict[str, str]:
+def proxy_headers(proxy: Url) -> dict[str, str]:
     return dict(make_headers(proxy_basic_auth=unquote(proxy.auth))) if proxy.auth else {}

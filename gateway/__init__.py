@@ -1,0 +1,1 @@
+"""The door for kubectl: one address for every virtual cluster, and no credential of a host behind it."""

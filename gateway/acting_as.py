@@ -1,0 +1,93 @@
+"""`kubectl --as`: the person asks to be seen as somebody else, and the virtual API decides whether they may."""
+
+import json
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from clusters.services.gateway_access import Caller
+
+from gateway.answers import Refused
+from gateway.heads import Head
+from gateway.http2 import Headers
+from gateway.identity import EXTRA_HANDLE, EXTRA_NAME, NEVER_GROUPS, NEVER_USERS, groups, username
+from gateway.upstream import Upstream
+
+_REVIEW: Final = b"/apis/authorization.k8s.io/v1/subjectaccessreviews"
+_EXTRA: Final = b"impersonate-extra-"
+
+
+async def acting_as(head: Head, caller: Caller, upstream: Upstream) -> Headers:
+    """The fields of the identity that was asked for. Refused where the person may not take it, or nobody may."""
+    fields = [field for field in head.headers if field[0].startswith(b"impersonate-")]
+    for name, value in fields:
+        _never(name, value)
+    if not any(name == b"impersonate-user" for name, _ in fields):
+        raise Refused(400, "To act in a group or with a uid takes a user to act as (--as).", why="impersonation")
+    for name, value in fields:
+        await _ask(name, value, caller, upstream)
+    return fields
+
+
+def _never(name: bytes, value: bytes) -> None:
+    forbidden = (name == b"impersonate-user" and value in NEVER_USERS) or (
+        name == b"impersonate-group" and value in NEVER_GROUPS
+    )
+    if forbidden:
+        raise Refused(
+            403,
+            f"Nobody acts as {value.decode('latin-1')} through Marina: it stands above every rule in the cluster.",
+            why="impersonation",
+        )
+
+
+async def _ask(name: bytes, value: bytes, caller: Caller, upstream: Upstream) -> None:
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": username(caller),
+            "groups": [*groups(caller), "system:authenticated"],
+            "extra": {EXTRA_HANDLE: [caller.handle], EXTRA_NAME: [caller.name]},
+            "resourceAttributes": {"verb": "impersonate", **_attributes(name, value)},
+        },
+    }
+    if not await _allowed(review, upstream):
+        shown = value.decode("utf-8", "replace")
+        raise Refused(403, f"You may not act as {shown} in {caller.cluster_name}.", why="impersonation")
+
+
+def _attributes(name: bytes, value: bytes) -> dict[str, str]:
+    said = value.decode("utf-8", "replace")
+    if name == b"impersonate-user":
+        return _user_attributes(said)
+    if name == b"impersonate-group":
+        return {"resource": "groups", "name": said}
+    if name == b"impersonate-uid":
+        return {"group": "authentication.k8s.io", "resource": "uids", "name": said}
+    if name.startswith(_EXTRA):
+        key = unquote_to_bytes(name.removeprefix(_EXTRA)).decode("utf-8", "replace")
+        return {"group": "authentication.k8s.io", "resource": "userextras", "subresource": key, "name": said}
+    raise Refused(403, f"There is no header {name.decode('latin-1')}.", why="impersonation")
+
+
+def _user_attributes(user: str) -> dict[str, str]:
+    """A ServiceAccount is asked for as such, as the API server itself does it."""
+    parts = user.split(":")
+    if len(parts) == 4 and parts[:2] == ["system", "serviceaccount"]:
+        return {"resource": "serviceaccounts", "namespace": parts[2], "name": parts[3]}
+    return {"resource": "users", "name": user}
+
+
+async def _allowed(review: dict[str, object], upstream: Upstream) -> bool:
+    headers = ((b"content-type", b"application/json"), (b"accept", b"application/json"))
+    exchange = await upstream.request(b"POST", _REVIEW, headers, has_body=True)
+    try:
+        await exchange.send(json.dumps(review).encode())
+        await exchange.end()
+        status, _ = await exchange.head()
+        body = b""
+        while part := await exchange.read():
+            body += part
+    finally:
+        exchange.cancel()
+    return status == 201 and json.loads(body).get("status", {}).get("allowed") is True

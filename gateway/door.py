@@ -1,0 +1,249 @@
+"""One request from its head to the end of its answer."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+from uuid import UUID
+
+from django.utils import timezone
+
+from gateway import metrics
+from gateway.acting_as import acting_as
+from gateway.answers import SAFE, Refused
+from gateway.client import Client, ClientGone
+from gateway.doorman import Admission, Doorman
+from gateway.heads import BadRequest, Head, cluster_and_path, cluster_of_host
+from gateway.http2 import Exchange, Headers, NotProcessed
+from gateway.identity import claims_check, impersonation, passed_on
+from gateway.limits import Limits
+from gateway.records import Bookkeeper, Record
+from gateway.resources import Doing, doing
+from gateway.upgraded import upgraded
+from gateway.upstream import Unreachable, Upstream
+from gateway.upstreams import Upstreams
+from gateway.waking import HOLD_SECONDS, RETRY_AFTER, WakeRules, not_served
+
+READY_PATIENCE: Final = 4.0
+"""Seconds for which a request waits for a cluster that should answer: its pod may just be replaced."""
+_AGAIN: Final = 0.25
+_DROPPED: Final = frozenset((b"set-cookie", b"connection", b"transfer-encoding", b"keep-alive", b"alt-svc", b"upgrade"))
+_SAFE_NAMES: Final = frozenset(name for name, _ in SAFE)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What this gateway is called: `hosts` it answers to (empty: any), and the domain of clusters' own names."""
+
+    hosts: frozenset[str]
+    cluster_domain: str
+
+    def cluster_of(self, host: str) -> UUID | None:
+        """The cluster of a host name of its own. BadRequest (421) for one that is not the gateway's."""
+        cluster = cluster_of_host(host, self.cluster_domain)
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        if cluster is None and self.hosts and name.lower().strip("[]") not in self.hosts:
+            raise BadRequest("This is the gateway of other host names.", status=421)
+        return cluster
+
+
+class Door:
+    """All that a request needs; one a process."""
+
+    def __init__(
+        self,
+        *,
+        names: Names,
+        doorman: Doorman,
+        upstreams: Upstreams,
+        limits: Limits,
+        rules: WakeRules,
+        wake: Callable[[Admission], None],
+        book: Bookkeeper,
+    ) -> None:
+        self._names = names
+        self._doorman = doorman
+        self._upstreams = upstreams
+        self._limits = limits
+        self._rules = rules
+        self._wake = wake
+        self._book = book
+
+    async def serve(self, client: Client, head: Head, address: str, *, let_in: Callable[[], object]) -> None:
+        """Answers the request; `let_in` is called when it is known whose it is.
+
+        Refused and BadRequest where that is still to be told, ClientGone where nobody hears it.
+        """
+        began = time.monotonic()
+        cluster_id, path = cluster_and_path(head, cluster_of_host=self._names.cluster_of(head.host))
+        if not head.bearer:
+            raise Refused(401, "There is no token in the request. `marina kubeconfig` sets one up.", why="no-token")
+        admission = await self._doorman.admit(head.bearer, cluster_id)
+        metrics.LATENCY.labels("auth").observe(time.monotonic() - began)
+        let_in()
+        caller = admission.caller
+        self._limits.count(caller.user_id, cluster_id, caller.cluster_name)
+        inside = replace(head, path=path)
+        what = doing(head.method.decode(), path.decode(), head.query.decode("latin-1"))
+        request = _Request(self, client, inside, admission, what, address)
+        kind = "stream" if head.upgrade else "watch" if what.verb == "watch" else "request"
+        with (
+            self._limits.held(caller.user_id, cluster_id, caller.cluster_name),
+            metrics.UNDER_WAY.labels(kind).track_inprogress(),
+            _ended_with(admission),
+        ):
+            await request.serve()
+
+    async def upstream_of(self, admission: Admission, head: Head, what: Doing) -> Upstream:
+        """The way to the cluster, for which it is woken where the request is one that wakes."""
+        deadline = time.monotonic() + HOLD_SECONDS
+        waking = False
+        while True:
+            target = admission.target
+            if target is not None and target.served:
+                return self._upstreams.of(target)
+            if not waking:
+                waking = self._rules.waking(head, what, admission.caller.token)
+                if not waking and target is not None and target.phase == "Asleep":
+                    raise not_served(target, admission.caller.cluster_name, waking=False)
+                if target is not None and target.phase == "Asleep":
+                    self._wake(admission)
+            if time.monotonic() > deadline:
+                raise not_served(target, admission.caller.cluster_name, waking=True)
+            await asyncio.sleep(_AGAIN)
+
+    def book(self, record: Record) -> None:
+        self._book(record)
+
+
+class _ended_with:  # noqa: N801 - used as a context manager
+    """The task that serves the request is cancelled when its caller may not go on."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        task = asyncio.current_task()
+        self._end = task.cancel if task is not None else (lambda: False)
+
+    def __enter__(self) -> None:
+        self._admission.on_end(self._cancel)
+
+    def _cancel(self) -> None:
+        self._end()
+
+    def __exit__(self, *exception: object) -> None:
+        self._admission.over(self._cancel)
+
+
+class _Request:
+    """One request of somebody who was let in."""
+
+    def __init__(self, door: Door, client: Client, head: Head, admission: Admission, what: Doing, address: str) -> None:
+        self._door = door
+        self._client = client
+        self._head = head
+        self._admission = admission
+        self._doing = what
+        self._address = address
+        self._began = time.monotonic()
+        self._as = ""
+
+    async def serve(self) -> None:
+        acts_as = claims_check(self._head, self._admission.caller)
+        patience = time.monotonic() + READY_PATIENCE
+        hold = time.monotonic() + HOLD_SECONDS
+        while True:
+            upstream = await self._door.upstream_of(self._admission, self._head, self._doing)
+            try:
+                await self._attempt(upstream, acts_as)
+                return
+            except (Unreachable, NotProcessed) as error:
+                if self._client.answer_begun or self._client.body_begun:
+                    raise ClientGone(str(error)) from None
+                until = hold if self._changing else patience
+                if time.monotonic() > until:
+                    raise self._unreachable(error) from None
+                await asyncio.sleep(_AGAIN)
+
+    @property
+    def _changing(self) -> bool:
+        target = self._admission.target
+        return target is None or bool(target.sentence)
+
+    def _unreachable(self, error: Exception) -> Refused:
+        target = self._admission.target
+        name = self._admission.caller.cluster_name
+        if target is not None and target.sentence and target.phase != "Failed":
+            return not_served(target, name, waking=True)
+        return Refused(503, f"{name} does not answer now. {error}", why="unreachable", retry_after=RETRY_AFTER)
+
+    async def _attempt(self, upstream: Upstream, acts_as: bool) -> None:
+        if acts_as:
+            identity = await acting_as(self._head, self._admission.caller, upstream)
+            self._as = next(value.decode("utf-8", "replace") for name, value in identity if name == b"impersonate-user")
+        else:
+            identity = impersonation(self._admission.caller)
+        headers = [*passed_on(self._head), *identity]
+        if self._head.upgrade:
+            status = await upgraded(self._client, self._head, headers, await upstream.stream(), self._note)
+            if status:
+                self._note(status)
+        else:
+            await self._forward(upstream, headers)
+
+    async def _forward(self, upstream: Upstream, headers: Headers) -> None:
+        head = self._head
+        exchange = await upstream.request(head.method, head.target, headers, has_body=head.has_body)
+        # the client's end ends the exchange; a body is sent while the answer may already come
+        other = asyncio.create_task(self._send_body(exchange) if head.has_body else self._client_gone(exchange))
+        try:
+            status, fields = await exchange.head()
+            metrics.LATENCY.labels("upstream").observe(time.monotonic() - self._began)
+            self._note(status)
+            await self._client.answer_head(status, answer_fields(fields))
+            while part := await exchange.read():
+                await self._client.answer_data(part)
+            await self._client.answer_end()
+        finally:
+            exchange.cancel()
+            other.cancel()
+
+    async def _send_body(self, exchange: Exchange) -> None:
+        try:
+            while part := await self._client.body():
+                await exchange.send(part)
+            await exchange.end()
+        except ConnectionError as error:
+            exchange.on_failure(error)
+
+    async def _client_gone(self, exchange: Exchange) -> None:
+        with contextlib.suppress(OSError):
+            await self._client.gone()
+        exchange.on_failure(ClientGone("The client ended the connection."))
+
+    def _note(self, status: int) -> None:
+        metrics.REQUESTS.labels(self._doing.verb, str(status)).inc()
+        self._door.book(
+            Record(
+                at=timezone.now(),
+                caller=self._admission.caller,
+                doing=self._doing,
+                status=status,
+                seconds=time.monotonic() - self._began,
+                address=self._address,
+                user_agent=self._head.header(b"user-agent").decode("latin-1")[:200],
+                acting_as=self._as,
+            )
+        )
+
+
+def answer_fields(fields: Headers) -> list[tuple[bytes, bytes]]:
+    """What the client gets of the API server's header fields, and what makes it harmless in a browser."""
+    kept = [field for field in fields if field[0] not in _DROPPED and field[0] not in _SAFE_NAMES]
+    cache = [field for field in fields if field[0] == b"cache-control"]
+    return [
+        *kept,
+        *(field for field in SAFE if field[0] != b"cache-control"),
+        *(cache or [(b"cache-control", b"no-store")]),
+    ]

@@ -1,0 +1,208 @@
+"""Who may come in, and whether they still may: asked of the database, remembered for seconds.
+
+A request never waits for a question that was answered a moment ago; what is open is asked about again and again. So a
+role that is taken acts within RECHECK_SECONDS and one question's time, and a database that is away stops nobody whom it
+had let in, for STALE_SECONDS.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+from clusters.services.gateway_access import Caller
+from django.utils import timezone
+
+from accounts.errors import MarinaError
+from gateway.answers import Refused
+from gateway.database import Database, DatabaseAway
+from gateway.targets import Target
+
+log = structlog.get_logger(__name__)
+
+RECHECK_SECONDS: Final = 2.0
+FRESH_SECONDS: Final = 4.0
+"""An answer this old counts without asking again."""
+STALE_SECONDS: Final = 30.0
+"""How old an answer may be while the database is away."""
+KEPT_SECONDS: Final = 60.0
+"""So long after its last request somebody is remembered at all."""
+REFUSED_SECONDS: Final = 1.0
+"""How long a refusal is repeated without asking: who sends a wrong token again and again costs nothing."""
+_MOST_REMEMBERED: Final = 50_000
+
+Key = tuple[bytes, UUID]
+"""A token's digest, and the cluster it is presented for."""
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What is asked of the database. Functions that block."""
+
+    caller_of: Callable[..., Caller]
+    callers_still: Callable[..., set[Caller]]
+    targets_of: Callable[[Sequence[UUID]], dict[UUID, Target]]
+
+
+class Admission:
+    """Somebody let in. `revoked` is set when they may not go on; `target` follows the cluster."""
+
+    def __init__(self, caller: Caller, target: Target | None, now: float) -> None:
+        self.caller = caller
+        self.target = target
+        self.checked = self.used = now
+        self.open = 0
+        self._on_end: set[Callable[[], None]] = set()
+
+    def on_end(self, end: Callable[[], None]) -> None:
+        self._on_end.add(end)
+        self.open += 1
+
+    def over(self, end: Callable[[], None]) -> None:
+        self._on_end.discard(end)
+        self.open -= 1
+
+    def end(self) -> None:
+        """Ends what is open in this name."""
+        for end in list(self._on_end):
+            end()
+
+
+class Doorman:
+    """One a process."""
+
+    def __init__(self, database: Database, questions: Questions) -> None:
+        self._database = database
+        self._questions = questions
+        self._known: dict[Key, Admission] = {}
+        self._refused: dict[Key, tuple[float, Refused]] = {}
+        self._asking: dict[Key, asyncio.Task[Admission]] = {}
+        self.refusals: Counter[str] = Counter()
+
+    async def admit(self, presented: str, cluster_id: UUID) -> Admission:
+        """Lets in, or raises Refused with what the client is told."""
+        key = (hashlib.sha256(presented.encode("latin-1", "replace")).digest(), cluster_id)
+        now = time.monotonic()
+        known = self._known.get(key)
+        if known is not None:
+            known.used = now
+            if now - known.checked <= FRESH_SECONDS and not _ended(known.caller):
+                return known
+        if (before := self._refused.get(key)) is not None and now - before[0] < REFUSED_SECONDS:
+            raise before[1]
+        task = self._asking.get(key)
+        if task is None:
+            task = self._asking[key] = asyncio.create_task(self._ask(key, presented))
+            task.add_done_callback(lambda done: self._asked(key, done))
+        return await asyncio.shield(task)
+
+    def _asked(self, key: Key, done: "asyncio.Task[Admission]") -> None:
+        self._asking.pop(key, None)
+        if not done.cancelled():
+            done.exception()
+
+    async def _ask(self, key: Key, presented: str) -> Admission:
+        known = self._known.get(key)
+        try:
+            caller, target = await self._database.ask(self._question, presented, key[1], timezone.now())
+        except DatabaseAway:
+            now = time.monotonic()
+            if known is not None and now - known.checked <= STALE_SECONDS and not _ended(known.caller):
+                return known
+            raise Refused(
+                503, "Marina's database does not answer; try again in a moment.", why="database", retry_after=5
+            ) from None
+        except MarinaError as error:
+            self._drop(key)
+            refused = _refused(error)
+            self._remember_refusal(key, refused)
+            raise refused from None
+        now = time.monotonic()
+        if known is not None and known.caller == caller:
+            known.target, known.checked = target, now
+            return known
+        self._drop(key)
+        admission = self._known[key] = Admission(caller, target, now)
+        return admission
+
+    def _question(self, presented: str, cluster_id: UUID, now: datetime) -> tuple[Caller, Target | None]:
+        caller = self._questions.caller_of(presented=presented, cluster_id=cluster_id, now=now)
+        return caller, self._questions.targets_of([cluster_id]).get(cluster_id)
+
+    def _drop(self, key: Key) -> None:
+        if (gone := self._known.pop(key, None)) is not None:
+            gone.end()
+
+    def _remember_refusal(self, key: Key, refused: Refused) -> None:
+        self.refusals[refused.why] += 1
+        if len(self._refused) >= _MOST_REMEMBERED:
+            self._refused.clear()
+        self._refused[key] = (time.monotonic(), refused)
+
+    # --- asking again -----------------------------------------------------------------------------------------------
+
+    async def watch(self) -> None:
+        """Asks again about everybody who is here, until it is cancelled."""
+        while True:
+            await asyncio.sleep(RECHECK_SECONDS)
+            try:
+                await self.recheck()
+            except Exception:
+                log.exception("asking again who may stay failed")
+
+    async def recheck(self) -> None:
+        """Once. Who may not stay is ended; while the database is away, who was let in stays for STALE_SECONDS."""
+        began = time.monotonic()
+        self._forget(began)
+        here = dict(self._known)
+        if not here:
+            return
+        callers = list({admission.caller for admission in here.values()})
+        clusters = list({admission.caller.cluster_id for admission in here.values()})
+        try:
+            still, targets = await self._database.ask(self._again, callers, clusters, timezone.now())
+        except DatabaseAway:
+            self._end_stale()
+            return
+        for key, admission in here.items():
+            if self._known.get(key) is not admission:
+                continue
+            if admission.caller in still:
+                admission.checked = max(admission.checked, began)
+                admission.target = targets.get(admission.caller.cluster_id)
+            else:
+                self._drop(key)
+
+    def _again(
+        self, callers: list[Caller], clusters: list[UUID], now: datetime
+    ) -> tuple[set[Caller], dict[UUID, Target]]:
+        return self._questions.callers_still(callers=callers, now=now), self._questions.targets_of(clusters)
+
+    def _end_stale(self) -> None:
+        now = time.monotonic()
+        for key, admission in list(self._known.items()):
+            if now - admission.checked > STALE_SECONDS or _ended(admission.caller):
+                self._drop(key)
+
+    def _forget(self, now: float) -> None:
+        for key, admission in list(self._known.items()):
+            if not admission.open and now - admission.used > KEPT_SECONDS:
+                self._known.pop(key, None)
+        for key, (when, _) in list(self._refused.items()):
+            if now - when > REFUSED_SECONDS:
+                self._refused.pop(key, None)
+
+
+def _ended(caller: Caller) -> bool:
+    return caller.until is not None and caller.until <= timezone.now()
+
+
+def _refused(error: MarinaError) -> Refused:
+    message = f"{error.message} {error.hint}".strip()
+    return Refused(error.status, message, why=error.code)

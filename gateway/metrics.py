@@ -1,0 +1,32 @@
+"""What the gateway counts, for Prometheus."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY: Final = CollectorRegistry()
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+REQUESTS: Final = Counter(
+    "marina_gateway_requests", "Requests, by verb and status.", ("verb", "code"), registry=REGISTRY
+)
+LATENCY: Final = Histogram(
+    "marina_gateway_seconds",
+    "Seconds that each part of a request took: auth, upstream (to the answer's head).",
+    ("part",),
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+DIALS: Final = Counter("marina_gateway_dials", "Connections made to virtual APIs.", ("result",), registry=REGISTRY)
+DIAL_SECONDS: Final = Histogram(
+    "marina_gateway_dial_seconds", "Seconds to make one.", buckets=_SECONDS, registry=REGISTRY
+)
+REFUSED: Final = Counter(
+    "marina_gateway_refused", "Requests answered by the gateway itself.", ("why",), registry=REGISTRY
+)
+CONNECTIONS: Final = Gauge("marina_gateway_connections", "Clients' connections that are open.", registry=REGISTRY)
+UNDER_WAY: Final = Gauge("marina_gateway_requests_open", "Requests under way.", ("kind",), registry=REGISTRY)
+"""kind: request, watch, stream."""
+UPSTREAM_CONNECTIONS: Final = Gauge(
+    "marina_gateway_upstream_connections", "Shared connections to virtual APIs that are open.", registry=REGISTRY
+)

@@ -1,0 +1,134 @@
+"""The gateway as a process: `python -m gateway`."""
+
+import asyncio
+import re
+import resource
+import signal
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+from clusters.services.gateway_access import caller_of, callers_still
+from django.conf import settings
+from django.db import connection
+from prometheus_client import start_http_server
+from urllib3.util import parse_url
+
+from gateway import metrics
+from gateway.database import Database, DatabaseAway
+from gateway.door import Door, Names
+from gateway.doorman import Admission, Doorman, Questions
+from gateway.health import Health
+from gateway.limits import Limits
+from gateway.records import Bookkeeper
+from gateway.server import Server
+from gateway.targets import road_finder, targets_of
+from gateway.upstreams import Upstreams
+from gateway.waking import WakeRules
+from provisioning.drivers.clients import Clients
+
+log = structlog.get_logger(__name__)
+
+READY_SECONDS = 2.0
+
+
+class Gateway:
+    """All parts of one process, put together from Django's settings."""
+
+    def __init__(self, *, book: Bookkeeper, wake: Callable[[Admission], None]) -> None:
+        self._database = Database(threads=settings.GATEWAY_DATABASE_THREADS)
+        self._doorman = Doorman(self._database, Questions(caller_of, callers_still, targets_of))
+        self._upstreams = Upstreams(road_finder(Clients()))
+        self._limits = Limits(rate=settings.GATEWAY_RATE, streams=settings.GATEWAY_STREAMS)
+        self._not_ready = "starting"
+        door = Door(
+            names=_names(),
+            doorman=self._doorman,
+            upstreams=self._upstreams,
+            limits=self._limits,
+            rules=WakeRules(re.compile(settings.GATEWAY_WAKES), re.compile(settings.GATEWAY_NEVER_WAKES)),
+            wake=wake,
+            book=book,
+        )
+        self._server = Server(
+            door,
+            Health(lambda: self._not_ready),
+            tls=_tls(),
+            connections=settings.GATEWAY_CONNECTIONS,
+            newcomers=settings.GATEWAY_NEWCOMERS,
+        )
+
+    async def run(self, stopping: asyncio.Event, started: Callable[[int], None]) -> None:
+        """Until `stopping`; then what is under way has the grace time to end."""
+        tending = [
+            asyncio.create_task(work)
+            for work in (self._doorman.watch(), self._upstreams.tend(), self._ready(), self._forget())
+        ]
+        host, _, port = settings.GATEWAY_BIND.rpartition(":")
+        started(await self._server.start(host.strip("[]"), int(port)))
+        await stopping.wait()
+        self._not_ready = "stopping"
+        await self._server.stop(grace=settings.STOP_GRACE_SECONDS)
+        for task in tending:
+            task.cancel()
+        await asyncio.gather(*tending, return_exceptions=True)
+        await self._upstreams.close()
+        self._database.close()
+
+    async def _ready(self) -> None:
+        while True:
+            try:
+                await self._database.ask(connection.ensure_connection)
+                self._not_ready = ""
+            except DatabaseAway:
+                self._not_ready = "the database does not answer"
+            await asyncio.sleep(READY_SECONDS)
+
+    async def _forget(self) -> None:
+        while True:
+            await asyncio.sleep(10)
+            self._limits.forget()
+
+
+def _names() -> Names:
+    urls = [settings.GATEWAY_URL, *settings.GATEWAY_URLS.values()]
+    hosts = {(parse_url(url).host or "").strip("[]").lower() for url in urls if url}
+    return Names(frozenset(hosts), settings.GATEWAY_CLUSTER_DOMAIN)
+
+
+def _tls() -> ssl.SSLContext | None:
+    """None where a proxy before the gateway ends TLS."""
+    if not settings.GATEWAY_TLS_CERT:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(settings.GATEWAY_TLS_CERT, settings.GATEWAY_TLS_KEY or None)
+    return context
+
+
+def serve(*, book: Bookkeeper, wake: Callable[[Admission], None]) -> None:
+    """Runs one gateway until SIGTERM or SIGINT."""
+    _open_files()
+    if settings.GATEWAY_METRICS_BIND:
+        host, _, port = settings.GATEWAY_METRICS_BIND.rpartition(":")
+        start_http_server(int(port), host, registry=metrics.REGISTRY)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(Gateway(book=book, wake=wake)))
+
+
+async def _serve(gateway: Gateway) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stopping.set)
+    await gateway.run(stopping, lambda port: log.info("gateway listens", bind=settings.GATEWAY_BIND, port=port))
+    log.info("gateway stopped")
+
+
+def _open_files() -> None:
+    """As many as the system allows: each client is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

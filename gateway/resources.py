@@ -1,0 +1,60 @@
+"""What a request does, in Kubernetes' words: verb, resource, namespace, name. As its own audit log tells it."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qs, unquote
+
+_VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "GET": "get", "HEAD": "get"}
+_CONNECTING: Final = frozenset(("exec", "attach", "portforward", "proxy"))
+READING: Final = frozenset(("get", "list", "watch", "options"))
+
+
+@dataclass(frozen=True)
+class Doing:
+    """One request. What is no resource (/version, /readyz ...) has only a verb and its path."""
+
+    verb: str
+    path: str
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing. What connects to a pod may change anything there."""
+        return self.verb in READING and self.subresource not in _CONNECTING
+
+
+def doing(method: str, path: str, query: str) -> Doing:
+    """What is asked for. `path` is the one inside the cluster."""
+    parts = [unquote(part) for part in path.strip("/").split("/")]
+    verb = _VERBS.get(method, method.lower())
+    if parts[0] == "api" and len(parts) > 2:
+        group, version, rest = "", parts[1], parts[2:]
+    elif parts[0] == "apis" and len(parts) > 3:
+        group, version, rest = parts[1], parts[2], parts[3:]
+    else:
+        return Doing(verb, path)
+    watching = rest[0] == "watch" and len(rest) > 1
+    if watching:
+        rest = rest[1:]
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 1:
+        namespace = rest[1]
+        if len(rest) > 2 and rest[2] not in ("status", "finalize"):
+            rest = rest[2:]
+    resource, name = rest[0], rest[1] if len(rest) > 1 else ""
+    subresource = rest[2] if len(rest) > 2 else ""
+    return Doing(_verb(verb, name, query, watching), path, group, version, resource, subresource, namespace, name)
+
+
+def _verb(verb: str, name: str, query: str, watching: bool) -> str:
+    asked = parse_qs(query)
+    if verb == "get" and (watching or asked.get("watch", ["0"])[0] in ("1", "true", "True")):
+        return "watch"
+    if verb == "get" and not name:
+        return "list"
+    return "deletecollection" if verb == "delete" and not name else verb

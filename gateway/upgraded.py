@@ -1,0 +1,128 @@
+"""exec, attach and port-forward inside: the connection changes its protocol, and from then on only bytes pass.
+
+Each has an upstream connection of its own: on real nodes one broken exec ends every stream of a shared forward (facts).
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import h11
+
+from gateway.answers import Refused
+from gateway.client import Client
+from gateway.heads import Head
+from gateway.http2 import Headers
+from gateway.upstream import AUTHORITY
+from provisioning.drivers.streams.byte_stream import ByteStream
+
+_PROTOCOLS: Final = (b"websocket", b"spdy/3.1")
+_BEARER: Final = b"base64url.bearer.authorization.k8s.io."
+_DROPPED: Final = frozenset((b"set-cookie", b"alt-svc"))
+
+
+async def upgraded(
+    client: Client, head: Head, headers: Headers, upstream: ByteStream, note: Callable[[int], None]
+) -> int:
+    """Carries the request to its end. `note` is told 101 when the stream begins; else returns the answer's status."""
+    try:
+        return await _carried(client, head, headers, upstream, note)
+    finally:
+        upstream.close()
+
+
+async def _carried(
+    client: Client, head: Head, headers: Headers, upstream: ByteStream, note: Callable[[int], None]
+) -> int:
+    if head.upgrade.lower() not in _PROTOCOLS:
+        shown = head.upgrade.decode("latin-1")[:40]
+        raise Refused(400, f"Kubernetes knows no protocol {shown} to change to.", why="upgrade", close=True)
+    if head.has_body:
+        raise Refused(400, "A request that changes the protocol has no body.", why="upgrade", close=True)
+    talk = h11.Connection(h11.CLIENT)
+    request = h11.Request(
+        method=head.method,
+        target=head.target,
+        headers=[
+            (b"host", AUTHORITY.encode()),
+            (b"connection", b"Upgrade"),
+            (b"upgrade", head.upgrade),
+            *_without_tokens(headers),
+            *([(b"content-length", b"0")] if head.method != b"GET" else []),
+        ],
+    )
+    upstream.write((talk.send(request) or b"") + (talk.send(h11.EndOfMessage()) or b""))
+    await upstream.drain()
+    answer = await _answer(talk, upstream)
+    fields = [field for field in answer.headers if field[0] not in _DROPPED]
+    if answer.status_code != 101:
+        await _refused(client, talk, upstream, answer, fields)
+        return answer.status_code
+    note(101)
+    both = await client.switch(fields)
+    both.write(talk.trailing_data[0])
+    await _carry(both, upstream)
+    return 0
+
+
+def _without_tokens(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Browsers' clients put a token into the list of WebSocket protocols: what is said there is not passed on."""
+    kept: list[tuple[bytes, bytes]] = []
+    for name, value in headers:
+        if name == b"sec-websocket-protocol":
+            words = [word.strip() for word in value.split(b",")]
+            value = b", ".join(word for word in words if not word.startswith(_BEARER))
+        kept.append((name, value))
+    return kept
+
+
+async def _answer(talk: h11.Connection, upstream: ByteStream) -> h11.Response | h11.InformationalResponse:
+    while True:
+        event = talk.next_event()
+        if event is h11.NEED_DATA:
+            talk.receive_data(await upstream.read())
+        elif isinstance(event, h11.InformationalResponse) and event.status_code != 101:
+            continue
+        elif isinstance(event, h11.Response | h11.InformationalResponse):
+            return event
+        else:
+            raise ConnectionResetError("The API server ended the connection before it answered.")
+
+
+async def _refused(
+    client: Client,
+    talk: h11.Connection,
+    upstream: ByteStream,
+    answer: h11.Response | h11.InformationalResponse,
+    fields: Headers,
+) -> None:
+    """No switch: an ordinary answer, such as a Status."""
+    await client.answer_head(answer.status_code, [field for field in fields if field[0] != b"connection"])
+    while True:
+        event = talk.next_event()
+        if event is h11.NEED_DATA:
+            talk.receive_data(await upstream.read())
+        elif isinstance(event, h11.Data):
+            await client.answer_data(bytes(event.data))
+        else:
+            break
+    await client.answer_end()
+
+
+async def _carry(client: ByteStream, upstream: ByteStream) -> None:
+    """Until either side ends, and then both: a port-forward's WebSocket cannot be closed by halves."""
+    directions = [asyncio.create_task(_pump(client, upstream)), asyncio.create_task(_pump(upstream, client))]
+    try:
+        await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in directions:
+            task.cancel()
+        await asyncio.gather(*directions, return_exceptions=True)
+
+
+async def _pump(source: ByteStream, sink: ByteStream) -> None:
+    with suppress(OSError):
+        while data := await source.read():
+            sink.write(data)
+            await sink.drain()

@@ -1,0 +1,238 @@
+"""The connections to one virtual API: few for ordinary requests together, one for each upgraded stream."""
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+import structlog
+from urllib3.util import parse_url
+
+from gateway.http2 import Exchange, Headers, Http2Connection
+from provisioning.drivers.road import Road
+from provisioning.drivers.streams.byte_stream import ByteStream
+from provisioning.drivers.streams.dial import connect, tls_to
+from provisioning.drivers.streams.forward import forward
+from provisioning.engine.errors import StepError
+
+log = structlog.get_logger(__name__)
+
+AUTHORITY: Final = "localhost:8443"
+ROAD_SECONDS: Final = 60.0
+"""How long a way that was found is taken again without asking the host; one that fails is forgotten at once."""
+ENDPOINT_AGAIN_SECONDS: Final = 60.0
+"""A published address that did not answer is not tried for so long; the port-forward always leads there."""
+ENDPOINT_CONNECT_SECONDS: Final = 2.0
+PING_SECONDS: Final = 15.0
+SILENT_SECONDS: Final = 40.0
+"""A connection of which nothing was heard for so long, pings included, is dead."""
+IDLE_SECONDS: Final = 300.0
+ROLES_SECONDS: Final = 300.0
+_TRIES: Final = 5
+
+RoadFinder = Callable[[], Awaitable[Road]]
+
+
+class Unreachable(Exception):
+    """The virtual API is not to be had now. `reason` is one word for metrics; the message is fit for the user."""
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason
+
+
+class Upstream:
+    """Of one placement and one generation of its host's credential."""
+
+    def __init__(self, find_road: RoadFinder, *, endpoint: str, name: str) -> None:
+        self._find_road = find_road
+        self._endpoint = endpoint
+        self._name = name
+        self._road: Road | None = None
+        self._road_found = 0.0
+        self._endpoint_failed = -ENDPOINT_AGAIN_SECONDS
+        self._connections: list[Http2Connection] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._dialling: asyncio.Task[Http2Connection] | None = None
+        self._roles_kept = -ROLES_SECONDS
+        self.used = time.monotonic()
+        self.dials = 0
+        self.closed = False
+
+    # --- for requests ---------------------------------------------------------------------------------------------
+
+    async def request(self, method: bytes, path: bytes, headers: Headers, *, has_body: bool) -> Exchange:
+        """Sends a request's head over a shared connection. Unreachable where there is none to be had."""
+        self.used = time.monotonic()
+        for _ in range(_TRIES):  # a new one may be full, or gone, by the time its turn comes
+            connection = next((each for each in self._connections if each.has_room), None) or await self._another()
+            if connection.has_room:
+                return connection.request(method, path, headers, has_body=has_body)
+        raise Unreachable(f"The API server of {self._name} ends its connections at once.", reason="unreachable")
+
+    async def _another(self) -> Http2Connection:
+        """One more connection; all who need one at the same time get the same."""
+        if self._dialling is None:
+            self._dialling = asyncio.create_task(self._dial_http2())
+            self._dialling.add_done_callback(self._dialled)
+        return await asyncio.shield(self._dialling)
+
+    def _dialled(self, task: asyncio.Task[Http2Connection]) -> None:
+        self._dialling = None
+        if not task.cancelled():
+            task.exception()  # whoever waits for it hears of it; perhaps nobody does any more
+
+    async def _dial_http2(self) -> Http2Connection:
+        connection = Http2Connection(await self._dial("h2"), authority=AUTHORITY)
+        await connection.start()
+        self._connections.append(connection)
+        task = asyncio.create_task(self._run(connection))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await self._keep_roles(connection)
+        return connection
+
+    async def _run(self, connection: Http2Connection) -> None:
+        try:
+            await connection.run()
+        finally:
+            self._connections.remove(connection)
+
+    async def stream(self) -> ByteStream:
+        """A connection of its own that speaks HTTP/1.1, for one upgraded stream. Unreachable as above."""
+        self.used = time.monotonic()
+        return await self._dial("http/1.1")
+
+    # --- dialling -------------------------------------------------------------------------------------------------
+
+    async def _dial(self, protocol: str) -> ByteStream:
+        for attempt in (1, 2):
+            kept = self._road is not None
+            try:
+                road = await self._way()
+                async with asyncio.timeout(road.timeouts.connect + road.timeouts.read):
+                    stream = await self._over(road, protocol)
+            except (OSError, StepError) as error:
+                self._road = None
+                # the pod may have been replaced, and its certificate with it: once more by a way found anew
+                if kept and attempt == 1:
+                    continue
+                raise self._unreachable(error) from error
+            self.dials += 1
+            return stream
+        raise AssertionError("the second attempt returns or raises")
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        if isinstance(error, StepError):
+            return Unreachable(error.message, reason=error.code)
+        reason = "timeout" if isinstance(error, TimeoutError) else "unreachable"
+        why = f": {error}" if str(error) and not isinstance(error, ssl.SSLError) else ""
+        return Unreachable(f"The API server of {self._name} cannot be reached{why}.".replace("..", "."), reason=reason)
+
+    async def _way(self) -> Road:
+        if self._road is None or time.monotonic() - self._road_found > ROAD_SECONDS:
+            self._road, self._road_found = await self._find_road(), time.monotonic()
+        return self._road
+
+    async def _over(self, road: Road, protocol: str) -> ByteStream:
+        route = road.virtual(protocol)
+        hostname = route.server_hostname or "localhost"
+        if self._endpoint and time.monotonic() - self._endpoint_failed >= ENDPOINT_AGAIN_SECONDS:
+            try:
+                return await self._published(road, protocol)
+            except OSError as error:
+                self._endpoint_failed = time.monotonic()
+                log.info("published endpoint does not answer", cluster=self._name, error=str(error))
+        below = await forward(road.host, namespace=road.namespace, pod=road.pod, port=road.port)
+        return await tls_to(below, route.ssl_context, hostname)
+
+    async def _published(self, road: Road, protocol: str) -> ByteStream:
+        url = parse_url(self._endpoint)
+        route = road.virtual(protocol)
+        async with asyncio.timeout(ENDPOINT_CONNECT_SECONDS):
+            below = await connect((url.host or "").strip("[]"), url.port or 443)
+            return await tls_to(below, route.ssl_context, route.server_hostname or "localhost")
+
+    # --- what Marina keeps inside ---------------------------------------------------------------------------------
+
+    async def _keep_roles(self, connection: Http2Connection) -> None:
+        """The bindings of Marina's levels: a tenant may have deleted them, or the cluster is older than the gateway."""
+        if time.monotonic() - self._roles_kept < ROLES_SECONDS:
+            return
+        self._roles_kept = time.monotonic()
+        for name, manifest in LEVEL_BINDINGS.items():
+            await self._apply(connection, name, manifest)
+
+    async def _apply(self, connection: Http2Connection, name: str, manifest: dict[str, object]) -> None:
+        path = f"/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{name}?fieldManager=marina&force=true"
+        headers = ((b"content-type", b"application/apply-patch+yaml"), (b"accept", b"application/json"))
+        exchange = connection.request(b"PATCH", path.encode(), headers, has_body=True)
+        try:
+            async with asyncio.timeout(10):
+                await exchange.send(json.dumps(manifest).encode())
+                await exchange.end()
+                status, _ = await exchange.head()
+            if status >= 300:
+                log.warning("a level's binding could not be kept", cluster=self._name, binding=name, status=status)
+        except (OSError, TimeoutError) as error:
+            log.warning("a level's binding could not be kept", cluster=self._name, binding=name, error=str(error))
+        finally:
+            exchange.cancel()
+
+    # --- its life -------------------------------------------------------------------------------------------------
+
+    def tend(self) -> None:
+        """Now and then: asks silent connections whether they live, ends dead and unneeded ones."""
+        now = time.monotonic()
+        for connection in list(self._connections):
+            silent = connection.silent_for()
+            if silent > SILENT_SECONDS:
+                connection.close(ConnectionResetError(f"Nothing was heard of {self._name} for {int(silent)} s."))
+            elif silent > PING_SECONDS:
+                connection.ping()
+            if not connection.open_exchanges and now - self.used > IDLE_SECONDS:
+                connection.retire()
+
+    @property
+    def idle(self) -> bool:
+        """Whether it holds nothing that would be missed."""
+        return not self._connections and time.monotonic() - self.used > IDLE_SECONDS
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._connections)
+
+    def retire(self) -> None:
+        """It is old: what is under way may end, nothing new begins."""
+        self.closed = True
+        for connection in list(self._connections):
+            connection.retire()
+
+    async def close(self) -> None:
+        self.closed = True
+        for connection in list(self._connections):
+            connection.close(ConnectionAbortedError("The gateway stops."))
+        for task in list(self._tasks):
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def _binding(level: str, role: str) -> dict[str, object]:
+    rbac = "rbac.authorization.k8s.io"
+    return {
+        "apiVersion": f"{rbac}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": f"marina:level:{level}", "labels": {"app.kubernetes.io/managed-by": "marina"}},
+        "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": rbac, "kind": "Group", "name": f"marina:level:{level}"}],
+    }
+
+
+LEVEL_BINDINGS: Final = {
+    "marina:level:admin": _binding("admin", "cluster-admin"),
+    "marina:level:view": _binding("view", "view"),
+}

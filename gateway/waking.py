@@ -1,0 +1,58 @@
+"""Requests to a cluster that does not answer now: who wakes it, who waits, and what is said to the others."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.answers import Refused
+from gateway.heads import Head
+from gateway.resources import Doing
+from gateway.targets import Target
+
+HOLD_SECONDS: Final = 25.0
+"""How long a request is held. Proxies and clients give up after 30 s at the earliest."""
+RETRY_AFTER: Final = 5
+"""client-go asks ten times where it is told when: held and told to wait, that is five minutes in all."""
+REPEATED_SECONDS: Final = 120.0
+"""The same list by the same client within so long is a poll, and no wish of a person."""
+
+
+@dataclass
+class WakeRules:
+    """Whose requests wake: by User-Agent, as regular expressions. What neither knows does not wake."""
+
+    wakes: re.Pattern[str]
+    never: re.Pattern[str]
+    seen: dict[tuple[str, str, str], float] = field(default_factory=dict)
+
+    def waking(self, head: Head, doing: Doing, who: str, *, now: Callable[[], float] = time.monotonic) -> bool:
+        """Whether this request says that somebody wants to use the cluster."""
+        agent = head.header(b"user-agent").decode("latin-1")
+        if doing.verb == "watch" or self.never.search(agent) or not self.wakes.search(agent):
+            return False
+        return doing.verb != "list" or not self._repeated((who, agent, head.target.decode("latin-1")), now())
+
+    def _repeated(self, key: tuple[str, str, str], now: float) -> bool:
+        """Whether the same was asked for a while ago. Soon after is how kubectl asks again when it is told to."""
+        last, self.seen[key] = self.seen.get(key), now
+        if len(self.seen) > 10_000:
+            self.seen = {each: when for each, when in self.seen.items() if now - when < REPEATED_SECONDS}
+        return last is not None and HOLD_SECONDS + 2 * RETRY_AFTER < now - last < REPEATED_SECONDS
+
+
+def not_served(target: Target | None, name: str, *, waking: bool) -> Refused:
+    """What is told to who asks for a cluster that is not there to answer."""
+    if target is None:
+        return Refused(503, f"{name} has no place yet; it is being made.", why="pending", retry_after=RETRY_AFTER)
+    short = target.name.rpartition("/")[2]
+    project = target.name.rpartition("/")[0]
+    if target.phase == "Asleep" and not waking:
+        return Refused(
+            503,
+            f"{target.name} is asleep, and requests of this kind do not wake it: marina wake {short} -p {project}",
+            why="asleep",
+        )
+    why = target.phase.lower() if target.sentence else "unreachable"
+    return Refused(503, f"{target.name} {target.sentence}; it will answer soon.", why=why, retry_after=RETRY_AFTER)
