@@ -253,6 +253,12 @@ KUBECONFIG_DEFAULT_SECONDS = env.int("KUBECONFIG_DEFAULT_SECONDS", default=3600)
 KUBECONFIG_MAXIMUM_SECONDS = env.int("KUBECONFIG_MAXIMUM_SECONDS", default=24 * 3600)
 SEALED_RESULT_SECONDS = env.int("SEALED_RESULT_SECONDS", default=60)
 
+# --- the gateway ----------------------------------------------------------------------------------------------------
+GATEWAY_URL = env.str("GATEWAY_URL", default="")  # empty: there is none
+GATEWAY_URLS = env.str("GATEWAY_URLS", default="")  # JSON, by region: those that have a gateway of their own
+GATEWAY_CA_FILE = env.str("GATEWAY_CA_FILE", default="")
+GATEWAY_TOKEN_SECONDS = env.int("GATEWAY_TOKEN_SECONDS", default=600)
+
 # --- the API --------------------------------------------------------------------------------------------------------
 # of one access token (or session, or address where nobody signed in): all requests, and those that change something
 API_RATE = env.str("API_RATE", default="1200/min")
