@@ -75,6 +75,13 @@ class InvalidInput(MarinaError):
         return cls(first.message, field=first.field, accepted=first.accepted, hint=hint, errors=found)
 
 
+class NotAuthenticated(MarinaError):
+    """Nobody known asks: what was sent to say who it is opens nothing (any more)."""
+
+    code = "unauthenticated"
+    status = 401
+
+
 class NotAllowed(MarinaError):
     """The person may see the object but not do this to it; the sentence or hint names the role that it takes."""
 

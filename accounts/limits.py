@@ -29,6 +29,10 @@ class TokenLimits:
         """Whether the token leaves this action at all, wherever that may be."""
         return not self.actions or action in self.actions
 
+    def allow_in(self, action: str, project: UUID) -> bool:
+        """Whether the token leaves this action in this project."""
+        return self.allow(action) and (not self.projects or project in self.projects)
+
     @property
     def platform(self) -> bool:
         """Whether the powers of platform staff are left: they reach beyond any project."""

@@ -11,9 +11,9 @@ SECRET_NAMES: Final = frozenset(
 
 REMOVED: Final = "[not written down]"
 
-# an access token of Marina (its prefix is no secret), and a JSON web token, as Kubernetes' tokens are
-_TOKEN: Final = re.compile(r"\b(mar_[a-z0-9]{8})_[A-Za-z0-9_-]{20,}")
-_WEB_TOKEN: Final = re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+# a token of Marina (its prefix is no secret), and a JSON web token, as Kubernetes' tokens and the gateway's are
+_TOKEN: Final = re.compile(r"\b(m(?:ar|gs)_[a-z0-9]{8})_[A-Za-z0-9_-]{20,}")
+_WEB_TOKEN: Final = re.compile(r"\b(?:mgt_)?eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
 def secrets_removed(value: Any) -> Any:

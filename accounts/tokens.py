@@ -1,22 +1,27 @@
-"""How a personal access token is written, and what of it is stored."""
+"""How a token with a stored row is written, and what of it is stored."""
 
 import re
 import secrets
 import string
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from django.conf import settings
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-_WRITTEN: Final = re.compile(r"^mar_([a-z0-9]{8})_([A-Za-z0-9_-]{20,100})$")
+_WRITTEN: Final = re.compile(r"([a-z]{3})_([a-z0-9]{8})_([A-Za-z0-9_-]{20,100})")
 _PREFIX_LETTERS: Final = string.ascii_lowercase + string.digits
-_SALT: Final = "marina.access-token"
 
 
 @dataclass(frozen=True)
 class TokenText:
-    """A token as its holder has it: `mar_PREFIX_SECRET`. Its repr does not show the secret."""
+    """An access token as its holder has it: `mar_PREFIX_SECRET`. Its repr does not show the secret.
+
+    A subclass is another kind, with a word of its own before it and digests that fit no other kind's.
+    """
+
+    kind: ClassVar[str] = "mar"
+    salt: ClassVar[str] = "marina.access-token"
 
     prefix: str
     secret: str = field(repr=False)
@@ -30,13 +35,13 @@ class TokenText:
     @classmethod
     def parse(cls, text: str) -> Self | None:
         """The token that is written there; None where it is not written like one."""
-        match = _WRITTEN.match(text)
-        return cls(match[1], match[2]) if match else None
+        match = _WRITTEN.fullmatch(text)
+        return cls(match[2], match[3]) if match and match[1] == cls.kind else None
 
     @property
     def text(self) -> str:
         """What the holder sends."""
-        return f"mar_{self.prefix}_{self.secret}"
+        return f"{self.kind}_{self.prefix}_{self.secret}"
 
     @property
     def digest(self) -> str:
@@ -49,4 +54,4 @@ class TokenText:
         return any([constant_time_compare(self._digest_with(key), digest) for key in keys])  # noqa: C419 (all are tried)
 
     def _digest_with(self, key: str) -> str:
-        return salted_hmac(_SALT, f"{self.prefix}.{self.secret}", secret=key, algorithm="sha256").hexdigest()
+        return salted_hmac(self.salt, f"{self.prefix}.{self.secret}", secret=key, algorithm="sha256").hexdigest()

@@ -254,6 +254,10 @@ KUBECONFIG_MAXIMUM_SECONDS = env.int("KUBECONFIG_MAXIMUM_SECONDS", default=24 * 
 SEALED_RESULT_SECONDS = env.int("SEALED_RESULT_SECONDS", default=60)
 
 # --- the gateway ----------------------------------------------------------------------------------------------------
+GATEWAY_URL = env.str("GATEWAY_URL", default="")  # empty: there is none
+GATEWAY_URLS = env.str("GATEWAY_URLS", default="")  # JSON, by region: those that have a gateway of their own
+GATEWAY_CA_FILE = env.str("GATEWAY_CA_FILE", default="")
+GATEWAY_TOKEN_SECONDS = env.int("GATEWAY_TOKEN_SECONDS", default=600)
 GATEWAY_BIND = env.str("GATEWAY_BIND", default="127.0.0.1:8443")
 GATEWAY_TLS_CERT = env.str("GATEWAY_TLS_CERT", default="")  # a PEM file; empty: a proxy before it ends TLS
 GATEWAY_TLS_KEY = env.str("GATEWAY_TLS_KEY", default="")

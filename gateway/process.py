@@ -1,6 +1,7 @@
 """The gateway as a process: `python -m gateway`."""
 
 import asyncio
+import json
 import re
 import resource
 import signal
@@ -92,7 +93,7 @@ class Gateway:
 
 
 def _names() -> Names:
-    urls = [settings.GATEWAY_URL, *settings.GATEWAY_URLS.values()]
+    urls = [settings.GATEWAY_URL, *json.loads(settings.GATEWAY_URLS or "{}").values()]
     hosts = {(parse_url(url).host or "").strip("[]").lower() for url in urls if url}
     return Names(frozenset(hosts), settings.GATEWAY_CLUSTER_DOMAIN)
 

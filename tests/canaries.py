@@ -61,9 +61,9 @@ class Canaries:
 
 def telling_part(text: str) -> str:
     """What has to be there for the secret to be of use to who finds it."""
-    if match := re.fullmatch(r"mar_[a-z0-9]{8}_(.+)", text):
+    if match := re.fullmatch(r"m(?:ar|gs)_[a-z0-9]{8}_(.+)", text):
         return match[1]
-    if re.fullmatch(r"eyJ[\w-]*\.[\w-]+\.[\w-]+", text):
+    if re.fullmatch(r"(?:mgt_)?eyJ[\w-]*\.[\w-]+\.[\w-]+", text):
         return text.rpartition(".")[2]
     lines = text.strip().splitlines()
     return lines[len(lines) // 2].strip() if len(lines) > 2 else text

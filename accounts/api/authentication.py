@@ -1,7 +1,7 @@
 """Who asks: an access token everywhere; handle and password only where a first token is made."""
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, BasicAuthentication, get_authorization_header
@@ -10,14 +10,13 @@ from rest_framework.request import Request
 
 from accounts.api.actor import address_of, sender_of
 from accounts.models import AccessToken, User
+from accounts.presented_tokens import TokenOpensNothing, access_token_presented
 from accounts.services.audit_refusals import sign_in_refused, token_refused
 from accounts.services.second_factors import second_factor_has, second_factor_missing
 from accounts.services.sign_ins import sign_in_note
 from accounts.services.tokens import token_use_note
 from accounts.sign_in import handle_of, sign_in_count, token_refusal_counts
 from accounts.tokens import TokenText
-
-UNKNOWN: Final = "This access token is not known. Make one with `marina login`."
 
 
 class TokenRefused(AuthenticationFailed):
@@ -56,20 +55,10 @@ class AccessTokenAuthentication(BaseAuthentication):
 
 
 def _token_checked(text: TokenText) -> AccessToken:
-    token = AccessToken.objects.select_related("user").filter(prefix=text.prefix).first()
-    # an unknown prefix costs the same comparison as a wrong secret
-    known = text.has_digest(token.digest if token else "0" * 64)
-    if token is None or not known:
-        raise TokenRefused(UNKNOWN, token=token, why="wrong secret" if token else "unknown")
-    if token.revoked_at is not None:
-        told = f"This access token was revoked at {token.revoked_at:%Y-%m-%d %H:%M} UTC."
-        raise TokenRefused(told, token=token, why="revoked")
-    if token.expires_at <= timezone.now():
-        told = f"This access token expired at {token.expires_at:%Y-%m-%d %H:%M} UTC."
-        raise TokenRefused(told, token=token, why="expired")
-    if not token.user.is_active:
-        raise TokenRefused(f"The user {token.user.label} was deactivated.", token=token, why="user deactivated")
-    return token
+    try:
+        return access_token_presented(text, now=timezone.now())
+    except TokenOpensNothing as error:
+        raise TokenRefused(error.message, token=error.token, why=error.why) from None
 
 
 def _refusal_note(request: Request, refused: "TokenRefused") -> None:

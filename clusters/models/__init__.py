@@ -4,6 +4,7 @@ from clusters.models.chart import Chart
 from clusters.models.conditions import Condition, condition_set
 from clusters.models.discovered import DiscoveredCluster
 from clusters.models.duration import UsualDuration
+from clusters.models.gateway_token import GatewayToken
 from clusters.models.host import Breaker, Exposure, HostCluster, HostCredential, HostMode, HostPhase, HostScope
 from clusters.models.kubeconfig_grant import KubeconfigGrant
 from clusters.models.operation import (
@@ -30,6 +31,7 @@ __all__ = [
     "Condition",
     "DiscoveredCluster",
     "Exposure",
+    "GatewayToken",
     "HostCluster",
     "HostCredential",
     "HostMode",
