@@ -33,7 +33,6 @@ class Client:
         self._buffer = bytearray()
         self._reading: asyncio.Task[bytes] | None = None
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=LONGEST_HEAD)
-        self._no_body = False
         self.switched = False
         """Whether the connection speaks another protocol now."""
         self.body_begun = False
@@ -57,7 +56,7 @@ class Client:
         raw = bytes(self._buffer[: end + 4])
         del self._buffer[: end + 4]
         head = head_read(raw, self._http)
-        self._no_body, self.body_begun = not head.has_body, False
+        self.body_begun = False
         return head
 
     async def _more(self, seconds: float | None) -> bool:
@@ -147,8 +146,6 @@ class Client:
             left -= len(await self.body())
             if left < 0:
                 return False
-        if self._no_body:
-            await self.body()
         return self._http.their_state is h11.DONE
 
     async def switch(self, headers: Fields) -> ByteStream:

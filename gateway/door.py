@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
+import structlog
 from django.utils import timezone
 
 from gateway import metrics
@@ -25,6 +26,8 @@ from gateway.upgraded import upgraded
 from gateway.upstream import Unreachable, Upstream
 from gateway.upstreams import Upstreams
 from gateway.waking import HOLD_SECONDS, RETRY_AFTER, WakeRules, not_served
+
+log = structlog.get_logger(__name__)
 
 READY_PATIENCE: Final = 4.0
 """Seconds for which a request waits for a cluster that should answer: its pod may just be replaced."""
@@ -165,6 +168,27 @@ class _Request:
                 if time.monotonic() > until:
                     raise self._unreachable(error) from None
                 await asyncio.sleep(_AGAIN)
+            except ClientGone:
+                raise
+            except OSError as error:
+                if self._client.answer_begun:
+                    raise ClientGone(str(error)) from None
+                if not self._may_repeat or time.monotonic() > patience:
+                    raise self._broken(error) from None
+
+    @property
+    def _may_repeat(self) -> bool:
+        """Whether it changes nothing and nothing of it is lost, so that another connection may try."""
+        return self._doing.reads and not self._head.has_body and not self._head.upgrade
+
+    def _broken(self, error: Exception) -> Refused:
+        """The connection broke while the request was under way: what came of a change is not known."""
+        name = self._admission.caller.cluster_name
+        log.info("a request broke off", cluster=name, verb=self._doing.verb, error=str(error))
+        sentence = f"The connection to the API server of {name} broke while it worked on this."
+        if self._doing.reads:
+            return Refused(503, sentence, why="broken", retry_after=RETRY_AFTER)
+        return Refused(500, f"{sentence} Look whether it was done before you repeat it.", why="broken")
 
     @property
     def _changing(self) -> bool:

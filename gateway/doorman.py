@@ -16,10 +16,10 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from clusters.services.gateway_access import Caller
 from django.utils import timezone
 
 from accounts.errors import MarinaError
+from clusters.services.gateway_access import Caller
 from gateway.answers import Refused
 from gateway.database import Database, DatabaseAway
 from gateway.targets import Target

@@ -10,23 +10,24 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
-from clusters.services.gateway_access import caller_of, callers_still
 from django.conf import settings
 from django.db import connection
 from prometheus_client import start_http_server
 from urllib3.util import parse_url
 
+from clusters.services.gateway_access import caller_of, callers_still
+from clusters.services.waking import wake_for
 from gateway import metrics
 from gateway.database import Database, DatabaseAway
 from gateway.door import Door, Names
-from gateway.doorman import Admission, Doorman, Questions
+from gateway.doorman import Doorman, Questions
 from gateway.health import Health
 from gateway.limits import Limits
 from gateway.records import Bookkeeper
 from gateway.server import Server
 from gateway.targets import road_finder, targets_of
 from gateway.upstreams import Upstreams
-from gateway.waking import WakeRules
+from gateway.waking import Waker, WakeRules
 from provisioning.drivers.clients import Clients
 
 log = structlog.get_logger(__name__)
@@ -37,7 +38,7 @@ READY_SECONDS = 2.0
 class Gateway:
     """All parts of one process, put together from Django's settings."""
 
-    def __init__(self, *, book: Bookkeeper, wake: Callable[[Admission], None]) -> None:
+    def __init__(self, *, book: Bookkeeper) -> None:
         self._database = Database(threads=settings.GATEWAY_DATABASE_THREADS)
         self._doorman = Doorman(self._database, Questions(caller_of, callers_still, targets_of))
         self._upstreams = Upstreams(road_finder(Clients()))
@@ -49,7 +50,7 @@ class Gateway:
             upstreams=self._upstreams,
             limits=self._limits,
             rules=WakeRules(re.compile(settings.GATEWAY_WAKES), re.compile(settings.GATEWAY_NEVER_WAKES)),
-            wake=wake,
+            wake=Waker(self._database, wake_for).wake,
             book=book,
         )
         self._server = Server(
@@ -80,7 +81,7 @@ class Gateway:
     async def _ready(self) -> None:
         while True:
             try:
-                await self._database.ask(connection.ensure_connection)
+                await self._database.ask(_database_look)
                 self._not_ready = ""
             except DatabaseAway:
                 self._not_ready = "the database does not answer"
@@ -90,6 +91,11 @@ class Gateway:
         while True:
             await asyncio.sleep(10)
             self._limits.forget()
+
+
+def _database_look() -> None:
+    """The thread's own connection is looked at: `connection` stands for that of whoever asks."""
+    connection.ensure_connection()
 
 
 def _names() -> Names:
@@ -109,14 +115,14 @@ def _tls() -> ssl.SSLContext | None:
     return context
 
 
-def serve(*, book: Bookkeeper, wake: Callable[[Admission], None]) -> None:
+def serve(*, book: Bookkeeper) -> None:
     """Runs one gateway until SIGTERM or SIGINT."""
     _open_files()
     if settings.GATEWAY_METRICS_BIND:
         host, _, port = settings.GATEWAY_METRICS_BIND.rpartition(":")
         start_http_server(int(port), host, registry=metrics.REGISTRY)
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(Gateway(book=book, wake=wake)))
+        asyncio.run(_serve(Gateway(book=book)))
 
 
 async def _serve(gateway: Gateway) -> None:

@@ -1,20 +1,30 @@
 """Requests to a cluster that does not answer now: who wakes it, who waits, and what is said to the others."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
+
+import structlog
+from django.utils import timezone
 
 from gateway.answers import Refused
+from gateway.database import Database, DatabaseAway
+from gateway.doorman import Admission
 from gateway.heads import Head
 from gateway.resources import Doing
 from gateway.targets import Target
+
+log = structlog.get_logger(__name__)
 
 HOLD_SECONDS: Final = 25.0
 """How long a request is held. Proxies and clients give up after 30 s at the earliest."""
 RETRY_AFTER: Final = 5
 """client-go asks ten times where it is told when: held and told to wait, that is five minutes in all."""
+WAKE_AGAIN_SECONDS: Final = 10.0
 REPEATED_SECONDS: Final = 120.0
 """The same list by the same client within so long is a poll, and no wish of a person."""
 
@@ -40,6 +50,37 @@ class WakeRules:
         if len(self.seen) > 10_000:
             self.seen = {each: when for each, when in self.seen.items() if now - when < REPEATED_SECONDS}
         return last is not None and HOLD_SECONDS + 2 * RETRY_AFTER < now - last < REPEATED_SECONDS
+
+
+class Waker:
+    """Asks for a cluster to be woken, at most once in WAKE_AGAIN_SECONDS for each."""
+
+    def __init__(self, database: Database, wake_for: Callable[..., object]) -> None:
+        self._database = database
+        self._wake_for = wake_for
+        self._asked: dict[UUID, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def wake(self, admission: Admission) -> None:
+        """Returns at once; what comes of it is seen by the cluster's phase."""
+        cluster, now = admission.caller.cluster_id, time.monotonic()
+        if now - self._asked.get(cluster, -WAKE_AGAIN_SECONDS) < WAKE_AGAIN_SECONDS:
+            return
+        self._asked[cluster] = now
+        task = asyncio.create_task(self._ask(admission))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ask(self, admission: Admission) -> None:
+        caller = admission.caller
+        try:
+            await self._database.ask(
+                self._wake_for, cluster_id=caller.cluster_id, handle=caller.handle, now=timezone.now()
+            )
+        except DatabaseAway:
+            self._asked.pop(caller.cluster_id, None)
+        except Exception:
+            log.exception("a cluster could not be woken", cluster=caller.cluster_name)
 
 
 def not_served(target: Target | None, name: str, *, waking: bool) -> Refused:
