@@ -264,7 +264,7 @@ GATEWAY_TLS_KEY = env.str("GATEWAY_TLS_KEY", default="")
 GATEWAY_CLUSTER_DOMAIN = env.str("GATEWAY_CLUSTER_DOMAIN", default="")  # such as clusters.marina.example
 GATEWAY_METRICS_BIND = env.str("GATEWAY_METRICS_BIND", default="")
 GATEWAY_CONNECTIONS = env.int("GATEWAY_CONNECTIONS", default=8192)
-GATEWAY_NEWCOMERS = env.int("GATEWAY_NEWCOMERS", default=1024)
+GATEWAY_NEWCOMERS = env.int("GATEWAY_NEWCOMERS", default=512)
 GATEWAY_RATE = env.float("GATEWAY_RATE", default=200.0)  # of one person and cluster, requests a second
 GATEWAY_STREAMS = env.int("GATEWAY_STREAMS", default=500)  # of one person and cluster, open at once
 GATEWAY_DATABASE_THREADS = env.int("GATEWAY_DATABASE_THREADS", default=4)

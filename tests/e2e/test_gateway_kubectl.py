@@ -1,6 +1,7 @@
 """kubectl and helm through the gateway, as people use them on any cluster."""
 
 import json
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -26,9 +27,10 @@ def inside(gate: Gate, developer: Api, shared: Json, tools: Tools, tmp_path_fact
 
 @pytest.fixture
 def namespace(inside: Kubectl) -> Iterator[str]:
-    inside("create", "namespace", "through-the-gate")
-    yield "through-the-gate"
-    inside("delete", "namespace", "through-the-gate", "--wait=false")
+    name = f"gate-{secrets.token_hex(3)}"
+    inside("create", "namespace", name)
+    yield name
+    inside("delete", "namespace", name, "--wait=false")
 
 
 def test_the_api_server_sees_the_person_and_their_level(inside: Kubectl, developer: Api) -> None:
