@@ -58,7 +58,9 @@ def invitations_visible_to(user: User) -> QuerySet[Invitation]:
     organizations = organizations_where(user, "organization.members").values("pk")
     projects = projects_where(user, "project.members").values("pk")
     rows = Invitation.objects.filter(Q(project=None, organization__in=organizations) | Q(project__in=projects))
-    return rows.select_related("organization", "project__organization", "created_by", "used_by").defer("digest")
+    return rows.select_related("organization", "project__organization", "created_by", "used_by", "mail").defer(
+        "digest", "mail__secret"
+    )
 
 
 def teams_visible_to(user: User) -> QuerySet[Team]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final, Self
+from uuid import UUID
 
 import redis
 import structlog
@@ -88,6 +89,15 @@ def token_refusal_counts(*, prefix: str, address: str | None) -> bool:
 def federation_count(*, address: str | None) -> int:
     """Counts one token of another issuer that was sent; 0, or the seconds to wait where there were too many."""
     return _wait(f"federation:{place_of(address)}", Rate.parse(settings.FEDERATION_RATE))
+
+
+INVITATION_MAILS: Final = Rate(100, 3600)
+"""So many invitations one person may have mailed: nobody makes Marina a sender of mail to strangers."""
+
+
+def invitation_mail_count(*, person: UUID) -> int:
+    """Counts one invitation that is to be mailed; 0, or the seconds to wait where there were too many."""
+    return _wait(f"invitation-mail:{person}", INVITATION_MAILS)
 
 
 def _wait(key: str, rate: Rate) -> int:

@@ -14,6 +14,7 @@ from accounts.services.audit_sealing import audit_retain, audit_seal
 from accounts.services.delivering import mail_deliver
 from accounts.services.federation import spent_assertions_forget
 from accounts.services.idempotency import idempotent_requests_remove
+from accounts.services.invitation_delivering import invitation_mail_deliver
 from accounts.services.notification_events import notification_events_publish
 from accounts.services.notifications import notifications_remove
 from accounts.services.revisions import revisions_tidy
@@ -78,6 +79,7 @@ def webhooks_delivered() -> None:
 @shared_task(name="provisioning.mail_deliver")
 def mail_delivered() -> None:
     """Sends mail that is due."""
+    invitation_mail_deliver(clock=timezone.now)
     mail_deliver(clock=timezone.now)
 
 

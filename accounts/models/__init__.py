@@ -7,6 +7,7 @@ from accounts.models.federation import FederationRule, SpentAssertion
 from accounts.models.group_mapping import GroupGrant, GroupMapping, StaffGrant
 from accounts.models.idempotency import IdempotentRequest
 from accounts.models.invitation import Invitation
+from accounts.models.invitation_mail import InvitationMail
 from accounts.models.join_request import JoinRequest, JoinState
 from accounts.models.notification import Notification
 from accounts.models.notification_channels import DeliveryState, NotificationDelivery, NotificationPreference
@@ -43,6 +44,7 @@ __all__ = [
     "GroupMapping",
     "IdempotentRequest",
     "Invitation",
+    "InvitationMail",
     "JoinRequest",
     "JoinState",
     "KubeconfigCeiling",

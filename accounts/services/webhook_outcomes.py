@@ -124,6 +124,7 @@ def webhook_disable(*, webhook: Webhook, reason: str, now: datetime) -> None:
         about=About(kind="webhook", id=webhook.pk, name=name, organization_id=webhook.organization_id),
         text=f"The webhook {name} of {webhook.project or webhook.organization} was switched off. {reason} "
         "Events from now on are not kept for it; what it missed so far can be delivered again for some days.",
+        link=f"/webhooks/{webhook.pk}",
         command=f"marina webhook enable {webhook.pk}",
         now=now,
     )

@@ -113,6 +113,7 @@ FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
     ),
     "GET invitations/{pk}": _invitations(),
     "DELETE invitations/{pk}": _invitations(),
+    "POST invitations/{pk}/resend": _invitations(body=lambda o: {}),
     # for whoever was handed the link
     "POST invitations/accept": (Case(anyone, body=lambda o: {"token": o.invitation_secret}),),
     "POST projects/{project}/join-requests": (

@@ -129,6 +129,7 @@ NOT_KEPT = {
     "POST access-tokens": HOLDS_SECRET,
     "POST service-accounts/{pk}/tokens": HOLDS_SECRET,
     "POST invitations": HOLDS_SECRET,
+    "POST invitations/{pk}/resend": HOLDS_SECRET,
     "POST webhooks": HOLDS_SECRET,
     "POST webhooks/{pk}/rotate-secret": HOLDS_SECRET,
     "POST device-logins": HOLDS_SECRET,

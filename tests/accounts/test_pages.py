@@ -19,6 +19,10 @@ PAGES = (
     "/account/second-factor/set-up",
     "/account/sessions",
     "/account/tokens",
+    "/account/notifications",
+    "/account/notifications/preferences",
+    "/webhooks",
+    "/webhooks/new",
     "/device",
 )
 WITH_FACTOR = ("/account/second-factor/remove", "/account/second-factor/recovery-codes")
