@@ -297,6 +297,7 @@ SPECTACULAR_SETTINGS = {
         "RoleName": "accounts.models.role_binding.ROLE_CHOICES",
         "ProjectRole": "accounts.models.role_binding.PROJECT_ROLE_CHOICES",
         "BreakGlassRole": ["viewer", "developer"],
+        "DeliveryState": "accounts.models.DeliveryState",
         "JoinState": "accounts.models.JoinState",
         "InvitationState": ["open", "used", "revoked", "expired"],
         "KubeconfigCeiling": "accounts.models.KubeconfigCeiling",

@@ -61,7 +61,9 @@ def webhook_try(request: HttpRequest, key: UUID) -> HttpResponse:
 def webhook_delivery(request: HttpRequest, key: UUID, delivery: UUID) -> HttpResponse:
     """One event: what is sent, and what came of the newest attempt."""
     found = _delivery(request, key, delivery)
-    payload = json.dumps(found.payload, indent=2, ensure_ascii=False)
+    payload = json.dumps(
+        {name: found.payload.get(name) for name in ("type", "timestamp", "data")}, indent=2, ensure_ascii=False
+    )
     context = {"row": found.webhook, "name": name_of(found.webhook), "delivery": found, "payload": payload}
     return render(request, "marina/webhook_delivery.html", context)
 

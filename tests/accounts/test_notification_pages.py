@@ -18,8 +18,11 @@ INBOX = "/account/notifications"
 
 def send(*people, kind="operation-failed", text="It could not be made.", ago=0, **fields) -> list[Notification]:
     about = About(kind="virtual-cluster", id="01", name="acme/payments/hello")
-    now = timezone.now() - timedelta(minutes=ago)
-    return notification_send(recipients=people, kind=kind, about=about, text=text, now=now, **fields)
+    now = timezone.now()
+    rows = notification_send(recipients=people, kind=kind, about=about, text=text, now=now, **fields)
+    made = {row.pk for row in rows}
+    Notification.objects.filter(pk__in=made).update(created_at=now - timedelta(minutes=ago))
+    return rows
 
 
 @pytest.fixture

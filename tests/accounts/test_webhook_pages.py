@@ -33,7 +33,9 @@ def olivia(world) -> Client:
 
 @pytest.fixture
 def hook(world) -> Webhook:
-    made = webhook_create(actor=MARINA, organization=world.acme, url=URL, events=["operation.*"], description="chat")
+    made = webhook_create(
+        actor=MARINA, organization=world.acme, url=URL, events=["operation.*"], description="chat-of-ops"
+    )
     canary(made.secret, "a webhook's secret")
     return made.webhook
 
@@ -159,7 +161,7 @@ def test_deleting_says_first_what_goes_and_what_stays(world, olivia, hook):
     assert "1 of them waits" in asked
     assert "cannot be brought back" in asked
     assert Webhook.objects.count() == 1
-    assert "The webhook chat was deleted." in text(olivia.post(address(hook, "/delete"), follow=True))
+    assert "The webhook chat-of-ops was deleted." in text(olivia.post(address(hook, "/delete"), follow=True))
     assert not Webhook.objects.exists()
 
 
@@ -168,7 +170,7 @@ def test_to_everybody_else_it_is_not_there(world, hook):
     give(vera, "developer", world.payments)
     for user in (vera, world.greta, world.staff):
         browser = browser_of(user)
-        assert "chat" not in text(browser.get("/webhooks"))
+        assert "chat-of-ops" not in text(browser.get("/webhooks"))
         for rest in ("", "/edit", "/delete"):
             assert browser.get(address(hook, rest)).status_code == 404
         for rest in ("/try", "/switch", "/secret", "/delete", "/edit"):
@@ -207,7 +209,7 @@ def test_filters_name_the_organizations_and_stay_in_the_address(world, hook):
     assert 'href="/webhooks?organization=globex"' in text(browser.get("/webhooks"))
     shown = text(browser.get("/webhooks?organization=globex"))
     assert "theirs" in shown
-    assert ">chat<" not in shown
+    assert ">chat-of-ops<" not in shown
 
 
 @pytest.mark.parametrize("rest", ["/try", "/switch", "/secret", "/delete", "/edit"])
