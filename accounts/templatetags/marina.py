@@ -35,7 +35,7 @@ def unread(context: Context) -> str:
     """How many notifications were not read: "3", "99+", or nothing. Counted once a request."""
     request = context.get("request")
     user = getattr(request, "user", None)
-    if not isinstance(user, User):
+    if request is None or not isinstance(user, User):
         return ""
     if not hasattr(request, "marina_unread"):
         request.marina_unread = unread_count(user)
