@@ -180,6 +180,7 @@ def claim_fits(wanted: Any, found: Any) -> bool:
 def _give(
     assertion: Assertion, account: ServiceAccount, rule: FederationRule, actor: Actor, now: datetime
 ) -> TokenMade:
+    rule = _rule_now(rule, assertion)
     ends = _time(assertion, "exp") + LEEWAY
     _spend(assertion, ends)
     made = token_write(
@@ -209,6 +210,20 @@ def _give(
         },
     )
     return made
+
+
+def _rule_now(rule: FederationRule, assertion: Assertion) -> FederationRule:
+    """The rule after the issuer was asked, which may have taken seconds; it still has to fit.
+
+    Who changes it waits for the token that it gives here, and then ends that.
+    """
+    found = FederationRule.objects.select_for_update(of=("self",), no_key=True).filter(pk=rule.pk).first()
+    if found is None or found.issuer != assertion.issuer:
+        raise FederationRefused(
+            "The rule that let this token in was taken away just now.",
+            hint="An admin of the service account's project sees its federation rules.",
+        )
+    return rule_choose([found], assertion.claims)
 
 
 def _spend(assertion: Assertion, ends: datetime) -> None:

@@ -12,7 +12,7 @@ from accounts.roles import ORGANIZATION_ROLES, PROJECT_ROLES
 from accounts.services.audit import Actor, audit_record
 from accounts.services.group_grants import grant_take
 from accounts.services.permissions import organization_lock
-from accounts.services.rows import row_save
+from accounts.services.rows import row_lock, row_save
 
 
 @transaction.atomic
@@ -47,6 +47,8 @@ def group_mapping_update(*, actor: Actor, mapping: GroupMapping, group: str, now
     Raises Conflict where the organization's last admin would go.
     """
     actor_require(actor, "organization.members", mapping.organization)
+    organization_lock(mapping.organization)
+    row_lock(mapping)
     before = mapping.group
     if group != before:
         _taken(actor, mapping, now)
@@ -60,13 +62,15 @@ def group_mapping_update(*, actor: Actor, mapping: GroupMapping, group: str, now
 def group_mapping_delete(*, actor: Actor, mapping: GroupMapping, now: datetime) -> None:
     """Deletes a mapping and takes what it gave. Raises Conflict where the organization's last admin would go."""
     actor_require(actor, "organization.members", mapping.organization)
+    organization_lock(mapping.organization)
+    row_lock(mapping)
     _taken(actor, mapping, now)
     _audit(actor, "group-mapping.delete", mapping)
     mapping.delete()
 
 
 def _taken(actor: Actor, mapping: GroupMapping, now: datetime) -> None:
-    organization_lock(mapping.organization)
+    """The caller holds the organization's lock."""
     for grant in mapping.grants.select_related("mapping__organization", "mapping__team", "binding", "user"):
         grant_take(grant=grant, now=now, actor=actor)
 

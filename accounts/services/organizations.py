@@ -13,7 +13,7 @@ from accounts.errors import Conflict, InvalidInput
 from accounts.models import Organization, RoleBinding, User
 from accounts.services.audit import Actor, audit_record
 from accounts.services.permissions import permissions_derive
-from accounts.services.rows import protected_sentence, row_save
+from accounts.services.rows import protected_sentence, row_lock, row_save
 
 UNCHANGED: Final = -1
 """Of a number that may also be taken away."""
@@ -54,6 +54,7 @@ def organization_update(
     `token_maximum_days`: None is the platform's; tokens made before end by a new one too.
     """
     actor_require(actor, "organization.update", organization)
+    row_lock(organization)
     given = {
         "name": name,
         "display_name": display_name,

@@ -22,6 +22,7 @@ from accounts.services.permissions import (
     permissions_derive,
 )
 from accounts.services.role_giving import role_audit, role_put, role_remove, scope_of, subject_of
+from accounts.services.rows import row_lock
 
 
 @transaction.atomic
@@ -57,6 +58,7 @@ def role_binding_update(
     _within_own_check(actor, binding.role, scope)
     _expiry_check(expires_at, now)
     organization = organization_lock(scope)
+    row_lock(binding)
     before = _iso(binding.expires_at)
     with organization_admin_kept(organization):
         binding.expires_at = expires_at
@@ -75,6 +77,7 @@ def role_binding_delete(*, actor: Actor, binding: RoleBinding, now: datetime) ->
         _glass_check(binding)
         _within_own_check(actor, binding.role, scope)
     organization = organization_lock(scope)
+    row_lock(binding)
     with organization_admin_kept(organization):
         role_remove(actor=actor, binding=binding, action="role.take", now=now)
     access_lost(subject=subject, now=now)
@@ -173,20 +176,35 @@ def _subject_check(actor: Actor, subject: Subject, scope: Scope, organization: O
         raise InvalidInput(
             f"{subject.handle} stands for a service account.", field="user", accepted="a person, or service_account"
         )
+    if is_outsider(actor, subject, scope, organization):
+        raise outsider_refused(organization)
     if not subject.is_active:
         raise InvalidInput(f"{subject.handle} was deactivated.", field="user", accepted="an active user's handle")
-    outsider_check(actor, subject, scope, organization)
 
 
 def outsider_check(actor: Actor, user: User, scope: Scope, organization: Organization) -> None:
-    """Only the organization's admins take in somebody from outside it; raises InvalidInput."""
-    takes_in = actor.user is None or actor.platform or allowed(actor.user, "organization.members", organization)
-    if not isinstance(scope, Organization) and not takes_in and not _belongs(user, organization):
+    """Only the organization's admins take in somebody from outside it; raises InvalidInput, which names the person."""
+    if is_outsider(actor, user, scope, organization):
         raise InvalidInput(
             f"{user.handle} does not belong to {organization.name}.",
             field="user",
             accepted="somebody with a role in the organization; its admins can give one",
         )
+
+
+def is_outsider(actor: Actor, user: User, scope: Scope, organization: Organization) -> bool:
+    """Whether they are from outside, and the acting person is none of the admins, who alone take such people in."""
+    takes_in = actor.user is None or actor.platform or allowed(actor.user, "organization.members", organization)
+    return not isinstance(scope, Organization) and not takes_in and not _belongs(user, organization)
+
+
+def outsider_refused(organization: Organization) -> InvalidInput:
+    """One answer for who does not exist and for who is elsewhere: whoever has a project could ask for all handles."""
+    return InvalidInput(
+        f"There is no such user, or they do not belong to {organization.name}.",
+        field="user",
+        accepted="somebody with a role in the organization; its admins can give one",
+    )
 
 
 def _belongs(user: User, organization: Organization) -> bool:

@@ -17,7 +17,7 @@ from accounts.services.audit import Actor, audit_record
 from accounts.services.organizations import organization_admin_kept
 from accounts.services.permissions import organization_lock, permissions_derive
 from accounts.services.role_giving import scope_of
-from accounts.services.rows import protected_sentence, row_save
+from accounts.services.rows import protected_sentence, row_lock, row_save
 
 
 @transaction.atomic
@@ -37,6 +37,7 @@ def team_update(*, actor: Actor, team: Team, name: str | None = None, members: I
     """Changes what is given; `members` replaces all. Raises Conflict where the organization's last admin would go."""
     actor_require(actor, "team.manage", team.organization)
     organization = organization_lock(team.organization)
+    row_lock(team)
     before = {"name": team.name, "members": _handles(team)}
     if name is not None:
         team.name = name

@@ -65,6 +65,7 @@ def virtual_cluster_transfer(
     _require(actor, virtual_cluster, project if moves else None)
     _organizations_lock(virtual_cluster, project)
     locked = _locked(virtual_cluster)
+    _require(actor, locked, project if moves else None)  # whoever owned it before may have given it away meanwhile
     if precondition is not None:
         precondition(locked)
     before = {"owner": locked.owner_label, "project": str(locked.project)}

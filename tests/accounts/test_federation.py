@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import jwt
 import pytest
 from django.core.cache import caches
+from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -17,7 +18,7 @@ from accounts.api.dry_run import PLACEHOLDER
 from accounts.issuer_fetch import FetchFailed, document_fetch
 from accounts.models import AccessToken, AuditEvent, FederationRule, ServiceAccount, SpentAssertion, User
 from accounts.services.federation import claim_fits, spent_assertions_forget
-from accounts.services.federation_rules import federation_rule_create
+from accounts.services.federation_rules import federation_rule_create, federation_rule_delete, federation_rule_update
 from accounts.services.service_accounts import service_account_create, service_account_delete
 from accounts.services.users import user_deactivate
 from tests.accounts.conftest import MARINA, give, person, signed_in
@@ -222,8 +223,6 @@ def test_of_two_that_send_it_at_once_one_gets_in(rule, issuer):
     barrier, statuses = threading.Barrier(4), []
 
     def send() -> None:
-        from django.db import connection
-
         barrier.wait()
         statuses.append(exchange(text).status_code)
         connection.close()
@@ -341,6 +340,21 @@ def test_who_is_not_there_and_who_has_no_such_rule_get_the_same_answer(rule, iss
 def test_a_deleted_service_account_lets_nobody_in(rule, account, issuer):
     service_account_delete(actor=MARINA, account=account, now=timezone.now())
     assert "no such service account" in refusal(exchange(issuer.token(issuer.github())))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("tightened", [True, False])
+def test_a_rule_that_is_changed_or_deleted_while_the_issuer_is_asked_lets_nobody_in(rule, issuer, tightened):
+    def meanwhile() -> tuple[int, dict[str, str], bytes]:
+        if tightened:
+            federation_rule_update(actor=MARINA, rule=rule, claims={"repository": "acme/other"}, now=timezone.now())
+        else:
+            federation_rule_delete(actor=MARINA, rule=rule, now=timezone.now())
+        connection.close()
+        return issuer.usual["/keys"]()
+
+    issuer.answers["/keys"] = meanwhile
+    refusal(exchange(issuer.token(issuer.github())))
 
 
 def test_one_that_was_deactivated_lets_nobody_in(rule, account, issuer):

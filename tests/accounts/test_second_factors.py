@@ -183,6 +183,8 @@ def test_a_password_alone_makes_no_token_where_there_is_a_second_factor(ana):
     refused = basic()
     assert refused.status_code == 401
     assert "needs a second factor" in refused.json()["detail"]
+    row = AuditEvent.objects.get(action="sign-in", result="failed")
+    assert (row.object_name, row.details["why"]) == ("ana", "The password fits, but the account needs a second factor.")
     assert "second factor" not in basic("wrong").json()["detail"], "said only to who has the password"
 
 
