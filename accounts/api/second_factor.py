@@ -87,11 +87,8 @@ class SecondFactorResource(DryRun, ViewSet):
     parser_classes = (BoundedJSONParser,)
     secret_fields: ClassVar[tuple[str, ...]] = ("secret", "otpauth_uri", "enrolment", "recovery_codes")
     further_refusals: ClassVar[dict[str, tuple[str, ...]]] = {
-        "begin": ("409",),
-        "confirm": ("409",),
-        "recovery_codes": ("409",),
-        "turn_off": ("409",),
-        "reset": ("404", "409"),
+        "state": ("403",),
+        "reset": ("404",),
     }
 
     @extend_schema(operation_id="second_factor", responses=SecondFactor)

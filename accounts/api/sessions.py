@@ -57,7 +57,7 @@ class SessionResource(ListedResource[UserSession]):
 
     serializer_class = SessionSerializer
     lookup_value_converter = "str"
-    ordering_fields = ("created_at", "last_seen_at")
+    further_refusals = {"list": ("403",), "retrieve": ("403",)}
 
     def visible(self) -> QuerySet[UserSession]:
         return sessions_of(self.user)
