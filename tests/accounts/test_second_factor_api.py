@@ -118,7 +118,7 @@ def test_who_has_no_password_sets_up_in_the_browser_only(db):
 def test_a_session_sets_up_with_the_password_as_the_page_does(ana):
     session = Client()
     session.force_login(ana)
-    begin = session.post(f"{URL}/begin").json()
+    begin = session.post(f"{URL}/begin", {}, "application/json").json()
     canary(begin["secret"], "the seed of a second factor")
     body = {"enrolment": begin["enrolment"], "code": code_now(begin["secret"])}
     assert session.post(f"{URL}/confirm", json.dumps(body), "application/json").status_code == 400

@@ -60,7 +60,7 @@ def test_a_session_that_is_ended_can_do_nothing_from_that_moment(ana):
 
 def test_all_others_are_ended_and_by_a_token_all(ana):
     here, there = browser(), browser()
-    assert here.post(f"{URL}/revoke-others").json() == {"revoked": 1}
+    assert here.post(f"{URL}/revoke-others", {}, "application/json").json() == {"revoked": 1}
     assert works(here)
     assert not works(there)
     assert signed_in(ana).post(f"{URL}/revoke-others").json() == {"revoked": 1}
