@@ -41,18 +41,22 @@ router.register("users", UserResource, basename="user")
 router.register("webhooks", WebhookResource, basename="webhook")
 router.register("webhooks/<uuid:webhook>/deliveries", WebhookDeliveryResource, basename="webhook-delivery")
 
-_second_factor = {"": {"get": "state"}} | {
-    f"/{name}": {"post": name.replace("-", "_")} for name in ("begin", "confirm", "recovery-codes", "turn-off", "reset")
-}
+_second_factor = (
+    ("", "get", "state"),
+    *(
+        (f"/{each}", "post", each.replace("-", "_"))
+        for each in ("begin", "confirm", "recovery-codes", "turn-off", "reset")
+    ),
+)
 
 urlpatterns = [
     *(
         path(
             f"second-factor{below}",
-            SecondFactorResource.as_view(actions, basename="second-factor"),
+            SecondFactorResource.as_view({method: action}, basename="second-factor"),
             name=f"second-factor{below.replace('/', '-')}",
         )
-        for below, actions in _second_factor.items()
+        for below, method, action in _second_factor
     ),
     path("me", MeResource.as_view(), name="me"),
     path("device-logins", DeviceLoginResource.as_view(), name="device-login-list"),

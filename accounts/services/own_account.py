@@ -56,10 +56,8 @@ def session_moved(*, before: str | None, after: str | None) -> None:
 def ended_sessions_forget(*, now: datetime) -> int:
     """Removes from the lists what ended by its time or by signing out; says how many. Run by a schedule."""
     live = Session.objects.filter(expire_date__gt=now).values("session_key")
-    removed, _ = (
-        UserSession.objects.filter(last_seen_at__lt=now - _LISTED_BEFORE_STORED).exclude(session_key__in=live).delete()
-    )
-    return removed
+    ended = UserSession.objects.filter(last_seen_at__lt=now - _LISTED_BEFORE_STORED).exclude(session_key__in=live)
+    return int(ended.delete()[0])
 
 
 @transaction.atomic
