@@ -12,13 +12,13 @@ from django.core.cache import caches
 from django.test import Client
 
 from accounts.models import User
-from tests.accounts.conftest import PASSWORD, person
+from tests.accounts.conftest import PASSWORD, person, quick_passwords
 from tests.accounts.totp import code_now, code_of, second_factor_given
 from tests.canaries import canary
 from tests.cli.conftest import Run
 from tests.cli.test_tokens import done, login
 
-__all__ = ("login",)
+__all__ = ("login", "quick_passwords")
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
