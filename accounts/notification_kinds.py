@@ -58,6 +58,9 @@ _ALL: Final = (
         "Group mapping would have taken an organization's last admin, and kept them.",
         _BOTH,
     ),
+    NotificationKind(
+        "second-factor", "Your second factor changed", "Your second factor or recovery codes changed.", _BOTH
+    ),
 )
 
 NOTIFICATION_KINDS: Final[Mapping[str, NotificationKind]] = {kind.name: kind for kind in _ALL}

@@ -17,6 +17,7 @@ from accounts.services.idempotency import idempotent_requests_remove
 from accounts.services.invitation_delivering import invitation_mail_deliver
 from accounts.services.notification_events import notification_events_publish
 from accounts.services.notifications import notifications_remove
+from accounts.services.own_account import ended_sessions_forget
 from accounts.services.revisions import revisions_tidy
 from accounts.services.role_bindings import role_bindings_expire
 from accounts.services.token_maximum import tokens_shorten
@@ -57,6 +58,7 @@ def tidy_hourly() -> None:
     notifications_remove(now=now)
     webhook_deliveries_remove(now=now)
     spent_assertions_forget(now=now)
+    ended_sessions_forget(now=now)
     revisions_tidy(now=now)
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 import jwt
@@ -30,6 +31,10 @@ class FederationRefused(NotAllowed):
     """The token lets nobody in here; the sentence says why and quotes nothing of it."""
 
     code = "federation-refused"
+    account: ServiceAccount | None = None
+    """Whom it asked to be, where a rule of that account lets in somebody by tokens of this issuer."""
+    told: Mapping[str, str] = MappingProxyType({})
+    """What the audit log may have of the token: its issuer, and its subject once the issuer's signature was seen."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +68,14 @@ def federated_token_exchange(
     """
     read = assertion_read(assertion)
     account, rules = _rules(service_account, read.issuer)
+    told = {"issuer": read.issuer}
     try:
         assertion_verify(read, keys=keys, now=now)
+        told["subject"] = _plain(read.claims.get("sub"))
         rule = rule_choose(rules, read.claims)
         return _give(read, account, rule, Actor(user=account.user, address=address, request_id=request_id), now)
     except FederationRefused as refused:
+        refused.account, refused.told = account, told
         log.info("federated token refused", service_account=str(account), issuer=read.issuer, why=refused.message)
         raise
 

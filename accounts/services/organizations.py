@@ -90,7 +90,7 @@ def organization_delete(*, actor: Actor, organization: Organization) -> None:
         group.delete()
 
 
-def organization_admins(organization: Organization) -> QuerySet[User]:
+def organization_lasting_admins(organization: Organization) -> QuerySet[User]:
     """Active users who are admin of the organization without an end, by themselves or through a team."""
     lasting = RoleBinding.objects.filter(organization=organization, role="admin", expires_at=None)
     return User.objects.filter(
@@ -101,9 +101,9 @@ def organization_admins(organization: Organization) -> QuerySet[User]:
 @contextmanager
 def organization_admin_kept(organization: Organization) -> Iterator[None]:
     """Around a change of roles or teams, under the organization's lock: Conflict where its last admin would go."""
-    had_admin = organization_admins(organization).exists()
+    had_admin = organization_lasting_admins(organization).exists()
     yield
-    if had_admin and not organization_admins(organization).exists():
+    if had_admin and not organization_lasting_admins(organization).exists():
         raise Conflict(
             f"{organization.name} would have no admin left.", hint="Make somebody else its admin first, without an end."
         )

@@ -14,7 +14,7 @@ from accounts.models import AccessToken, DeviceLogin, DeviceLoginState, Organiza
 from accounts.services.access_lost import access_lost
 from accounts.services.audit import Actor, audit_record
 from accounts.services.glass_mending import glass_mend
-from accounts.services.organizations import organization_admins
+from accounts.services.organizations import organization_lasting_admins
 from accounts.services.rows import row_lock, row_save
 
 
@@ -85,7 +85,9 @@ def user_deactivate(*, actor: Actor, user: User, now: datetime) -> list[Organiza
     for session in UserSession.objects.filter(user=user):
         session.end()
     DeviceLogin.objects.filter(user=user, state=DeviceLoginState.ALLOWED).update(state=DeviceLoginState.DENIED)
-    orphaned = [each for each in (administered | through_team).distinct() if not organization_admins(each).exists()]
+    orphaned = [
+        each for each in (administered | through_team).distinct() if not organization_lasting_admins(each).exists()
+    ]
     access_lost(subject=user, now=now)
     # what they made for service accounts they may have kept: whoever manages these decides whether to make new ones
     made = AccessToken.objects.filter(created_by=user, user__is_service_account=True, revoked_at=None)

@@ -30,7 +30,9 @@ from marina_cli.commands.op import op
 from marina_cli.commands.options import COMPLETE_VARIABLE, completion, options
 from marina_cli.commands.organization import organization
 from marina_cli.commands.project import project
+from marina_cli.commands.second_factor import second_factor
 from marina_cli.commands.service_account import service_account
+from marina_cli.commands.sessions import session_group
 from marina_cli.commands.sharing import share, shares, unshare
 from marina_cli.commands.token import token
 from marina_cli.commands.transfer import ceiling, transfer
@@ -98,6 +100,7 @@ for command in (
     *(project, invite, invitation, organization),
     *(audit, inbox, webhook, group_mapping, break_glass),
     *(kubeconfigs, token, service_account, federation),
+    *(session_group, second_factor),
     *(op, options, host, discovered, completion),
 ):
     cli.add_command(command)

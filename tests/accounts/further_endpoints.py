@@ -63,6 +63,16 @@ def _on_cluster(rule: Rule, *, sees: Rule = CLUSTER_SEEN, **more: Any) -> Case:
 
 
 FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
+    "GET sessions/{pk}": _own("session"),
+    "DELETE sessions/{pk}": _own("session"),
+    "POST sessions/revoke-others": (Case(anyone),),
+    "GET second-factor": (Case(anyone),),
+    "POST second-factor/begin": (Case(anyone),),
+    # a token alone proves nobody, and who asks in the matrix has no password
+    "POST second-factor/confirm": (Case(no_one, body=lambda o: {"enrolment": NEW, "code": "123456"}),),
+    "POST second-factor/recovery-codes": (Case(anyone, body=lambda o: {"code": "123456"}, further=(409,)),),
+    "POST second-factor/turn-off": (Case(anyone, body=lambda o: {"code": "123456"}, further=(409,)),),
+    "POST second-factor/reset": (Case(staff, body=lambda o: {"user": o.person.handle}, further=(409,)),),
     "POST access-tokens/revoke": (Case(staff, body=lambda o: {"prefix": o.token.prefix}),),
     "POST service-accounts": (
         Case(MACHINES_MANAGED, PROJECT_SEEN, body=lambda o: {"project": str(o.project.pk), "name": NEW}, unseen=400),
@@ -223,6 +233,7 @@ FURTHER_LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
     "GET join-requests": (("join_request", PROJECT_MEMBERS),),
     "GET projects/joinable": (("project", joins),),
     "GET audit-events": (("audit_event", AUDITED), ("platform_event", staff)),
+    "GET sessions": (("own_session", anyone), ("session", no_one)),
     "GET notifications": (("own_notification", anyone), ("notification", no_one)),
     "GET webhooks": (("webhook", HOOKED), ("webhook_of_project", HOOKED_PROJECT)),
     "GET region-offers": (("region_offer", OFFER_SEEN), ("region_offer_to_project", OFFER_TO_PROJECT_SEEN)),

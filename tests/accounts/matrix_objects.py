@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts.models import (
@@ -77,6 +79,7 @@ class Objects:
     invitation_to_organization: Invitation
     join_request: JoinRequest
     notification: Notification
+    session: UserSession
     webhook: Webhook
     webhook_of_project: Webhook
     delivery: WebhookDelivery
@@ -86,6 +89,7 @@ class Objects:
     platform_event: AuditEvent
     own_token: AccessToken | None = None
     own_notification: Notification | None = None
+    own_session: UserSession | None = None
     notification_kind: str = KIND
 
 
@@ -132,6 +136,7 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         ).invitation,
         join_request=JoinRequest.objects.create(project=project, user=_member(f"asks-{place}", organization)),
         notification=told(somebody),
+        session=session_of(somebody),
         webhook=webhook,
         webhook_of_project=_webhook(organization, name, project=project),
         delivery=WebhookDelivery.objects.create(
@@ -148,6 +153,13 @@ def told(recipient: User) -> Notification:
     """Something in somebody's inbox."""
     about = About(kind="project", id=uuid4(), name=HIDDEN)
     return notification_send(recipients=[recipient], kind=KIND, about=about, text=HIDDEN, now=timezone.now())[0]
+
+
+def session_of(user: User) -> UserSession:
+    """Where somebody is signed in."""
+    key, now = uuid4().hex, timezone.now()
+    Session.objects.create(session_key=key, session_data="", expire_date=now + timedelta(days=1))
+    return UserSession.objects.create(user=user, session_key=key, ip="192.0.2.1", user_agent=HIDDEN)
 
 
 def _token(holder: User) -> AccessToken:

@@ -12,7 +12,7 @@ from accounts.device_codes import code_digest, user_code_new, user_code_read
 from accounts.models import AccessToken, AuditEvent, DeviceLogin
 from accounts.services.device_logins import DeviceLoginPending, device_login_begin, device_login_token
 from accounts.services.users import user_deactivate
-from tests.accounts.conftest import MARINA, person
+from tests.accounts.conftest import MARINA, WatchedClient, person
 from tests.canaries import canary
 
 BEGIN, TOKEN = "/api/v1/device-logins", "/api/v1/device-logins/token"
@@ -42,7 +42,7 @@ def begin(**body):
 def poll(begun, *, later: int = 0):
     """Asks for the token; `later` seconds after the last time."""
     DeviceLogin.objects.filter(polled_at__isnull=False).update(polled_at=timezone.now() - timedelta(seconds=later))
-    return APIClient().post(TOKEN, {"device_code": begun["device_code"]}, "json", REMOTE_ADDR=THERE)
+    return WatchedClient().post(TOKEN, {"device_code": begun["device_code"]}, "json", REMOTE_ADDR=THERE)
 
 
 def answer(page, begun, what):

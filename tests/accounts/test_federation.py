@@ -21,7 +21,7 @@ from accounts.services.federation import claim_fits, spent_assertions_forget
 from accounts.services.federation_rules import federation_rule_create, federation_rule_delete, federation_rule_update
 from accounts.services.service_accounts import service_account_create, service_account_delete
 from accounts.services.users import user_deactivate
-from tests.accounts.conftest import MARINA, give, person, signed_in
+from tests.accounts.conftest import MARINA, WatchedClient, give, person, signed_in
 from tests.accounts.oidc import Issuer
 
 URL = "/api/v1/federated-tokens"
@@ -60,7 +60,7 @@ def rule_of(account, issuer, name="main", claims=None, **fields) -> FederationRu
 
 
 def exchange(token: str, service_account: str = "acme/payments/ci", **headers):
-    client = APIClient(raise_request_exception=False)
+    client = WatchedClient(raise_request_exception=False)
     return client.post(URL, {"token": token, "service_account": service_account}, "json", **headers)
 
 
@@ -323,6 +323,22 @@ def test_an_issuer_inside_our_network_is_not_asked_unless_that_is_allowed(rule, 
     settings.FEDERATION_ALLOW_PRIVATE_ISSUERS = False
     text = issuer.token(issuer.github(iss="https://localhost:1"))
     assert "not on the internet" in refusal(exchange(text), 503, "issuer-unreachable")
+
+
+def test_an_issuer_written_as_an_ipv6_address_is_reached_where_it_is_allowed(account, settings):
+    with Issuer("::1") as issuer:
+        rule_of(account, issuer)
+        settings.FEDERATION_ALLOW_PRIVATE_ISSUERS = False
+        with pytest.raises(FetchFailed, match="not on the internet"):
+            document_fetch(f"{issuer.url}/keys")
+        settings.FEDERATION_ALLOW_PRIVATE_ISSUERS = True
+        assert exchange(issuer.token(issuer.github())).status_code == 201
+
+
+def test_an_ipv6_address_without_a_port_is_asked_at_the_port_of_its_scheme(settings):
+    settings.FEDERATION_ALLOW_PRIVATE_ISSUERS = True
+    with pytest.raises(FetchFailed, match=r"ConnectionRefusedError"):
+        document_fetch("https://[::1]/keys")
 
 
 @pytest.mark.parametrize("named", ["acme/payments/other", "globex/payments/ci", "ci", "", "\0", "a/b/c/d", "ü/b/c"])
