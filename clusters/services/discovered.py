@@ -22,6 +22,7 @@ from clusters.models import (
     VirtualCluster,
 )
 from clusters.services.operations import operation_start
+from clusters.services.project_limits import project_locked
 from clusters.services.virtual_clusters import DEFAULT_SIZE, ClusterWork, acting_user, name_check
 
 
@@ -47,7 +48,7 @@ def discovered_adopt(
         actor_require(actor, "virtualcluster.create", project)
     _project_check(project, found.host)
     wanted_name = name or found.release
-    name_check(project=project, name=wanted_name)
+    name_check(project=project_locked(project), name=wanted_name)
     cluster = VirtualCluster.objects.create(
         project=project,
         name=wanted_name,
