@@ -1,4 +1,4 @@
-"""`?fields=`: every list and every object answers what is asked for, and its id; what is no field is refused by name."""
+"""`?fields=`: lists and single objects answer what is asked for, and the id; what is no field is refused by name."""
 
 import pytest
 
