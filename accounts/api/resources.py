@@ -65,9 +65,10 @@ class Resource(SparseFields, DryRun, GenericViewSet[M]):
     def get_object(self) -> M:
         """The object of the address. Raises NotFound for what is not there and for what may not be seen."""
         try:
-            row = self.looked_at = super().get_object()
+            row: M = super().get_object()
         except Http404:
             raise NotFound(UNSEEN) from None
+        self.looked_at = row
         if self._precondition and has_version(type(row)):
             if_match_check(self.request, self._locked(row))
         return row

@@ -33,8 +33,8 @@ class SparseFields(GenericViewSet[Any]):
             self._fields_asked = _read(request.query_params.getlist(PARAMETER), self._fields_known())
 
     def _fields_known(self) -> list[str]:
-        fields = self.get_serializer().fields
-        return [name for name, field in fields.items() if not field.write_only]
+        serializer: Any = self.get_serializer()
+        return [name for name, field in serializer.fields.items() if not field.write_only]
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         if self._fields_asked is not None and isinstance(response, Response) and response.status_code == 200:
