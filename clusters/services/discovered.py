@@ -22,7 +22,7 @@ from clusters.models import (
     VirtualCluster,
 )
 from clusters.services.operations import operation_start
-from clusters.services.project_limits import cluster_limit_check, lifetime_end
+from clusters.services.project_limits import cluster_limit_check, lifetime_end, project_locked
 from clusters.services.virtual_clusters import DEFAULT_SIZE, ClusterWork, acting_user, name_check
 
 
@@ -48,8 +48,9 @@ def discovered_adopt(
         actor_require(actor, "virtualcluster.create", project)
     _project_check(project, found.host)
     wanted_name = name or found.release
-    name_check(project=project, name=wanted_name)
-    cluster_limit_check(project)
+    locked = project_locked(project)
+    name_check(project=locked, name=wanted_name)
+    cluster_limit_check(locked)
     cluster = VirtualCluster.objects.create(
         project=project,
         name=wanted_name,

@@ -30,7 +30,7 @@ from clusters.services.ownership import (
     owner_sees,
     people_of,
 )
-from clusters.services.project_limits import cluster_limit_check, lifetime_end_in
+from clusters.services.project_limits import cluster_limit_check, lifetime_end_in, project_locked
 from clusters.services.virtual_clusters import name_check
 
 
@@ -115,8 +115,9 @@ def _locked(cluster: VirtualCluster) -> VirtualCluster:
 
 
 def _move(locked: VirtualCluster, project: Project, actor: Actor, now: datetime) -> None:
-    name_check(project=project, name=locked.name)
-    cluster_limit_check(project)
+    target = project_locked(project)
+    name_check(project=target, name=locked.name)
+    cluster_limit_check(target)
     _hosts_check(locked, project)
     if project.organization_id != locked.project.organization_id:
         _foreign_roles_end(locked, actor, now)
