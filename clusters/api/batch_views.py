@@ -17,7 +17,7 @@ from accounts.access import UNSEEN
 from accounts.api.accepted import RETRY_AFTER_SECONDS
 from accounts.api.actor import request_id_of
 from accounts.api.idempotency import idempotent
-from accounts.api.problems import problem_of
+from accounts.api.problems import problem_of_marina
 from accounts.api.rates import writes_count
 from accounts.api.refusals import item_refused
 from accounts.api.strict import StrictSerializer
@@ -34,7 +34,7 @@ from clusters.api.glass_noting import GlassNoted
 from clusters.api.operation_serializers import OperationSerializer
 from clusters.api.virtual_cluster_making import cluster_make
 from clusters.api.virtual_cluster_serializers import VirtualClusterCreateSerializer, VirtualClusterSerializer
-from clusters.models import VirtualCluster
+from clusters.models import Operation, VirtualCluster
 from clusters.selectors import operations_list, virtual_clusters_list
 from clusters.services.batches import Item, Outcome, batch_run, batch_whole, clusters_lock, projects_lock
 from clusters.services.virtual_clusters import ClusterWork, virtual_cluster_delete
@@ -104,39 +104,46 @@ class BatchResource(GlassNoted):
         return virtual_cluster_delete(virtual_cluster=cluster, actor=self.actor, now=timezone.now())
 
     def _answer(self, tried: Sequence[tuple[Item, Attempt]], *, whole: bool) -> Response:
-        outcomes = batch_run([item for item, _ in tried])
+        outcomes = batch_run(item for item, _ in tried)
         for outcome, (_, attempt) in zip(outcomes, tried, strict=True):
-            if outcome.error:
-                self.keep(partial(item_refused, outcome.error, request=self.request, attempt=attempt))
+            if isinstance(outcome, MarinaError):
+                self.keep(partial(item_refused, outcome, request=self.request, attempt=attempt))
         if whole:
             batch_whole(outcomes)
-        results = self._results(outcomes)
-        refused = sum(outcome.error is not None for outcome in outcomes)
-        shown = {"accepted": len(outcomes) - refused, "refused": refused, "results": results}
-        if not any(outcome.work and outcome.work.created for outcome in outcomes):
-            return Response(shown)
+        works = [each for each in outcomes if isinstance(each, ClusterWork)]
+        body = {
+            "accepted": len(works),
+            "refused": len(outcomes) - len(works),
+            "results": self._results(outcomes, works),
+        }
+        if not any(work.created for work in works):
+            return Response(body)
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        return Response(shown, status=status.HTTP_202_ACCEPTED, headers=headers)
+        return Response(body, status=status.HTTP_202_ACCEPTED, headers=headers)
 
-    def _results(self, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    def _results(self, outcomes: Sequence[Outcome], works: Sequence[ClusterWork]) -> list[dict[str, Any]]:
         """All that is shown of them is read together."""
-        works = [outcome.work for outcome in outcomes if outcome.work]
         clusters = self.get_queryset().in_bulk([work.virtual_cluster.pk for work in works])
         # told whatever the token leaves, else the answer to what was done were an error
         operations = operations_list(without_limits(self.user)).in_bulk([work.operation.pk for work in works])
-        return [self._result(outcome, clusters, operations) for outcome in outcomes]
+        return [
+            self._refused(each) if isinstance(each, MarinaError) else self._done(each, clusters, operations)
+            for each in outcomes
+        ]
 
-    def _result(self, outcome: Outcome, clusters: dict[UUID, Any], operations: dict[UUID, Any]) -> dict[str, Any]:
-        empty = dict.fromkeys(("virtual_cluster", "operation", "problem"))
-        if outcome.work is None:
-            problem = problem_of(outcome.error).body(request_id_of(self.request))
-            return {"status": problem["status"], **empty, "problem": problem}
-        row = outcome.work.virtual_cluster
+    def _refused(self, error: MarinaError) -> dict[str, Any]:
+        problem = problem_of_marina(error).body(request_id_of(self.request))
+        return {"status": error.status, "virtual_cluster": None, "operation": None, "problem": problem}
+
+    def _done(
+        self, work: ClusterWork, clusters: dict[UUID, VirtualCluster], operations: dict[UUID, Operation]
+    ) -> dict[str, Any]:
+        cluster = clusters.get(work.virtual_cluster.pk, work.virtual_cluster)
         return {
-            "status": status.HTTP_202_ACCEPTED if outcome.work.created else status.HTTP_200_OK,
-            **empty,
-            "virtual_cluster": self.get_serializer(clusters.get(row.pk, row)).data,
-            "operation": OperationSerializer(operations[outcome.work.operation.pk]).data,
+            "status": status.HTTP_202_ACCEPTED if work.created else status.HTTP_200_OK,
+            "virtual_cluster": self.get_serializer(cluster).data,
+            "operation": OperationSerializer(operations[work.operation.pk]).data,
+            "problem": None,
         }
 
 

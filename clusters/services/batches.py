@@ -1,7 +1,6 @@
 """Several virtual clusters at once: each on its own, or all of them or none. What became of each is told."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -15,19 +14,14 @@ from clusters.services.virtual_clusters import ClusterWork
 BATCH_MAXIMUM: Final = 50
 """So many in one request: it is one transaction, which holds what it locked until its end."""
 
+Outcome = ClusterWork | MarinaError
+"""What became of one: the work, or why there is none."""
+
 Item = Callable[[], ClusterWork]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one: the work, or why there is none."""
-
-    work: ClusterWork | None = None
-    error: MarinaError | None = None
-
-
 @transaction.atomic
-def batch_run(items: Sequence[Item]) -> tuple[Outcome, ...]:
+def batch_run(items: Iterable[Item]) -> tuple[Outcome, ...]:
     """Does each in turn and goes on after one that is refused. An item calls one service, which is atomic by itself.
 
     What an item counts (limits, names) it finds with what those before it made. An error that nobody is to be told
@@ -38,20 +32,19 @@ def batch_run(items: Sequence[Item]) -> tuple[Outcome, ...]:
 
 def _outcome(item: Item) -> Outcome:
     try:
-        return Outcome(work=item())
+        return item()
     except MarinaError as error:
-        return Outcome(error=error)
+        return error
 
 
-def batch_whole(outcomes: Iterable[Outcome]) -> None:
+def batch_whole(outcomes: Sequence[Outcome]) -> None:
     """Raises InvalidInput, naming each that was refused, where not all were done: for the caller to undo the rest."""
-    found = list(outcomes)
-    refused = [(index, each.error) for index, each in enumerate(found) if each.error]
+    refused = [(index, each) for index, each in enumerate(outcomes) if isinstance(each, MarinaError)]
     if not refused:
         return
     errors = [each for index, error in refused for each in _errors(f"items[{index}]", error)]
     raise InvalidInput(
-        f"{len(refused)} of {len(found)} {'was' if len(refused) == 1 else 'were'} refused, so nothing was done.",
+        f"{len(refused)} of {len(outcomes)} {'was' if len(refused) == 1 else 'were'} refused, so nothing was done.",
         field=errors[0].field,
         errors=errors,
         hint=" ".join(dict.fromkeys(error.hint for _, error in refused if error.hint)),
