@@ -1,5 +1,7 @@
 """Several virtual clusters in one request: each answered as it would be alone, or all of them or none."""
 
+from typing import Any
+
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -33,12 +35,12 @@ def delete(client, *items, headers=None, query="", **more):
     return client.post(DELETE + query, {"items": sent, **more}, "json", headers=headers)
 
 
-def results(answer, status: int = 202) -> list[dict]:
+def results(answer, status: int = 202) -> list[dict[str, Any]]:
     assert answer.status_code == status, answer.content
-    body = answer.json()
+    body: dict[str, Any] = answer.json()
     assert body["accepted"] + body["refused"] == len(body["results"])
     assert body["refused"] == sum(each["problem"] is not None for each in body["results"])
-    return body["results"]
+    return list(body["results"])
 
 
 def statuses(answer, status: int = 202) -> list[int]:
@@ -125,6 +127,15 @@ def test_what_is_not_known_of_the_whole_is_refused_by_name(world, dan):
     refused(create(dan, new("a"), atomic=True), "atomic")
     refused(create(dan, new("a"), query="?dryrun=true"), "dryrun")
     assert not VirtualCluster.objects.exists()
+
+
+def test_how_far_several_are_is_asked_at_once(world, people, host, dan):
+    told = results(create(dan, new("a"), new("b"), new("c")))
+    keys = [each["operation"]["id"] for each in told]
+    url = f"/api/v1/operations?id={keys[0]},{keys[2]}"
+    assert {each["id"] for each in dan.get(url).json()["results"]} == {keys[0], keys[2]}
+    assert signed_in(people.mia).get(url).json()["results"] == []
+    assert refused(dan.get("/api/v1/operations?id=a,b"), "id")["accepted"] == "an id (UUID)"
 
 
 # --- deleting ---------------------------------------------------------------------------------------------------------

@@ -71,12 +71,12 @@ def _found(session: Session, names: tuple[str, ...], project: str | None) -> lis
             found[str(item["id"])] = item
     if not missing:
         return list(found.values())
-    error = missing[0][1]
+    first = missing[0][1]
     if len(names) == 1:
-        raise error
+        raise first
     raise CliError(
         f"Not there: {', '.join(name for name, _ in missing)}. Nothing was deleted.",
-        hint=error.hint,
+        hint=first.hint,
         exit_code=ExitCode.NOT_FOUND,
     )
 
