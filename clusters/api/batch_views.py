@@ -94,7 +94,7 @@ class BatchResource(GlassNoted):
 
     def _delete(self, seen: dict[UUID, VirtualCluster], at: dict[UUID, int], body: dict[str, Any]) -> ClusterWork:
         cluster = seen.get(body["id"])
-        if cluster is None:
+        if cluster is None or cluster.pk not in at:  # the latter went with its project meanwhile
             raise NotFound(UNSEEN)
         if body.get("generation", at[cluster.pk]) != at[cluster.pk]:
             raise PreconditionFailed(
@@ -142,7 +142,7 @@ class BatchResource(GlassNoted):
         return {
             "status": status.HTTP_202_ACCEPTED if work.created else status.HTTP_200_OK,
             "virtual_cluster": self.get_serializer(cluster).data,
-            "operation": OperationSerializer(operations[work.operation.pk]).data,
+            "operation": OperationSerializer(operations.get(work.operation.pk, work.operation)).data,
             "problem": None,
         }
 
