@@ -273,6 +273,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "accounts.api.problems.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,  # `Accept` says it; with ?format= what is there would be answered as if it were not
     "PAGE_SIZE": 50,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

@@ -13,10 +13,11 @@ import click
 from marina_cli import __version__
 from marina_cli.commands.audit import audit
 from marina_cli.commands.break_glass import break_glass
-from marina_cli.commands.clusters import cluster_delete, cluster_get, cluster_list, cluster_protect, cluster_unprotect
+from marina_cli.commands.clusters import cluster_get, cluster_list, cluster_protect, cluster_unprotect
 from marina_cli.commands.configure import configure
 from marina_cli.commands.contexts import context, use_project
 from marina_cli.commands.create import create
+from marina_cli.commands.delete import cluster_delete
 from marina_cli.commands.discovered import discovered
 from marina_cli.commands.federation import federation
 from marina_cli.commands.group_mapping import group_mapping

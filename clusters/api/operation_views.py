@@ -24,9 +24,14 @@ from clusters.services.kubeconfigs import sealed_result_take
 from clusters.services.operations import operation_abort, operation_retry
 
 
+class IdsFilter(filters.BaseInFilter, filters.UUIDFilter):
+    """Several ids, parted by commas."""
+
+
 class OperationFilter(filters.FilterSet):
     """?virtual_cluster= and ?host_cluster= take ids."""
 
+    id = IdsFilter(field_name="pk", lookup_expr="in", help_text="Ids, parted by commas: to watch several at once.")
     virtual_cluster = filters.UUIDFilter(field_name="virtual_cluster_id")
     host_cluster = filters.UUIDFilter(field_name="host_id")
     state = filters.MultipleChoiceFilter(choices=OperationState.choices)

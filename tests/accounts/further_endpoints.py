@@ -202,6 +202,11 @@ FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
             unseen=400,
         ),
     ),
+    # each of several is answered for itself: tests/clusters/test_batches.py asks whether as it would be alone
+    "POST virtual-clusters/batch-create": (
+        Case(anyone, body=lambda o: {"items": [{"project": str(o.project.pk), "name": "new-one"}]}),
+    ),
+    "POST virtual-clusters/batch-delete": (Case(anyone, body=lambda o: {"items": [{"id": str(o.cluster.pk)}]}),),
     "GET virtual-clusters/{pk}/kubeconfigs": (Case(CLUSTER_SEEN, CLUSTER_SEEN, "cluster"),),
     "POST virtual-clusters/{pk}/transfer": (
         Case(on_cluster("virtualcluster.transfer"), CLUSTER_SEEN, "cluster", lambda o: {"owner": o.person.handle}),

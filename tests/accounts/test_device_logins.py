@@ -207,3 +207,10 @@ def test_a_dry_run_hands_out_no_token_and_leaves_the_login_for_the_poll_in_earne
     assert (tried.status_code, tried.json()["token"]) == (201, PLACEHOLDER)
     assert not AccessToken.objects.exists()
     assert poll(begun).json()["token"].startswith("mar_")
+
+
+def test_a_login_that_is_only_tried_gives_no_code_and_an_address_all_the_same(db):
+    tried = APIClient().post(f"{BEGIN}?dry_run=true", {"client_name": "marina on laptop"}, "json").json()
+    assert (tried["device_code"], tried["user_code"]) == (PLACEHOLDER, PLACEHOLDER)
+    assert tried["verification_uri_complete"] == f"{tried['verification_uri']}?code={PLACEHOLDER}"
+    assert not DeviceLogin.objects.exists()
