@@ -56,7 +56,7 @@ def discovered_adopt(
         name=wanted_name,
         owner_user=_owner(project, owner, user),
         creator=user,
-        expires_at=lifetime_end(project=project, seconds=None, now=now),
+        expires_at=lifetime_end(project=locked, seconds=None, now=now),
         wanted_host=found.host,
         kubernetes_version=found.kubernetes_version,
         chart_version=found.chart_version,
