@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 
 from accounts.access import require
-from accounts.api.fields import OrganizationField, ProjectField
+from accounts.api.fields import OrganizationField, ProjectField, RoleNameField
 from accounts.api.filters import InvitationFilters
 from accounts.api.idempotency import idempotent
 from accounts.api.references import OrganizationReference, ProjectReference, UserReference
@@ -20,7 +20,6 @@ from accounts.api.resources import ListedResource
 from accounts.api.role_bindings import one_of
 from accounts.api.strict import StrictSerializer
 from accounts.models import Invitation
-from accounts.models.role_binding import ROLE_NAMES
 from accounts.selectors import invitations_visible_to
 from accounts.services.invitations import invitation_accept, invitation_create, invitation_revoke
 from accounts.services.role_bindings import members_action
@@ -76,7 +75,7 @@ class InvitationCreate(StrictSerializer):
 
     organization = OrganizationField(required=False, help_text="Id or name.")
     project = ProjectField(required=False, help_text="Id, or organization/name.")
-    role = serializers.ChoiceField(choices=ROLE_NAMES)
+    role = RoleNameField(help_text="A built-in role, or one of the organization's own.")
     email = serializers.EmailField(required=False, allow_blank=True, help_text="Then only who has this address may.")
     expires_in = serializers.IntegerField(
         required=False, min_value=0, max_value=2**31, help_text="Seconds; 7 days where it is left out, 30 at most."
