@@ -11,7 +11,7 @@ from accounts.oidc.issuers import issuer_of, issuers
 from accounts.services.audit import Actor, audit_record
 from accounts.services.group_grants import grant_take
 from accounts.services.permissions import organization_lock
-from accounts.services.role_ceiling import team_within_own_require, within_own_require
+from accounts.services.role_ceiling import own_time_require, team_within_own_require, within_own_require
 from accounts.services.roles_named import role_named
 from accounts.services.rows import row_save
 
@@ -110,10 +110,11 @@ def _gives_check(mapping: GroupMapping) -> None:
 def _within_own_require(actor: Actor, mapping: GroupMapping) -> None:
     """Nobody lets a group have more than they have themselves: they may be in it."""
     if mapping.team is not None:
-        team_within_own_require(actor, mapping.team)
+        team_within_own_require(actor, mapping.team, joins=True)
     else:
         named = role_named(mapping.role, mapping.scope)
         within_own_require(actor, role=mapping.role, actions=named.actions, scope=mapping.scope)
+        own_time_require(actor, actions=named.actions, scope=mapping.scope, expires_at=None, field="role")
 
 
 def _audit(actor: Actor, action: str, mapping: GroupMapping, **details: object) -> None:

@@ -16,7 +16,7 @@ from accounts.services.first_sign_in import first_sign_in
 from accounts.services.notifications import About, notification_send
 from accounts.services.permissions import binding_column, organization_lock, organization_of
 from accounts.services.role_bindings import members_action, outsider_check
-from accounts.services.role_ceiling import within_own_require
+from accounts.services.role_ceiling import own_time_require, within_own_require
 from accounts.services.role_giving import role_put
 from accounts.services.roles_named import NamedRole, role_named
 from accounts.services.rows import row_validate
@@ -109,6 +109,8 @@ def invitation_accept(*, actor: Actor, secret: str, now: datetime) -> Invitation
     _meant_for_check(invitation, user)
     named = _inviter_check(invitation, user)
     scope = invitation.scope
+    if user == invitation.created_by:
+        own_time_require(actor, actions=named.actions, scope=scope, expires_at=None, field="token")
     held = RoleBinding.objects.filter(**{binding_column(scope): scope}, user=user, role=invitation.role)
     if not held.filter(expires_at=None).exists():
         held.delete()  # the same role until some time; this one is lasting

@@ -18,7 +18,7 @@ from accounts.services.permissions import (
     organization_lock,
     permissions_derive,
 )
-from accounts.services.role_ceiling import own_time_require, within_own_require
+from accounts.services.role_ceiling import is_for, own_time_require, within_own_require
 from accounts.services.role_giving import role_audit, role_put, role_remove, scope_of, subject_of
 from accounts.services.roles_named import role_named
 
@@ -39,7 +39,8 @@ def role_binding_create(
     within_own_require(actor, role=role, actions=named.actions, scope=scope)
     _expiry_check(expires_at, now)
     _subject_check(actor, subject, scope, organization)
-    own_time_require(actor, subject=subject, actions=named.actions, scope=scope, expires_at=expires_at)
+    if is_for(subject, actor):
+        own_time_require(actor, actions=named.actions, scope=scope, expires_at=expires_at)
     binding = role_put(
         actor=actor,
         subject=subject,
@@ -66,7 +67,8 @@ def role_binding_update(
     actions = _actions_now(binding)
     within_own_require(actor, role=binding.role, actions=actions, scope=scope)
     _expiry_check(expires_at, now)
-    own_time_require(actor, subject=subject, actions=actions, scope=scope, expires_at=expires_at)
+    if is_for(subject, actor):
+        own_time_require(actor, actions=actions, scope=scope, expires_at=expires_at)
     before = _iso(binding.expires_at)
     with organization_admin_kept(organization):
         binding.expires_at = expires_at

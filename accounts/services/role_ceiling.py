@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from accounts.access import Scope
 from accounts.actions_held import actions_held
 from accounts.errors import NotAllowed
-from accounts.models import Organization, Project, RoleBinding, ServiceAccount, Team
+from accounts.models import Organization, Project, RoleBinding, ServiceAccount, Team, User
 from accounts.roles import ORGANIZATION_ACTIONS
 from accounts.services.audit import Actor
 from accounts.services.permissions import Subject, organization_of
@@ -35,32 +35,37 @@ def within_own_require(actor: Actor, *, role: str, actions: Collection[str], sco
 
 
 def own_time_require(
-    actor: Actor, *, subject: Subject, actions: Collection[str], scope: Scope, expires_at: datetime | None
+    actor: Actor, *, actions: Collection[str], scope: Scope, expires_at: datetime | None, field: str = "expires_at"
 ) -> None:
-    """Nobody gives themselves, or a team that they are in, what they have until some time for longer."""
-    if actor.user is None or actor.platform or not _includes(subject, actor):
+    """Lets pass who has all of this for as long: to be asked where they would have it themselves, or might."""
+    if actor.user is None or actor.platform:
         return
     held = actions_held(actor.user, scope)
-    ends = {held[action] for action in actions if action in held} - {None}
-    first = min((end for end in ends if end), default=None)
+    first = min((end for action in actions if (end := held.get(action))), default=None)
     if first is not None and (expires_at is None or expires_at > first):
         raise NotAllowed(
             f"You have this yourself until {first.isoformat(timespec='seconds')}, and cannot prolong it.",
-            hint="Ask another admin.",
-            field="expires_at",
+            hint="Ask somebody who has it for longer.",
+            field=field,
         )
 
 
-def _includes(subject: Subject, actor: Actor) -> bool:
+def is_for(subject: Subject, actor: Actor) -> bool:
+    """Whether who acts has what this subject gets."""
+    if actor.user is None:
+        return False
     if isinstance(subject, Team):
-        return subject.members.filter(pk=actor.user.pk).exists() if actor.user else False
+        return subject.members.filter(pk=actor.user.pk).exists()
     return (subject.user if isinstance(subject, ServiceAccount) else subject) == actor.user
 
 
-def team_within_own_require(actor: Actor, team: Team) -> None:
-    """Lets pass who may do all that the team may by its roles: whoever is put into it may do that."""
+def team_within_own_require(actor: Actor, team: Team, *, joins: bool = False) -> None:
+    """Lets pass who may do all that the team may by its roles: whoever is put into it may do that.
+
+    `joins`: it is who acts, and so they must have it for as long as the team has.
+    """
     bindings = RoleBinding.objects.filter(team=team)
-    _bindings_within_own(actor, team.organization, bindings, f"change who is in {team.name}")
+    _bindings_within_own(actor, team.organization, bindings, f"change who is in {team.name}", lasting=joins)
 
 
 def account_within_own_require(actor: Actor, account: ServiceAccount) -> None:
@@ -73,12 +78,10 @@ def account_within_own_require(actor: Actor, account: ServiceAccount) -> None:
 
 
 def _bindings_within_own(
-    actor: Actor, place: Organization | Project, bindings: QuerySet[RoleBinding], what: str
+    actor: Actor, place: Organization | Project, bindings: QuerySet[RoleBinding], what: str, *, lasting: bool = False
 ) -> None:
-    if actor.user is None or actor.platform:
+    if actor.user is None or actor.platform or _has_everything(actor.user, organization_of(place)):
         return
-    if frozenset(ORGANIZATION_ACTIONS) <= actions_held(actor.user, organization_of(place)).keys():
-        return  # what holds in the organization holds for everything in it
     rows = bindings.filter(Q(expires_at=None) | Q(expires_at__gt=Now())).select_related(*_SCOPES)
     for binding in rows:
         scope = scope_of(binding)
@@ -88,6 +91,15 @@ def _bindings_within_own(
                 f"You may not {what}: the role {binding.role} of {scope} allows {missing[0]}, and yours does not.",
                 hint=f"Ask an admin of {organization_of(scope).name}.",
             )
+        if lasting:
+            ends = binding.expires_at
+            own_time_require(actor, actions=binding.actions, scope=scope, expires_at=ends, field="members")
+
+
+def _has_everything(user: User, organization: Organization) -> bool:
+    """For good, and so in everything that is the organization's."""
+    held = actions_held(user, organization)
+    return all(action in held and held[action] is None for action in ORGANIZATION_ACTIONS)
 
 
 def _beyond(actor: Actor, actions: Collection[str], scope: Scope) -> list[str]:

@@ -15,6 +15,7 @@ from accounts.roles import BUILT_IN_ROLES, ORGANIZATION_ACTIONS, actions_missing
 from accounts.services.access_lost import access_lost
 from accounts.services.audit import Actor, audit_record
 from accounts.services.permissions import organization_lock
+from accounts.services.role_ceiling import own_time_require
 from accounts.services.role_giving import subject_of
 from accounts.services.roles_deriving import role_permissions_derive
 from accounts.services.roles_ending import role_uses, role_uses_end
@@ -40,6 +41,7 @@ def role_create(
     _name_check(name)
     _actions_check(actions)
     _within_own_check(actor, organization, actions)
+    own_time_require(actor, actions=actions, scope=organization, expires_at=None, field="actions")
     if organization.roles.count() >= ROLES_MOST:
         raise Conflict(f"{organization.name} has {ROLES_MOST} roles of its own, and no more can be made.")
     role = Role(organization=organization, name=name, description=description, actions=_sorted(actions))
@@ -66,6 +68,8 @@ def role_update(
         _actions_check(actions)
         locked.actions = _sorted(actions)
     _within_own_check(actor, locked.organization, {*before["actions"], *locked.actions})
+    added = set(locked.actions) - set(before["actions"])
+    own_time_require(actor, actions=added, scope=locked.organization, expires_at=None, field="actions")
     row_validate(locked)
     locked.save(update_fields=["description", "actions"])
     if locked.actions != before["actions"]:

@@ -21,7 +21,7 @@ def team_member_add(*, actor: Actor, team: Team, user: User) -> bool:
     organization_lock(team.organization)
     if team.members.filter(pk=user.pk).exists():
         return False
-    team_within_own_require(actor, team)
+    team_within_own_require(actor, team, joins=user == actor.user)
     if not user.is_active:
         raise InvalidInput(f"{user.handle} was deactivated.", field="members", accepted="handles of active users")
     team.members.add(user)

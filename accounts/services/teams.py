@@ -43,8 +43,8 @@ def team_update(*, actor: Actor, team: Team, name: str | None = None, members: I
         team.name = name
         row_save(team, taken=f"{organization.name} has a team {name} already.")
     if members is not None:
-        team_within_own_require(actor, team)
         had, kept = list(team.members.all()), list(members)
+        team_within_own_require(actor, team, joins=actor.user in kept and actor.user not in had)
         with organization_admin_kept(organization):
             _members_write(team, kept)
         access_lost_by(users=[each for each in had if each not in kept], teams=[], now=timezone.now())

@@ -14,7 +14,6 @@ from marina_cli.output import Column, note, output_option, print_list, print_one
 from marina_cli.session import Session, pass_session
 from marina_cli.text import Json, project_path, word
 
-
 PROJECTS = (
     Column("PROJECT", project_path),
     Column("CLUSTERS AT MOST", lambda item: word(item.get("cluster_limit"))),
