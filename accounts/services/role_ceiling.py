@@ -69,11 +69,12 @@ def team_within_own_require(actor: Actor, team: Team, *, joins: bool = False) ->
 
 
 def account_within_own_require(actor: Actor, account: ServiceAccount) -> None:
-    """Lets pass who may do all that the service account may in its own project: its tokens do that.
+    """Lets pass who may do all that the service account may in its own project, and for clusters there: its tokens do.
 
     What it was given elsewhere is the affair of who gave it: they trust those who look after its project.
     """
-    bindings = RoleBinding.objects.filter(service_account=account, project=account.project_id)
+    there = Q(project=account.project_id) | Q(virtual_cluster__project=account.project_id)
+    bindings = RoleBinding.objects.filter(there, service_account=account)
     _bindings_within_own(actor, account.project, bindings, f"let anybody in as {account.name}")
 
 
