@@ -23,8 +23,8 @@ from accounts.models import (
     User,
 )
 
-# from the weakest to the strongest, over both tables
-_STRENGTH: Final = ("member", "viewer", "auditor", "developer", "admin")
+# from the weakest to the strongest, over both tables; a custom role stands before all but admin
+_STRENGTH: Final = ("member", "viewer", "auditor", "developer", "", "admin")
 
 
 def organizations_visible_to(user: User) -> QuerySet[Organization]:
@@ -238,4 +238,4 @@ def places_of(user: User, *, now: datetime) -> Places:
 
 
 def _strongest(roles: Iterable[str]) -> str:
-    return max(roles, key=_STRENGTH.index, default="")
+    return max(roles, key=lambda role: _STRENGTH.index(role if role in _STRENGTH else ""), default="")

@@ -295,8 +295,6 @@ SPECTACULAR_SETTINGS = {
         "OperationState": "clusters.models.OperationState",
         "StepState": ["waiting", "current", "done", "failed"],
         "OwnerKind": ["user", "team", "service-account"],
-        "RoleName": "accounts.models.role_binding.ROLE_CHOICES",
-        "ProjectRole": "accounts.models.role_binding.PROJECT_ROLE_CHOICES",
         "BreakGlassRole": ["viewer", "developer"],
         "DeliveryState": "accounts.models.DeliveryState",
         "JoinState": "accounts.models.JoinState",

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 
 from accounts.access import require
-from accounts.api.fields import OrganizationField, ProjectField
+from accounts.api.fields import OrganizationField, ProjectField, RoleNameField
 from accounts.api.filters import InvitationFilters
 from accounts.api.idempotency import idempotent
 from accounts.api.references import OrganizationReference, ProjectReference, UserReference
@@ -20,7 +20,6 @@ from accounts.api.resources import ListedResource
 from accounts.api.role_bindings import one_of
 from accounts.api.strict import StrictSerializer
 from accounts.models import Invitation, InvitationMail
-from accounts.models.role_binding import ROLE_NAMES
 from accounts.selectors import invitations_visible_to
 from accounts.services.invitations import (
     InvitationMade,
@@ -103,7 +102,7 @@ class InvitationCreate(StrictSerializer):
 
     organization = OrganizationField(required=False, help_text="Id or name.")
     project = ProjectField(required=False, help_text="Id, or organization/name.")
-    role = serializers.ChoiceField(choices=ROLE_NAMES)
+    role = RoleNameField(help_text="A built-in role, or one of the organization's own.")
     email = serializers.EmailField(
         required=False, allow_blank=True, help_text="Then only who has this address may, and the link is mailed there."
     )

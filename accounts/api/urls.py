@@ -15,6 +15,7 @@ from accounts.api.notifications import NotificationResource, PreferenceResource
 from accounts.api.organizations import OrganizationResource
 from accounts.api.projects import ProjectResource
 from accounts.api.role_bindings import RoleBindingResource
+from accounts.api.roles import RoleResource
 from accounts.api.second_factor import SecondFactorResource
 from accounts.api.service_accounts import ServiceAccountResource
 from accounts.api.sessions import SessionResource
@@ -32,6 +33,7 @@ router.register("invitations", InvitationResource, basename="invitation")
 router.register("join-requests", JoinRequestResource, basename="join-request")
 router.register("federation-rules", FederationRuleResource, basename="federation-rule")
 router.register("organizations", OrganizationResource, basename="organization")
+router.register("organizations/<uuid:organization>/roles", RoleResource, basename="role")
 router.register("projects", ProjectResource, basename="project")
 router.register("role-bindings", RoleBindingResource, basename="role-binding")
 router.register("service-accounts", ServiceAccountResource, basename="service-account")

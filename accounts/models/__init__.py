@@ -21,6 +21,7 @@ from accounts.models.permissions import (
     VirtualClusterUserPermission,
 )
 from accounts.models.revisions import RevisionHorizon, RightsChange, Tombstone
+from accounts.models.role import Role
 from accounts.models.role_binding import RoleBinding
 from accounts.models.service_account import ServiceAccount
 from accounts.models.token import AccessToken
@@ -59,6 +60,7 @@ __all__ = [
     "ProjectUserPermission",
     "RevisionHorizon",
     "RightsChange",
+    "Role",
     "RoleBinding",
     "ServiceAccount",
     "SpentAssertion",

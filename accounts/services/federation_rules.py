@@ -10,6 +10,7 @@ from accounts.errors import InvalidInput, NotAllowed
 from accounts.issuers import address_fault
 from accounts.models import FederationRule, ServiceAccount
 from accounts.services.audit import Actor, audit_record
+from accounts.services.role_ceiling import account_within_own_require
 from accounts.services.rows import row_lock, row_save
 from accounts.services.tokens import tokens_revoke
 
@@ -80,6 +81,7 @@ def _may(actor: Actor, account: ServiceAccount) -> None:
             "A token that is limited to some actions or projects cannot let others in.",
             hint="Do it with a token that is not limited: `marina login` gives you one.",
         )
+    account_within_own_require(actor, account)
 
 
 def _tokens_end(actor: Actor, rule: FederationRule, why: str, now: datetime) -> None:

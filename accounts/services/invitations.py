@@ -6,7 +6,8 @@ from typing import Final
 
 from django.db import transaction
 
-from accounts.access import actor_require, allowed
+from accounts.access import actor_require
+from accounts.actions_held import actions_held
 from accounts.errors import Conflict, Gone, InvalidInput, NotAllowed, NotFound
 from accounts.invitation_text import invitation_digest, invitation_digests, invitation_link, invitation_secret_new
 from accounts.models import Invitation, Organization, Project, RoleBinding, User
@@ -16,8 +17,10 @@ from accounts.services.invitation_mails import invitation_mail_drop, invitation_
 from accounts.services.notification_channels import mail_configured
 from accounts.services.notifications import About, notification_send
 from accounts.services.permissions import binding_column, organization_lock, organization_of
-from accounts.services.role_bindings import members_action, outsider_check, role_check
+from accounts.services.role_bindings import members_action, outsider_check
+from accounts.services.role_ceiling import own_time_require, within_own_require
 from accounts.services.role_giving import role_put
+from accounts.services.roles_named import NamedRole, role_named
 from accounts.services.rows import row_validate
 from accounts.sign_in import INVITATION_MAILS, invitation_mail_count
 from accounts.token_scope import unlimited_require
@@ -56,7 +59,8 @@ def invitation_create(
     is never to be had again.
     """
     actor_require(actor, members_action(scope), scope)
-    role_check(role, scope)
+    organization_lock(scope)  # no role is deleted meanwhile
+    within_own_require(actor, role=role, actions=role_named(role, scope).actions, scope=scope)
     inviter = _inviter(actor, email)
     secret = invitation_secret_new()
     invitation = Invitation(
@@ -91,6 +95,8 @@ def invitation_resend(
     state = locked.state(now=now)
     if state not in ("open", "expired"):
         raise Conflict(f"This invitation is {state}.", hint="Make a new one where one is needed.")
+    scope = locked.scope
+    within_own_require(actor, role=locked.role, actions=role_named(locked.role, scope).actions, scope=scope)
     before = {"invited_by": invitation.created_by.handle, "expires_at": locked.expires_at.isoformat()}
     secret = invitation_secret_new()
     locked.digest, locked.created_by = invitation_digest(secret), inviter
@@ -149,12 +155,14 @@ def invitation_accept(*, actor: Actor, secret: str, now: datetime) -> Invitation
     organization_lock(invitation_find(secret=secret, now=now).scope)
     invitation = invitation_find(secret=secret, now=now)  # as it is now that nobody else can use it
     _meant_for_check(invitation, user)
-    _inviter_check(invitation, user)
+    named = _inviter_check(invitation, user)
     scope = invitation.scope
+    if user == invitation.created_by:
+        own_time_require(actor, actions=named.actions, scope=scope, expires_at=None, field="token")
     held = RoleBinding.objects.filter(**{binding_column(scope): scope}, user=user, role=invitation.role)
     if not held.filter(expires_at=None).exists():
         held.delete()  # the same role until some time; this one is lasting
-        role_put(actor=actor, subject=user, role=invitation.role, scope=scope, now=now)
+        role_put(actor=actor, subject=user, role=invitation.role, custom_role=named.custom, scope=scope, now=now)
     invitation.used_by, invitation.used_at = user, now
     invitation.save(update_fields=["used_by", "used_at"])
     invitation_mail_drop(invitation=invitation, why="The invitation was accepted before.")
@@ -196,14 +204,17 @@ def _meant_for_check(invitation: Invitation, user: User) -> None:
         )
 
 
-def _inviter_check(invitation: Invitation, user: User) -> None:
+def _inviter_check(invitation: Invitation, user: User) -> NamedRole:
+    """What it gives, if who made it may still give that."""
     inviter, scope = invitation.created_by, invitation.scope
-    if not allowed(inviter, members_action(scope), scope):
+    named = role_named(invitation.role, scope)
+    if not named.actions | {members_action(scope)} <= actions_held(inviter, scope).keys():
         raise Gone(
-            f"{inviter.handle}, who made this invitation, may no longer give roles in {scope}.",
+            f"{inviter.handle}, who made this invitation, may no longer give the role {invitation.role} of {scope}.",
             hint=f"Ask an admin of {scope} for a new one.",
         )
     outsider_check(Actor(user=inviter), user, scope, invitation.organization)
+    return named
 
 
 def _audit(actor: Actor, action: str, invitation: Invitation, **details: object) -> None:

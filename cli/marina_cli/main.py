@@ -31,6 +31,7 @@ from marina_cli.commands.op import op
 from marina_cli.commands.options import COMPLETE_VARIABLE, completion, options
 from marina_cli.commands.organization import organization
 from marina_cli.commands.project import project
+from marina_cli.commands.role import role
 from marina_cli.commands.second_factor import second_factor
 from marina_cli.commands.service_account import service_account
 from marina_cli.commands.sessions import session_group
@@ -98,7 +99,7 @@ for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
     *(share, shares, unshare, transfer, ceiling),
-    *(project, invite, invitation, organization),
+    *(project, invite, invitation, organization, role),
     *(audit, inbox, webhook, group_mapping, break_glass),
     *(kubeconfigs, token, service_account, federation),
     *(session_group, second_factor),

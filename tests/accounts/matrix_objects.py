@@ -18,6 +18,7 @@ from accounts.models import (
     Notification,
     Organization,
     Project,
+    Role,
     RoleBinding,
     ServiceAccount,
     Team,
@@ -29,6 +30,7 @@ from accounts.services.audit import Actor
 from accounts.services.invitations import invitation_create
 from accounts.services.notifications import About, notification_send
 from accounts.services.role_giving import role_put
+from accounts.services.roles import role_create
 from accounts.services.teams import team_create
 from accounts.services.tokens import token_create
 from accounts.services.webhooks import webhook_create
@@ -85,6 +87,7 @@ class Objects:
     delivery: WebhookDelivery
     region_offer: RegionOffer
     region_offer_to_project: RegionOffer
+    own_role: Role
     audit_event: AuditEvent
     platform_event: AuditEvent
     own_token: AccessToken | None = None
@@ -144,6 +147,7 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         ),
         region_offer=RegionOffer.objects.create(region=name, organization=organization),
         region_offer_to_project=RegionOffer.objects.create(region=name, project=project),
+        own_role=role_create(actor=MARINA, organization=organization, name=name, actions=["organization.view"]),
         audit_event=AuditEvent.objects.filter(organization_id=organization.pk).latest("id"),
         platform_event=AuditEvent.objects.filter(organization_id=None).latest("id"),
     )

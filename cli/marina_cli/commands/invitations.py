@@ -14,7 +14,7 @@ from marina_cli.output import Column, note, output_option, print_list, print_one
 from marina_cli.session import Session, pass_session
 from marina_cli.text import Json, project_path, word
 
-ROLES = ("viewer", "developer", "admin", "member", "auditor")
+ROLE_HELP = "viewer, developer or admin; member, auditor or admin of an --organization; or one of its own."
 
 
 def _where(item: Json) -> str:
@@ -37,7 +37,7 @@ COLUMNS = (
 @click.command("invite")
 @click.option("--project", "-p", metavar="ORG/NAME", shell_complete=complete_projects, help="Into this project.")
 @click.option("--organization", metavar="ORG", help="Into this organization.")
-@click.option("--role", type=click.Choice(ROLES), required=True, help="The role they get.")
+@click.option("--role", metavar="ROLE", required=True, help=ROLE_HELP)
 @click.option("--email", help="Only somebody with this address may accept.")
 @click.option("--for", "expires_in", type=DURATION, default=None, help="How long the link is good; 7d unless given.")
 @output_option
