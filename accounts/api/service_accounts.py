@@ -98,7 +98,7 @@ class ServiceAccountResource(ListedResource[ServiceAccount]):
     def tokens(self, request: Request, pk: str) -> Response:
         """The tokens of a service account that were not revoked. For who manages it."""
         account = self._managed()
-        page: Any = self.paginate_queryset(service_account_tokens(account))  # type: ignore[arg-type]
+        page: Any = self.paginate_queryset(service_account_tokens(account))
         return self.get_paginated_response(AccessTokenSerializer(page, many=True).data)
 
     @extend_schema(request=AccessTokenCreate, responses={201: AccessTokenMade})

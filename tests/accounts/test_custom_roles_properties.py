@@ -82,13 +82,13 @@ class Climber:
         found = list(rows)
         return found[index % len(found)] if found else None
 
-    def _role(self, index: int) -> Role | None:
+    def _role(self, index: int) -> Any:
         return self._of(Role.objects.select_related("organization").order_by("pk"), index)
 
-    def _name(self, index: int) -> str:
+    def _name(self, index: int) -> Any:
         return self._of([*BUILT_IN_ROLES, *Role.objects.order_by("pk").values_list("name", flat=True)], index * 7)
 
-    def _binding(self, index: int) -> RoleBinding | None:
+    def _binding(self, index: int) -> Any:
         return self._of(RoleBinding.objects.order_by("-pk"), index)
 
     def _end(self, hours: int | None) -> Any:

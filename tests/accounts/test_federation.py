@@ -367,7 +367,8 @@ def test_a_rule_that_is_changed_or_deleted_while_the_issuer_is_asked_lets_nobody
         else:
             federation_rule_delete(actor=MARINA, rule=rule, now=timezone.now())
         connection.close()
-        return issuer.usual["/keys"]()
+        keys: tuple[int, dict[str, str], bytes] = issuer.usual["/keys"]()
+        return keys
 
     issuer.answers["/keys"] = meanwhile
     refusal(exchange(issuer.token(issuer.github())))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -36,11 +37,11 @@ def ask(client, what: str, status: int = 201, **body):
     return answer.json() if answer.content else {}
 
 
-def begun(client) -> dict[str, str]:
+def begun(client):
     return ask(client, "begin", 200)
 
 
-def enrolled(client, **proof: str) -> tuple[str, list[str]]:
+def enrolled(client, **proof: Any) -> tuple[str, list[str]]:
     """The seed and the recovery codes."""
     begin = begun(client)
     made = ask(client, "confirm", enrolment=begin["enrolment"], code=code_now(begin["secret"]), **proof)

@@ -1,6 +1,7 @@
 """Where one is signed in, by the API: one's own sessions only, ended at once, and nothing of their keys told."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
@@ -23,7 +24,7 @@ def ana(db, quick_passwords) -> User:
     return person("ana", password=PASSWORD)
 
 
-def browser(handle: str = "ana", **more: str) -> Client:
+def browser(handle: str = "ana", **more: Any) -> Client:
     client = Client(HTTP_USER_AGENT=FIREFOX, **more)
     client.post("/sign-in", {"login": handle, "password": PASSWORD})
     return client

@@ -31,7 +31,8 @@ def ana(transactional_db, quick_passwords) -> User:
 
 @pytest.fixture
 def run(ana, login) -> Run:
-    return login(ana)
+    run: Run = login(ana)
+    return run
 
 
 def browser() -> Client:
