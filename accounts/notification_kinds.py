@@ -42,6 +42,9 @@ _ALL: Final = (
     NotificationKind(
         "break-glass", "Emergency access was taken", "Platform staff took emergency access to your organization.", _BOTH
     ),
+    NotificationKind(
+        "staff-joined", "Platform staff joined", "Platform staff gave themselves a role in your organization.", _BOTH
+    ),
     NotificationKind("operation-failed", "An operation failed", "An operation that you asked for failed.", _BOTH),
     NotificationKind(
         "host-unreachable", "A host does not answer", "A host cluster that you look after does not answer.", _BOTH

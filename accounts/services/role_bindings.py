@@ -22,6 +22,7 @@ from accounts.services.role_ceiling import is_for, own_time_require, within_own_
 from accounts.services.role_giving import role_audit, role_put, role_remove, scope_of, subject_of
 from accounts.services.roles_named import role_named
 from accounts.services.rows import row_lock
+from accounts.services.staff_joined import staff_joined_tell
 
 
 @transaction.atomic
@@ -51,6 +52,7 @@ def role_binding_create(
         expires_at=expires_at,
         now=now,
     )
+    staff_joined_tell(actor=actor, binding=binding, scope=scope, now=now)
     if isinstance(scope, Organization) and isinstance(subject, User):
         first_sign_in(user=subject, now=now)
     return binding
