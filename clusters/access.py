@@ -17,6 +17,7 @@ from accounts.access import (
 from accounts.errors import NotAllowed, NotFound
 from accounts.models import KubeconfigCeiling, Organization, Project, User
 from accounts.roles import roles_that_may
+from accounts.services.audit import Actor
 from clusters.models import DiscoveredCluster, HostCluster, HostScope, Operation, OperationKind, RegionOffer
 
 
@@ -120,6 +121,16 @@ def _who(action: str, host: HostCluster) -> str:
     if host.organization is None:
         return "The host belongs to the platform; it takes platform staff."
     return f"It takes platform staff, or {', '.join(roles_that_may(action))} of {host.organization.name}."
+
+
+def clusters_told(actor: Actor) -> Q:
+    """Of virtual clusters: those that a refusal may name to who looks after their host.
+
+    Platform staff hear of all; on an organization's own host its admins hear of those that a role shows them.
+    """
+    if actor.user is None or actor.platform or platform_staff(actor.user):
+        return Q()
+    return in_reach(actor.user, "virtualcluster.view")
 
 
 def discovered_visible(user: User) -> QuerySet[DiscoveredCluster]:

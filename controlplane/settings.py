@@ -292,6 +292,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "accounts.api.problems.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,  # `Accept` says it; with ?format= what is there would be answered as if it were not
     "PAGE_SIZE": 50,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -313,9 +314,8 @@ SPECTACULAR_SETTINGS = {
         "OperationState": "clusters.models.OperationState",
         "StepState": ["waiting", "current", "done", "failed"],
         "OwnerKind": ["user", "team", "service-account"],
-        "RoleName": "accounts.models.role_binding.ROLE_CHOICES",
-        "ProjectRole": "accounts.models.role_binding.PROJECT_ROLE_CHOICES",
         "BreakGlassRole": ["viewer", "developer"],
+        "DeliveryState": "accounts.models.DeliveryState",
         "JoinState": "accounts.models.JoinState",
         "InvitationState": ["open", "used", "revoked", "expired"],
         "KubeconfigCeiling": "accounts.models.KubeconfigCeiling",

@@ -14,8 +14,10 @@ from accounts.services.audit_sealing import audit_retain, audit_seal
 from accounts.services.delivering import mail_deliver
 from accounts.services.federation import spent_assertions_forget
 from accounts.services.idempotency import idempotent_requests_remove
+from accounts.services.invitation_delivering import invitation_mail_deliver
 from accounts.services.notification_events import notification_events_publish
 from accounts.services.notifications import notifications_remove
+from accounts.services.own_account import ended_sessions_forget
 from accounts.services.revisions import revisions_tidy
 from accounts.services.role_bindings import role_bindings_expire
 from accounts.services.token_maximum import tokens_shorten
@@ -56,6 +58,7 @@ def tidy_hourly() -> None:
     notifications_remove(now=now)
     webhook_deliveries_remove(now=now)
     spent_assertions_forget(now=now)
+    ended_sessions_forget(now=now)
     revisions_tidy(now=now)
 
 
@@ -78,6 +81,7 @@ def webhooks_delivered() -> None:
 @shared_task(name="provisioning.mail_deliver")
 def mail_delivered() -> None:
     """Sends mail that is due."""
+    invitation_mail_deliver(clock=timezone.now)
     mail_deliver(clock=timezone.now)
 
 

@@ -3,6 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from clusters.api.batch_views import BatchResource
 from clusters.api.break_glass_views import BreakGlassResource
 from clusters.api.discovered_views import DiscoveredClusterViewSet
 from clusters.api.host_views import HostClusterViewSet
@@ -23,6 +24,8 @@ router.register("operations", OperationViewSet, basename="operation")
 ONE = "virtual-clusters/<uuid:cluster>"
 urlpatterns = [
     path("options", OptionsView.as_view(), name="options"),
+    path("virtual-clusters/batch-create", BatchResource.as_view({"post": "batch_create"})),
+    path("virtual-clusters/batch-delete", BatchResource.as_view({"post": "batch_delete"})),
     path("virtual-clusters/<uuid:pk>/transfer", TransferResource.as_view({"post": "transfer"})),
     path(f"{ONE}/shares", ShareResource.as_view({"get": "list", "post": "create"})),
     path(f"{ONE}/shares/<uuid:share>", ShareResource.as_view({"delete": "destroy"})),

@@ -20,7 +20,7 @@ from accounts.services.role_bindings import role_binding_create
 from accounts.services.teams import team_create
 from accounts.services.tokens import token_create
 from accounts.services.users import user_create
-from tests.canaries import canary, nowhere_in
+from tests.canaries import canary, made_canaries, nowhere_in
 
 MARINA = Actor(user=None, name="tests")
 PASSWORD = "correct-horse-battery"
@@ -83,7 +83,7 @@ def world_make() -> World:
 
 
 class WatchedClient(APIClient):
-    """No refusal and no error page tells a secret."""
+    """No refusal and no error page tells a secret; those that answers give are looked for at the end of the run."""
 
     token = ""
     """What it sends."""
@@ -96,6 +96,9 @@ class WatchedClient(APIClient):
         answer = super().request(**kwargs)
         if answer.status_code >= 400:
             nowhere_in([answer.content], f"{kwargs.get('PATH_INFO')}: {answer.status_code}")
+        view = (getattr(answer, "renderer_context", None) or {}).get("view")
+        if isinstance(getattr(answer, "data", None), dict):
+            made_canaries(answer.data, getattr(view, "secret_fields", ()), str(kwargs.get("PATH_INFO")))
         return answer
 
 

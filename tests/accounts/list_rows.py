@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts.models import (
@@ -235,6 +237,16 @@ def notifications(world: World, numbers: Numbers) -> None:
     NotificationDelivery.objects.bulk_create(NotificationDelivery(notification=each, channel="mail") for each in made)
 
 
+def sessions(world: World, numbers: Numbers) -> None:
+    numbers, end = list(numbers), timezone.now() + timedelta(days=1)
+    Session.objects.bulk_create(
+        Session(session_key=f"s-{number}", session_data="", expire_date=end) for number in numbers
+    )
+    UserSession.objects.bulk_create(
+        UserSession(user=world.olivia, session_key=f"s-{number}", ip="192.0.2.1", user_agent="x") for number in numbers
+    )
+
+
 def audit_events(world: World, numbers: Numbers) -> None:
     AuditEvent.objects.bulk_create(
         AuditEvent(actor="x", action="a", object_kind="k", object_id=str(number), organization_id=world.acme.pk)
@@ -325,6 +337,7 @@ MAKERS: dict[str, Callable[[World, Numbers], object]] = {
     "join-requests": join_requests,
     "projects/joinable": projects,
     "notifications": notifications,
+    "sessions": sessions,
     "audit-events": audit_events,
     "webhooks": webhooks,
     "webhooks/{webhook}/deliveries": webhook_deliveries,

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts.models import (
@@ -16,6 +18,7 @@ from accounts.models import (
     Notification,
     Organization,
     Project,
+    Role,
     RoleBinding,
     ServiceAccount,
     Team,
@@ -27,6 +30,7 @@ from accounts.services.audit import Actor
 from accounts.services.invitations import invitation_create
 from accounts.services.notifications import About, notification_send
 from accounts.services.role_giving import role_put
+from accounts.services.roles import role_create
 from accounts.services.teams import team_create
 from accounts.services.tokens import token_create
 from accounts.services.webhooks import webhook_create
@@ -77,15 +81,18 @@ class Objects:
     invitation_to_organization: Invitation
     join_request: JoinRequest
     notification: Notification
+    session: UserSession
     webhook: Webhook
     webhook_of_project: Webhook
     delivery: WebhookDelivery
     region_offer: RegionOffer
     region_offer_to_project: RegionOffer
+    own_role: Role
     audit_event: AuditEvent
     platform_event: AuditEvent
     own_token: AccessToken | None = None
     own_notification: Notification | None = None
+    own_session: UserSession | None = None
     notification_kind: str = KIND
 
 
@@ -132,6 +139,7 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         ).invitation,
         join_request=JoinRequest.objects.create(project=project, user=_member(f"asks-{place}", organization)),
         notification=told(somebody),
+        session=session_of(somebody),
         webhook=webhook,
         webhook_of_project=_webhook(organization, name, project=project),
         delivery=WebhookDelivery.objects.create(
@@ -139,6 +147,7 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         ),
         region_offer=RegionOffer.objects.create(region=name, organization=organization),
         region_offer_to_project=RegionOffer.objects.create(region=name, project=project),
+        own_role=role_create(actor=MARINA, organization=organization, name=name, actions=["organization.view"]),
         audit_event=AuditEvent.objects.filter(organization_id=organization.pk).latest("id"),
         platform_event=AuditEvent.objects.filter(organization_id=None).latest("id"),
     )
@@ -148,6 +157,13 @@ def told(recipient: User) -> Notification:
     """Something in somebody's inbox."""
     about = About(kind="project", id=uuid4(), name=HIDDEN)
     return notification_send(recipients=[recipient], kind=KIND, about=about, text=HIDDEN, now=timezone.now())[0]
+
+
+def session_of(user: User) -> UserSession:
+    """Where somebody is signed in."""
+    key, now = uuid4().hex, timezone.now()
+    Session.objects.create(session_key=key, session_data="", expire_date=now + timedelta(days=1))
+    return UserSession.objects.create(user=user, session_key=key, ip="192.0.2.1", user_agent=HIDDEN)
 
 
 def _token(holder: User) -> AccessToken:

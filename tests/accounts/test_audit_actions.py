@@ -65,6 +65,9 @@ NOT_TOLD = {
     "project.create",
     "project.delete",
     "project.update",
+    # of an invitation's link, which events do not tell
+    "invitation.mail",
+    "invitation.resend",
     # of webhooks themselves
     "webhook.create",
     "webhook.delete",

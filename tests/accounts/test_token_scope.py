@@ -76,6 +76,8 @@ def test_the_inbox_is_not_for_limited_tokens(world, dan):
     refused(limited.get(f"{API}/notifications"))
     refused(limited.post(f"{API}/notifications/read-all"))
     refused(limited.patch(f"{API}/notification-preferences/break-glass", {"mail": False}, "json"))
+    refused(limited.get(f"{API}/notification-preferences"))
+    assert signed_in(dan).get(f"{API}/notification-preferences").status_code == 200
     assert signed_in(dan).get(f"{API}/notifications").status_code == 200
 
 
@@ -125,8 +127,8 @@ def test_a_device_is_answered_and_an_account_changed_by_no_limited_token(dan):
         lambda: own_name_set(actor=actor, user=dan, name="Another"),
         lambda: sessions_revoke_others(actor=actor, user=dan, kept=None),
         lambda: second_factor_set_up(actor=actor, user=dan, secret="A" * 32, code="123456", now=now),
-        lambda: recovery_codes_renew(actor=actor, user=dan),
-        lambda: second_factor_remove(actor=actor, user=dan),
+        lambda: recovery_codes_renew(actor=actor, user=dan, now=now),
+        lambda: second_factor_remove(actor=actor, user=dan, now=now),
     ):
         with pytest.raises(NotAllowed, match="limited token"):
             change()

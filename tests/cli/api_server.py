@@ -392,11 +392,9 @@ class ApiServer:
 
     def _virtual_clusters(self, request: Request, rest: str) -> Answer:
         if request.method == "POST" and not rest:
-            body = request.body
-            if any(item["name"] == body["name"] for item in self.clusters.values()):
-                return problem(409, f"There is a virtual cluster {body['name']} already.", hint="Choose another name.")
-            more = {key: body[key] for key in ("labels", "spec", "deletion_protection") if key in body}
-            return self._started("virtual_cluster", self.add_cluster(body["name"], **more), "provision")
+            return self._create(request.body)
+        if rest in ("batch-create", "batch-delete"):
+            return self._batch(request, self._create if rest == "batch-create" else self._delete)
         if not rest:
             name = request.query.get("name")
             return self._page(request, [item for item in self.clusters.values() if name in (None, item["name"])])
@@ -413,11 +411,35 @@ class ApiServer:
             item.update(request.body if spec is None else {"spec": {**item["spec"], **spec}})
             if spec is not None:
                 return self._started("virtual_cluster", item, "configure")
-        if request.method == "DELETE":
-            if item["deletion_protection"]:
-                return problem(409, f"{item['name']} is protected.", hint="Unprotect it first.")
-            return self._started("virtual_cluster", item, "delete")
-        return Answer(body=item)
+        return self._delete(item) if request.method == "DELETE" else Answer(body=item)
+
+    def _create(self, body: dict[str, Any]) -> Answer:
+        if any(item["name"] == body["name"] for item in self.clusters.values()):
+            return problem(409, f"There is a virtual cluster {body['name']} already.", hint="Choose another name.")
+        more = {key: body[key] for key in ("labels", "spec", "deletion_protection") if key in body}
+        return self._started("virtual_cluster", self.add_cluster(body["name"], **more), "provision")
+
+    def _delete(self, asked: dict[str, Any]) -> Answer:
+        item = self.clusters[asked["id"]]
+        if item["deletion_protection"]:
+            return problem(409, f"{item['name']} is protected.", hint="Unprotect it first.")
+        return self._started("virtual_cluster", item, "delete")
+
+    def _batch(self, request: Request, act: Callable[[dict[str, Any]], Answer]) -> Answer:
+        answers = [act(each) for each in request.body["items"]]
+        refused = [(index, each.body) for index, each in enumerate(answers) if each.status >= 400]
+        if request.body.get("all_or_nothing") and refused:
+            errors = [
+                {"field": f"items[{index}]", "message": each["detail"], "accepted": ""} for index, each in refused
+            ]
+            return problem(400, f"{len(refused)} of {len(answers)} were refused.", code="batch-refused", errors=errors)
+        nothing = {"virtual_cluster": None, "operation": None, "problem": None}
+        results = [
+            {"status": each.status, **nothing, **({"problem": each.body} if each.status >= 400 else each.body)}
+            for each in answers
+        ]
+        counts = {"accepted": len(answers) - len(refused), "refused": len(refused)}
+        return Answer(202, {**counts, "results": results})
 
     def _discovered_clusters(self, request: Request, rest: str) -> Answer:
         if not rest:
@@ -473,6 +495,11 @@ class ApiServer:
         return Answer(body=self.hosts[identity])
 
     def _operations(self, request: Request, rest: str) -> Answer:
+        if not rest and "id" in request.query:
+            asked = [self.operations[key] for key in request.query["id"].split(",")]
+            for each in asked:
+                self._advance(each)
+            return Answer(body={"next": None, "previous": None, "results": asked})
         if not rest:
             wanted = request.query.get("virtual_cluster")
             newest_first = reversed(self.operations.values())

@@ -6,14 +6,13 @@ from typing import Any
 
 import click
 
+from marina_cli.commands.sharing import ROLE_HELP
 from marina_cli.completing import complete_projects
 from marina_cli.errors import CliError, ExitCode, UsageProblem
 from marina_cli.given import ceiling_option, number_or_none
 from marina_cli.output import Column, note, output_option, print_list, print_one
 from marina_cli.session import Session, pass_session
 from marina_cli.text import Json, project_path, word
-
-ROLES = ("viewer", "developer", "admin")
 
 PROJECTS = (
     Column("PROJECT", project_path),
@@ -124,7 +123,7 @@ def project_requests(session: Session, path: str | None, every: bool, form: str)
 
 @project.command("accept")
 @click.argument("request_id", metavar="REQUEST_ID")
-@click.option("--role", type=click.Choice(ROLES), default="developer", show_default=True, help="The role they get.")
+@click.option("--role", metavar="ROLE", default="developer", show_default=True, help=ROLE_HELP)
 @output_option
 @pass_session
 def project_accept(session: Session, request_id: str, role: str, form: str) -> None:
