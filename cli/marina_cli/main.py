@@ -17,6 +17,7 @@ from marina_cli.commands.clusters import cluster_delete, cluster_get, cluster_li
 from marina_cli.commands.configure import configure
 from marina_cli.commands.contexts import context, use_project
 from marina_cli.commands.create import create
+from marina_cli.commands.credential import credential
 from marina_cli.commands.discovered import discovered
 from marina_cli.commands.federation import federation
 from marina_cli.commands.group_mapping import group_mapping
@@ -32,6 +33,7 @@ from marina_cli.commands.organization import organization
 from marina_cli.commands.project import project
 from marina_cli.commands.service_account import service_account
 from marina_cli.commands.sharing import share, shares, unshare
+from marina_cli.commands.static_kubeconfig import static_kubeconfig
 from marina_cli.commands.token import token
 from marina_cli.commands.transfer import ceiling, transfer
 from marina_cli.commands.webhook import webhook
@@ -97,7 +99,7 @@ for command in (
     *(share, shares, unshare, transfer, ceiling),
     *(project, invite, invitation, organization),
     *(audit, inbox, webhook, group_mapping, break_glass),
-    *(kubeconfigs, token, service_account, federation),
+    *(kubeconfigs, static_kubeconfig, credential, token, service_account, federation),
     *(op, options, host, discovered, completion),
 ):
     cli.add_command(command)

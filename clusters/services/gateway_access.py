@@ -72,7 +72,7 @@ def caller_of(*, presented: str, cluster_id: UUID, now: datetime) -> Caller:
         raise NotFound(UNSEEN)
     (given,) = actions_given(asked=[(token.user.pk, cluster)], actions=_ACTIONS, now=now).values()
     if cluster.phase == VirtualClusterPhase.DELETED:
-        raise _deleted(cluster) if _leaves(token.limits, given, _VIEW, cluster) else NotFound(UNSEEN)
+        raise deleted_cluster(cluster) if _leaves(token.limits, given, _VIEW, cluster) else NotFound(UNSEEN)
     level = _level(given, token.limits, cluster, at_most=token.level)
     if level is None:
         raise _refusal(token, cluster)
@@ -126,7 +126,8 @@ def _refusal(token: Presented, cluster: VirtualCluster) -> NotAllowed:
     return NotAllowed(f"Your token gives {token.level} in {cluster} at most, and your role does not give that.")
 
 
-def _deleted(cluster: VirtualCluster) -> Gone:
+def deleted_cluster(cluster: VirtualCluster) -> Gone:
+    """What is said of a deleted cluster to who saw it."""
     when = f" at {cluster.deleted_at:%Y-%m-%d %H:%M} UTC" if cluster.deleted_at else ""
     name = f"{cluster.name} --project {cluster.project}"
     return Gone(
