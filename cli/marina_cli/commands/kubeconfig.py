@@ -54,16 +54,22 @@ def kubeconfig(
     session: Session,
     name: str,
     project: str | None,
+    level: str | None,
+    static: bool,
+    direct: bool,
+    expires_in: int | None,
+    token_name: str | None,
+    service_account: str | None,
+    server: str | None,
     file: str | None,
     merge: bool,
     context_name: str | None,
-    **wanted: str | int | bool | None,
 ) -> None:
     """Print a kubeconfig for the virtual cluster NAME, write it or merge it.
 
     It goes through the gateway and holds no secret: kubectl runs `marina credential` whenever it needs a token.
     """
-    asked = Wanted(**wanted)  # type: ignore[arg-type]
+    asked = Wanted(level, expires_in, server, static, direct, token_name, service_account)
     if file and merge:
         raise UsageProblem("Give either --output or --merge.")
     _wanted_check(asked)
