@@ -3,13 +3,15 @@
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from clusters.models import VirtualCluster
+if TYPE_CHECKING:  # the settings are checked before there are models
+    from clusters.models import VirtualCluster
 
 
-def gateway_url_of(cluster: VirtualCluster) -> str:
+def gateway_url_of(cluster: "VirtualCluster") -> str:
     """The cluster's stable address; empty where there is no gateway for its region.
 
     Of clusters that were read with `active_placements` (clusters/selectors.py) it costs no query.
@@ -20,7 +22,7 @@ def gateway_url_of(cluster: VirtualCluster) -> str:
 
 def gateway_base(region: str) -> str:
     """The gateway for hosts of this region."""
-    own = _regions(settings.GATEWAY_URLS).get(region, "")
+    own = gateway_urls().get(region, "")
     return str(own or settings.GATEWAY_URL).rstrip("/")
 
 
@@ -29,7 +31,12 @@ def gateway_ca_pem() -> str:
     return _file(settings.GATEWAY_CA_FILE) if settings.GATEWAY_CA_FILE else ""
 
 
-def _region(cluster: VirtualCluster) -> str:
+def gateway_urls() -> dict[str, str]:
+    """Gateways of regions that have their own. Raises ValueError for a setting that cannot be read."""
+    return _regions(settings.GATEWAY_URLS)
+
+
+def _region(cluster: "VirtualCluster") -> str:
     placements = getattr(cluster, "active_placements", None)
     if placements is None:
         placements = cluster.placements.filter(role="active").select_related("host")[:1]
@@ -38,7 +45,10 @@ def _region(cluster: VirtualCluster) -> str:
 
 @lru_cache(maxsize=4)
 def _regions(text: str) -> dict[str, str]:
-    return {str(region): str(url) for region, url in json.loads(text).items()} if text else {}
+    found = json.loads(text or "{}")
+    if not isinstance(found, dict) or not all(isinstance(url, str) for url in found.values()):
+        raise ValueError("It is no JSON object of regions and addresses.")
+    return found
 
 
 @lru_cache(maxsize=4)

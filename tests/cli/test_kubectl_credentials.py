@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import UUID
@@ -22,7 +22,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.errors import MarinaError
-from accounts.models import RoleBinding
+from accounts.models import RoleBinding, User
 from accounts.services.role_bindings import role_binding_delete
 from accounts.services.tokens import token_create
 from clusters.models import GatewayToken, VirtualCluster
@@ -66,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    def _answer(self, status: int, body: dict[str, object]) -> None:
+    def _answer(self, status: int, body: Mapping[str, object]) -> None:
         data = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -104,7 +104,7 @@ def hello(transactional_db) -> VirtualCluster:
 @pytest.fixture
 def run(live_server, run_without_login: Run, hello: VirtualCluster) -> Run:
     """The command as dan, logged in."""
-    dan = hello.project.role_bindings.get(user__handle="dan").user
+    dan = User.objects.get(handle="dan")
     made = token_create(actor=MARINA, user=dan, name="login", expires_in=None, now=timezone.now())
     canary(made.text, "a token of dan")
     assert run_without_login("login", live_server.url, "--token", made.text).exit_code == 0

@@ -140,6 +140,7 @@ def test_it_ends_with_the_access_token_that_asked_and_not_with_a_session(people,
     client = client_with(people.dan)
     token = credential(client, cluster).json()["token"]
     caller = caller_of(presented=token, cluster_id=cluster.pk, now=timezone.now())
+    assert caller.access_token_id
     assert AccessToken.objects.get(pk=caller.access_token_id).prefix == client.token.split("_")[1]
     client.credentials()
     client.force_login(people.dan)
@@ -183,6 +184,15 @@ def test_a_deleted_cluster_is_gone(dan, cluster):
 def test_a_credential_is_given_whatever_the_cluster_is_doing(dan, cluster, phase):
     VirtualCluster.objects.update(phase=phase)
     assert credential(dan, cluster).status_code == 201
+
+
+def test_what_opens_a_cluster_opens_nothing_of_the_api(people, dan, cluster):
+    for text in (credential(dan, cluster).json()["token"], static(people.dan, cluster)[1]):
+        client = WatchedClient(raise_request_exception=False)
+        client.token = text
+        client.with_headers()
+        problem(client.get(at(cluster)), 401)
+        problem(credential(client, cluster), 401)
 
 
 # --- static tokens ----------------------------------------------------------------------------------------------------
