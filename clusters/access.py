@@ -175,11 +175,21 @@ _CEILINGS: Final = {
 
 
 def kubeconfig_held() -> Q:
-    """Of grants of kubeconfigs: those whose user may still have one of that level, by role and by both ceilings."""
+    """Of grants of direct kubeconfigs: those whose user may still have one of that level.
+
+    By role, by both ceilings, and where the project gives out direct ones.
+    """
     found = Q()
     for level, ceilings in _CEILINGS.items():
         may = held(f"virtualcluster.kubeconfig.{level}", project="virtual_cluster__project")
         for column in ("virtual_cluster__kubeconfig_ceiling", "virtual_cluster__project__kubeconfig_ceiling"):
             may &= Q(**{f"{column}__in": ceilings})
         found |= Q(level=level) & may
-    return found
+    return found & Q(virtual_cluster__project__direct_kubeconfigs=True)
+
+
+def gateway_token_held() -> Q:
+    """Of static gateway tokens: those whose user still has a role that gives any level there."""
+    levels = [f"virtualcluster.kubeconfig.{level}" for level in KUBECONFIG_LEVELS]
+    first, second = (held(action, project="virtual_cluster__project") for action in levels)
+    return first | second

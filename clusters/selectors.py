@@ -20,6 +20,7 @@ from clusters.access import (
 from clusters.models import (
     Chart,
     DiscoveredCluster,
+    GatewayToken,
     HostCluster,
     HostScope,
     KubeconfigGrant,
@@ -92,7 +93,16 @@ def _glass_broken() -> QuerySet[RoleBinding]:
 
 
 _PLACEMENT: Final = (
-    *("virtual_cluster", "host__name", "namespace", "release", "role", "endpoint", "kubernetes_version"),
+    *(
+        "virtual_cluster",
+        "host__name",
+        "host__region",
+        "namespace",
+        "release",
+        "role",
+        "endpoint",
+        "kubernetes_version",
+    ),
     *("chart_version", "adopted", "not_synced", "why"),
 )
 
@@ -192,6 +202,23 @@ def region_offers_list(user: User) -> QuerySet[RegionOffer]:
         region_offers_visible(user)
         .select_related("organization", "project__organization")
         .annotate(hosts=Coalesce(Subquery(counts), 0))
+    )
+
+
+def gateway_tokens_list(user: User, cluster: VirtualCluster, *, now: datetime) -> QuerySet[GatewayToken]:
+    """The static tokens of a cluster that hold, as far as a user has to do with them.
+
+    Their own, those of service accounts that they manage, and for who decides on a project's members all of them.
+    """
+    living = GatewayToken.objects.filter(virtual_cluster=cluster, revoked_at=None, expires_at__gt=now)
+    managed = projects_where(user, "serviceaccount.manage").values("pk")
+    administered = projects_where(user, "project.members").values("pk")
+    mine = Q(user=user) | Q(user__service_account__project__in=managed)
+    return living.filter(mine | Q(virtual_cluster__project__in=administered)).select_related(
+        "user__service_account__project__organization",
+        "created_by",
+        "access_token",
+        "virtual_cluster__project__organization",
     )
 
 

@@ -53,7 +53,7 @@ class Journey:
         self._login(self._people.developer, "demo")
         if NAME not in {each["name"] for each in self._ask_json("list")}:
             self._terminal.run("marina", "create", NAME, "--wait")
-        self._terminal.run("marina", "kubeconfig", NAME, "--output", _FILE, *self._server())
+        self._terminal.run("marina", "kubeconfig", NAME, "--direct", "--output", _FILE, *self._server())
         run = self._terminal.run
         if not self._has("namespace", "shop"):
             run(*_KUBECTL, "create", "namespace", "shop")

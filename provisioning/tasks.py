@@ -26,6 +26,7 @@ from accounts.services.webhook_delivering import postman, webhook_deliveries_rem
 from clusters.services.announcing import operations_announce
 from clusters.services.credentials import credentials_renew
 from clusters.services.durations import durations_measure
+from clusters.services.gateway_token_upkeep import gateway_tokens_shorten, gateway_tokens_without_role_revoke
 from clusters.services.host_notices import hosts_tell
 from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import sealed_results_expire
@@ -48,6 +49,8 @@ def tidy() -> None:
     role_bindings_expire(now=now)
     tokens_without_reach_revoke(now=now)
     tokens_shorten(now=now)
+    gateway_tokens_without_role_revoke(now=now)
+    gateway_tokens_shorten(now=now)
 
 
 @shared_task(name="provisioning.tidy_hourly")

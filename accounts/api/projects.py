@@ -39,6 +39,7 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
             "cluster_limit",
             "cluster_lifetime_days",
             "kubeconfig_ceiling",
+            "direct_kubeconfigs",
             "created_at",
         )
         read_only_fields = fields
@@ -55,6 +56,10 @@ class ProjectUpdate(ProjectNames):
     """What can be changed of a project; its limits by admins of the organization."""
 
     kubeconfig_ceiling = serializers.ChoiceField(choices=KubeconfigCeiling.choices, required=False)
+    direct_kubeconfigs = serializers.BooleanField(
+        required=False,
+        help_text="Whether kubeconfigs that go past the gateway are given out. Off ends those there are.",
+    )
     cluster_limit = serializers.IntegerField(
         required=False, allow_null=True, min_value=0, max_value=100_000, help_text="Null: any number."
     )

@@ -108,6 +108,10 @@ class Project(Row, Revised):
         default=KubeconfigCeiling.ADMIN,
         help_text="The most that a kubeconfig gives inside its virtual clusters.",
     )
+    direct_kubeconfigs = models.BooleanField(
+        default=False,
+        help_text="Whether kubeconfigs that go past the gateway are given out: without audit, use or quick revocation.",
+    )
 
     class Meta:
         ordering = ["name"]

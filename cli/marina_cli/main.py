@@ -17,6 +17,7 @@ from marina_cli.commands.clusters import cluster_get, cluster_list, cluster_prot
 from marina_cli.commands.configure import configure
 from marina_cli.commands.contexts import context, use_project
 from marina_cli.commands.create import create
+from marina_cli.commands.credential import credential
 from marina_cli.commands.delete import cluster_delete
 from marina_cli.commands.discovered import discovered
 from marina_cli.commands.federation import federation
@@ -36,6 +37,7 @@ from marina_cli.commands.second_factor import second_factor
 from marina_cli.commands.service_account import service_account
 from marina_cli.commands.sessions import session_group
 from marina_cli.commands.sharing import share, shares, unshare
+from marina_cli.commands.static_kubeconfig import static_kubeconfig
 from marina_cli.commands.token import token
 from marina_cli.commands.transfer import ceiling, transfer
 from marina_cli.commands.webhook import webhook
@@ -101,7 +103,7 @@ for command in (
     *(share, shares, unshare, transfer, ceiling),
     *(project, invite, invitation, organization, role),
     *(audit, inbox, webhook, group_mapping, break_glass),
-    *(kubeconfigs, token, service_account, federation),
+    *(kubeconfigs, static_kubeconfig, credential, token, service_account, federation),
     *(session_group, second_factor),
     *(op, options, host, discovered, completion),
 ):

@@ -13,6 +13,7 @@ from clusters.api.fields import ClusterNameField, HostField
 from clusters.api.operation_serializers import NamedSerializer, OperationSerializer, PersonSerializer
 from clusters.api.owners import OwnerTextField
 from clusters.api.shown import cluster_shown, owner_shown, spec_shown
+from clusters.gateway_address import gateway_url_of
 from clusters.models import Exposure, KubeconfigGrant, Placement, VirtualCluster
 from clusters.services.kubeconfigs import LEVELS
 from clusters.sizes import SIZES
@@ -177,6 +178,7 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     placement = serializers.SerializerMethodField()
     operation = serializers.SerializerMethodField()
     break_glass = serializers.SerializerMethodField()
+    gateway_url = serializers.SerializerMethodField()
 
     class Meta:
         model = VirtualCluster
@@ -191,6 +193,7 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
             "deletion_protection",
             "expires_at",
             "kubeconfig_ceiling",
+            "gateway_url",
             "break_glass",
             "generation",
             "observed_generation",
@@ -214,6 +217,10 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     def get_break_glass(self, cluster: VirtualCluster) -> list[dict[str, Any]]:
         """Who of the platform staff is in it at the moment; mostly nobody."""
         return list(BreakGlassSerializer(getattr(cluster, "glass_broken", []), many=True).data)
+
+    def get_gateway_url(self, cluster: VirtualCluster) -> str:
+        """Its address for kubectl, which stays whatever happens to it; empty where there is no gateway."""
+        return gateway_url_of(cluster)
 
     @extend_schema_field(SpecSerializer)
     def get_spec(self, cluster: VirtualCluster) -> dict[str, Any]:

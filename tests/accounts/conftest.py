@@ -71,15 +71,23 @@ def world_make() -> World:
     return World(
         acme=acme,
         globex=globex,
-        payments=project_create(actor=MARINA, organization=acme, name="payments"),
-        search=project_create(actor=MARINA, organization=acme, name="search"),
-        foreign=project_create(actor=MARINA, organization=globex, name="payments"),
+        payments=_project(acme, "payments"),
+        search=_project(acme, "search"),
+        foreign=_project(globex, "payments"),
         dockers=team_create(actor=MARINA, organization=acme, name="dockers"),
         globex_team=team_create(actor=MARINA, organization=globex, name="dockers"),
         olivia=olivia,
         greta=greta,
         staff=person("staff", is_staff=True, is_superuser=True),
     )
+
+
+def _project(organization: Organization, name: str) -> Project:
+    """It gives out direct kubeconfigs too, as no gateway runs in most tests."""
+    made = project_create(actor=MARINA, organization=organization, name=name)
+    made.direct_kubeconfigs = True
+    made.save(update_fields=["direct_kubeconfigs"])
+    return made
 
 
 class WatchedClient(APIClient):

@@ -70,6 +70,38 @@ def _role(rule: Rule, *, role: str = "", **more: Any) -> Case:
     return Case(rule, ROLES_SEEN, at=at, **more)
 
 
+def _levels(**more: Any) -> tuple[Case, ...]:
+    # 409: in these tests there is no gateway
+    return tuple(
+        _on_cluster(
+            on_cluster(f"virtualcluster.kubeconfig.{level}"), body=lambda o, level=level: {"level": level}, **more
+        )
+        for level in ("view", "admin")
+    )
+
+
+GATEWAY_TOKEN = {"token": "gateway_token"}
+GATEWAY_TOKENS_SEEN = PROJECT_MEMBERS
+GATEWAY_ENDPOINTS: dict[str, tuple[Case, ...]] = {
+    "GET virtual-clusters/{cluster}/kubeconfig": (
+        _on_cluster(on_cluster("virtualcluster.kubeconfig.view"), further=(409,)),
+    ),
+    "POST virtual-clusters/{cluster}/gateway-credentials": _levels(further=(409,)),
+    "GET virtual-clusters/{cluster}/gateway-tokens": (_on_cluster(CLUSTER_SEEN),),
+    "POST virtual-clusters/{cluster}/gateway-tokens": _levels(further=(409,)),
+    # somebody's: an admin sees it and may end it, and nobody else has to do with it
+    "GET virtual-clusters/{cluster}/gateway-tokens/{token}": (
+        _on_cluster(GATEWAY_TOKENS_SEEN, sees=GATEWAY_TOKENS_SEEN, at=GATEWAY_TOKEN),
+    ),
+    "DELETE virtual-clusters/{cluster}/gateway-tokens/{token}": (
+        _on_cluster(GATEWAY_TOKENS_SEEN, sees=GATEWAY_TOKENS_SEEN, at=GATEWAY_TOKEN),
+    ),
+    "POST virtual-clusters/{cluster}/gateway-tokens/{token}/rotate": (
+        _on_cluster(no_one, sees=GATEWAY_TOKENS_SEEN, at=GATEWAY_TOKEN, body=lambda o: {}),
+    ),
+    "POST gateway-tokens/revoke": (Case(staff, body=lambda o: {"prefix": o.gateway_token.prefix}),),
+}
+
 FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
     "GET sessions/{pk}": _own("session"),
     "DELETE sessions/{pk}": _own("session"),
@@ -225,6 +257,7 @@ FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
     ),
     "POST virtual-clusters/batch-delete": (Case(anyone, body=lambda o: {"items": [{"id": str(o.cluster.pk)}]}),),
     "GET virtual-clusters/{pk}/kubeconfigs": (Case(CLUSTER_SEEN, CLUSTER_SEEN, "cluster"),),
+    **GATEWAY_ENDPOINTS,
     "POST virtual-clusters/{pk}/transfer": (
         Case(on_cluster("virtualcluster.transfer"), CLUSTER_SEEN, "cluster", lambda o: {"owner": o.person.handle}),
     ),

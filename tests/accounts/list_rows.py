@@ -32,6 +32,7 @@ from accounts.models import (
 from accounts.models.base import new_id
 from clusters.models import (
     DiscoveredCluster,
+    GatewayToken,
     HostCluster,
     HostCredential,
     KubeconfigGrant,
@@ -303,6 +304,23 @@ def kubeconfig_grants(world: World, numbers: Numbers) -> None:
     )
 
 
+def gateway_tokens(world: World, numbers: Numbers) -> None:
+    cluster, end = the_cluster(world), timezone.now() + timedelta(days=1)
+    GatewayToken.objects.bulk_create(
+        GatewayToken(
+            virtual_cluster=cluster,
+            user=each.user,
+            created_by=world.olivia,
+            level="view",
+            name="t",
+            prefix=each.name[-8:].rjust(8, "0"),
+            digest="0" * 64,
+            expires_at=end,
+        )
+        for each in service_accounts(world, numbers)
+    )
+
+
 def the_cluster(world: World) -> VirtualCluster:
     """The one of which there are many shares."""
     return VirtualCluster.objects.first() or virtual_clusters(world, [MANY_MORE])[0]
@@ -345,6 +363,7 @@ MAKERS: dict[str, Callable[[World, Numbers], object]] = {
     "virtual-clusters/{cluster}/shares": shares,
     "virtual-clusters/{cluster}/break-glass": glass_broken,
     "virtual-clusters/{pk}/kubeconfigs": kubeconfig_grants,
+    "virtual-clusters/{cluster}/gateway-tokens": gateway_tokens,
 }
 """What makes so many rows of a list, that olivia (admin of acme, and here platform staff too) sees."""
 

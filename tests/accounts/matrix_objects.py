@@ -36,6 +36,7 @@ from accounts.services.tokens import token_create
 from accounts.services.webhooks import webhook_create
 from clusters.models import (
     DiscoveredCluster,
+    GatewayToken,
     HostCluster,
     Operation,
     OperationKind,
@@ -45,6 +46,7 @@ from clusters.models import (
 )
 from tests.accounts.conftest import MARINA, World, give, person
 from tests.accounts.machines import machine
+from tests.clusters.gateway_tokens import static
 from tests.clusters.making import operation_row, ready_row
 
 HIDDEN = "hush-hush"
@@ -72,6 +74,7 @@ class Objects:
     host_operation: Operation
     discovered: DiscoveredCluster
     platform_host: HostCluster
+    gateway_token: GatewayToken
     machine: ServiceAccount
     machine_token: AccessToken
     federation_rule: FederationRule
@@ -126,6 +129,7 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
             host=host, namespace=name, release="found-here", workload="StatefulSet", seen_at=now
         ),
         platform_host=platform,
+        gateway_token=static(somebody, cluster, name=HIDDEN)[0],
         machine=program,
         machine_token=_token(program.user),
         federation_rule=FederationRule.objects.create(

@@ -36,6 +36,10 @@ NOT_TOLD = {
     "user.update",
     # of tokens, of each use and of the platform: for auditors
     "break-glass.use",
+    "gatewaytoken.create",
+    "gatewaytoken.revoke",
+    "gatewaytoken.rotate",
+    "gatewaytoken.shorten",
     "token.create",
     "token.federate",
     "token.revoke",

@@ -149,6 +149,11 @@ def test_project_create_and_set_send_what_was_given(server: ApiServer, run: Run)
     server.say_once("PATCH", "/projects/p2", Answer(200, project))
     assert run("project", "set", "acme/search", "--clusters", "none", "--kubeconfig-ceiling", "view").exit_code == 0
     assert server.asked("PATCH", "/projects/p2")[0].body == {"kubeconfig_ceiling": "view", "cluster_limit": None}
+    server.requests.clear()
+    server.say_once("GET", "/projects", page(project))
+    server.say_once("PATCH", "/projects/p2", Answer(200, project))
+    assert run("project", "set", "acme/search", "--direct-kubeconfigs", "off").exit_code == 0
+    assert server.asked("PATCH", "/projects/p2")[0].body == {"direct_kubeconfigs": False}
     assert run("project", "set", "acme/search").exit_code == 2
     assert run("project", "set", "acme/search", "--clusters", "many").exit_code == 2
 

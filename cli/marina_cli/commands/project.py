@@ -19,6 +19,7 @@ PROJECTS = (
     Column("CLUSTERS AT MOST", lambda item: word(item.get("cluster_limit"))),
     Column("DAYS AT MOST", lambda item: word(item.get("cluster_lifetime_days"))),
     Column("CEILING", lambda item: word(item.get("kubeconfig_ceiling"))),
+    Column("DIRECT", lambda item: "yes" if item.get("direct_kubeconfigs") else "no", wide=True),
     Column("PERSONAL OF", lambda item: word(item.get("personal_of"))),
     Column("ID", lambda item: word(item.get("id")), wide=True),
 )
@@ -66,6 +67,11 @@ def project_create(session: Session, path: str, display_name: str, form: str) ->
 @click.argument("path", metavar="ORG/NAME", shell_complete=complete_projects)
 @click.option("--display-name", help="What people call it.")
 @ceiling_option
+@click.option(
+    "--direct-kubeconfigs",
+    type=click.Choice(["on", "off"]),
+    help="Whether kubeconfigs that go past the gateway are given out; off ends those there are.",
+)
 @click.option("--clusters", metavar="N|none", help="How many clusters it may have. For admins of the organization.")
 @click.option("--lifetime-days", metavar="N|none", help="How long its clusters live. For admins of the organization.")
 @output_option
@@ -75,12 +81,14 @@ def project_set(
     path: str,
     display_name: str | None,
     kubeconfig_ceiling: str | None,
+    direct_kubeconfigs: str | None,
     clusters: str | None,
     lifetime_days: str | None,
     form: str,
 ) -> None:
-    """Change a project: its ceiling for kubeconfigs, its limits."""
+    """Change a project: its ceiling for kubeconfigs, whether there are direct ones, its limits."""
     body: dict[str, Any] = {"display_name": display_name, "kubeconfig_ceiling": kubeconfig_ceiling}
+    body["direct_kubeconfigs"] = None if direct_kubeconfigs is None else direct_kubeconfigs == "on"
     body = {key: value for key, value in body.items() if value is not None}
     for key, text in (("cluster_limit", clusters), ("cluster_lifetime_days", lifetime_days)):
         if text is not None:
