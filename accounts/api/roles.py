@@ -12,14 +12,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 
-from accounts.access import UNSEEN, require
+from accounts.access import UNSEEN, allowed
 from accounts.api.fields import NameField
 from accounts.api.idempotency import idempotent
 from accounts.api.resources import Resource
 from accounts.api.strict import StrictSerializer
-from accounts.errors import Conflict, InvalidInput, NotFound
+from accounts.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from accounts.models import Organization, Role
 from accounts.role_list import built_in_roles, role_found, role_listed, roles_listed, roles_seen_in
+from accounts.roles import roles_that_may
 from accounts.services.roles import DEFINES, role_create, role_delete, role_update
 
 _TAKE = OpenApiParameter(
@@ -101,7 +102,7 @@ class RoleResource(Resource[Any]):
     @idempotent
     def create(self, request: Request, organization: UUID) -> Response:
         """Defines a role. For who gives roles in the organization, and with nothing that they may not do themselves."""
-        place, body = self._organization(organization), self.body(RoleCreate)
+        place, body = self._defining(organization), self.body(RoleCreate)
         made = role_create(actor=self.actor, organization=place, **body)
         headers = {"Location": f"{request.path}/{made.pk}"}
         return Response(self._shown(place, made), status=HTTP_201_CREATED, headers=headers)
@@ -109,7 +110,7 @@ class RoleResource(Resource[Any]):
     @extend_schema(operation_id="organizations_roles_partial_update", request=RoleUpdate, responses=RoleSerializer)
     def partial_update(self, request: Request, organization: UUID, role: str) -> Response:
         """Changes what a role allows: at once, for everybody who has it."""
-        place = self._organization(organization)
+        place = self._defining(organization)
         changed, body = self._to_change(place, role), self.body(RoleUpdate)
         if body:
             changed = role_update(actor=self.actor, role=changed, now=timezone.now(), **body)
@@ -118,7 +119,7 @@ class RoleResource(Resource[Any]):
     @extend_schema(operation_id="organizations_roles_destroy", request=None, responses={204: None}, parameters=[_TAKE])
     def destroy(self, request: Request, organization: UUID, role: str) -> Response:
         """Deletes a role that nobody has, or with `take=true` one that is taken from everybody first."""
-        place = self._organization(organization)
+        place = self._defining(organization)
         gone = self._to_change(place, role)
         self.no_body()
         role_delete(actor=self.actor, role=gone, now=timezone.now(), take=self._take(request))
@@ -143,8 +144,19 @@ class RoleResource(Resource[Any]):
         self.looked_at = found
         return found
 
+    def _defining(self, key: UUID) -> Organization:
+        """Who sees the roles and may not define any is told so, also where they do not see the organization itself."""
+        found = self._organization(key)
+        if not allowed(self.user, DEFINES, found):
+            raise NotAllowed(
+                f"You may not define roles of {found.name}.",
+                hint=f"It takes one of these roles: {', '.join(roles_that_may(DEFINES))}.",
+                action=DEFINES,
+                subject=found,
+            )
+        return found
+
     def _to_change(self, organization: Organization, text: str) -> Role:
-        require(self.user, DEFINES, organization)
         if any(each.name == text for each in built_in_roles()):
             raise Conflict(
                 f"{text} is a role of Marina's own and is the same everywhere.",

@@ -367,7 +367,8 @@ MAKERS: dict[str, Callable[[World, Numbers], object]] = {
 }
 """What makes so many rows of a list, that olivia (admin of acme, and here platform staff too) sees."""
 
-ABOVE: dict[str, Callable[[World], VirtualCluster | Webhook | ServiceAccount]] = {
+ABOVE: dict[str, Callable[[World], Organization | VirtualCluster | Webhook | ServiceAccount]] = {
+    "organizations": lambda world: world.acme,
     "service-accounts": the_service_account,
     "virtual-clusters": the_cluster,
     "webhooks": the_webhook,

@@ -10,6 +10,7 @@ from accounts.errors import NotAllowed
 from accounts.limits import TokenLimits
 from accounts.models import AuditEvent, DeviceLogin, Project, User
 from accounts.role_reach import allowed_until
+from accounts.roles import ORGANIZATION_ROLES
 from accounts.services.audit import Actor
 from accounts.services.device_logins import device_login_begin, device_login_decide
 from accounts.services.first_sign_in import first_sign_in
@@ -145,7 +146,11 @@ def test_webhooks_are_seen_and_made_with_the_action_to_update_their_scope(world,
     assert client_of(world.olivia, projects=[world.payments]).get(url).json()["results"] == []
 
 
-@pytest.mark.parametrize(("actions", "seen"), [(["organization.view"], False), (["organization.members"], True)])
+# nobody gives more than they may do, so the token has to leave what a member may
+MEMBERS = ["organization.members", *sorted(ORGANIZATION_ROLES["member"])]
+
+
+@pytest.mark.parametrize(("actions", "seen"), [(["organization.view"], False), (MEMBERS, True)])
 def test_group_mappings_are_seen_with_the_action_to_manage_members(world, settings, actions, seen):
     settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID = "https://login.example.org", "marina"
     made = group_mapping_create(actor=MARINA, organization=world.acme, group="staff", role="member")
