@@ -69,6 +69,7 @@ class Exchange:
         self._ended = False
         self._failed: Exception | None = None
         self.window_opened = asyncio.Event()
+        self.takes_no_more = False
 
     async def head(self) -> tuple[int, Headers]:
         """Status and header fields of the answer, without pseudo fields."""
@@ -119,6 +120,12 @@ class Exchange:
         self._ended = True
         self.on_head(502, ())  # one without an answer's head
         self._wake()
+
+    def on_reset(self, error: Exception) -> None:
+        """The server wants nothing more of it; where the whole answer came before, that stands."""
+        self.takes_no_more = True
+        self.window_opened.set()
+        self.on_failure(error)
 
     def on_failure(self, error: Exception) -> None:
         if self._ended or self._failed is not None:
@@ -226,6 +233,8 @@ class Http2Connection:
         while True:
             if exchange.failed is not None:
                 raise exchange.failed
+            if exchange.takes_no_more:
+                raise ConnectionResetError("The API server takes no more of this request.")
             try:
                 room = self._h2.local_flow_control_window(exchange.stream_id)
             except H2Error:  # the stream or the connection is over
@@ -304,7 +313,7 @@ class Http2Connection:
         elif isinstance(event, StreamReset):
             refused = event.error_code == ErrorCodes.REFUSED_STREAM
             kind = NotProcessed if refused else ConnectionResetError
-            exchange.on_failure(kind(f"The API server broke the request off ({event.error_code})."))
+            exchange.on_reset(kind(f"The API server broke the request off ({event.error_code})."))
         elif isinstance(event, WindowUpdated):
             exchange.window_opened.set()
         elif isinstance(event, InformationalResponseReceived):

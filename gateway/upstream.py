@@ -16,6 +16,7 @@ from provisioning.drivers.road import Road
 from provisioning.drivers.streams.byte_stream import ByteStream
 from provisioning.drivers.streams.dial import connect, tls_to
 from provisioning.drivers.streams.forward import forward
+from provisioning.drivers.streams.tls import TlsStream
 from provisioning.engine.errors import StepError
 
 log = structlog.get_logger(__name__)
@@ -114,7 +115,7 @@ class Upstream:
 
     # --- dialling -------------------------------------------------------------------------------------------------
 
-    async def _dial(self, protocol: str) -> ByteStream:
+    async def _dial(self, protocol: str) -> TlsStream:
         for attempt in (1, 2):
             kept = self._road is not None
             try:
@@ -144,19 +145,19 @@ class Upstream:
             self._road, self._road_found = await self._find_road(), time.monotonic()
         return self._road
 
-    async def _over(self, road: Road, protocol: str) -> ByteStream:
+    async def _over(self, road: Road, protocol: str) -> TlsStream:
         route = road.virtual(protocol)
         hostname = route.server_hostname or "localhost"
         if self._endpoint and time.monotonic() - self._endpoint_failed >= ENDPOINT_AGAIN_SECONDS:
             try:
-                return await self._published(road, protocol)
+                return _speaking(protocol, await self._published(road, protocol))
             except OSError as error:
                 self._endpoint_failed = time.monotonic()
                 log.info("published endpoint does not answer", cluster=self._name, error=str(error))
         below = await forward(road.host, namespace=road.namespace, pod=road.pod, port=road.port)
-        return await tls_to(below, route.ssl_context, hostname)
+        return _speaking(protocol, await tls_to(below, route.ssl_context, hostname))
 
-    async def _published(self, road: Road, protocol: str) -> ByteStream:
+    async def _published(self, road: Road, protocol: str) -> TlsStream:
         url = parse_url(self._endpoint)
         route = road.virtual(protocol)
         async with asyncio.timeout(ENDPOINT_CONNECT_SECONDS):
@@ -240,6 +241,14 @@ class Upstream:
 _BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 _INVALID: Final = 422
 _ROLES_PATIENCE: Final = 10.0
+
+
+def _speaking(protocol: str, stream: TlsStream) -> TlsStream:
+    """The stream, if the server agreed to the protocol; ConnectionError if not: its words could not be understood."""
+    if protocol == "h2" and stream.protocol != protocol:
+        stream.close()
+        raise ConnectionAbortedError("it does not speak HTTP/2")
+    return stream
 
 
 async def _inside(connection: Http2Connection, method: bytes, path: str, body: bytes) -> int:
