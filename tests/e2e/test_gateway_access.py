@@ -189,12 +189,17 @@ def test_more_rights_are_had_within_seconds_by_who_never_stopped_asking(
     tell(f"gateway: a higher role acts after {time.monotonic() - began:.1f} s")
 
 
+def signed(stack: Stack, script: str) -> list[str]:
+    """The tokens that the script writes."""
+    said = stack.manage("shell", "-c", script).split()
+    return [canary(word, "a signed token") for word in said if word.startswith("mgt_")]
+
+
 def test_a_token_is_for_its_own_cluster_and_until_its_end(
     shared: Json, hidden: Json, stack: Stack, gate: Gate, developer: Api
 ) -> None:
     script = SIGN.format(handle=developer.handle, cluster=hidden["id"], seconds=[600, -1])
-    right, expired = stack.manage("shell", "-c", script).split()
-    canary(right, "a signed token")
+    right, expired = signed(stack, script)
     assert asked(gate, hidden, right).status == 200
     other = asked(gate, shared, right)
     assert (other.status, other.headers["www-authenticate"]) == (401, 'Bearer realm="marina"')
@@ -206,7 +211,7 @@ def test_a_short_lived_token_that_is_over_opens_nothing_more_and_ends_nothing(
     hidden: Json, stack: Stack, gate: Gate, developer: Api
 ) -> None:
     script = SIGN.format(handle=developer.handle, cluster=hidden["id"], seconds=[8])
-    token = canary(stack.manage("shell", "-c", script).strip(), "a signed token")
+    (token,) = signed(stack, script)
     with Watch(gate, hidden, token) as watch:
         wait_until(lambda: asked(gate, hidden, token).status == 401, seconds=20, what="It opens more")
         with pytest.raises(AssertionError, match="still open"):
