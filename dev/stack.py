@@ -141,7 +141,10 @@ class Stack:
 
         def ready() -> bool:
             last.clear()
-            last.update(self.readiness())
+            try:
+                last.update(self.readiness())
+            except OSError as error:  # it was in the middle of saying so
+                last["web"] = str(error)
             return all(word == "ok" for word in last.values())
 
         try:

@@ -1,6 +1,7 @@
 """One client's connection: requests in, answers out, one after another. What is streamed is never kept whole."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from typing import Final
 
@@ -18,6 +19,10 @@ _MOST_BEFORE_ANSWER: Final = 256 * 1024
 """Bytes of a refused request's body that are read away, so that the answer is not lost with them."""
 
 
+_MOST_AFTER_ANSWER: Final = 64 * 1024 * 1024
+_LINGER_SECONDS: Final = 2.0
+
+
 class ClientGone(ConnectionError):
     """The client has ended the connection, or does not take what is sent."""
 
@@ -33,6 +38,9 @@ class Client:
         self._buffer = bytearray()
         self._reading: asyncio.Task[bytes] | None = None
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=LONGEST_HEAD)
+        self._head_only = False
+        self._idle = False
+        self._last = False
         self.switched = False
         """Whether the connection speaks another protocol now."""
         self.body_begun = False
@@ -42,7 +50,7 @@ class Client:
 
     async def next_head(self) -> Head | None:
         """The next request's head, or None where the client is done. BadRequest, and TimeoutError for a slow one."""
-        if not self._buffer and not await self._more(self._idle_seconds):
+        if not self._buffer and not await self._next_begins():
             return None
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=LONGEST_HEAD)
         async with asyncio.timeout(self._head_seconds):
@@ -57,7 +65,25 @@ class Client:
         del self._buffer[: end + 4]
         head = head_read(raw, self._http)
         self.body_begun = False
+        self._head_only = head.method == b"HEAD"
         return head
+
+    async def _next_begins(self) -> bool:
+        self._idle = True
+        try:
+            return await self._more(self._idle_seconds)
+        finally:
+            self._idle = False
+
+    def leave(self, quiet: float) -> None:
+        """The next answer is the last one, and says so; who asks nothing for `quiet` seconds gets none."""
+        self._last = True
+        self._idle_seconds = min(self._idle_seconds, quiet)
+        asyncio.get_running_loop().call_later(quiet, self._leave_if_idle)
+
+    def _leave_if_idle(self) -> None:
+        if self._idle:
+            self._stream.close()
 
     async def _more(self, seconds: float | None) -> bool:
         """At least one byte more in the buffer; False at the client's end, or where it says nothing for so long."""
@@ -107,8 +133,14 @@ class Client:
     # --- the answer -------------------------------------------------------------------------------------------------
 
     async def answer_head(self, status: int, headers: Fields) -> None:
-        data = self._http.send(h11.Response(status_code=status, headers=list(headers)))
+        data = self._http.send(h11.Response(status_code=status, headers=self._with_goodbye(headers)))
         await self._write(data or b"")
+
+    def _with_goodbye(self, headers: Fields) -> list[tuple[bytes, bytes]]:
+        kept = list(headers)
+        if self._last and not any(name == b"connection" for name, _ in kept):
+            kept.append((b"connection", b"close"))
+        return kept
 
     async def answer_data(self, data: bytes) -> None:
         for part in self._http.send_with_data_passthrough(h11.Data(data=data)) or ():
@@ -120,8 +152,8 @@ class Client:
     async def answer(self, answer: Answer) -> None:
         """A whole answer."""
         parts = [
-            self._http.send(h11.Response(status_code=answer.status, headers=list(answer.headers))),
-            self._http.send(h11.Data(data=answer.body)),
+            self._http.send(h11.Response(status_code=answer.status, headers=self._with_goodbye(answer.headers))),
+            b"" if self._head_only else self._http.send(h11.Data(data=answer.body)),
             self._http.send(h11.EndOfMessage()),
         ]
         await self._write(b"".join(part for part in parts if part))
@@ -147,6 +179,15 @@ class Client:
             if left < 0:
                 return False
         return self._http.their_state is h11.DONE
+
+    async def linger(self) -> None:
+        """Reads away for a while what the client still sends: else the answer that it did not wait for is lost."""
+        left = _MOST_AFTER_ANSWER
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while left > 0 and self._http.their_state is h11.SEND_BODY and await self._more(None):
+                    left -= len(self._buffer)
+                    self._buffer.clear()
 
     async def switch(self, headers: Fields) -> ByteStream:
         """101, and from here on the raw bytes."""

@@ -92,12 +92,20 @@ class Door:
         what = doing(head.method.decode(), path.decode(), head.query.decode("latin-1"))
         request = _Request(self, client, inside, admission, what, address)
         kind = "stream" if head.upgrade else "watch" if what.verb == "watch" else "request"
-        with (
-            self._limits.held(caller.user_id, cluster_id, caller.cluster_name),
-            metrics.UNDER_WAY.labels(kind).track_inprogress(),
-            _ended_with(admission),
-        ):
-            await request.serve()
+        try:
+            with (
+                self._limits.held(caller.user_id, cluster_id, caller.cluster_name),
+                metrics.UNDER_WAY.labels(kind).track_inprogress(),
+                _ended_with(admission),
+            ):
+                await request.serve()
+        except _AccessEnded:
+            if client.answer_begun or client.switched:
+                raise ClientGone("Whose it was may not go on.") from None
+            await self._doorman.admit(head.bearer, cluster_id)  # says why, in most cases
+            raise Refused(
+                503, f"Your rights in {caller.cluster_name} have just changed.", why="changed", retry_after=1
+            ) from None
 
     async def upstream_of(self, admission: Admission, head: Head, what: Doing) -> Upstream:
         """The way to the cluster, for which it is woken where the request is one that wakes."""
@@ -121,22 +129,30 @@ class Door:
         self._book(record)
 
 
+class _AccessEnded(Exception):
+    """The caller may not go on."""
+
+
 class _ended_with:  # noqa: N801 - used as a context manager
-    """The task that serves the request is cancelled when its caller may not go on."""
+    """What is done in it is broken off with _AccessEnded when its caller may not go on."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
-        task = asyncio.current_task()
-        self._end = task.cancel if task is not None else (lambda: False)
+        self._task = asyncio.current_task()
+        self._over = False
 
     def __enter__(self) -> None:
-        self._admission.on_end(self._cancel)
+        self._admission.on_end(self._end)
 
-    def _cancel(self) -> None:
-        self._end()
+    def _end(self) -> None:
+        if self._task is not None and not self._over:
+            self._over = True
+            self._task.cancel()
 
-    def __exit__(self, *exception: object) -> None:
-        self._admission.over(self._cancel)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._admission.over(self._end)
+        if self._over and self._task is not None and self._task.uncancel() == 0 and kind is asyncio.CancelledError:
+            raise _AccessEnded from None
 
 
 class _Request:
@@ -151,6 +167,7 @@ class _Request:
         self._address = address
         self._began = time.monotonic()
         self._as = ""
+        self._forbidden = False
 
     async def serve(self) -> None:
         acts_as = claims_check(self._head, self._admission.caller)
@@ -162,8 +179,10 @@ class _Request:
                 await self._attempt(upstream, acts_as)
                 return
             except (Unreachable, NotProcessed) as error:
-                if self._client.answer_begun or self._client.body_begun:
+                if self._client.answer_begun:
                     raise ClientGone(str(error)) from None
+                if self._client.body_begun:  # nothing was done with it: the client may send it again
+                    raise self._again(error) from None
                 until = hold if self._changing else patience
                 if time.monotonic() > until:
                     raise self._unreachable(error) from None
@@ -190,6 +209,10 @@ class _Request:
             return Refused(503, sentence, why="broken", retry_after=RETRY_AFTER)
         return Refused(500, f"{sentence} Look whether it was done before you repeat it.", why="broken")
 
+    def _again(self, error: Exception) -> Refused:
+        name = self._admission.caller.cluster_name
+        return Refused(503, f"{name} did nothing with this: {error} Send it again.", why="again", retry_after=1)
+
     @property
     def _changing(self) -> bool:
         target = self._admission.target
@@ -215,6 +238,8 @@ class _Request:
                 self._note(status)
         else:
             await self._forward(upstream, headers)
+            if self._forbidden and not acts_as:
+                upstream.doubt_roles()
 
     async def _forward(self, upstream: Upstream, headers: Headers) -> None:
         head = self._head
@@ -225,6 +250,7 @@ class _Request:
             status, fields = await exchange.head()
             metrics.LATENCY.labels("upstream").observe(time.monotonic() - self._began)
             self._note(status)
+            self._forbidden = status == 403
             await self._client.answer_head(status, answer_fields(fields))
             while part := await exchange.read():
                 await self._client.answer_data(part)

@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 RECHECK_SECONDS: Final = 2.0
 FRESH_SECONDS: Final = 4.0
 """An answer this old counts without asking again."""
+ANEW_SECONDS: Final = 10.0
+"""Who stays is asked about in full this often, besides the request: they may have got more than they had."""
 STALE_SECONDS: Final = 30.0
 """How old an answer may be while the database is away."""
 KEPT_SECONDS: Final = 60.0
@@ -56,7 +58,7 @@ class Admission:
     def __init__(self, caller: Caller, target: Target | None, now: float) -> None:
         self.caller = caller
         self.target = target
-        self.checked = self.used = now
+        self.checked = self.used = self.asked = now
         self.open = 0
         self._on_end: set[Callable[[], None]] = set()
 
@@ -83,6 +85,7 @@ class Doorman:
         self._known: dict[Key, Admission] = {}
         self._refused: dict[Key, tuple[float, Refused]] = {}
         self._asking: dict[Key, asyncio.Task[Admission]] = {}
+        self._away = False
         self.refusals: Counter[str] = Counter()
 
     async def admit(self, presented: str, cluster_id: UUID) -> Admission:
@@ -92,15 +95,26 @@ class Doorman:
         known = self._known.get(key)
         if known is not None:
             known.used = now
-            if now - known.checked <= FRESH_SECONDS and not _ended(known.caller):
+            if self._counts(known, now):
+                if now - known.asked > ANEW_SECONDS and not self._away:
+                    self._begin(key, presented)
                 return known
         if (before := self._refused.get(key)) is not None and now - before[0] < REFUSED_SECONDS:
             raise before[1]
+        return await asyncio.shield(self._begin(key, presented))
+
+    def _counts(self, known: Admission, now: float) -> bool:
+        """Whether what is remembered lets a new request in. Nobody waits for a database that is known to be away."""
+        lasts = STALE_SECONDS if self._away else FRESH_SECONDS
+        return now - known.checked <= lasts and not _over(known.caller)
+
+    def _begin(self, key: Key, presented: str) -> "asyncio.Task[Admission]":
+        """The question, which all who ask it at the same time share."""
         task = self._asking.get(key)
         if task is None:
             task = self._asking[key] = asyncio.create_task(self._ask(key, presented))
             task.add_done_callback(lambda done: self._asked(key, done))
-        return await asyncio.shield(task)
+        return task
 
     def _asked(self, key: Key, done: "asyncio.Task[Admission]") -> None:
         self._asking.pop(key, None)
@@ -108,27 +122,30 @@ class Doorman:
             done.exception()
 
     async def _ask(self, key: Key, presented: str) -> Admission:
-        known = self._known.get(key)
+        known, began = self._known.get(key), time.monotonic()
         try:
             caller, target = await self._database.ask(self._question, presented, key[1], timezone.now())
         except DatabaseAway:
-            now = time.monotonic()
-            if known is not None and now - known.checked <= STALE_SECONDS and not _ended(known.caller):
+            self._away = True
+            if known is not None and self._counts(known, time.monotonic()):
                 return known
             raise Refused(
                 503, "Marina's database does not answer; try again in a moment.", why="database", retry_after=5
             ) from None
         except MarinaError as error:
-            self._drop(key)
+            # a short-lived token that is over opens nothing more, but what it opened goes on while its person may
+            if known is None or not _over(known.caller) or _ended(known.caller):
+                self._drop(key)
             refused = _refused(error)
             self._remember_refusal(key, refused)
             raise refused from None
+        self._away = False
         now = time.monotonic()
-        if known is not None and known.caller == caller:
-            known.target, known.checked = target, now
+        if known is not None and known is self._known.get(key) and known.caller == caller:
+            known.target, known.checked, known.asked = target, max(known.checked, began), now
             return known
         self._drop(key)
-        admission = self._known[key] = Admission(caller, target, now)
+        admission = self._known[key] = Admission(caller, target, began)
         return admission
 
     def _question(self, presented: str, cluster_id: UUID, now: datetime) -> tuple[Caller, Target | None]:
@@ -168,8 +185,10 @@ class Doorman:
         try:
             still, targets = await self._database.ask(self._again, callers, clusters, timezone.now())
         except DatabaseAway:
+            self._away = True
             self._end_stale()
             return
+        self._away = False
         for key, admission in here.items():
             if self._known.get(key) is not admission:
                 continue
@@ -197,6 +216,11 @@ class Doorman:
         for key, (when, _) in list(self._refused.items()):
             if now - when > REFUSED_SECONDS:
                 self._refused.pop(key, None)
+
+
+def _over(caller: Caller) -> bool:
+    """Whether the token opens nothing new any more."""
+    return caller.token_until <= timezone.now()
 
 
 def _ended(caller: Caller) -> bool:

@@ -22,8 +22,9 @@ from h2.events import (
     StreamReset,
     WindowUpdated,
 )
-from h2.exceptions import H2Error, NoSuchStreamError, StreamClosedError
+from h2.exceptions import H2Error
 from h2.settings import SettingCodes
+from hyperframe.frame import Frame, GoAwayFrame
 
 from provisioning.drivers.streams.byte_stream import ByteStream
 
@@ -43,6 +44,19 @@ class NotProcessed(ConnectionError):
     """The server said of this request that it did nothing with it: it may be sent again as it is."""
 
 
+class _GracefulH2(H2Connection):
+    """h2 takes every GOAWAY for the end. One without an error only says: nothing new; what is under way may end."""
+
+    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[Event]]:
+        if frame.error_code != ErrorCodes.NO_ERROR:
+            return super()._receive_goaway_frame(frame)
+        told = ConnectionTerminated()
+        told.error_code = ErrorCodes.NO_ERROR
+        told.last_stream_id = frame.last_stream_id
+        told.additional_data = frame.additional_data or None
+        return [], [told]
+
+
 class Exchange:
     """One request and its answer. Errors are ConnectionError, and NotProcessed among them."""
 
@@ -55,6 +69,7 @@ class Exchange:
         self._ended = False
         self._failed: Exception | None = None
         self.window_opened = asyncio.Event()
+        self.takes_no_more = False
 
     async def head(self) -> tuple[int, Headers]:
         """Status and header fields of the answer, without pseudo fields."""
@@ -106,6 +121,12 @@ class Exchange:
         self.on_head(502, ())  # one without an answer's head
         self._wake()
 
+    def on_reset(self, error: Exception) -> None:
+        """The server wants nothing more of it; where the whole answer came before, that stands."""
+        self.takes_no_more = True
+        self.window_opened.set()
+        self.on_failure(error)
+
     def on_failure(self, error: Exception) -> None:
         if self._ended or self._failed is not None:
             return
@@ -127,7 +148,7 @@ class Http2Connection:
         self._below = below
         self._authority = authority.encode()
         # what we send was checked already, and what an API server sends its own clients accept
-        self._h2 = H2Connection(
+        self._h2 = _GracefulH2(
             H2Configuration(
                 client_side=True,
                 header_encoding=None,
@@ -139,6 +160,7 @@ class Http2Connection:
         self._closed: Exception | None = None
         self._draining = False
         self._heard = time.monotonic()
+        self._pinged: float | None = None
         self._free = asyncio.Event()
 
     async def start(self) -> None:
@@ -187,7 +209,11 @@ class Http2Connection:
             (b":authority", self._authority),
             (b":path", path),
         ]
-        self._h2.send_headers(stream_id, [*pseudo, *headers], end_stream=not has_body)
+        try:
+            self._h2.send_headers(stream_id, [*pseudo, *headers], end_stream=not has_body)
+        except H2Error as error:
+            del self._exchanges[stream_id]
+            raise ConnectionResetError(str(error)) from None
         self._flush()
         return exchange
 
@@ -195,7 +221,10 @@ class Http2Connection:
         view = memoryview(data)
         while view:
             room = await self._room(exchange)
-            self._h2.send_data(exchange.stream_id, bytes(view[:room]))
+            try:
+                self._h2.send_data(exchange.stream_id, bytes(view[:room]))
+            except H2Error as error:
+                raise ConnectionResetError(str(error)) from None
             self._flush()
             view = view[room:]
             await self._below.drain()
@@ -204,9 +233,11 @@ class Http2Connection:
         while True:
             if exchange.failed is not None:
                 raise exchange.failed
+            if exchange.takes_no_more:
+                raise ConnectionResetError("The API server takes no more of this request.")
             try:
                 room = self._h2.local_flow_control_window(exchange.stream_id)
-            except (NoSuchStreamError, StreamClosedError):
+            except H2Error:  # the stream or the connection is over
                 raise ConnectionResetError("The API server takes no more of this request.") from None
             if room > 0:
                 return min(room, self._h2.max_outbound_frame_size)
@@ -244,7 +275,7 @@ class Http2Connection:
         error: Exception = ConnectionResetError("The API server ended the connection.")
         try:
             while data := await self._below.read():
-                self._heard = time.monotonic()
+                self._heard, self._pinged = time.monotonic(), None
                 for event in self._h2.receive_data(data):
                     self._on_event(event)
                 self._top_up()
@@ -282,7 +313,7 @@ class Http2Connection:
         elif isinstance(event, StreamReset):
             refused = event.error_code == ErrorCodes.REFUSED_STREAM
             kind = NotProcessed if refused else ConnectionResetError
-            exchange.on_failure(kind(f"The API server broke the request off ({event.error_code})."))
+            exchange.on_reset(kind(f"The API server broke the request off ({event.error_code})."))
         elif isinstance(event, WindowUpdated):
             exchange.window_opened.set()
         elif isinstance(event, InformationalResponseReceived):
@@ -313,12 +344,17 @@ class Http2Connection:
     def ping(self) -> None:
         """Asks whether somebody is there. Any answer counts as one."""
         if self._closed is None:
+            self._pinged = self._pinged or time.monotonic()
             self._h2.ping(b"marina\0\0")
             self._flush()
 
     def silent_for(self) -> float:
         """Seconds since anything was heard of the other side."""
         return time.monotonic() - self._heard
+
+    def unanswered_for(self) -> float:
+        """Seconds since a ping that nothing at all came after."""
+        return 0.0 if self._pinged is None else time.monotonic() - self._pinged
 
     def retire(self) -> None:
         """Takes no new requests, and ends with the last one under way."""

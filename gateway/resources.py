@@ -52,9 +52,13 @@ def doing(method: str, path: str, query: str) -> Doing:
 
 
 def _verb(verb: str, name: str, query: str, watching: bool) -> str:
-    asked = parse_qs(query)
-    if verb == "get" and (watching or asked.get("watch", ["0"])[0] in ("1", "true", "True")):
+    if watching:
         return "watch"
     if verb == "get" and not name:
-        return "list"
+        return "watch" if _wanted(parse_qs(query, keep_blank_values=True).get("watch")) else "list"
     return "deletecollection" if verb == "delete" and not name else verb
+
+
+def _wanted(values: list[str] | None) -> bool:
+    """Whether a query's switch is on, as Kubernetes reads it: everything but 0 and false."""
+    return values is not None and values[0].lower() not in ("0", "false")

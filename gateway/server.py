@@ -20,6 +20,10 @@ from provisioning.drivers.streams.tls import TlsStream
 log = structlog.get_logger(__name__)
 
 
+QUIET_SECONDS = 1.0
+"""So long a gateway that stops waits for requests that are on their way to it."""
+
+
 @dataclass(frozen=True)
 class Patience:
     """Seconds that a client is given: for TLS and for a request's head, between requests, and to take what is sent."""
@@ -53,6 +57,7 @@ class Server:
         self._newcomers_limit = newcomers
         self._patience = patience or Patience()
         self._newcomers: OrderedDict[TcpStream, None] = OrderedDict()
+        self._clients: set[Client] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._stopping = False
@@ -63,14 +68,22 @@ class Server:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self, *, grace: float) -> None:
-        """Takes no new connection or request; what is under way has `grace` seconds to end."""
+        """Takes no new connection; what is under way has `grace` seconds to end.
+
+        Who has a connection already is told with the next answer that it is the last one, so nothing is lost that was
+        sent while this began.
+        """
         self._stopping = True
         if self._server is not None:
             self._server.close()
-        for stream in list(self._newcomers):
-            stream.abort()
+        for client in self._clients:
+            client.leave(QUIET_SECONDS)
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
+            _, left = await asyncio.wait(self._tasks, timeout=min(grace, 2 * QUIET_SECONDS))
+            for stream in list(self._newcomers):
+                stream.abort()
+            if left:
+                await asyncio.wait(left, timeout=max(0.0, grace - 2 * QUIET_SECONDS))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -81,6 +94,7 @@ class Server:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         stream = TcpStream(reader, writer)
+        stream.keep_alive()
         if len(self._tasks) >= self._connections or self._stopping:
             stream.abort()
             metrics.REFUSED.labels("connections").inc()
@@ -121,15 +135,19 @@ class Server:
     async def _requests(self, stream: ByteStream, tcp: TcpStream) -> None:
         patience = self._patience
         client = Client(stream, head_seconds=patience.head, idle_seconds=patience.idle, write_seconds=patience.write)
+        self._clients.add(client)
+        if self._stopping:
+            client.leave(QUIET_SECONDS)
         try:
-            while not self._stopping:
-                head = await self._head(client)
-                if head is None:
-                    return
+            while (head := await self._head(client)) is not None:
                 await self._answer(client, head, tcp)
-                if client.switched or not await client.ready_for_next():
+                if client.switched:
+                    return
+                if not await client.ready_for_next():
+                    await client.linger()
                     return
         finally:
+            self._clients.discard(client)
             client.close()
 
     async def _head(self, client: Client) -> Head | None:
@@ -154,6 +172,11 @@ class Server:
             await self._refuse(client, Refused(error.status, error.message, why="bad-request", close=True))
         except Refused as refused:
             await self._refuse(client, refused)
+        except (OSError, TimeoutError):
+            raise
+        except Exception:
+            log.exception("a request met an error of ours", path=head.path.decode("latin-1")[:200])
+            await self._refuse(client, Refused(500, "The gateway failed at this; its log says why.", why="ours"))
 
     async def _refuse(self, client: Client, refused: Refused) -> None:
         metrics.REFUSED.labels(refused.why).inc()

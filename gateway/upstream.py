@@ -17,6 +17,7 @@ from provisioning.drivers.road import Road
 from provisioning.drivers.streams.byte_stream import ByteStream
 from provisioning.drivers.streams.dial import connect, tls_to
 from provisioning.drivers.streams.forward import forward
+from provisioning.drivers.streams.tls import TlsStream
 from provisioning.engine.errors import StepError
 
 log = structlog.get_logger(__name__)
@@ -27,11 +28,15 @@ ROAD_SECONDS: Final = 60.0
 ENDPOINT_AGAIN_SECONDS: Final = 60.0
 """A published address that did not answer is not tried for so long; the port-forward always leads there."""
 ENDPOINT_CONNECT_SECONDS: Final = 2.0
-PING_SECONDS: Final = 15.0
-SILENT_SECONDS: Final = 40.0
-"""A connection of which nothing was heard for so long, pings included, is dead."""
+PING_SECONDS: Final = 5.0
+UNANSWERED_SECONDS: Final = 12.0
+"""A connection of which nothing was heard for so long after a ping is dead."""
 IDLE_SECONDS: Final = 300.0
 ROLES_SECONDS: Final = 300.0
+ROLES_DOUBTED_SECONDS: Final = 5.0
+"""After somebody was told that they may not, the bindings are looked after this often at most."""
+WAY_SECONDS: Final = 15.0
+"""For the host to say where the control plane is; others who ask the same host wait for their turn in it."""
 _TRIES: Final = 5
 
 RoadFinder = Callable[[], Awaitable[Road]]
@@ -93,7 +98,8 @@ class Upstream:
         task = asyncio.create_task(self._run(connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        await self._keep_roles(connection)
+        if self._roles_due(ROLES_SECONDS):
+            await self._keep_roles(connection)
         return connection
 
     async def _run(self, connection: Http2Connection) -> None:
@@ -109,11 +115,12 @@ class Upstream:
 
     # --- dialling -------------------------------------------------------------------------------------------------
 
-    async def _dial(self, protocol: str) -> ByteStream:
+    async def _dial(self, protocol: str) -> TlsStream:
         for attempt in (1, 2):
             kept, began = self._road is not None, time.monotonic()
             try:
-                road = await self._way()
+                async with asyncio.timeout(WAY_SECONDS):
+                    road = await self._way()
                 async with asyncio.timeout(road.timeouts.connect + road.timeouts.read):
                     stream = await self._over(road, protocol)
             except (OSError, StepError) as error:
@@ -140,19 +147,19 @@ class Upstream:
             self._road, self._road_found = await self._find_road(), time.monotonic()
         return self._road
 
-    async def _over(self, road: Road, protocol: str) -> ByteStream:
+    async def _over(self, road: Road, protocol: str) -> TlsStream:
         route = road.virtual(protocol)
         hostname = route.server_hostname or "localhost"
         if self._endpoint and time.monotonic() - self._endpoint_failed >= ENDPOINT_AGAIN_SECONDS:
             try:
-                return await self._published(road, protocol)
+                return _speaking(protocol, await self._published(road, protocol))
             except OSError as error:
                 self._endpoint_failed = time.monotonic()
                 log.info("published endpoint does not answer", cluster=self._name, error=str(error))
         below = await forward(road.host, namespace=road.namespace, pod=road.pod, port=road.port)
-        return await tls_to(below, route.ssl_context, hostname)
+        return _speaking(protocol, await tls_to(below, route.ssl_context, hostname))
 
-    async def _published(self, road: Road, protocol: str) -> ByteStream:
+    async def _published(self, road: Road, protocol: str) -> TlsStream:
         url = parse_url(self._endpoint)
         route = road.virtual(protocol)
         async with asyncio.timeout(ENDPOINT_CONNECT_SECONDS):
@@ -161,29 +168,38 @@ class Upstream:
 
     # --- what Marina keeps inside ---------------------------------------------------------------------------------
 
+    def doubt_roles(self) -> None:
+        """Somebody was told that they may not: perhaps a tenant has taken away what Marina's levels are bound to."""
+        self._look_after_roles(ROLES_DOUBTED_SECONDS)
+
+    def _look_after_roles(self, seconds: float) -> None:
+        connection = next((each for each in self._connections if each.has_room), None)
+        if connection is not None and self._roles_due(seconds):
+            task = asyncio.create_task(self._keep_roles(connection))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _roles_due(self, seconds: float) -> bool:
+        return time.monotonic() - self._roles_kept >= seconds
+
     async def _keep_roles(self, connection: Http2Connection) -> None:
         """The bindings of Marina's levels: a tenant may have deleted them, or the cluster is older than the gateway."""
-        if time.monotonic() - self._roles_kept < ROLES_SECONDS:
-            return
         self._roles_kept = time.monotonic()
-        for name, manifest in LEVEL_BINDINGS.items():
-            await self._apply(connection, name, manifest)
-
-    async def _apply(self, connection: Http2Connection, name: str, manifest: dict[str, object]) -> None:
-        path = f"/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{name}?fieldManager=marina&force=true"
-        headers = ((b"content-type", b"application/apply-patch+yaml"), (b"accept", b"application/json"))
-        exchange = connection.request(b"PATCH", path.encode(), headers, has_body=True)
         try:
-            async with asyncio.timeout(10):
-                await exchange.send(json.dumps(manifest).encode())
-                await exchange.end()
-                status, _ = await exchange.head()
-            if status >= 300:
-                log.warning("a level's binding could not be kept", cluster=self._name, binding=name, status=status)
+            async with asyncio.timeout(_ROLES_PATIENCE):
+                for name, manifest in LEVEL_BINDINGS.items():
+                    status = await self._apply(connection, name, manifest)
+                    if status == _INVALID:  # bound to another role, which cannot be changed
+                        await _inside(connection, b"DELETE", f"{_BINDINGS}/{name}", b"")
+                        status = await self._apply(connection, name, manifest)
+                    if status >= 300:
+                        log.warning("a level's binding was refused", cluster=self._name, binding=name, status=status)
         except (OSError, TimeoutError) as error:
-            log.warning("a level's binding could not be kept", cluster=self._name, binding=name, error=str(error))
-        finally:
-            exchange.cancel()
+            log.warning("the levels' bindings could not be kept", cluster=self._name, error=str(error))
+
+    async def _apply(self, connection: Http2Connection, name: str, manifest: dict[str, object]) -> int:
+        path = f"{_BINDINGS}/{name}?fieldManager=marina&force=true"
+        return await _inside(connection, b"PATCH", path, json.dumps(manifest).encode())
 
     # --- its life -------------------------------------------------------------------------------------------------
 
@@ -192,12 +208,13 @@ class Upstream:
         now = time.monotonic()
         for connection in list(self._connections):
             silent = connection.silent_for()
-            if silent > SILENT_SECONDS:
+            if connection.unanswered_for() > UNANSWERED_SECONDS:
                 connection.close(ConnectionResetError(f"Nothing was heard of {self._name} for {int(silent)} s."))
             elif silent > PING_SECONDS:
                 connection.ping()
             if not connection.open_exchanges and now - self.used > IDLE_SECONDS:
                 connection.retire()
+        self._look_after_roles(ROLES_SECONDS)
 
     @property
     def idle(self) -> bool:
@@ -221,6 +238,33 @@ class Upstream:
         for task in list(self._tasks):
             with suppress(asyncio.CancelledError):
                 await task
+
+
+_BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+_INVALID: Final = 422
+_ROLES_PATIENCE: Final = 10.0
+
+
+def _speaking(protocol: str, stream: TlsStream) -> TlsStream:
+    """The stream, if the server agreed to the protocol; ConnectionError if not: its words could not be understood."""
+    if protocol == "h2" and stream.protocol != protocol:
+        stream.close()
+        raise ConnectionAbortedError("it does not speak HTTP/2")
+    return stream
+
+
+async def _inside(connection: Http2Connection, method: bytes, path: str, body: bytes) -> int:
+    """The status of one small request in Marina's own name."""
+    headers = ((b"content-type", b"application/apply-patch+yaml"), (b"accept", b"application/json"))
+    exchange = connection.request(method, path.encode(), headers, has_body=bool(body))
+    try:
+        if body:
+            await exchange.send(body)
+            await exchange.end()
+        status, _ = await exchange.head()
+        return status
+    finally:
+        exchange.cancel()
 
 
 def _binding(level: str, role: str) -> dict[str, object]:

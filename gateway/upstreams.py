@@ -5,6 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
+from django.core.exceptions import ObjectDoesNotExist
+
 from gateway import metrics
 from gateway.database import DatabaseAway, asked
 from gateway.targets import Target
@@ -17,7 +19,7 @@ TEND_SECONDS = 5.0
 class Upstreams:
     """One a process. Roads are found in threads of their own: a silent host holds up none of the database's."""
 
-    def __init__(self, find_road: Callable[[UUID], Road], *, threads: int = 16, per_host: int = 4) -> None:
+    def __init__(self, find_road: Callable[[UUID], Road], *, threads: int = 32, per_host: int = 2) -> None:
         self._find_road = find_road
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="roads")
         self._per_host = per_host
@@ -51,6 +53,8 @@ class Upstreams:
             return asked(self._find_road, placement_id)
         except DatabaseAway:
             raise Unreachable("Marina's database does not answer.", reason="database") from None
+        except ObjectDoesNotExist:
+            raise Unreachable("It is not where it was a moment ago.", reason="moved") from None
 
     async def tend(self) -> None:
         """Keeps them in order until it is cancelled."""

@@ -67,10 +67,11 @@ class System:
         self.stack = Stack(plan, self.processes)
 
     def start(self, *, probes: bool = False) -> None:
-        """Web server and two workers, and people who can log in."""
+        """Web server, gateway and two workers, and people who can log in."""
         self.stack.migrate()
         self._clerk = Clerk(self.stack.environment)
         self.stack.start_web()
+        self.stack.start_gateway()
         self.start_workers(2)
         if probes:
             self.stack.start_probes()

@@ -1,11 +1,15 @@
 """A connection's two directions of bytes, and the lowest of them: TCP."""
 
 import asyncio
+import socket
 from contextlib import suppress
 from typing import Protocol
 
 CHUNK = 64 * 1024
 """Bytes that are taken from a connection at once, at most; and beyond which a writer waits for the other side."""
+
+
+CLOSE_SECONDS = 10.0
 
 
 class ByteStream(Protocol):
@@ -56,9 +60,24 @@ class TcpStream:
         with suppress(OSError):
             self._writer.write_eof()
 
+    def keep_alive(self) -> None:
+        """A peer that went away without a word is noticed within some two minutes."""
+        raw = self._writer.get_extra_info("socket")
+        with suppress(OSError):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
+
     def close(self) -> None:
-        """What was written and is not on its way yet is still sent, for a while."""
+        """What was written and is not on its way yet is still sent, for CLOSE_SECONDS."""
+        transport = self._writer.transport
+        if transport.is_closing():
+            return
+        left = transport.get_write_buffer_size()
         self._writer.close()
+        if left:
+            asyncio.get_running_loop().call_later(CLOSE_SECONDS, transport.abort)
 
     def abort(self) -> None:
         """Ends it without sending what waits: for a peer that does not take it."""
