@@ -30,6 +30,7 @@ from clusters.models import (
     VirtualCluster,
     VirtualClusterPhase,
 )
+from clusters.selectors_books import with_last_use
 
 
 def chart_source() -> str:
@@ -60,18 +61,22 @@ def hosts_list(user: User) -> QuerySet[HostCluster]:
 
 
 def virtual_clusters_list(user: User) -> QuerySet[VirtualCluster]:
-    """The virtual clusters a user may see, deleted ones too, each with its active placement and newest operation."""
+    """The virtual clusters a user may see, deleted ones too, each with its active placement, newest operation and last use."""
     visible = VirtualCluster.objects.filter(in_reach(user, "virtualcluster.view"))
     active = Placement.objects.filter(role=PlacementRole.ACTIVE).select_related("host").only(*_PLACEMENT)
-    return visible.select_related(
-        "project__organization",
-        "owner_user__service_account",
-        "owner_team__organization",
-        "creator",
-    ).prefetch_related(
-        Prefetch("role_bindings", queryset=_glass_broken(), to_attr="glass_broken"),
-        Prefetch("placements", queryset=active, to_attr="active_placements"),
-        Prefetch("operations", queryset=_newest_operations(), to_attr="newest_operations"),
+    return (
+        with_last_use(visible)
+        .select_related(
+            "project__organization",
+            "owner_user__service_account",
+            "owner_team__organization",
+            "creator",
+        )
+        .prefetch_related(
+            Prefetch("role_bindings", queryset=_glass_broken(), to_attr="glass_broken"),
+            Prefetch("placements", queryset=active, to_attr="active_placements"),
+            Prefetch("operations", queryset=_newest_operations(), to_attr="newest_operations"),
+        )
     )
 
 

@@ -24,6 +24,7 @@ from accounts.services.webhook_delivering import postman, webhook_deliveries_rem
 from clusters.services.announcing import operations_announce
 from clusters.services.credentials import credentials_renew
 from clusters.services.durations import durations_measure
+from clusters.services.gateway_requests import gateway_requests_remove
 from clusters.services.host_notices import hosts_tell
 from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import sealed_results_expire
@@ -57,6 +58,7 @@ def tidy_hourly() -> None:
     webhook_deliveries_remove(now=now)
     spent_assertions_forget(now=now)
     revisions_tidy(now=now)
+    gateway_requests_remove(now=now)
 
 
 @shared_task(name="provisioning.events_publish")

@@ -105,6 +105,7 @@ class ProjectAdmin(ServiceAdmin):
         "cluster_limit",
         "cluster_lifetime_days",
         "kubeconfig_ceiling",
+        "request_audit",
         "created_by",
         "personal_of",
     )

@@ -10,7 +10,7 @@ from accounts.models.invitation import Invitation
 from accounts.models.join_request import JoinRequest, JoinState
 from accounts.models.notification import Notification
 from accounts.models.notification_channels import DeliveryState, NotificationDelivery, NotificationPreference
-from accounts.models.organization import KubeconfigCeiling, Organization, Project, Team
+from accounts.models.organization import KubeconfigCeiling, Organization, Project, RequestAudit, Team
 from accounts.models.permissions import (
     OrganizationGroupPermission,
     OrganizationUserPermission,
@@ -55,6 +55,7 @@ __all__ = [
     "Project",
     "ProjectGroupPermission",
     "ProjectUserPermission",
+    "RequestAudit",
     "RevisionHorizon",
     "RightsChange",
     "RoleBinding",

@@ -61,6 +61,7 @@ def project_update(
     name: str | None = None,
     display_name: str | None = None,
     kubeconfig_ceiling: str | None = None,
+    request_audit: str | None = None,
     cluster_limit: int | Unset | None = UNSET,
     cluster_lifetime_days: int | Unset | None = UNSET,
 ) -> Project:
@@ -69,7 +70,12 @@ def project_update(
     Limits (None: no limit) are set by the organization's admins: they bind the project's own.
     """
     actor_require(actor, "project.update", project)
-    named = {"name": name, "display_name": display_name, "kubeconfig_ceiling": kubeconfig_ceiling}
+    named = {
+        "name": name,
+        "display_name": display_name,
+        "kubeconfig_ceiling": kubeconfig_ceiling,
+        "request_audit": request_audit,
+    }
     limits = {"cluster_limit": cluster_limit, "cluster_lifetime_days": cluster_lifetime_days}
     changed: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
     if given := {key: value for key, value in limits.items() if value is not UNSET}:
