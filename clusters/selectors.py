@@ -61,7 +61,7 @@ def hosts_list(user: User) -> QuerySet[HostCluster]:
 
 
 def virtual_clusters_list(user: User) -> QuerySet[VirtualCluster]:
-    """The virtual clusters a user may see, deleted ones too, each with its active placement, newest operation and last use."""
+    """The virtual clusters a user may see, deleted ones too, with what is shown of each."""
     visible = VirtualCluster.objects.filter(in_reach(user, "virtualcluster.view"))
     active = Placement.objects.filter(role=PlacementRole.ACTIVE).select_related("host").only(*_PLACEMENT)
     return (

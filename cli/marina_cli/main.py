@@ -30,6 +30,7 @@ from marina_cli.commands.op import op
 from marina_cli.commands.options import COMPLETE_VARIABLE, completion, options
 from marina_cli.commands.organization import organization
 from marina_cli.commands.project import project
+from marina_cli.commands.requests import requests, uses
 from marina_cli.commands.service_account import service_account
 from marina_cli.commands.sharing import share, shares, unshare
 from marina_cli.commands.token import token
@@ -96,7 +97,7 @@ for command in (
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
     *(share, shares, unshare, transfer, ceiling),
     *(project, invite, invitation, organization),
-    *(audit, inbox, webhook, group_mapping, break_glass),
+    *(audit, requests, uses, inbox, webhook, group_mapping, break_glass),
     *(kubeconfigs, token, service_account, federation),
     *(op, options, host, discovered, completion),
 ):

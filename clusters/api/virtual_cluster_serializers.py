@@ -12,8 +12,8 @@ from clusters.api.break_glass_views import BreakGlassSerializer
 from clusters.api.fields import ClusterNameField, HostField
 from clusters.api.operation_serializers import NamedSerializer, OperationSerializer, PersonSerializer
 from clusters.api.owners import OwnerTextField
-from clusters.api.use_serializers import LastUserSerializer
 from clusters.api.shown import cluster_shown, owner_shown, spec_shown, time_shown
+from clusters.api.use_serializers import LastUserSerializer
 from clusters.models import Exposure, KubeconfigGrant, Placement, VirtualCluster
 from clusters.services.kubeconfigs import LEVELS
 from clusters.sizes import SIZES

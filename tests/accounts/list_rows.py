@@ -29,7 +29,9 @@ from accounts.models import (
 )
 from accounts.models.base import new_id
 from clusters.models import (
+    ClusterUse,
     DiscoveredCluster,
+    GatewayRequest,
     HostCluster,
     HostCredential,
     KubeconfigGrant,
@@ -42,6 +44,7 @@ from clusters.models import (
     VirtualClusterPhase,
 )
 from tests.accounts.conftest import World
+from tests.clusters.gateway_books import request_row
 
 Numbers = Iterable[int]
 MANY_MORE = 10**6
@@ -291,6 +294,19 @@ def kubeconfig_grants(world: World, numbers: Numbers) -> None:
     )
 
 
+def cluster_uses(world: World, numbers: Numbers) -> None:
+    cluster, now = the_cluster(world), timezone.now()
+    ClusterUse.objects.bulk_create(
+        ClusterUse(virtual_cluster=cluster, user=each, client="kubectl", last_used_at=now, last_read_at=now, reads=1)
+        for each in users(world, numbers)
+    )
+
+
+def gateway_requests(world: World, numbers: Numbers) -> None:
+    cluster = the_cluster(world)
+    GatewayRequest.objects.bulk_create(request_row(cluster, world.olivia, name=f"pod-{number}") for number in numbers)
+
+
 def the_cluster(world: World) -> VirtualCluster:
     """The one of which there are many shares."""
     return VirtualCluster.objects.first() or virtual_clusters(world, [MANY_MORE])[0]
@@ -331,6 +347,8 @@ MAKERS: dict[str, Callable[[World, Numbers], object]] = {
     "region-offers": region_offers,
     "virtual-clusters/{cluster}/shares": shares,
     "virtual-clusters/{cluster}/break-glass": glass_broken,
+    "virtual-clusters/{cluster}/uses": cluster_uses,
+    "gateway-requests": gateway_requests,
     "virtual-clusters/{pk}/kubeconfigs": kubeconfig_grants,
 }
 """What makes so many rows of a list, that olivia (admin of acme, and here platform staff too) sees."""

@@ -32,6 +32,7 @@ from accounts.services.tokens import token_create
 from accounts.services.webhooks import webhook_create
 from clusters.models import (
     DiscoveredCluster,
+    GatewayRequest,
     HostCluster,
     Operation,
     OperationKind,
@@ -39,8 +40,11 @@ from clusters.models import (
     RegionOffer,
     VirtualCluster,
 )
+from clusters.services.cluster_uses import Use, cluster_uses_add
+from clusters.services.gateway_requests import gateway_requests_add
 from tests.accounts.conftest import MARINA, World, give, person
 from tests.accounts.machines import machine
+from tests.clusters.gateway_books import request_row
 from tests.clusters.making import operation_row, ready_row
 
 HIDDEN = "hush-hush"
@@ -82,6 +86,7 @@ class Objects:
     delivery: WebhookDelivery
     region_offer: RegionOffer
     region_offer_to_project: RegionOffer
+    gateway_request: GatewayRequest
     audit_event: AuditEvent
     platform_event: AuditEvent
     own_token: AccessToken | None = None
@@ -139,6 +144,7 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         ),
         region_offer=RegionOffer.objects.create(region=name, organization=organization),
         region_offer_to_project=RegionOffer.objects.create(region=name, project=project),
+        gateway_request=_request(cluster, somebody),
         audit_event=AuditEvent.objects.filter(organization_id=organization.pk).latest("id"),
         platform_event=AuditEvent.objects.filter(organization_id=None).latest("id"),
     )
@@ -148,6 +154,15 @@ def told(recipient: User) -> Notification:
     """Something in somebody's inbox."""
     about = About(kind="project", id=uuid4(), name=HIDDEN)
     return notification_send(recipients=[recipient], kind=KIND, about=about, text=HIDDEN, now=timezone.now())[0]
+
+
+def _request(cluster: VirtualCluster, user: User) -> GatewayRequest:
+    """Somebody used it."""
+    row = request_row(cluster, user, name=HIDDEN)
+    gateway_requests_add(requests=[row])
+    use = Use(cluster_id=cluster.pk, user_id=user.pk, client="kubectl", writes=1, last_write_at=row.at)
+    cluster_uses_add(uses=[use])
+    return row
 
 
 def _token(holder: User) -> AccessToken:

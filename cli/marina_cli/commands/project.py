@@ -20,6 +20,7 @@ PROJECTS = (
     Column("CLUSTERS AT MOST", lambda item: word(item.get("cluster_limit"))),
     Column("DAYS AT MOST", lambda item: word(item.get("cluster_lifetime_days"))),
     Column("CEILING", lambda item: word(item.get("kubeconfig_ceiling"))),
+    Column("REQUEST AUDIT", lambda item: word(item.get("request_audit")), wide=True),
     Column("PERSONAL OF", lambda item: word(item.get("personal_of"))),
     Column("ID", lambda item: word(item.get("id")), wide=True),
 )
@@ -67,6 +68,11 @@ def project_create(session: Session, path: str, display_name: str, form: str) ->
 @click.argument("path", metavar="ORG/NAME", shell_complete=complete_projects)
 @click.option("--display-name", help="What people call it.")
 @ceiling_option
+@click.option(
+    "--request-audit",
+    type=click.Choice(["none", "writes", "all"]),
+    help="Which requests to its clusters through the gateway are written down one by one.",
+)
 @click.option("--clusters", metavar="N|none", help="How many clusters it may have. For admins of the organization.")
 @click.option("--lifetime-days", metavar="N|none", help="How long its clusters live. For admins of the organization.")
 @output_option
@@ -76,12 +82,17 @@ def project_set(
     path: str,
     display_name: str | None,
     kubeconfig_ceiling: str | None,
+    request_audit: str | None,
     clusters: str | None,
     lifetime_days: str | None,
     form: str,
 ) -> None:
-    """Change a project: its ceiling for kubeconfigs, its limits."""
-    body: dict[str, Any] = {"display_name": display_name, "kubeconfig_ceiling": kubeconfig_ceiling}
+    """Change a project: its ceiling for kubeconfigs, which requests are written down, its limits."""
+    body: dict[str, Any] = {
+        "display_name": display_name,
+        "kubeconfig_ceiling": kubeconfig_ceiling,
+        "request_audit": request_audit,
+    }
     body = {key: value for key, value in body.items() if value is not None}
     for key, text in (("cluster_limit", clusters), ("cluster_lifetime_days", lifetime_days)):
         if text is not None:
