@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from accounts.models import RequestAudit
+from accounts.secret_names import secrets_removed
 from clusters.models.cluster_use import CLIENT_LENGTH
 from clusters.models.gateway_request import request_id_at
 from clusters.services.gateway_access import Caller
@@ -60,7 +61,7 @@ def request_told(record: Record) -> dict[str, Any]:
         "user_id": caller.user_id,
         "user": caller.handle,
         "by_token": caller.token[:60],
-        "level": caller.level,
+        "access": caller.level,
         "broken_glass": caller.broken_glass,
         "acting_as": _plain(record.acting_as, 253),
         "verb": _plain(doing.verb, 20),
@@ -80,8 +81,9 @@ def request_told(record: Record) -> dict[str, Any]:
 
 
 def _plain(text: str, most: int) -> str:
-    """What is sent by clients may hold anything: NUL, which no column takes, and what would forge lines of a log."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[:most])
+    """Clients may send anything: NUL, which no column takes, what would forge lines of a log, a token in a name."""
+    shown = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[: 2 * most])
+    return str(secrets_removed(shown))[:most]
 
 
 def _address(text: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import django_filters
 from django.db.models import Q, QuerySet
@@ -43,25 +43,21 @@ class GatewayRequestFilters(django_filters.FilterSet):
 
     def of_cluster(self, found: Found, name: str, value: str) -> Found:
         """With an id those of a cluster whose row is gone, too."""
-        key = uuid_of(value)
-        return found.filter(cluster_id__in=[key] if key else clusters_named(value).values("pk"))
+        return found.filter(_named("cluster_id", value, clusters_named(value)))
 
     def of_project(self, found: Found, name: str, value: str) -> Found:
         """As the one of a cluster."""
-        key = uuid_of(value)
-        organization, _, name = value.partition("/")
-        named = Project.objects.filter(organization__name=organization, name=name)
-        return found.filter(project_id__in=[key] if key else named.values("pk"))
+        organization, _, project = value.partition("/")
+        named = Project.objects.filter(organization__name=organization, name=project)
+        return found.filter(_named("project_id", value, named))
 
     def of_organization(self, found: Found, name: str, value: str) -> Found:
         """As the one of a cluster."""
-        key = uuid_of(value)
-        return found.filter(organization_id__in=[key] if key else Organization.objects.filter(name=value).values("pk"))
+        return found.filter(_named("organization_id", value, Organization.objects.filter(name=value)))
 
     def by_user(self, found: Found, name: str, value: str) -> Found:
         """A handle is never used again, so both name the same person."""
-        key = uuid_of(value)
-        return found.filter(user_id__in=[key] if key else User.objects.filter(handle=value).values("pk"))
+        return found.filter(_named("user_id", value, User.objects.filter(handle=value)))
 
     def of_resource(self, found: Found, name: str, value: str) -> Found:
         """With a slash only requests to that subresource."""
@@ -88,3 +84,9 @@ class GatewayRequestFilters(django_filters.FilterSet):
     def before_then(self, found: Found, name: str, value: datetime) -> Found:
         """A row of that very millisecond may be before it."""
         return found.filter(at__lt=value, pk__lt=first_id_at(value + MILLISECOND))
+
+
+def _named(column: str, value: str, by_name: QuerySet[Any]) -> Q:
+    """What has this id, or is among those of this name: by a column that has an index."""
+    key = uuid_of(value)
+    return Q(**{column: key}) if key else Q(**{f"{column}__in": by_name.values("pk")})

@@ -28,7 +28,7 @@ class GatewayRequestSerializer(serializers.ModelSerializer[GatewayRequest]):
             "user_id",
             "user",
             "by_token",
-            "level",
+            "access",
             "broken_glass",
             "acting_as",
             "verb",

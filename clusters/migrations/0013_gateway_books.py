@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('user_id', models.UUIDField()),
                 ('user', models.CharField(help_text='The handle.', max_length=100)),
                 ('by_token', models.CharField(help_text='The kind of token, and what names it. No secret.', max_length=60)),
-                ('level', models.CharField(help_text='admin or view: what the person had inside.', max_length=10)),
+                ('access', models.CharField(help_text='admin or view: what the person had inside.', max_length=10)),
                 ('broken_glass', models.BooleanField(default=False, help_text='By platform staff who broke the glass.')),
                 ('acting_as', models.CharField(blank=True, help_text='The user that `--as` asked for.', max_length=253)),
                 ('verb', models.CharField(max_length=20)),

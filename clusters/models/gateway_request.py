@@ -37,7 +37,7 @@ class GatewayRequest(models.Model):
     user_id = models.UUIDField()
     user = models.CharField(max_length=100, help_text="The handle.")
     by_token = models.CharField(max_length=60, help_text="The kind of token, and what names it. No secret.")
-    level = models.CharField(max_length=10, help_text="admin or view: what the person had inside.")
+    access = models.CharField(max_length=10, help_text="admin or view: what the person had inside.")
     broken_glass = models.BooleanField(default=False, help_text="By platform staff who broke the glass.")
     acting_as = models.CharField(max_length=253, blank=True, help_text="The user that `--as` asked for.")
     verb = models.CharField(max_length=20)

@@ -21,7 +21,7 @@ def request_row(cluster: VirtualCluster, user: User, *, at: datetime | None = No
         "user_id": user.pk,
         "user": user.handle,
         "by_token": "mar_abcd1234",
-        "level": "admin",
+        "access": "admin",
         "verb": "delete",
         "version": "v1",
         "resource": "pods",

@@ -22,6 +22,7 @@ from tests.e2e.gate import Gate
 
 SECONDS = 30
 HUSH = "hush-in-a-body"
+ABOVE_ALL = "kubernetes-super-admin"
 
 
 @pytest.fixture
@@ -51,6 +52,7 @@ def test_a_journey_leaves_its_use_and_its_requests(
     inside("get", "configmap", "booked")
     joe = "system:serviceaccount:default:joe"
     inside("delete", "configmap", "booked", "--as", joe, exit_code=1)
+    inside("delete", "configmap", "booked", "--as", ABOVE_ALL, exit_code=1)
     inside("delete", "configmap", "booked")
 
     def deleted() -> bool:
@@ -59,10 +61,11 @@ def test_a_journey_leaves_its_use_and_its_requests(
 
     wait_until(deleted, seconds=SECONDS, what="The deletion was not written down")
     rows = requests_of(admin, developer, shared)
-    assert [(row["verb"], row["status"], row["acting_as"]) for row in rows[:3]] == [
-        ("delete", 200, ""),
-        ("delete", 403, joe),
-        ("create", 201, ""),
+    assert [(row["verb"], row["status"], row["refused_for"], row["acting_as"]) for row in rows[:4]] == [
+        ("delete", 200, "", ""),
+        ("delete", 403, "impersonation", ABOVE_ALL),
+        ("delete", 403, "", joe),
+        ("create", 201, "", ""),
     ]
     assert rows[0]["user_agent"].startswith("kubectl")
     assert HUSH not in json.dumps(rows)
@@ -70,11 +73,29 @@ def test_a_journey_leaves_its_use_and_its_requests(
 
     def used() -> bool:
         use = use_of(developer, shared)
-        return use["writes"] >= before["writes"] + 3 and use["reads"] > before["reads"]
+        return bool(use["writes"] >= before["writes"] + 3 and use["reads"] > before["reads"])
 
     wait_until(used, seconds=SECONDS, what="The use was not noted")
     shown = developer.get(f"/virtual-clusters/{shared['id']}")
     assert (shown["last_used_by"]["handle"], shown["last_used_by"]["client"]) == (developer.handle, "kubectl")
+
+
+def test_a_project_that_wants_all_requests_has_them_written_down_soon_after(
+    stack: Stack, admin: Api, developer: Api, shared: Json, tools: Tools, tmp_path: Path
+) -> None:
+    inside = Kubectl(tools.kubectl, Gate.of(stack).kubeconfig(tmp_path, shared, developer.token))
+    project = f"/projects/{shared['project']['id']}"
+
+    def read() -> bool:
+        inside("get", "configmaps")
+        return any(row["verb"] == "list" for row in requests_of(admin, developer, shared))
+
+    assert not read()
+    admin("PATCH", project, {"request_audit": "all"})
+    try:
+        wait_until(read, seconds=SECONDS, what="Reading was not written down")
+    finally:
+        admin("PATCH", project, {"request_audit": "writes"})
 
 
 def test_a_gateway_that_is_told_to_stop_has_written_down_everything_when_it_ends(
@@ -92,6 +113,7 @@ def test_a_gateway_that_is_told_to_stop_has_written_down_everything_when_it_ends
     (line,) = [each for each in lines if each["logger"] == "marina.requests" and each["resource"] == "configmaps"]
     assert line["id"] == created["id"]
     assert (line["event"], line["user"], line["verb"]) == ("request", developer.handle, "create")
+    assert (line["level"], line["access"]) == ("info", "admin")
     assert developer.token not in log.read_text()
 
 
@@ -99,7 +121,7 @@ def test_a_gateway_that_is_told_to_stop_has_written_down_everything_when_it_ends
 def another_gateway(stack: Stack, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], Gate]]:
     """One beside the stack's own, on a port of its own."""
     bind = f"127.0.0.1:{free_ports(1)[0]}"
-    program = stack.gateway_program("another-gateway", GATEWAY_BIND=bind)
+    program = stack.gateway_program("another-gateway", GATEWAY_BIND=bind, LOG_FORMAT="json")
     gate = replace(Gate.of(stack), url=f"https://{bind}")
     with log.open("wb") as output:
         process = subprocess.Popen(

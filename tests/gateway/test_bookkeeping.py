@@ -268,6 +268,8 @@ def test_at_the_end_a_database_that_is_away_is_not_waited_for_longer_than_said(s
         lambda record: replace(record, acting_as="\ud800" + "a" * 500),
         lambda record: replace(record, doing=doing("DELETE", "/api/v1/namespaces/%00/pods/%0a" + "y" * 400, "")),
         lambda record: replace(record, doing=doing("BREW" * 20, "/" + "z" * 900, "token=hush")),
+        lambda record: replace(record, user_agent="mar_abcd1234_hush" + "hush" * 10),
+        lambda record: replace(record, doing=doing("GET", "/eyJhush.hush.hush" * 30, "")),
         lambda record: replace(record, address=""),
         lambda record: replace(record, address="fe80::1%eth0"),
     ],

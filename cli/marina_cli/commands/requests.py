@@ -98,7 +98,7 @@ def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @output_option
 @pass_session
 def requests(
-    session: Session, name: str | None, project: str | None, limit: int, form: str, name_of: str | None, **given: Any
+    session: Session, /, name: str | None, project: str | None, limit: int, form: str, name_of: str | None, **given: Any
 ) -> None:
     """List requests to virtual clusters through the gateway, newest first: who did what.
 
