@@ -120,6 +120,7 @@ class Project(Row, Revised):
         max_length=10,
         choices=RequestAudit.choices,
         default=RequestAudit.WRITES,
+        db_default=RequestAudit.WRITES,
         help_text="Which requests to its virtual clusters through the gateway are written down one by one.",
     )
 
