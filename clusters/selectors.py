@@ -32,6 +32,7 @@ from clusters.models import (
     VirtualCluster,
     VirtualClusterPhase,
 )
+from clusters.selectors_books import with_last_use
 
 
 def chart_source() -> str:
@@ -62,17 +63,17 @@ def hosts_list(user: User) -> QuerySet[HostCluster]:
 
 
 def virtual_clusters_list(user: User) -> QuerySet[VirtualCluster]:
-    """The virtual clusters a user may see, deleted ones too, each with its active placement and newest operation."""
+    """The virtual clusters a user may see, deleted ones too, with what is shown of each."""
     visible = VirtualCluster.objects.filter(in_reach(user, "virtualcluster.view"))
-    return visible.select_related(
-        "project__organization",
-        "owner_user__service_account",
-        "creator",
-    ).prefetch_related(
-        Prefetch("owner_team", queryset=_teams().all()),
-        Prefetch("role_bindings", queryset=_glass_broken().all(), to_attr="glass_broken"),
-        Prefetch("placements", queryset=_active_placements().all(), to_attr="active_placements"),
-        Prefetch("operations", queryset=_newest_operations().all(), to_attr="newest_operations"),
+    return (
+        with_last_use(visible)
+        .select_related("project__organization", "owner_user__service_account", "creator")
+        .prefetch_related(
+            Prefetch("owner_team", queryset=_teams().all()),
+            Prefetch("role_bindings", queryset=_glass_broken().all(), to_attr="glass_broken"),
+            Prefetch("placements", queryset=_active_placements().all(), to_attr="active_placements"),
+            Prefetch("operations", queryset=_newest_operations().all(), to_attr="newest_operations"),
+        )
     )
 
 

@@ -268,6 +268,7 @@ GATEWAY_NEWCOMERS = env.int("GATEWAY_NEWCOMERS", default=512)
 GATEWAY_RATE = env.float("GATEWAY_RATE", default=200.0)  # of one person and cluster, requests a second
 GATEWAY_STREAMS = env.int("GATEWAY_STREAMS", default=500)  # of one person and cluster, open at once
 GATEWAY_DATABASE_THREADS = env.int("GATEWAY_DATABASE_THREADS", default=4)
+REQUEST_AUDIT_DAYS = env.int("REQUEST_AUDIT_DAYS", default=90)  # 0: for ever
 # by User-Agent: whose requests wake a cluster that is asleep, and whose never do
 GATEWAY_WAKES = env.str("GATEWAY_WAKES", default=r"^(kubectl|Helm|helm)\b")
 GATEWAY_NEVER_WAKES = env.str("GATEWAY_NEVER_WAKES", default=r"(?i)k9s|lens|argocd|argo-cd|flux|prometheus|headlamp")

@@ -14,16 +14,18 @@ from django.db import connection
 from prometheus_client import start_http_server
 from urllib3.util import parse_url
 
+from clusters.services.cluster_uses import cluster_uses_add
 from clusters.services.gateway_access import caller_of, callers_still
+from clusters.services.gateway_requests import gateway_requests_add
 from clusters.services.waking import wake_for
 from gateway import metrics
+from gateway.bookkeeping import Bookkeeper
 from gateway.certificate import Certificate
 from gateway.database import Database, DatabaseAway
 from gateway.door import Door, Names
 from gateway.doorman import Doorman, Questions
 from gateway.health import Health
 from gateway.limits import Limits
-from gateway.records import Bookkeeper
 from gateway.server import Server
 from gateway.targets import road_finder, targets_of
 from gateway.upstreams import Upstreams
@@ -39,8 +41,11 @@ TIDY_SECONDS = 10.0
 class Gateway:
     """All parts of one process, put together from Django's settings."""
 
-    def __init__(self, *, book: Bookkeeper) -> None:
+    def __init__(self) -> None:
         self._database = Database(threads=settings.GATEWAY_DATABASE_THREADS)
+        # a thread of their own: a slow batch delays nobody who wants in
+        self._books_database = Database(threads=1)
+        self._books = Bookkeeper(self._books_database, uses_add=cluster_uses_add, requests_add=gateway_requests_add)
         self._doorman = Doorman(self._database, Questions(caller_of, callers_still, targets_of))
         self._upstreams = Upstreams(road_finder(Clients()))
         self._limits = Limits(rate=settings.GATEWAY_RATE, streams=settings.GATEWAY_STREAMS)
@@ -52,7 +57,7 @@ class Gateway:
             limits=self._limits,
             rules=WakeRules(re.compile(settings.GATEWAY_WAKES), re.compile(settings.GATEWAY_NEVER_WAKES)),
             wake=Waker(self._database, wake_for).wake,
-            book=book,
+            book=self._books.book,
         )
         self._certificate = Certificate.of_settings()
         self._server = Server(
@@ -67,17 +72,25 @@ class Gateway:
         """Until `stopping`; then what is under way has the grace time to end."""
         tending = [
             asyncio.create_task(work)
-            for work in (self._doorman.watch(), self._upstreams.tend(), self._ready(), self._tidy())
+            for work in (
+                self._doorman.watch(),
+                self._upstreams.tend(),
+                self._ready(),
+                self._tidy(),
+                self._books.keep(),
+            )
         ]
         host, _, port = settings.GATEWAY_BIND.rpartition(":")
         started(await self._server.start(host.strip("[]"), int(port)))
         await stopping.wait()
         self._not_ready = "stopping"
         await self._server.stop(grace=settings.STOP_GRACE_SECONDS)
+        await self._books.close()
         for task in tending:
             task.cancel()
         await asyncio.gather(*tending, return_exceptions=True)
         await self._upstreams.close()
+        self._books_database.close()
         self._database.close()
 
     async def _ready(self) -> None:
@@ -108,14 +121,14 @@ def _names() -> Names:
     return Names(frozenset(hosts), settings.GATEWAY_CLUSTER_DOMAIN)
 
 
-def serve(*, book: Bookkeeper) -> None:
+def serve() -> None:
     """Runs one gateway until SIGTERM or SIGINT."""
     _open_files()
     if settings.GATEWAY_METRICS_BIND:
         host, _, port = settings.GATEWAY_METRICS_BIND.rpartition(":")
         start_http_server(int(port), host, registry=metrics.REGISTRY)
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(Gateway(book=book)))
+        asyncio.run(_serve(Gateway()))
 
 
 async def _serve(gateway: Gateway) -> None:

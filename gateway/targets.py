@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from accounts.models import RequestAudit
 from clusters.models import Placement, PlacementRole, VirtualClusterPhase
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.road import Road
@@ -26,6 +27,8 @@ class Target:
     sentence: str
     endpoint: str
     key: tuple[UUID, int]
+    request_audit: str = RequestAudit.WRITES
+    """Which requests its project wants written down."""
 
 
 def targets_of(cluster_ids: Iterable[UUID]) -> dict[UUID, Target]:
@@ -48,6 +51,7 @@ def _target(placement: Placement) -> Target:
         sentence=SENTENCES.get(cluster.phase, ""),
         endpoint=placement.endpoint,
         key=(placement.pk, credential.generation if credential else 0),
+        request_audit=cluster.project.request_audit,
     )
 
 

@@ -106,6 +106,7 @@ class ProjectAdmin(ServiceAdmin):
         "cluster_lifetime_days",
         "kubeconfig_ceiling",
         "direct_kubeconfigs",
+        "request_audit",
         "created_by",
         "personal_of",
     )

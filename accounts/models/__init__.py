@@ -11,7 +11,7 @@ from accounts.models.invitation_mail import InvitationMail
 from accounts.models.join_request import JoinRequest, JoinState
 from accounts.models.notification import Notification
 from accounts.models.notification_channels import DeliveryState, NotificationDelivery, NotificationPreference
-from accounts.models.organization import KubeconfigCeiling, Organization, Project, Team
+from accounts.models.organization import KubeconfigCeiling, Organization, Project, RequestAudit, Team
 from accounts.models.permissions import (
     OrganizationGroupPermission,
     OrganizationUserPermission,
@@ -58,6 +58,7 @@ __all__ = [
     "Project",
     "ProjectGroupPermission",
     "ProjectUserPermission",
+    "RequestAudit",
     "RevisionHorizon",
     "RightsChange",
     "Role",

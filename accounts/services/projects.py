@@ -62,6 +62,7 @@ def project_update(
     display_name: str | None = None,
     kubeconfig_ceiling: str | None = None,
     direct_kubeconfigs: bool | None = None,
+    request_audit: str | None = None,
     cluster_limit: int | Unset | None = UNSET,
     cluster_lifetime_days: int | Unset | None = UNSET,
 ) -> Project:
@@ -71,8 +72,13 @@ def project_update(
     """
     actor_require(actor, "project.update", project)
     row_lock(project)
-    named: dict[str, Any] = {"name": name, "display_name": display_name, "kubeconfig_ceiling": kubeconfig_ceiling}
-    named["direct_kubeconfigs"] = direct_kubeconfigs
+    named = {
+        "name": name,
+        "display_name": display_name,
+        "kubeconfig_ceiling": kubeconfig_ceiling,
+        "direct_kubeconfigs": direct_kubeconfigs,
+        "request_audit": request_audit,
+    }
     limits = {"cluster_limit": cluster_limit, "cluster_lifetime_days": cluster_lifetime_days}
     changed: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
     if given := {key: value for key, value in limits.items() if value is not UNSET}:

@@ -32,6 +32,7 @@ from marina_cli.commands.op import op
 from marina_cli.commands.options import COMPLETE_VARIABLE, completion, options
 from marina_cli.commands.organization import organization
 from marina_cli.commands.project import project
+from marina_cli.commands.requests import requests, uses
 from marina_cli.commands.role import role
 from marina_cli.commands.second_factor import second_factor
 from marina_cli.commands.service_account import service_account
@@ -102,7 +103,7 @@ for command in (
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
     *(share, shares, unshare, transfer, ceiling),
     *(project, invite, invitation, organization, role),
-    *(audit, inbox, webhook, group_mapping, break_glass),
+    *(audit, requests, uses, inbox, webhook, group_mapping, break_glass),
     *(kubeconfigs, static_kubeconfig, credential, token, service_account, federation),
     *(session_group, second_factor),
     *(op, options, host, discovered, completion),

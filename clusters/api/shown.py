@@ -101,6 +101,8 @@ def cluster_shown(cluster: VirtualCluster) -> dict[str, Any]:
         "kubeconfig_ceiling": cluster.kubeconfig_ceiling,
         "gateway_url": gateway_url_of(cluster),
         "break_glass": [_glass_shown(each) for each in getattr(cluster, "glass_broken", ())],
+        "last_used_at": time_shown(getattr(cluster, "last_used_at", None)),
+        "last_used_by": getattr(cluster, "last_used_by", None),
         "generation": cluster.generation,
         "observed_generation": cluster.observed_generation,
         "phase": cluster.phase,

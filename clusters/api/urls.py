@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from clusters.api.batch_views import BatchResource
 from clusters.api.break_glass_views import BreakGlassResource
 from clusters.api.discovered_views import DiscoveredClusterViewSet
+from clusters.api.gateway_request_views import GatewayRequestResource
 from clusters.api.gateway_token_views import GatewayTokenResource, GatewayTokenRevocation
 from clusters.api.gateway_views import GatewayResource
 from clusters.api.host_views import HostClusterViewSet
@@ -14,6 +15,7 @@ from clusters.api.option_views import OptionsView
 from clusters.api.region_offer_views import RegionOfferViewSet
 from clusters.api.sharing_views import ShareResource
 from clusters.api.transfer_views import TransferResource
+from clusters.api.use_views import ClusterUseResource
 from clusters.api.virtual_cluster_views import VirtualClusterViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -22,6 +24,7 @@ router.register("virtual-clusters", VirtualClusterViewSet, basename="virtual-clu
 router.register("discovered-clusters", DiscoveredClusterViewSet, basename="discovered-cluster")
 router.register("region-offers", RegionOfferViewSet, basename="region-offer")
 router.register("operations", OperationViewSet, basename="operation")
+router.register("gateway-requests", GatewayRequestResource, basename="gateway-request")
 
 ONE = "virtual-clusters/<uuid:cluster>"
 urlpatterns = [
@@ -39,5 +42,6 @@ urlpatterns = [
     path(f"{ONE}/shares/<uuid:share>", ShareResource.as_view({"delete": "destroy"})),
     path(f"{ONE}/break-glass", BreakGlassResource.as_view({"get": "list", "post": "create"})),
     path(f"{ONE}/break-glass/<uuid:grant>", BreakGlassResource.as_view({"delete": "destroy"})),
+    path(f"{ONE}/uses", ClusterUseResource.as_view({"get": "list"})),
     *router.urls,
 ]

@@ -51,7 +51,7 @@ class Caller:
     project_id: UUID
     organization_id: UUID
     broken_glass: bool
-    """One of the platform staff who broke the glass: each request is audited (break_glass_use_record)."""
+    """One of the platform staff who broke the glass: each request is written down, whatever the project says."""
     until: datetime | None
     """When their access ends by itself, with what stands behind it: streams are closed then. None: not by itself."""
     token_until: datetime

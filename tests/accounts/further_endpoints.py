@@ -28,6 +28,7 @@ OFFER_SEEN, OFFER_TO_PROJECT_SEEN = either(staff, in_organization("host.view")),
 HOOKED, HOOKED_PROJECT = in_organization("organization.update"), in_project("project.update")
 # whoever works in a project of the organization reads what its roles mean
 ROLES_SEEN = either(ORGANIZATION_SEEN, works_there)
+REQUESTS_READ = either(AUDITED, in_project("project.update"))
 ENDS_BROKEN_GLASS = either(staff, PROJECT_MEMBERS)
 RULE = {"issuer": "https://ci.example.com", "audience": "marina", "claims": {"repository": "a/b"}}
 HOOK = {"url": "https://hooks.example.com/new", "events": ["*"]}
@@ -261,6 +262,8 @@ FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
     "POST virtual-clusters/{pk}/transfer": (
         Case(on_cluster("virtualcluster.transfer"), CLUSTER_SEEN, "cluster", lambda o: {"owner": o.person.handle}),
     ),
+    "GET virtual-clusters/{cluster}/uses": (_on_cluster(CLUSTER_SEEN),),
+    "GET gateway-requests/{pk}": (_unseen_or_allowed(REQUESTS_READ, "gateway_request"),),
     "GET virtual-clusters/{cluster}/shares": (_on_cluster(CLUSTER_SEEN),),
     "POST virtual-clusters/{cluster}/shares": (
         _on_cluster(on_cluster("virtualcluster.share"), body=lambda o: {"user": o.person.handle, "role": "viewer"}),
@@ -289,6 +292,7 @@ FURTHER_LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
     "GET projects/joinable": (("project", joins),),
     "GET audit-events": (("audit_event", AUDITED), ("platform_event", staff)),
     "GET sessions": (("own_session", anyone), ("session", no_one)),
+    "GET gateway-requests": (("gateway_request", REQUESTS_READ),),
     "GET notifications": (("own_notification", anyone), ("notification", no_one)),
     "GET webhooks": (("webhook", HOOKED), ("webhook_of_project", HOOKED_PROJECT)),
     "GET region-offers": (("region_offer", OFFER_SEEN), ("region_offer_to_project", OFFER_TO_PROJECT_SEEN)),

@@ -31,7 +31,9 @@ from accounts.models import (
 )
 from accounts.models.base import new_id
 from clusters.models import (
+    ClusterUse,
     DiscoveredCluster,
+    GatewayRequest,
     GatewayToken,
     HostCluster,
     HostCredential,
@@ -45,6 +47,7 @@ from clusters.models import (
     VirtualClusterPhase,
 )
 from tests.accounts.conftest import World
+from tests.clusters.gateway_books import request_row
 
 Numbers = Iterable[int]
 MANY_MORE = 10**6
@@ -321,6 +324,19 @@ def gateway_tokens(world: World, numbers: Numbers) -> None:
     )
 
 
+def cluster_uses(world: World, numbers: Numbers) -> None:
+    cluster, now = the_cluster(world), timezone.now()
+    ClusterUse.objects.bulk_create(
+        ClusterUse(virtual_cluster=cluster, user=each, client="kubectl", last_used_at=now, last_read_at=now, reads=1)
+        for each in users(world, numbers)
+    )
+
+
+def gateway_requests(world: World, numbers: Numbers) -> None:
+    cluster = the_cluster(world)
+    GatewayRequest.objects.bulk_create(request_row(cluster, world.olivia, name=f"pod-{number}") for number in numbers)
+
+
 def the_cluster(world: World) -> VirtualCluster:
     """The one of which there are many shares."""
     return VirtualCluster.objects.first() or virtual_clusters(world, [MANY_MORE])[0]
@@ -362,6 +378,8 @@ MAKERS: dict[str, Callable[[World, Numbers], object]] = {
     "region-offers": region_offers,
     "virtual-clusters/{cluster}/shares": shares,
     "virtual-clusters/{cluster}/break-glass": glass_broken,
+    "virtual-clusters/{cluster}/uses": cluster_uses,
+    "gateway-requests": gateway_requests,
     "virtual-clusters/{pk}/kubeconfigs": kubeconfig_grants,
     "virtual-clusters/{cluster}/gateway-tokens": gateway_tokens,
 }

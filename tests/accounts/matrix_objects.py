@@ -36,6 +36,7 @@ from accounts.services.tokens import token_create
 from accounts.services.webhooks import webhook_create
 from clusters.models import (
     DiscoveredCluster,
+    GatewayRequest,
     GatewayToken,
     HostCluster,
     Operation,
@@ -44,8 +45,11 @@ from clusters.models import (
     RegionOffer,
     VirtualCluster,
 )
+from clusters.services.cluster_uses import Use, cluster_uses_add
+from clusters.services.gateway_requests import gateway_requests_add
 from tests.accounts.conftest import MARINA, World, give, person
 from tests.accounts.machines import machine
+from tests.clusters.gateway_books import request_row
 from tests.clusters.gateway_tokens import static
 from tests.clusters.making import operation_row, ready_row
 
@@ -91,6 +95,7 @@ class Objects:
     region_offer: RegionOffer
     region_offer_to_project: RegionOffer
     own_role: Role
+    gateway_request: GatewayRequest
     audit_event: AuditEvent
     platform_event: AuditEvent
     own_token: AccessToken | None = None
@@ -152,6 +157,7 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         region_offer=RegionOffer.objects.create(region=name, organization=organization),
         region_offer_to_project=RegionOffer.objects.create(region=name, project=project),
         own_role=role_create(actor=MARINA, organization=organization, name=name, actions=["organization.view"]),
+        gateway_request=_request(cluster, somebody),
         audit_event=AuditEvent.objects.filter(organization_id=organization.pk).latest("id"),
         platform_event=AuditEvent.objects.filter(organization_id=None).latest("id"),
     )
@@ -168,6 +174,15 @@ def session_of(user: User) -> UserSession:
     key, now = uuid4().hex, timezone.now()
     Session.objects.create(session_key=key, session_data="", expire_date=now + timedelta(days=1))
     return UserSession.objects.create(user=user, session_key=key, ip="192.0.2.1", user_agent=HIDDEN)
+
+
+def _request(cluster: VirtualCluster, user: User) -> GatewayRequest:
+    """Somebody used it."""
+    row = request_row(cluster, user, name=HIDDEN)
+    gateway_requests_add(requests=[row])
+    use = Use(cluster_id=cluster.pk, user_id=user.pk, client="kubectl", writes=1, last_write_at=row.at)
+    cluster_uses_add(uses=[use])
+    return row
 
 
 def _token(holder: User) -> AccessToken:

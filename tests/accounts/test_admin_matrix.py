@@ -41,6 +41,8 @@ ACTIONS: dict[str, set[str]] = {
     "clusters.DiscoveredCluster": {"ignore", "unignore"},
     "clusters.Operation": {"retry", "abort"},
     "clusters.Chart": set(),
+    "clusters.ClusterUse": set(),
+    "clusters.GatewayRequest": set(),
 }
 """What can be done to selected rows of which list. All of it takes Django's own permission, and then the services'."""
 

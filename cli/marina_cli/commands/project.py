@@ -20,6 +20,7 @@ PROJECTS = (
     Column("DAYS AT MOST", lambda item: word(item.get("cluster_lifetime_days"))),
     Column("CEILING", lambda item: word(item.get("kubeconfig_ceiling"))),
     Column("DIRECT", lambda item: "yes" if item.get("direct_kubeconfigs") else "no", wide=True),
+    Column("REQUEST AUDIT", lambda item: word(item.get("request_audit")), wide=True),
     Column("PERSONAL OF", lambda item: word(item.get("personal_of"))),
     Column("ID", lambda item: word(item.get("id")), wide=True),
 )
@@ -72,6 +73,11 @@ def project_create(session: Session, path: str, display_name: str, form: str) ->
     type=click.Choice(["on", "off"]),
     help="Whether kubeconfigs that go past the gateway are given out; off ends those there are.",
 )
+@click.option(
+    "--request-audit",
+    type=click.Choice(["none", "writes", "all"]),
+    help="Which requests to its clusters through the gateway are written down one by one.",
+)
 @click.option("--clusters", metavar="N|none", help="How many clusters it may have. For admins of the organization.")
 @click.option("--lifetime-days", metavar="N|none", help="How long its clusters live. For admins of the organization.")
 @output_option
@@ -82,13 +88,18 @@ def project_set(
     display_name: str | None,
     kubeconfig_ceiling: str | None,
     direct_kubeconfigs: str | None,
+    request_audit: str | None,
     clusters: str | None,
     lifetime_days: str | None,
     form: str,
 ) -> None:
-    """Change a project: its ceiling for kubeconfigs, whether there are direct ones, its limits."""
-    body: dict[str, Any] = {"display_name": display_name, "kubeconfig_ceiling": kubeconfig_ceiling}
-    body["direct_kubeconfigs"] = None if direct_kubeconfigs is None else direct_kubeconfigs == "on"
+    """Change a project: its ceiling for kubeconfigs, direct ones or not, what is written down, its limits."""
+    body: dict[str, Any] = {
+        "display_name": display_name,
+        "kubeconfig_ceiling": kubeconfig_ceiling,
+        "direct_kubeconfigs": None if direct_kubeconfigs is None else direct_kubeconfigs == "on",
+        "request_audit": request_audit,
+    }
     body = {key: value for key, value in body.items() if value is not None}
     for key, text in (("cluster_limit", clusters), ("cluster_lifetime_days", lifetime_days)):
         if text is not None:
