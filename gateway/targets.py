@@ -1,7 +1,8 @@
 """Where a request goes: what the gateway has to know of a virtual cluster, and later of a host's namespace."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from accounts.models import RequestAudit
@@ -66,7 +67,7 @@ SERVED = frozenset(
 )
 """In these there may be a virtual API that answers; where it does not, the phase's sentence says what goes on."""
 
-SENTENCES = {
+SENTENCES: Final[Mapping[str, str]] = {
     VirtualClusterPhase.PENDING: "is still being made",
     VirtualClusterPhase.PROVISIONING: "is still being made",
     VirtualClusterPhase.UPDATING: "is being changed",

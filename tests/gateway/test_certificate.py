@@ -20,7 +20,9 @@ def served(certificate: Certificate, authority: Authority) -> str:
                 side.do_handshake()
             except ssl.SSLWantReadError:
                 continue
-    return str(client.getpeercert()["serialNumber"])
+    shown = client.getpeercert()
+    assert shown
+    return str(shown["serialNumber"])
 
 
 def issued(authority: Authority, moment: float) -> tuple[Path, Path]:
