@@ -234,6 +234,7 @@ def test_what_binds_the_levels_is_back_when_a_tenant_has_spoilt_it(
     wait_until(
         lambda: asked(gate, cluster, developer.token, SECRETS).status == 200, seconds=30, what="Nobody may any more"
     )
+    assert may.get(MARINAS_BINDINGS)["roleRef"]["name"] == "cluster-admin"
     tell(f"gateway: a level's binding {harm}: in force again after {time.monotonic() - began:.1f} s")
 
 

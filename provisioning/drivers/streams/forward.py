@@ -59,6 +59,7 @@ async def _opened(below: ByteStream, route: Route, path: str) -> tuple[ClientPro
         events = channel.events_received()
     if channel.handshake_exc is not None:
         raise _refused(channel.handshake_exc, route.target)
+    _send(below, channel)  # the answer to a ping that came along
     return channel, events[1:]
 
 
