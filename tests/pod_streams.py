@@ -7,8 +7,9 @@ import http.server
 import json
 import os
 import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,22 @@ from typing import Any
 
 from localkube.lifetime import dies_with_parent
 from localkube.virtual.translate import host_name
+
+_TAR_READER = """
+import os, sys
+def block(source=sys.stdin.buffer):
+    data = source.read(512)
+    sys.stdout.buffer.write(data)
+    return data
+if "-d" not in sys.argv:
+    while block():
+        pass
+else:
+    while any(head := block()):
+        for _ in range(-(-int(head[124:136].strip(b"\\0 ") or b"0", 8) // 512)):
+            block()
+    block()
+"""
 
 WEBSOCKETS = ("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", "KUBECTL_PORT_FORWARD_WEBSOCKETS")
 
@@ -42,9 +59,17 @@ class Copy:
         self._say("Attach", {"attaches": [{"logsFile": str(file)}]})
 
     def executes_in(self, folder: Path) -> None:
-        """Commands run on this machine, in that folder, as whoever runs the tests."""
-        path = {"name": "PATH", "value": os.environ["PATH"]}
-        self._say("Exec", {"execs": [{"local": {"workDir": str(folder), "envs": [path]}}]})
+        """Commands run on this machine, in that folder, as whoever runs the tests.
+
+        What kwok does not do: it never ends a command's input, and tells of an exit code only in words. So that `tar`
+        sees the end of what it extracts (kubectl cp), it reads through a program that knows an archive's end.
+        """
+        reader = folder.parent / f"{folder.name}-tar-reader"
+        reader.write_text(f"#!{sys.executable}\n{_TAR_READER}")
+        reader.chmod(0o700)
+        environment = {"PATH": os.environ["PATH"], "TAR_OPTIONS": f"--use-compress-program={reader}"}
+        envs = [{"name": name, "value": value} for name, value in environment.items()]
+        self._say("Exec", {"execs": [{"local": {"workDir": str(folder), "envs": envs}}]})
 
     def forwards(self, port: int, to: int) -> None:
         """`port` of the pod is `to` of this machine."""
@@ -65,6 +90,19 @@ def log_line(file: Path, text: str) -> None:
 def by_websocket(yes: bool) -> dict[str, str]:
     """The environment in which kubectl speaks WebSocket, or SPDY."""
     return dict(os.environ) | dict.fromkeys(WEBSOCKETS, str(yes).lower())
+
+
+class Lines:
+    """What a program says on a pipe, read as it comes."""
+
+    def __init__(self, program: "subprocess.Popen[str]") -> None:
+        self.seen: list[str] = []
+        self._reader = threading.Thread(target=self._read, args=(program.stdout,), daemon=True)
+        self._reader.start()
+
+    def _read(self, pipe: Iterable[str]) -> None:
+        for line in pipe:
+            self.seen.append(line.rstrip("\n"))
 
 
 @contextmanager
