@@ -7,7 +7,6 @@ import http.server
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,22 +17,6 @@ from typing import Any
 
 from localkube.lifetime import dies_with_parent
 from localkube.virtual.translate import host_name
-
-_TAR_READER = """
-import os, sys
-def block(source=sys.stdin.buffer):
-    data = source.read(512)
-    sys.stdout.buffer.write(data)
-    return data
-if "-d" not in sys.argv:
-    while block():
-        pass
-else:
-    while any(head := block()):
-        for _ in range(-(-int(head[124:136].strip(b"\\0 ") or b"0", 8) // 512)):
-            block()
-    block()
-"""
 
 WEBSOCKETS = ("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", "KUBECTL_PORT_FORWARD_WEBSOCKETS")
 
@@ -61,15 +44,11 @@ class Copy:
     def executes_in(self, folder: Path) -> None:
         """Commands run on this machine, in that folder, as whoever runs the tests.
 
-        What kwok does not do: it never ends a command's input, and tells of an exit code only in words. So that `tar`
-        sees the end of what it extracts (kubectl cp), it reads through a program that knows an archive's end.
+        kwok never ends a command's input, and tells of an exit code only in words: so commands here know by themselves
+        how much they read, and `tar` goes on waiting after what it extracted.
         """
-        reader = folder.parent / f"{folder.name}-tar-reader"
-        reader.write_text(f"#!{sys.executable}\n{_TAR_READER}")
-        reader.chmod(0o700)
-        environment = {"PATH": os.environ["PATH"], "TAR_OPTIONS": f"--use-compress-program={reader}"}
-        envs = [{"name": name, "value": value} for name, value in environment.items()]
-        self._say("Exec", {"execs": [{"local": {"workDir": str(folder), "envs": envs}}]})
+        path = {"name": "PATH", "value": os.environ["PATH"]}
+        self._say("Exec", {"execs": [{"local": {"workDir": str(folder), "envs": [path]}}]})
 
     def forwards(self, port: int, to: int) -> None:
         """`port` of the pod is `to` of this machine."""

@@ -153,10 +153,10 @@ def test_who_attaches_sees_what_is_said_from_then_on(place: Place, websocket: bo
 def test_files_are_copied_both_ways(place: Place, websocket: bool, tmp_path: Path) -> None:
     content = secrets.token_hex(500_000)
     (tmp_path / "mine").write_text(content)
-    done = place.run("cp", str(tmp_path / "mine"), "web:theirs", websocket=websocket)
-    assert done.returncode == 0, done.stderr
-    assert (place.folder / "theirs").read_text() == content
-    done = place.run("cp", "web:theirs", str(tmp_path / "back"), websocket=websocket)
+    theirs = place.folder / f"theirs-{secrets.token_hex(3)}"
+    with running(place.command("cp", str(tmp_path / "mine"), f"web:{theirs.name}"), by_websocket(websocket)):
+        wait_until(lambda: theirs.exists() and theirs.read_text() == content, seconds=30, what="the file did not come")
+    done = place.run("cp", f"web:{theirs.name}", str(tmp_path / "back"), websocket=websocket)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "back").read_text() == content
 

@@ -116,8 +116,9 @@ def test_files_are_copied_both_ways(inside: Kubectl, pod: Copy, tmp_path: Path) 
     (tmp_path / "mine").write_text("x" * 300_000)
     pod.executes_in(tmp_path / "in-pod")
     wait_for("exec is on", lambda: inside("exec", pod.pod, "--", "echo", "on") == "on\n")
-    inside("cp", str(tmp_path / "mine"), f"{pod.pod}:theirs")
-    assert (tmp_path / "in-pod" / "theirs").read_text() == "x" * 300_000
+    with running(command(inside, "cp", str(tmp_path / "mine"), f"{pod.pod}:theirs")):
+        theirs = tmp_path / "in-pod" / "theirs"
+        wait_for("the file", lambda: theirs.exists() and theirs.read_text() == "x" * 300_000)
     inside("cp", f"{pod.pod}:theirs", str(tmp_path / "back"))
     assert (tmp_path / "back").read_text() == "x" * 300_000
 
