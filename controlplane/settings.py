@@ -264,7 +264,7 @@ GATEWAY_TLS_KEY = env.str("GATEWAY_TLS_KEY", default="")
 GATEWAY_CLUSTER_DOMAIN = env.str("GATEWAY_CLUSTER_DOMAIN", default="")  # such as clusters.marina.example
 GATEWAY_METRICS_BIND = env.str("GATEWAY_METRICS_BIND", default="")
 GATEWAY_CONNECTIONS = env.int("GATEWAY_CONNECTIONS", default=8192)
-GATEWAY_NEWCOMERS = env.int("GATEWAY_NEWCOMERS", default=1024)
+GATEWAY_NEWCOMERS = env.int("GATEWAY_NEWCOMERS", default=512)
 GATEWAY_RATE = env.float("GATEWAY_RATE", default=200.0)  # of one person and cluster, requests a second
 GATEWAY_STREAMS = env.int("GATEWAY_STREAMS", default=500)  # of one person and cluster, open at once
 GATEWAY_DATABASE_THREADS = env.int("GATEWAY_DATABASE_THREADS", default=4)
@@ -293,6 +293,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "accounts.api.problems.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,  # `Accept` says it; with ?format= what is there would be answered as if it were not
     "PAGE_SIZE": 50,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -314,9 +315,8 @@ SPECTACULAR_SETTINGS = {
         "OperationState": "clusters.models.OperationState",
         "StepState": ["waiting", "current", "done", "failed"],
         "OwnerKind": ["user", "team", "service-account"],
-        "RoleName": "accounts.models.role_binding.ROLE_CHOICES",
-        "ProjectRole": "accounts.models.role_binding.PROJECT_ROLE_CHOICES",
         "BreakGlassRole": ["viewer", "developer"],
+        "DeliveryState": "accounts.models.DeliveryState",
         "JoinState": "accounts.models.JoinState",
         "InvitationState": ["open", "used", "revoked", "expired"],
         "KubeconfigCeiling": "accounts.models.KubeconfigCeiling",

@@ -120,7 +120,7 @@ class Demo:
     def _journey(self, stack: Stack, people: DemoPeople, tools: Tools, hosts: Sequence[DemoHost]) -> None:
         programs = list(dict.fromkeys([Path(sys.executable).parent, tools.kubectl.parent, tools.helm.parent]))
         terminal = Terminal(self._folder, programs, self._progress)
-        journey = Journey(stack, people, hosts, terminal, tools.kubectl, self._processes)
+        journey = Journey(stack, people, hosts, terminal, tools.kubectl)
         journey.connect_hosts(agreed=not sys.stdin.isatty())
         journey.use()
         local = not self._options.kubeconfig

@@ -5,7 +5,6 @@ import json
 import re
 import resource
 import signal
-import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -21,6 +20,7 @@ from clusters.services.gateway_requests import gateway_requests_add
 from clusters.services.waking import wake_for
 from gateway import metrics
 from gateway.bookkeeping import Bookkeeper
+from gateway.certificate import Certificate
 from gateway.database import Database, DatabaseAway
 from gateway.door import Door, Names
 from gateway.doorman import Doorman, Questions
@@ -35,6 +35,7 @@ from provisioning.drivers.clients import Clients
 log = structlog.get_logger(__name__)
 
 READY_SECONDS = 2.0
+TIDY_SECONDS = 10.0
 
 
 class Gateway:
@@ -58,10 +59,11 @@ class Gateway:
             wake=Waker(self._database, wake_for).wake,
             book=self._books.book,
         )
+        self._certificate = Certificate.of_settings()
         self._server = Server(
             door,
             Health(lambda: self._not_ready),
-            tls=_tls(),
+            tls=self._certificate.context if self._certificate else None,
             connections=settings.GATEWAY_CONNECTIONS,
             newcomers=settings.GATEWAY_NEWCOMERS,
         )
@@ -74,7 +76,7 @@ class Gateway:
                 self._doorman.watch(),
                 self._upstreams.tend(),
                 self._ready(),
-                self._forget(),
+                self._tidy(),
                 self._books.keep(),
             )
         ]
@@ -100,10 +102,12 @@ class Gateway:
                 self._not_ready = "the database does not answer"
             await asyncio.sleep(READY_SECONDS)
 
-    async def _forget(self) -> None:
+    async def _tidy(self) -> None:
         while True:
-            await asyncio.sleep(10)
+            await asyncio.sleep(TIDY_SECONDS)
             self._limits.forget()
+            if self._certificate is not None:
+                self._certificate.renew()
 
 
 def _database_look() -> None:
@@ -115,17 +119,6 @@ def _names() -> Names:
     urls = [settings.GATEWAY_URL, *json.loads(settings.GATEWAY_URLS or "{}").values()]
     hosts = {(parse_url(url).host or "").strip("[]").lower() for url in urls if url}
     return Names(frozenset(hosts), settings.GATEWAY_CLUSTER_DOMAIN)
-
-
-def _tls() -> ssl.SSLContext | None:
-    """None where a proxy before the gateway ends TLS."""
-    if not settings.GATEWAY_TLS_CERT:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    context.load_cert_chain(settings.GATEWAY_TLS_CERT, settings.GATEWAY_TLS_KEY or None)
-    return context
 
 
 def serve() -> None:

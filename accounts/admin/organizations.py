@@ -106,6 +106,7 @@ class ProjectAdmin(ServiceAdmin):
         "cluster_lifetime_days",
         "kubeconfig_ceiling",
         "request_audit",
+        "direct_kubeconfigs",
         "created_by",
         "personal_of",
     )

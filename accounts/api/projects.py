@@ -40,6 +40,7 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
             "cluster_lifetime_days",
             "kubeconfig_ceiling",
             "request_audit",
+            "direct_kubeconfigs",
             "created_at",
         )
         read_only_fields = fields
@@ -60,6 +61,10 @@ class ProjectUpdate(ProjectNames):
         choices=RequestAudit.choices,
         required=False,
         help_text="Which requests to its virtual clusters through the gateway are written down one by one.",
+    )
+    direct_kubeconfigs = serializers.BooleanField(
+        required=False,
+        help_text="Whether kubeconfigs that go past the gateway are given out. Off ends those there are.",
     )
     cluster_limit = serializers.IntegerField(
         required=False, allow_null=True, min_value=0, max_value=100_000, help_text="Null: any number."

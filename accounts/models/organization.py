@@ -123,6 +123,10 @@ class Project(Row, Revised):
         db_default=RequestAudit.WRITES,
         help_text="Which requests to its virtual clusters through the gateway are written down one by one.",
     )
+    direct_kubeconfigs = models.BooleanField(
+        default=False,
+        help_text="Whether kubeconfigs that go past the gateway are given out: without audit, use or quick revocation.",
+    )
 
     class Meta:
         ordering = ["name"]

@@ -14,6 +14,7 @@ from clusters.api.operation_serializers import NamedSerializer, OperationSeriali
 from clusters.api.owners import OwnerTextField
 from clusters.api.shown import cluster_shown, owner_shown, spec_shown, time_shown
 from clusters.api.use_serializers import LastUserSerializer
+from clusters.gateway_address import gateway_url_of
 from clusters.models import Exposure, KubeconfigGrant, Placement, VirtualCluster
 from clusters.services.kubeconfigs import LEVELS
 from clusters.sizes import SIZES
@@ -180,6 +181,7 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     break_glass = serializers.SerializerMethodField()
     last_used_at = serializers.SerializerMethodField()
     last_used_by = serializers.SerializerMethodField()
+    gateway_url = serializers.SerializerMethodField()
 
     class Meta:
         model = VirtualCluster
@@ -194,6 +196,7 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
             "deletion_protection",
             "expires_at",
             "kubeconfig_ceiling",
+            "gateway_url",
             "break_glass",
             "last_used_at",
             "last_used_by",
@@ -230,6 +233,10 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
         """By whom, and with what program."""
         found: dict[str, str] | None = getattr(cluster, "last_used_by", None)
         return found
+
+    def get_gateway_url(self, cluster: VirtualCluster) -> str:
+        """Its address for kubectl, which stays whatever happens to it; empty where there is no gateway."""
+        return gateway_url_of(cluster)
 
     @extend_schema_field(SpecSerializer)
     def get_spec(self, cluster: VirtualCluster) -> dict[str, Any]:

@@ -23,6 +23,7 @@ ACTIONS: dict[str, set[str]] = {
     "accounts.Organization": {"delete_selected"},
     "accounts.Team": {"delete_selected"},
     "accounts.Project": {"delete_selected"},
+    "accounts.Role": {"delete_selected"},
     "accounts.RoleBinding": {"delete_selected"},
     "accounts.AccessToken": {"revoke"},
     "accounts.GroupMapping": {"delete_selected"},

@@ -218,3 +218,12 @@ def test_a_filter_by_what_may_change_cannot_be_asked_together_with_since(world):
     copy = Copy(client, "projects", "organization=acme")
     project_update(actor=MARINA, project=world.payments, display_name="x")
     assert copy.ask() == [str(world.payments.pk)]
+
+
+def test_of_what_changed_only_the_fields_asked_for_are_told(world):
+    client = signed_in(world.olivia)
+    copy = Copy(client, "projects")
+    project_update(actor=MARINA, project=world.payments, display_name="Pay")
+    answer = client.get(f"/api/v1/projects?since={copy.revision}&fields=name").json()
+    assert answer["results"] == [{"id": str(world.payments.pk), "name": "payments"}]
+    assert {"deleted", "revision", "more"} < set(answer)

@@ -88,7 +88,7 @@ class MarinaItself:
         kubeconfig = host.kubeconfig.read_text()
         self._ended(host_connect(settings=how, kubeconfig=kubeconfig, actor=MARINA, now=timezone.now()).operation)
 
-    def create(self, name: str) -> None:
+    def create(self, name: str, *, exposure: str = "") -> None:
         from django.utils import timezone
 
         from accounts.services.audit import Actor
@@ -97,11 +97,22 @@ class MarinaItself:
         made = virtual_cluster_create(
             project=self._world.payments,
             name=name,
-            spec=VirtualClusterSpec(),
+            spec=VirtualClusterSpec(exposure=exposure),
             actor=Actor(user=self._world.olivia),
             now=timezone.now(),
         )
         self._ended(made.operation)
+
+    def token(self) -> str:
+        """Of who makes the clusters."""
+        from django.utils import timezone
+
+        from accounts.services.audit import Actor
+        from accounts.services.tokens import token_create
+
+        olivia = self._world.olivia
+        made = token_create(actor=Actor(user=olivia), user=olivia, name="bench", expires_in=None, now=timezone.now())
+        return made.text
 
     def delete(self, name: str) -> None:
         from django.utils import timezone
@@ -141,7 +152,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
     """One after the other in turns, so that both meet the same machine."""
     tools = ensure_tools(print)
     settings = {**SETTINGS, "HELM_BINARY": str(tools.helm)}
-    _settings(settings)
+    settings_take(settings)
     from provisioning.heartbeat import workers_alive
 
     bench.worker("worker", app="controlplane", queues="operations", threads=10, **settings)
@@ -154,7 +165,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
         yield _many(marina, shell)
 
 
-def _settings(settings: Mapping[str, str]) -> None:
+def settings_take(settings: Mapping[str, str]) -> None:
     """For the checks that the services make in this process."""
     from django.conf import settings as ours
 

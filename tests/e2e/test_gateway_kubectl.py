@@ -1,15 +1,12 @@
 """kubectl and helm through the gateway, as people use them on any cluster."""
 
 import json
-import subprocess
+import secrets
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 
 from dev.stack import Stack
-from dev.waiting import wait_until
 from localkube import Tools
 from tests.commands import Kubectl
 from tests.e2e.api import Api, Json
@@ -22,9 +19,7 @@ def gate(stack: Stack) -> Gate:
 
 
 @pytest.fixture(scope="module")
-def inside(
-    gate: Gate, developer: Api, shared: Json, tools: Tools, tmp_path_factory: pytest.TempPathFactory
-) -> Kubectl:
+def inside(gate: Gate, developer: Api, shared: Json, tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
     """kubectl on the shared cluster, as its developer, through the gateway."""
     folder = tmp_path_factory.mktemp("gate")
     return Kubectl(tools.kubectl, gate.kubeconfig(folder, shared, developer.token))
@@ -32,9 +27,10 @@ def inside(
 
 @pytest.fixture
 def namespace(inside: Kubectl) -> Iterator[str]:
-    inside("create", "namespace", "through-the-gate")
-    yield "through-the-gate"
-    inside("delete", "namespace", "through-the-gate", "--wait=false")
+    name = f"gate-{secrets.token_hex(3)}"
+    inside("create", "namespace", name)
+    yield name
+    inside("delete", "namespace", name, "--wait=false")
 
 
 def test_the_api_server_sees_the_person_and_their_level(inside: Kubectl, developer: Api) -> None:
@@ -59,9 +55,17 @@ def test_objects_are_made_read_watched_changed_and_deleted(inside: Kubectl, name
 
 def test_500_objects_are_applied(inside: Kubectl, namespace: str) -> None:
     objects = [
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"c-{n}", "namespace": namespace}, "data": {"n": "x" * 200}}
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": f"c-{n}", "namespace": namespace},
+            "data": {"n": "x" * 200},
+        }
         for n in range(500)
     ]
     manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
     inside("apply", "--server-side", "-f", "-", stdin=manifest)
-    assert len([each for each in inside.get("-n", namespace, "configmaps") if each["metadata"]["name"].startswith("c-")]) == 500
+    assert (
+        len([each for each in inside.get("-n", namespace, "configmaps") if each["metadata"]["name"].startswith("c-")])
+        == 500
+    )

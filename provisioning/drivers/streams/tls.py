@@ -9,6 +9,8 @@ from typing import Final
 
 from provisioning.drivers.streams.byte_stream import CHUNK, ByteStream
 
+_RECORDS: Final = 16
+"""TLS records that are taken at once, at most."""
 _ENDED: Final = (ssl.SSLZeroReturnError, ssl.SSLEOFError)
 
 
@@ -57,19 +59,28 @@ class TlsStream:
 
     async def read(self) -> bytes:
         while not self._ended:
-            try:
-                data = self._tls.read(CHUNK)
-            except ssl.SSLWantReadError:
-                self._flush()  # an answer of TLS itself, such as to a new key
-                if not await self._take():
-                    self._ended = True
-            except _ENDED:
-                self._ended = True
-            else:
-                if data:
-                    return data
+            if data := self._readable():
+                return data
+            self._flush()  # an answer of TLS itself, such as to a new key
+            if not self._ended and not await self._take():
                 self._ended = True
         return b""
+
+    def _readable(self) -> bytes:
+        """What can be read without waiting. One read gives one record of 16 KiB at most, and often more are there."""
+        parts: list[bytes] = []
+        try:
+            while len(parts) < _RECORDS:
+                data = self._tls.read(CHUNK)
+                if not data:
+                    self._ended = True
+                    break
+                parts.append(data)
+        except ssl.SSLWantReadError:
+            pass
+        except _ENDED:
+            self._ended = True
+        return b"".join(parts)
 
     async def _take(self) -> bool:
         raw = await self._below.read()

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0009_revisions'),
+        ('accounts', '0012_direct_kubeconfigs'),
     ]
 
     operations = [
