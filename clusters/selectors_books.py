@@ -1,5 +1,6 @@
 """Reading what gateways wrote down: who uses a virtual cluster, and single requests."""
 
+from functools import cache
 from typing import Any
 
 from django.db.models import Case, CharField, F, OuterRef, Q, QuerySet, Subquery, When
@@ -20,6 +21,11 @@ def cluster_uses_list(cluster: VirtualCluster) -> QuerySet[ClusterUse]:
 
 def with_last_use(clusters: QuerySet[VirtualCluster]) -> QuerySet[VirtualCluster]:
     """Each with `last_used_at` and `last_used_by` (id, handle, name, client), without a query of its own."""
+    return clusters.annotate(**_last_use())
+
+
+@cache
+def _last_use() -> dict[str, Subquery]:
     newest = ClusterUse.objects.filter(virtual_cluster=OuterRef("pk")).order_by("-last_used_at")
     by = JSONObject(
         id=Cast("user_id", CharField()),
@@ -27,10 +33,10 @@ def with_last_use(clusters: QuerySet[VirtualCluster]) -> QuerySet[VirtualCluster
         name=Case(When(user__is_service_account=True, then=F("user__name")), default=F("user__handle")),
         client=F("client"),
     )
-    return clusters.annotate(
-        last_used_at=Subquery(newest.values("last_used_at")[:1]),
-        last_used_by=Subquery(newest.values(by=by)[:1]),
-    )
+    return {
+        "last_used_at": Subquery(newest.values("last_used_at")[:1]),
+        "last_used_by": Subquery(newest.values(by=by)[:1]),
+    }
 
 
 def gateway_requests_visible_to(user: User) -> QuerySet[GatewayRequest]:
