@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kubernetes import client, config, watch
@@ -114,7 +115,8 @@ def test_a_watch_of_the_python_client_loses_nothing_when_the_pod_is_replaced(
 
 def _watch(core: client.CoreV1Api, namespace: str, seen: list[str], over: threading.Event) -> None:
     """As the client's own examples: from the last version seen on, again after each break."""
-    version = core.list_namespaced_config_map(namespace).metadata.resource_version
+    listed: Any = core.list_namespaced_config_map(namespace)
+    version = listed.metadata.resource_version
     while not over.is_set():
         with contextlib.suppress(HTTPError, client.ApiException):
             for event in watch.Watch().stream(
@@ -139,7 +141,7 @@ def _insist(work: Callable[[], object]) -> None:
         except client.ApiException as error:
             if error.status not in (409, 500, 503):
                 raise
-            return error.status == 409  # made the first time, though nobody heard of it
+            return bool(error.status == 409)  # made the first time, though nobody heard of it
         except HTTPError:
             return False
         return True

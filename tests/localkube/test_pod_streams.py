@@ -107,7 +107,12 @@ def test_who_attaches_sees_what_is_said_from_then_on(inside: Kubectl, pod: Copy,
     pod.attached_to(file)
     with running(command(inside, "attach", "--quiet", pod.pod)) as attached:
         said = Lines(attached)
-        wait_for("it is attached", lambda: log_line(file, "now") or said.seen)
+
+        def sees_it() -> bool:
+            log_line(file, "now")
+            return bool(said.seen)
+
+        wait_for("it is attached", sees_it)
         assert set(said.seen) == {"now"}
 
 
