@@ -34,6 +34,8 @@ class Certificate:
         if (now := self._times()) == self._changed:
             return
         try:
+            # a key that does not fit would leave a context without any certificate: tried on another one first
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*self._files)
             self.context.load_cert_chain(*self._files)
         except (OSError, ssl.SSLError) as error:
             log.warning("the gateway's new certificate cannot be used yet", file=str(self._files[0]), error=str(error))
