@@ -38,6 +38,7 @@ ROLES_DOUBTED_SECONDS: Final = 5.0
 WAY_SECONDS: Final = 15.0
 """For the host to say where the control plane is; others who ask the same host wait for their turn in it."""
 _TRIES: Final = 5
+_READY_SECONDS: Final = 5.0
 
 RoadFinder = Callable[[], Awaitable[Road]]
 
@@ -94,19 +95,38 @@ class Upstream:
     async def _dial_http2(self) -> Http2Connection:
         connection = Http2Connection(await self._dial("h2"), authority=AUTHORITY)
         await connection.start()
-        self._connections.append(connection)
         task = asyncio.create_task(self._run(connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        await self._require_ready(connection)
+        if task.done():
+            raise Unreachable(f"The API server of {self._name} ended the connection.", reason="unreachable")
+        self._connections.append(connection)
         if self._roles_due(ROLES_SECONDS):
             await self._keep_roles(connection)
         return connection
+
+    async def _require_ready(self, connection: Http2Connection) -> None:
+        """Unreachable while it is only starting: it answers already then, and forbids everything to everybody."""
+        exchange = connection.request(b"GET", b"/readyz", (), has_body=False)
+        try:
+            async with asyncio.timeout(_READY_SECONDS):
+                status, _ = await exchange.head()
+        except OSError as error:
+            connection.close(ConnectionResetError("It did not say that it is ready."))
+            raise self._unreachable(error) from error
+        finally:
+            exchange.cancel()
+        if status >= 500:
+            connection.close(ConnectionResetError("It is not ready."))
+            raise Unreachable(f"The API server of {self._name} is starting.", reason="starting")
 
     async def _run(self, connection: Http2Connection) -> None:
         try:
             await connection.run()
         finally:
-            self._connections.remove(connection)
+            if connection in self._connections:
+                self._connections.remove(connection)
 
     async def stream(self) -> ByteStream:
         """A connection of its own that speaks HTTP/1.1, for one upgraded stream. Unreachable as above."""

@@ -45,10 +45,11 @@ class Copy:
         """Commands run on this machine, in that folder, as whoever runs the tests.
 
         kwok never ends a command's input, and tells of an exit code only in words: so commands here know by themselves
-        how much they read, and `tar` goes on waiting after what it extracted.
+        how much they read, and `tar` goes on waiting after what it extracted (which it does block by block).
         """
-        path = {"name": "PATH", "value": os.environ["PATH"]}
-        self._say("Exec", {"execs": [{"local": {"workDir": str(folder), "envs": [path]}}]})
+        environment = {"PATH": os.environ["PATH"], "TAR_OPTIONS": "--blocking-factor=1"}
+        envs = [{"name": name, "value": value} for name, value in environment.items()]
+        self._say("Exec", {"execs": [{"local": {"workDir": str(folder), "envs": envs}}]})
 
     def forwards(self, port: int, to: int) -> None:
         """`port` of the pod is `to` of this machine."""

@@ -70,13 +70,9 @@ def test_helm_installs_upgrades_and_uninstalls_and_waits(inside: Kubectl, namesp
 def test_a_watch_ends_at_the_api_server_when_its_client_goes(
     inside: Kubectl, namespace: str, core: client.CoreV1Api
 ) -> None:
-    path = f"/api/v1/namespaces/{namespace}/configmaps?watch=true"
     before = _watches(inside)
-    answer = core.api_client.call_api(
-        path, "GET", auth_settings=["BearerToken"], _preload_content=False, _return_http_data_only=True
-    )
+    answer = core.list_namespaced_config_map(namespace, watch=True, _preload_content=False)
     wait_until(lambda: _watches(inside) == before + 1, seconds=20, what="the watch is not seen")
-    answer.connection.close()
     answer.close()
     wait_until(lambda: _watches(inside) == before, seconds=20, what="the watch goes on without a client")
 
