@@ -338,6 +338,26 @@ def test_what_only_looks_does_not_wake_and_kubectl_does(gated: Gated, kubectl: K
     until(lambda: gated.phase == "Ready", "it is not awake")
 
 
+def test_a_cluster_that_was_paused_as_upstream_does_it_is_woken_by_who_asks(
+    gated: Gated, kubectl: Kubectl, figure: Figure
+) -> None:
+    place = gated.cluster["placement"]
+    there = ("-n", place["namespace"])
+    paused = ("loft.sh/paused=true", "loft.sh/paused-replicas=1")
+    gated.host(*there, "annotate", "statefulset", place["release"], *paused)
+    gated.host(*there, "scale", "statefulset", place["release"], "--replicas=0")
+    pod = f"{place['release']}-0"
+    until(
+        lambda: pod not in [each["metadata"]["name"] for each in gated.host.get(*there, "pods")],
+        "the control plane still runs",
+    )
+    gated.put_phase("Asleep")
+    began = time.monotonic()
+    assert "default" in kubectl("get", "namespaces", "-o", "name", "--request-timeout=0").stdout
+    figure("gateway, paused: kubectl get took with waking (s)", time.monotonic() - began)
+    until(lambda: gated.phase == "Ready", "it is not awake")
+
+
 def test_who_waits_longer_than_a_client_does_is_told_when_to_come_again(gated: Gated, figure: Figure) -> None:
     gated.put_phase("Waking")
     answer, took = _timed_ask(gated)
