@@ -1,5 +1,6 @@
 """Callers and targets that tests of the gateway's parts let in, and what they ask of a database that is not there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
@@ -88,5 +89,5 @@ class Books:
         self._answer()
         return {each for each in callers if each in self.callers.values()}
 
-    def _targets_of(self, cluster_ids: list[UUID]) -> dict[UUID, Target]:
+    def _targets_of(self, cluster_ids: Sequence[UUID]) -> dict[UUID, Target]:
         return {each: target(each) for each in cluster_ids}

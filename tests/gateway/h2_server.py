@@ -43,7 +43,7 @@ class H2Server:
         self.h2 = H2Connection(H2Configuration(client_side=False, header_encoding=None))
         self.asked: dict[int, Asked] = {}
         self.answered_pings = True
-        settings = {}
+        settings: dict[SettingCodes | int, int] = {}
         if streams is not None:
             settings[SettingCodes.MAX_CONCURRENT_STREAMS] = streams
         if window is not None:

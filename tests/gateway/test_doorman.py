@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -27,7 +28,7 @@ def run(books: Books, work: Callable[[Doorman], Awaitable[None]], *, patience: f
     asyncio.run(all_of_it())
 
 
-def known(**changes: object) -> tuple[Books, object]:
+def known(**changes: object) -> tuple[Books, UUID]:
     one = caller(**changes)
     return Books({TOKEN: one}), one.cluster_id
 

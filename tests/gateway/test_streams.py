@@ -74,7 +74,7 @@ def test_tls_carries_much_in_both_directions_and_agrees_on_a_protocol(tmp_path: 
         results = await asyncio.gather(
             send(client, there), send(server, back), whole(server, len(there)), whole(client, len(back))
         )
-        assert results[2:] == [there, back]
+        assert list(results[2:]) == [there, back]
 
     run(work)
 
