@@ -27,6 +27,7 @@ from tests.faults.system import System, timed
 from tests.faults.toxiproxy import Proxy, Toxiproxy
 from tests.faults.waiting import until
 
+pytestmark = pytest.mark.timeout(900)
 Figure = Callable[[str, object], None]
 KUBECTL = "User-Agent: kubectl/v1.36.3 (linux/amd64)"
 K9S = "User-Agent: k9s/v0.50.6"
