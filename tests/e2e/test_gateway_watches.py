@@ -71,7 +71,7 @@ def test_a_watch_ends_at_the_api_server_when_its_client_goes(
     inside: Kubectl, namespace: str, core: client.CoreV1Api
 ) -> None:
     before = _watches(inside)
-    answer = core.list_namespaced_config_map(namespace, watch=True, _preload_content=False)
+    answer: Any = core.list_namespaced_config_map(namespace, watch=True, _preload_content=False)
     wait_until(lambda: _watches(inside) == before + 1, seconds=20, what="the watch is not seen")
     answer.close()
     wait_until(lambda: _watches(inside) == before, seconds=20, what="the watch goes on without a client")
