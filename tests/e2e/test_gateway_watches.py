@@ -109,17 +109,11 @@ def test_a_watch_of_the_python_client_loses_nothing_when_the_pod_is_replaced(
 
 
 def _watch(core: client.CoreV1Api, namespace: str, seen: list[str], over: threading.Event) -> None:
-<<<<<<< HEAD
-    """As the client's own examples: from the last version seen on, again after each break."""
-    listed: Any = core.list_namespaced_config_map(namespace)
-    version = listed.metadata.resource_version
-=======
     """As informers do: list, watch from there, and after each break from the last version; list again where that is
 
     too old, as it is for an API server that has just started.
     """
     version = ""
->>>>>>> 1268d8d990a939d27c1af3aa9bf7acc3fa37415f
     while not over.is_set():
         try:
             if not version:
