@@ -132,7 +132,7 @@ def _watch(core: client.CoreV1Api, namespace: str, seen: list[str], over: thread
 
 
 def _listed(core: client.CoreV1Api, namespace: str, seen: list[str]) -> str:
-    listed = core.list_namespaced_config_map(namespace)
+    listed: Any = core.list_namespaced_config_map(namespace)
     for name in sorted(item.metadata.name for item in listed.items):
         _see(seen, name)
     return str(listed.metadata.resource_version)
