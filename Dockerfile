@@ -28,9 +28,10 @@ COPY manage.py ./
 COPY accounts accounts
 COPY clusters clusters
 COPY provisioning provisioning
+COPY gateway gateway
 COPY controlplane controlplane
 # the key is for this one command; the image holds none
 RUN DJANGO_SECRET_KEY=not-a-secret python manage.py collectstatic --no-input && python -m compileall -q .
 USER 10001:10001
-EXPOSE 8000
+EXPOSE 8000 8443
 CMD ["gunicorn", "controlplane.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "8", "--no-control-socket"]

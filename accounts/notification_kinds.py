@@ -42,6 +42,9 @@ _ALL: Final = (
     NotificationKind(
         "break-glass", "Emergency access was taken", "Platform staff took emergency access to your organization.", _BOTH
     ),
+    NotificationKind(
+        "staff-joined", "Platform staff joined", "Platform staff gave themselves a role in your organization.", _BOTH
+    ),
     NotificationKind("operation-failed", "An operation failed", "An operation that you asked for failed.", _BOTH),
     NotificationKind(
         "host-unreachable", "A host does not answer", "A host cluster that you look after does not answer.", _BOTH
@@ -57,6 +60,9 @@ _ALL: Final = (
         "A group's last admin was kept",
         "Group mapping would have taken an organization's last admin, and kept them.",
         _BOTH,
+    ),
+    NotificationKind(
+        "second-factor", "Your second factor changed", "Your second factor or recovery codes changed.", _BOTH
     ),
 )
 

@@ -6,8 +6,11 @@ from django.db.models.functions import Now
 from accounts.models import Organization, RoleBinding, User
 
 
-def organization_admins(organization: Organization) -> QuerySet[User]:
-    """Its active admins by handle, those by a team too."""
+def organization_admins_now(organization: Organization) -> QuerySet[User]:
+    """People who are its admins at the moment, by handle: those by a team or only for a while, too.
+
+    Who has to last is `organization_lasting_admins` of the services.
+    """
     admins = RoleBinding.objects.filter(
         Q(expires_at=None) | Q(expires_at__gt=Now()), organization=organization, role="admin"
     )
@@ -21,7 +24,7 @@ def organization_admins(organization: Organization) -> QuerySet[User]:
 
 def admins_told(organization: Organization, *, most: int = 3) -> str:
     """Their handles for a sentence: "ada, ben, cleo and 2 others"; "" where there is none."""
-    handles = list(organization_admins(organization).values_list("handle", flat=True))
+    handles = list(organization_admins_now(organization).values_list("handle", flat=True))
     more = len(handles) - most
     if more > 0:
         return f"{', '.join(handles[:most])} and {more} other{'' if more == 1 else 's'}"

@@ -3,7 +3,7 @@
 An action of a project given by an organization's role holds in every project of that organization.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 # What can be done to an organization itself.
@@ -76,6 +76,25 @@ CLUSTER_ROLES: Final[Mapping[str, frozenset[str]]] = {
     role: actions & frozenset(CLUSTER_ACTIONS) for role, actions in PROJECT_ROLES.items()
 }
 
+# The built-in roles by name, with all that each allows in the widest scope in which it can be given.
+BUILT_IN_ROLES: Final[tuple[str, ...]] = ("member", "auditor", "viewer", "developer", "admin")
+
+# What an action is of no use without: for each beginning of an action's name, what has to be seen.
+_SEEN_BY: Final = (
+    ("virtualcluster.", "virtualcluster.view"),
+    ("virtualcluster.create", "project.view"),
+    ("virtualcluster.kubeconfig.admin", "virtualcluster.kubeconfig.view"),
+    ("operation.", "operation.view"),
+    ("serviceaccount.", "project.view"),
+    ("project.update", "project.view"),
+    ("project.delete", "project.view"),
+    ("project.members", "project.view"),
+    ("project.create", "organization.view"),
+    ("team.", "organization.view"),
+    ("organization.", "organization.view"),
+    ("host.", "host.view"),
+)
+
 # Never given by breaking the glass: what would outlive it.
 PASSING_ON: Final = frozenset({"virtualcluster.share", "virtualcluster.transfer", "virtualcluster.ceiling"})
 
@@ -102,3 +121,19 @@ def roles_that_may(action: str) -> list[str]:
     project = [f"project {role}" for role, actions in PROJECT_ROLES.items() if action in actions]
     organization = [f"organization {role}" for role, actions in ORGANIZATION_ROLES.items() if action in actions]
     return project + organization
+
+
+def actions_missing(actions: Iterable[str]) -> dict[str, str]:
+    """What these are of no use without, each with one of them that needs it."""
+    given = sorted(set(actions))
+    needed = {other: action for action in given for start, other in _SEEN_BY if action.startswith(start)}
+    return {other: action for other, action in needed.items() if other not in given}
+
+
+def kubeconfig_level(actions: Iterable[str]) -> str:
+    """The most that kubeconfigs give inside a virtual cluster to who may do this: admin, view or none."""
+    given = frozenset(actions)
+    for level in ("admin", "view"):
+        if f"virtualcluster.kubeconfig.{level}" in given:
+            return level
+    return "none"

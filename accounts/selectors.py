@@ -23,8 +23,8 @@ from accounts.models import (
     User,
 )
 
-# from the weakest to the strongest, over both tables
-_STRENGTH: Final = ("member", "viewer", "auditor", "developer", "admin")
+# from the weakest to the strongest, over both tables; a custom role stands before all but admin
+_STRENGTH: Final = ("member", "viewer", "auditor", "developer", "", "admin")
 
 
 def organizations_visible_to(user: User) -> QuerySet[Organization]:
@@ -58,7 +58,9 @@ def invitations_visible_to(user: User) -> QuerySet[Invitation]:
     organizations = organizations_where(user, "organization.members").values("pk")
     projects = projects_where(user, "project.members").values("pk")
     rows = Invitation.objects.filter(Q(project=None, organization__in=organizations) | Q(project__in=projects))
-    return rows.select_related("organization", "project__organization", "created_by", "used_by").defer("digest")
+    return rows.select_related("organization", "project__organization", "created_by", "used_by", "mail").defer(
+        "digest", "mail__secret"
+    )
 
 
 def teams_visible_to(user: User) -> QuerySet[Team]:
@@ -236,4 +238,4 @@ def places_of(user: User, *, now: datetime) -> Places:
 
 
 def _strongest(roles: Iterable[str]) -> str:
-    return max(roles, key=_STRENGTH.index, default="")
+    return max(roles, key=lambda role: _STRENGTH.index(role if role in _STRENGTH else ""), default="")

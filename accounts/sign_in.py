@@ -3,11 +3,13 @@
 By handle and address, so that nobody locks another person out, and by address alone, for who tries many handles.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final, Self
+from uuid import UUID
 
 import redis
 import structlog
@@ -88,6 +90,26 @@ def token_refusal_counts(*, prefix: str, address: str | None) -> bool:
 def federation_count(*, address: str | None) -> int:
     """Counts one token of another issuer that was sent; 0, or the seconds to wait where there were too many."""
     return _wait(f"federation:{place_of(address)}", Rate.parse(settings.FEDERATION_RATE))
+
+
+INVITATION_MAILS: Final = Rate(100, 3600)
+"""So many invitations one person may have mailed: nobody makes Marina a sender of mail to strangers."""
+
+
+def invitation_mail_count(*, person: UUID) -> int:
+    """Counts one invitation that is to be mailed; 0, or the seconds to wait where there were too many."""
+    return _wait(f"invitation-mail:{person}", INVITATION_MAILS)
+
+
+def federation_refusal_counts(*, account: str, why: str, address: str | None) -> bool:
+    """Whether a refused token of another issuer is worth recording: one of each kind a minute, and 20 of one address
+
+    or account. `account` is the id of the one that was asked for; empty where it is not known.
+    """
+    place, kind = place_of(address), hashlib.sha256(why.encode()).hexdigest()[:16]
+    same = _wait(f"refused-federation:{account}:{kind}:{place}", Rate(1, 60))
+    of_place = same or _wait(f"refused-federations:{place}", Rate(20, 60))
+    return not of_place and not _wait(f"refused-federations-of:{account}", Rate(20, 60))
 
 
 def _wait(key: str, rate: Rate) -> int:

@@ -27,6 +27,8 @@ _TYPES: Final[Mapping[str, str]] = {
     "role.given": "A role was given.",
     "role.changed": "A role ends at another time.",
     "role.taken": "A role was taken, given up, or ended by its time.",
+    "role.defined": "An organization defined a role of its own, or changed what it allows.",
+    "role.undefined": "It was deleted.",
     "invitation.created": "Somebody was invited.",
     "invitation.accepted": "An invitation was accepted.",
     "invitation.revoked": "An invitation was taken back.",

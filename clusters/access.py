@@ -17,6 +17,7 @@ from accounts.access import (
 from accounts.errors import NotAllowed, NotFound
 from accounts.models import KubeconfigCeiling, Organization, Project, User
 from accounts.roles import roles_that_may
+from accounts.services.audit import Actor
 from clusters.models import DiscoveredCluster, HostCluster, HostScope, Operation, OperationKind, RegionOffer
 
 
@@ -122,6 +123,16 @@ def _who(action: str, host: HostCluster) -> str:
     return f"It takes platform staff, or {', '.join(roles_that_may(action))} of {host.organization.name}."
 
 
+def clusters_told(actor: Actor) -> Q:
+    """Of virtual clusters: those that a refusal may name to who looks after their host.
+
+    Platform staff hear of all; on an organization's own host its admins hear of those that a role shows them.
+    """
+    if actor.user is None or actor.platform or platform_staff(actor.user):
+        return Q()
+    return in_reach(actor.user, "virtualcluster.view")
+
+
 def discovered_visible(user: User) -> QuerySet[DiscoveredCluster]:
     """What was found on the hosts that a user looks after: all for platform staff, else those of their organization."""
     if platform_staff(user):
@@ -164,11 +175,21 @@ _CEILINGS: Final = {
 
 
 def kubeconfig_held() -> Q:
-    """Of grants of kubeconfigs: those whose user may still have one of that level, by role and by both ceilings."""
+    """Of grants of direct kubeconfigs: those whose user may still have one of that level.
+
+    By role, by both ceilings, and where the project gives out direct ones.
+    """
     found = Q()
     for level, ceilings in _CEILINGS.items():
         may = held(f"virtualcluster.kubeconfig.{level}", project="virtual_cluster__project")
         for column in ("virtual_cluster__kubeconfig_ceiling", "virtual_cluster__project__kubeconfig_ceiling"):
             may &= Q(**{f"{column}__in": ceilings})
         found |= Q(level=level) & may
-    return found
+    return found & Q(virtual_cluster__project__direct_kubeconfigs=True)
+
+
+def gateway_token_held() -> Q:
+    """Of static gateway tokens: those whose user still has a role that gives any level there."""
+    levels = [f"virtualcluster.kubeconfig.{level}" for level in KUBECONFIG_LEVELS]
+    first, second = (held(action, project="virtual_cluster__project") for action in levels)
+    return first | second

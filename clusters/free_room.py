@@ -5,6 +5,7 @@ the host that was the emptiest a minute ago. What people will run in it nobody k
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -78,20 +79,17 @@ def _gib(amount: int) -> str:
     return f"{round(max(amount, 0) / _GIB, 1):g}"
 
 
-def free_rooms(hosts: QuerySet[HostCluster]) -> dict[UUID, FreeRoom]:
-    """Of those whose capacity is known, in two queries. A host without a node that takes pods has none to tell."""
-    unseen = _unseen(hosts)
-    # only these two parts: what each namespace asks for may be long
-    capacities = hosts.annotate(has=F("capacity__allocatable"), asked=F("capacity__requested")).order_by()
-    rooms = {}
-    for key, has, asked in capacities.values_list("pk", "has", "asked"):
-        room = _room(has, asked, unseen[key])
-        if room is not None:
-            rooms[key] = room
-    return rooms
+def with_capacity(hosts: QuerySet[HostCluster]) -> QuerySet[HostCluster]:
+    """With what `room_of` reads: two parts of the capacity, as what each namespace asks for may be long."""
+    return hosts.annotate(allocatable=F("capacity__allocatable"), requested=F("capacity__requested"))
 
 
-def _room(has: Any, asked: Any, unseen: Requests) -> FreeRoom | None:
+def room_of(host: Any, *, unseen: Requests) -> FreeRoom | None:
+    """Of a host `with_capacity`, and with what is placed on it unseen. None where its capacity is not known, also
+
+    where no node of it takes pods.
+    """
+    has, asked = host.allocatable, host.requested
     if not isinstance(has, dict) or not isinstance(asked, dict):
         return None
     coming = {"cpu": unseen.cpu, "memory": unseen.memory * _MIB, "pods": unseen.pods}
@@ -104,8 +102,8 @@ def _room(has: Any, asked: Any, unseen: Requests) -> FreeRoom | None:
     return FreeRoom(**found)
 
 
-def _unseen(hosts: QuerySet[HostCluster]) -> dict[UUID, Requests]:
-    """What is placed on each host and not among what its last survey counted, added up."""
+def placed_unseen(hosts: QuerySet[HostCluster]) -> Mapping[UUID, Requests]:
+    """What is placed on each host and not among what its last survey counted, added up; of each other host nothing."""
     counted = Func(
         F("host__capacity__requested_by_namespace"),
         F("namespace"),

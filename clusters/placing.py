@@ -1,18 +1,17 @@
 """On which host a virtual cluster is placed: among those offered to its project, by rules that are told to people."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
-from uuid import UUID
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.errors import InvalidInput
 from accounts.models import Project
 from clusters.access import hosts_offered
-from clusters.free_room import FreeRoom, free_rooms
+from clusters.free_room import FreeRoom, placed_unseen, room_of, with_capacity
 from clusters.models import Breaker, Exposure, HostCluster, HostMode, HostPhase, Placement
 from clusters.placement_wish import PlacementWish, Refusal, host_unlike
 from clusters.versions import KubernetesVersion, check_host_can_run
@@ -131,23 +130,23 @@ def _joined(sentences: list[str], *, most: int) -> str:
 
 
 def hosts_choose(*, project: Project, wish: PlacementWish) -> HostChoice:
-    """Weighs the hosts offered to the project (only the wanted one, where one is named), in four queries.
+    """Weighs the hosts offered to the project (only the wanted one, where one is named), in two queries.
 
     What others are about to place is not seen yet: whoever must not choose the same writes under a lock.
     """
     offered = hosts_offered(project)
     if wish.host is not None:
         offered = offered.filter(pk=wish.host.pk)
-    rooms, taken = free_rooms(offered), _namespaces_taken(offered)
+    unseen = placed_unseen(offered)
     candidates, refused = [], []
-    for host in _with_counts(offered):
-        refusal = host_refuses(host, wish=wish, room=rooms.get(host.pk), taken=taken[host.pk])
+    for host in _weighable(offered):
+        room = room_of(host, unseen=unseen[host.pk])
+        refusal = host_refuses(host, wish=wish, room=room, taken=host.taken)  # type: ignore[attr-defined]
         if refusal:
             refused.append(LeftOut(host, refusal))
         else:
             hidden = host.exposure == Exposure.NONE and wish.exposure != Exposure.NONE
             placed: int = host.placed  # type: ignore[attr-defined]
-            room = rooms.get(host.pk)
             cramped = room is not None and wish.grows_to is not None and bool(room.lacks(wish.grows_to))
             candidates.append(Candidate(host, placed, room, away=_away(host), hidden=hidden, cramped=cramped))
     return HostChoice(
@@ -157,20 +156,15 @@ def hosts_choose(*, project: Project, wish: PlacementWish) -> HostChoice:
     )
 
 
-def _with_counts(hosts: QuerySet[HostCluster]) -> QuerySet[HostCluster]:
-    """With `placed`, and with no column but those that decide: others can be long."""
-    counts = Placement.objects.filter(host=OuterRef("pk")).order_by().values("host").annotate(count=Count("pk"))
-    placed = Coalesce(Subquery(counts.values("count")), 0)
-    return hosts.annotate(placed=placed).only(*DECIDING)
+def _weighable(hosts: QuerySet[HostCluster]) -> QuerySet[HostCluster]:
+    """With its capacity, how many are `placed` on it, and in mode namespaces those `taken`.
 
-
-def _namespaces_taken(hosts: QuerySet[HostCluster]) -> dict[UUID, set[str]]:
-    """Of the hosts in mode namespaces."""
-    given = hosts.filter(mode=HostMode.NAMESPACES).order_by().values("pk")
-    taken: dict[UUID, set[str]] = defaultdict(set)
-    for host_id, namespace in Placement.objects.filter(host__in=given).values_list("host_id", "namespace"):
-        taken[host_id].add(namespace)
-    return taken
+    With no column but those that decide: others can be long.
+    """
+    on_it = Placement.objects.filter(host=OuterRef("pk")).order_by()
+    placed = Coalesce(Subquery(on_it.values("host").annotate(count=Count("pk")).values("count")), 0)
+    taken = ArraySubquery(on_it.filter(host__mode=HostMode.NAMESPACES).values("namespace"))
+    return with_capacity(hosts).annotate(placed=placed, taken=taken).only(*DECIDING)
 
 
 def _away(host: HostCluster) -> bool:

@@ -12,11 +12,12 @@ from django.core.exceptions import ImproperlyConfigured
 from accounts.encryption import encrypter
 from accounts.oidc.issuers import issuers
 from accounts.sign_in import Rate
+from controlplane.gateway_check import gateway_settings
 
 
 def settings_check(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Everything that is wrong, as Django's checks have it. No message quotes a key."""
-    return [*_encryption_keys(), *_rates(), *_issuers(), *_mail(), *_redirect_loop()]
+    return [*_encryption_keys(), *_rates(), *_issuers(), *_mail(), *gateway_settings(), *_redirect_loop()]
 
 
 def settings_require() -> None:

@@ -27,6 +27,8 @@ NAMES: Final = {
     "notification_preferences": "notification-preference-list",
     "webhooks": "webhook-list",
     "group_mappings": "group-mapping-list",
+    "sessions": "session-list",
+    "second_factor": "second-factor",
     "device_logins": "device-login-list",
     "invitations": "invitation-list",
     "join_requests": "join-request-list",

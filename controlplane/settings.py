@@ -268,6 +268,7 @@ GATEWAY_NEWCOMERS = env.int("GATEWAY_NEWCOMERS", default=512)
 GATEWAY_RATE = env.float("GATEWAY_RATE", default=200.0)  # of one person and cluster, requests a second
 GATEWAY_STREAMS = env.int("GATEWAY_STREAMS", default=500)  # of one person and cluster, open at once
 GATEWAY_DATABASE_THREADS = env.int("GATEWAY_DATABASE_THREADS", default=4)
+REQUEST_AUDIT_DAYS = env.int("REQUEST_AUDIT_DAYS", default=90)  # 0: for ever
 # by User-Agent: whose requests wake a cluster that is asleep, and whose never do
 GATEWAY_WAKES = env.str("GATEWAY_WAKES", default=r"^(kubectl|Helm|helm)\b")
 GATEWAY_NEVER_WAKES = env.str("GATEWAY_NEVER_WAKES", default=r"(?i)k9s|lens|argocd|argo-cd|flux|prometheus|headlamp")
@@ -292,6 +293,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "accounts.api.problems.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,  # `Accept` says it; with ?format= what is there would be answered as if it were not
     "PAGE_SIZE": 50,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -313,9 +315,8 @@ SPECTACULAR_SETTINGS = {
         "OperationState": "clusters.models.OperationState",
         "StepState": ["waiting", "current", "done", "failed"],
         "OwnerKind": ["user", "team", "service-account"],
-        "RoleName": "accounts.models.role_binding.ROLE_CHOICES",
-        "ProjectRole": "accounts.models.role_binding.PROJECT_ROLE_CHOICES",
         "BreakGlassRole": ["viewer", "developer"],
+        "DeliveryState": "accounts.models.DeliveryState",
         "JoinState": "accounts.models.JoinState",
         "InvitationState": ["open", "used", "revoked", "expired"],
         "KubeconfigCeiling": "accounts.models.KubeconfigCeiling",

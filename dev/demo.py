@@ -120,7 +120,7 @@ class Demo:
     def _journey(self, stack: Stack, people: DemoPeople, tools: Tools, hosts: Sequence[DemoHost]) -> None:
         programs = list(dict.fromkeys([Path(sys.executable).parent, tools.kubectl.parent, tools.helm.parent]))
         terminal = Terminal(self._folder, programs, self._progress)
-        journey = Journey(stack, people, hosts, terminal, tools.kubectl, self._processes)
+        journey = Journey(stack, people, hosts, terminal, tools.kubectl)
         journey.connect_hosts(agreed=not sys.stdin.isatty())
         journey.use()
         local = not self._options.kubeconfig
@@ -150,7 +150,12 @@ def _where(stack: Stack, people: DemoPeople, exports: Path, *, local: bool) -> l
     shown = exports.relative_to(ROOT) if exports.is_relative_to(ROOT) else exports
     lines = ["", LOCAL_HOSTS_ARE if local else _STAYS]
     lines += ["", f"Marina runs at {stack.url}", f"  {stack.url}/admin/        administration"]
-    lines += [f"  {stack.url}/api/v1/docs   the API, to read and try", "", "People (passwords are shown only here):"]
+    lines += [f"  {stack.url}/api/v1/docs   the API, to read and try"]
+    lines += [
+        f"  {stack.gateway_url}              the gateway, for kubectl",
+        "",
+        "People (passwords are shown only here):",
+    ]
     lines += [f"  {person.handle:14}{person.password:22}{person.role}" for person in people.everybody]
     lines += ["", f"The same `marina` in another terminal: . {shown}", "Ctrl-C stops all."]
     return lines

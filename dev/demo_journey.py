@@ -9,8 +9,6 @@ from dev.demo_hosts import DemoHost, connect_command
 from dev.demo_people import DemoPeople, Person
 from dev.errors import DevError
 from dev.leftovers import Gone, leftovers
-from dev.port_forward import port_forward
-from dev.processes import Processes
 from dev.stack import Stack
 from dev.terminal import Terminal
 
@@ -30,14 +28,12 @@ class Journey:
         hosts: Sequence[DemoHost],
         terminal: Terminal,
         kubectl: Path,
-        processes: Processes,
     ) -> None:
         self._stack = stack
         self._people = people
         self._hosts = {host.name: host for host in hosts}
         self._terminal = terminal
         self._kubectl = kubectl
-        self._processes = processes
 
     def connect_hosts(self, *, agreed: bool) -> None:
         """As platform staff. Hosts that an earlier run with KEEP=1 connected stay as they are."""
@@ -53,7 +49,7 @@ class Journey:
         self._login(self._people.developer, "demo")
         if NAME not in {each["name"] for each in self._ask_json("list")}:
             self._terminal.run("marina", "create", NAME, "--wait")
-        self._terminal.run("marina", "kubeconfig", NAME, "--output", _FILE, *self._server())
+        self._terminal.run("marina", "kubeconfig", NAME, "--output", _FILE)
         run = self._terminal.run
         if not self._has("namespace", "shop"):
             run(*_KUBECTL, "create", "namespace", "shop")
@@ -65,7 +61,6 @@ class Journey:
     def remove(self) -> None:
         """Deletes it, then looks on the host itself for anything that stayed."""
         cluster = self._cluster()
-        self._processes.stop(*(name for name in self._processes.pids if name.startswith("port-forward")))
         self._terminal.run("marina", "delete", NAME, "--yes", "--wait")
         gone = Gone(id=cluster["id"], namespace=cluster["placement"]["namespace"])
         host = self._host(cluster)
@@ -81,22 +76,6 @@ class Journey:
     def _has(self, *what: str) -> bool:
         """Whether the virtual cluster has it already, from an earlier run with KEEP=1."""
         return bool(self._terminal.ask(*_KUBECTL, "get", *what, "--ignore-not-found", "--output", "name").strip())
-
-    def _server(self) -> list[str]:
-        """--server with a port-forward, where the cluster's API is published nowhere."""
-        cluster = self._cluster()
-        placement = cluster["placement"]
-        if placement["endpoint"]:
-            return []
-        address = port_forward(
-            kubectl=self._kubectl,
-            kubeconfig=self._host(cluster).kubeconfig,
-            namespace=placement["namespace"],
-            pod=f"{placement['release']}-0",
-            processes=self._processes,
-            environment=self._terminal.environment,
-        )
-        return ["--server", address]
 
     def _cluster(self) -> dict[str, Any]:
         cluster: dict[str, Any] = json.loads(self._terminal.ask("marina", "get", NAME, "--output", "json"))

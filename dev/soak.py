@@ -139,7 +139,7 @@ class Soak:
     def _connect(self, stack: Stack, people: DemoPeople, found: Sequence[DemoHost], tools: Tools) -> list[SoakHost]:
         programs = [Path(sys.executable).parent, tools.kubectl.parent, tools.helm.parent]
         terminal = Terminal(FOLDER, programs, self._progress)
-        journey = Journey(stack, people, found, terminal, tools.kubectl, self._processes)
+        journey = Journey(stack, people, found, terminal, tools.kubectl)
         journey.connect_hosts(agreed=True)
         return [SoakHost(host.name, host.kubeconfig, tools.kubectl) for host in found]
 

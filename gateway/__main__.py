@@ -9,4 +9,4 @@ if __name__ == "__main__":
     django.setup()
     from gateway.process import serve
 
-    serve(book=lambda record: None)
+    serve()

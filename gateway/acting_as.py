@@ -1,11 +1,11 @@
 """`kubectl --as`: the person asks to be seen as somebody else, and the virtual API decides whether they may."""
 
 import json
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from clusters.services.gateway_access import Caller
-
 from gateway.answers import Refused
 from gateway.heads import Head
 from gateway.http2 import Headers
@@ -78,7 +78,7 @@ def _user_attributes(user: str) -> dict[str, str]:
     return {"resource": "users", "name": user}
 
 
-async def _allowed(review: dict[str, object], upstream: Upstream) -> bool:
+async def _allowed(review: Mapping[str, object], upstream: Upstream) -> bool:
     headers = ((b"content-type", b"application/json"), (b"accept", b"application/json"))
     exchange = await upstream.request(b"POST", _REVIEW, headers, has_body=True)
     try:

@@ -21,7 +21,7 @@ REASONS: Final = {
 }
 """As in Kubernetes' metav1.StatusReason."""
 
-SAFE: Final = (
+SAFE: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"sandbox; default-src 'none'"),
     (b"cache-control", b"no-store"),

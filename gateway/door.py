@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from django.utils import timezone
 
+from accounts.models import RequestAudit
 from gateway import metrics
 from gateway.acting_as import acting_as
 from gateway.answers import SAFE, Refused
@@ -98,7 +99,7 @@ class Door:
                 metrics.UNDER_WAY.labels(kind).track_inprogress(),
                 _ended_with(admission),
             ):
-                await request.serve()
+                await request.serve_and_book()
         except _AccessEnded:
             if client.answer_begun or client.switched:
                 raise ClientGone("Whose it was may not go on.") from None
@@ -166,8 +167,19 @@ class _Request:
         self._doing = what
         self._address = address
         self._began = time.monotonic()
-        self._as = ""
         self._forbidden = False
+        self._as = head.header(b"impersonate-user").decode("utf-8", "replace")
+        self._booked = False
+
+    async def serve_and_book(self) -> None:
+        """Serves it; what the gateway refuses itself, and what breaks off, is booked as well as what is answered."""
+        try:
+            await self.serve()
+        except Refused as refused:
+            self._book(refused.status, refused_for=refused.why)
+            raise
+        finally:
+            self._book(0)
 
     async def serve(self) -> None:
         acts_as = claims_check(self._head, self._admission.caller)
@@ -228,7 +240,6 @@ class _Request:
     async def _attempt(self, upstream: Upstream, acts_as: bool) -> None:
         if acts_as:
             identity = await acting_as(self._head, self._admission.caller, upstream)
-            self._as = next(value.decode("utf-8", "replace") for name, value in identity if name == b"impersonate-user")
         else:
             identity = impersonation(self._admission.caller)
         headers = [*passed_on(self._head), *identity]
@@ -274,6 +285,14 @@ class _Request:
 
     def _note(self, status: int) -> None:
         metrics.REQUESTS.labels(self._doing.verb, str(status)).inc()
+        self._book(status)
+
+    def _book(self, status: int, *, refused_for: str = "") -> None:
+        """Once, whatever comes after it."""
+        if self._booked:
+            return
+        self._booked = True
+        target = self._admission.target
         self._door.book(
             Record(
                 at=timezone.now(),
@@ -284,6 +303,8 @@ class _Request:
                 address=self._address,
                 user_agent=self._head.header(b"user-agent").decode("latin-1")[:200],
                 acting_as=self._as,
+                refused_for=refused_for,
+                wanted=target.request_audit if target else RequestAudit.WRITES,
             )
         )
 

@@ -291,8 +291,8 @@ class Http2Connection:
         if isinstance(event, ConnectionTerminated):
             self._on_goaway(event)
         elif (isinstance(event, WindowUpdated) and not event.stream_id) or isinstance(event, RemoteSettingsChanged):
-            for exchange in self._exchanges.values():
-                exchange.window_opened.set()
+            for each in self._exchanges.values():
+                each.window_opened.set()
         elif isinstance(event, PingAckReceived):
             pass  # that something was heard is noted already
         elif (exchange := self._exchanges.get(getattr(event, "stream_id", 0) or 0)) is not None:

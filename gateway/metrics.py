@@ -25,6 +25,12 @@ REFUSED: Final = Counter(
     "marina_gateway_refused", "Requests answered by the gateway itself.", ("why",), registry=REGISTRY
 )
 CONNECTIONS: Final = Gauge("marina_gateway_connections", "Clients' connections that are open.", registry=REGISTRY)
+BOOKS_DROPPED: Final = Counter(
+    "marina_gateway_books_dropped",
+    "What could not be written down in time, by book (uses, requests).",
+    ("book",),
+    registry=REGISTRY,
+)
 UNDER_WAY: Final = Gauge("marina_gateway_requests_open", "Requests under way.", ("kind",), registry=REGISTRY)
 """kind: request, watch, stream."""
 UPSTREAM_CONNECTIONS: Final = Gauge(

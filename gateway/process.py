@@ -5,7 +5,6 @@ import json
 import re
 import resource
 import signal
-import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -15,15 +14,18 @@ from django.db import connection
 from prometheus_client import start_http_server
 from urllib3.util import parse_url
 
+from clusters.services.cluster_uses import cluster_uses_add
 from clusters.services.gateway_access import caller_of, callers_still
+from clusters.services.gateway_requests import gateway_requests_add
 from clusters.services.waking import wake_for
 from gateway import metrics
+from gateway.bookkeeping import Bookkeeper
+from gateway.certificate import Certificate
 from gateway.database import Database, DatabaseAway
 from gateway.door import Door, Names
 from gateway.doorman import Doorman, Questions
 from gateway.health import Health
 from gateway.limits import Limits
-from gateway.records import Bookkeeper
 from gateway.server import Server
 from gateway.targets import road_finder, targets_of
 from gateway.upstreams import Upstreams
@@ -33,13 +35,19 @@ from provisioning.drivers.clients import Clients
 log = structlog.get_logger(__name__)
 
 READY_SECONDS = 2.0
+TIDY_SECONDS = 10.0
+BATCH_SECONDS = 120.0
+"""A batch that is only slow must not be taken for one that was not written: it would be written twice."""
 
 
 class Gateway:
     """All parts of one process, put together from Django's settings."""
 
-    def __init__(self, *, book: Bookkeeper) -> None:
+    def __init__(self) -> None:
         self._database = Database(threads=settings.GATEWAY_DATABASE_THREADS)
+        # a thread of their own: a slow batch delays nobody who wants in
+        self._books_database = Database(threads=1, patience=BATCH_SECONDS)
+        self._books = Bookkeeper(self._books_database, uses_add=cluster_uses_add, requests_add=gateway_requests_add)
         self._doorman = Doorman(self._database, Questions(caller_of, callers_still, targets_of))
         self._upstreams = Upstreams(road_finder(Clients()))
         self._limits = Limits(rate=settings.GATEWAY_RATE, streams=settings.GATEWAY_STREAMS)
@@ -51,12 +59,13 @@ class Gateway:
             limits=self._limits,
             rules=WakeRules(re.compile(settings.GATEWAY_WAKES), re.compile(settings.GATEWAY_NEVER_WAKES)),
             wake=Waker(self._database, wake_for).wake,
-            book=book,
+            book=self._books.book,
         )
+        self._certificate = Certificate.of_settings()
         self._server = Server(
             door,
             Health(lambda: self._not_ready),
-            tls=_tls(),
+            tls=self._certificate.context if self._certificate else None,
             connections=settings.GATEWAY_CONNECTIONS,
             newcomers=settings.GATEWAY_NEWCOMERS,
         )
@@ -65,17 +74,25 @@ class Gateway:
         """Until `stopping`; then what is under way has the grace time to end."""
         tending = [
             asyncio.create_task(work)
-            for work in (self._doorman.watch(), self._upstreams.tend(), self._ready(), self._forget())
+            for work in (
+                self._doorman.watch(),
+                self._upstreams.tend(),
+                self._ready(),
+                self._tidy(),
+                self._books.keep(),
+            )
         ]
         host, _, port = settings.GATEWAY_BIND.rpartition(":")
         started(await self._server.start(host.strip("[]"), int(port)))
         await stopping.wait()
         self._not_ready = "stopping"
         await self._server.stop(grace=settings.STOP_GRACE_SECONDS)
+        await self._books.close()
         for task in tending:
             task.cancel()
         await asyncio.gather(*tending, return_exceptions=True)
         await self._upstreams.close()
+        self._books_database.close()
         self._database.close()
 
     async def _ready(self) -> None:
@@ -87,10 +104,12 @@ class Gateway:
                 self._not_ready = "the database does not answer"
             await asyncio.sleep(READY_SECONDS)
 
-    async def _forget(self) -> None:
+    async def _tidy(self) -> None:
         while True:
-            await asyncio.sleep(10)
+            await asyncio.sleep(TIDY_SECONDS)
             self._limits.forget()
+            if self._certificate is not None:
+                self._certificate.renew()
 
 
 def _database_look() -> None:
@@ -104,25 +123,14 @@ def _names() -> Names:
     return Names(frozenset(hosts), settings.GATEWAY_CLUSTER_DOMAIN)
 
 
-def _tls() -> ssl.SSLContext | None:
-    """None where a proxy before the gateway ends TLS."""
-    if not settings.GATEWAY_TLS_CERT:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    context.load_cert_chain(settings.GATEWAY_TLS_CERT, settings.GATEWAY_TLS_KEY or None)
-    return context
-
-
-def serve(*, book: Bookkeeper) -> None:
+def serve() -> None:
     """Runs one gateway until SIGTERM or SIGINT."""
     _open_files()
     if settings.GATEWAY_METRICS_BIND:
         host, _, port = settings.GATEWAY_METRICS_BIND.rpartition(":")
         start_http_server(int(port), host, registry=metrics.REGISTRY)
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(Gateway(book=book)))
+        asyncio.run(_serve(Gateway()))
 
 
 async def _serve(gateway: Gateway) -> None:

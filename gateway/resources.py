@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, unquote
 
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "GET": "get", "HEAD": "get"}
 _CONNECTING: Final = frozenset(("exec", "attach", "portforward", "proxy"))
+_ASKING: Final = frozenset(("authorization.k8s.io", "authentication.k8s.io"))
+"""Groups whose objects are questions (`kubectl auth can-i`, `whoami`): creating one changes nothing."""
 READING: Final = frozenset(("get", "list", "watch", "options"))
 
 
@@ -25,6 +27,8 @@ class Doing:
     @property
     def reads(self) -> bool:
         """Whether it changes nothing. What connects to a pod may change anything there."""
+        if self.group in _ASKING and self.verb == "create":
+            return True
         return self.verb in READING and self.subresource not in _CONNECTING
 
 

@@ -1,9 +1,11 @@
 """Where a request goes: what the gateway has to know of a virtual cluster, and later of a host's namespace."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
+from accounts.models import RequestAudit
 from clusters.models import Placement, PlacementRole, VirtualClusterPhase
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.road import Road
@@ -26,6 +28,8 @@ class Target:
     sentence: str
     endpoint: str
     key: tuple[UUID, int]
+    request_audit: str = RequestAudit.WRITES
+    """Which requests its project wants written down."""
 
 
 def targets_of(cluster_ids: Iterable[UUID]) -> dict[UUID, Target]:
@@ -48,6 +52,7 @@ def _target(placement: Placement) -> Target:
         sentence=SENTENCES.get(cluster.phase, ""),
         endpoint=placement.endpoint,
         key=(placement.pk, credential.generation if credential else 0),
+        request_audit=cluster.project.request_audit,
     )
 
 
@@ -62,7 +67,7 @@ SERVED = frozenset(
 )
 """In these there may be a virtual API that answers; where it does not, the phase's sentence says what goes on."""
 
-SENTENCES = {
+SENTENCES: Final[Mapping[str, str]] = {
     VirtualClusterPhase.PENDING: "is still being made",
     VirtualClusterPhase.PROVISIONING: "is still being made",
     VirtualClusterPhase.UPDATING: "is being changed",

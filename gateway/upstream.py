@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 from urllib3.util import parse_url
 
+from gateway import metrics
 from gateway.http2 import Exchange, Headers, Http2Connection
 from provisioning.drivers.road import Road
 from provisioning.drivers.streams.byte_stream import ByteStream
@@ -68,7 +69,6 @@ class Upstream:
         self._dialling: asyncio.Task[Http2Connection] | None = None
         self._roles_kept = -ROLES_SECONDS
         self.used = time.monotonic()
-        self.dials = 0
         self.closed = False
 
     # --- for requests ---------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ class Upstream:
 
     async def _dial(self, protocol: str) -> TlsStream:
         for attempt in (1, 2):
-            kept = self._road is not None
+            kept, began = self._road is not None, time.monotonic()
             try:
                 async with asyncio.timeout(WAY_SECONDS):
                     road = await self._way()
@@ -135,11 +135,13 @@ class Upstream:
                     stream = await self._over(road, protocol)
             except (OSError, StepError) as error:
                 self._road = None
+                metrics.DIALS.labels("failed").inc()
                 # the pod may have been replaced, and its certificate with it: once more by a way found anew
                 if kept and attempt == 1:
                     continue
                 raise self._unreachable(error) from error
-            self.dials += 1
+            metrics.DIALS.labels("made").inc()
+            metrics.DIAL_SECONDS.observe(time.monotonic() - began)
             return stream
         raise AssertionError("the second attempt returns or raises")
 

@@ -60,6 +60,8 @@ class KubeApi:
             trust_env=False,
             headers={"User-Agent": manager},
         )
+        self.server = server
+        self.tls = context
         self.token = token
         self._manager = manager
 

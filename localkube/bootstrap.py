@@ -1,4 +1,4 @@
-"""What a fresh host holds before anybody uses it: a node, a default storage class, an ingress class, kwok's kind."""
+"""What a fresh host holds before anybody uses it: a node, a default storage class, an ingress class, kwok's kinds."""
 
 import asyncio
 from importlib.resources import files
@@ -20,7 +20,7 @@ async def furnish(api: KubeApi, *, host: str, kubelet_port: int, version: str) -
     """Makes what is missing; a host that was started before keeps what people changed."""
     await asyncio.gather(
         _node(api, host, kubelet_port, version),
-        _ensure(api, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", _portforward_kind()),
+        *(_ensure(api, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", kind) for kind in _kwok_kinds()),
         _ensure(api, "/apis/storage.k8s.io/v1/storageclasses", _storage_class()),
         _ensure(api, "/apis/networking.k8s.io/v1/ingressclasses", _ingress_class()),
         _system_secret(api),
@@ -104,6 +104,6 @@ async def _system_secret(api: KubeApi) -> None:
     await _ensure(api, "/api/v1/namespaces/kube-system/secrets", secret)
 
 
-def _portforward_kind() -> Object:
-    kind: Object = yaml.safe_load((files("localkube") / "stages" / "portforward-crd.yaml").read_text())
-    return kind
+def _kwok_kinds() -> list[Object]:
+    """By which a host's administrator tells what logs, exec, attach and port-forward of a pod lead to."""
+    return list(yaml.safe_load_all((files("localkube") / "stages" / "kwok-crds.yaml").read_text()))

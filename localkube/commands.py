@@ -85,6 +85,17 @@ def host_apiserver_extras(folder: HostFolder, token_file: Path, audit_policy: Pa
     return extras
 
 
+def virtual_apiserver_extras(kubelet_client: tuple[Path, Path], kubelet_authority: Path) -> Command:
+    """How it finds its nodes' kubelet and proves to be itself there."""
+    certificate, key = kubelet_client
+    return [
+        "--kubelet-preferred-address-types=InternalIP",
+        f"--kubelet-client-certificate={certificate}",
+        f"--kubelet-client-key={key}",
+        f"--kubelet-certificate-authority={kubelet_authority}",
+    ]
+
+
 def controller_manager(tools: Tools, kubeconfig: Path, signing_key: Path, authority: Path) -> Command:
     return [
         tools.kube_controller_manager,
@@ -109,7 +120,7 @@ def scheduler(tools: Tools, kubeconfig: Path) -> Command:
     return [tools.kube_scheduler, f"--kubeconfig={kubeconfig}", "--secure-port=0", "--leader-elect=false"]
 
 
-def kwok(tools: Tools, kubeconfig: Path, ports: Ports, stages: Sequence[Path]) -> Command:
+def kwok(tools: Tools, kubeconfig: Path, ports: Ports, configs: Sequence[Path]) -> Command:
     return [
         tools.kwok,
         f"--kubeconfig={kubeconfig}",
@@ -119,6 +130,6 @@ def kwok(tools: Tools, kubeconfig: Path, ports: Ports, stages: Sequence[Path]) -
         f"--node-port={ports.kubelet}",
         f"--server-address=127.0.0.1:{ports.kwok}",
         f"--cidr={POD_CIDR}",
-        "--enable-crds=PortForward",
-        *(f"--config={stage}" for stage in stages),
+        "--enable-crds=PortForward,Logs,Exec,Attach",
+        *(f"--config={config}" for config in configs),
     ]

@@ -10,10 +10,11 @@ import ssl
 from collections import defaultdict
 from pathlib import Path
 
+from localkube.carrying import carry
+
 PodKey = tuple[str, str]
 """Namespace and name."""
 
-_CHUNK = 64 * 1024
 _LONGEST_HEAD = 64 * 1024
 
 
@@ -49,30 +50,12 @@ class KubeletGate:
             head = await reader.readuntil(b"\r\n\r\n")
             if pod := _pod_named_in(head):
                 self._open[pod].add(writer)
-            await self._carry(head, reader, writer)
-        writer.transport.abort()
+            kwok = await asyncio.open_connection("127.0.0.1", self._kwok_port)
+            kwok[1].write(head)
+            await carry((reader, writer), kwok)
+        writer.close()
         if pod:
             self._open[pod].discard(writer)
-
-    async def _carry(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Until either side ends, and then both."""
-        kwok_reader, kwok_writer = await asyncio.open_connection("127.0.0.1", self._kwok_port)
-        try:
-            kwok_writer.write(head)
-            directions = [_pump(reader, kwok_writer), _pump(kwok_reader, writer)]
-            tasks = [asyncio.create_task(direction) for direction in directions]
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        finally:
-            kwok_writer.transport.abort()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while chunk := await reader.read(_CHUNK):
-        writer.write(chunk)
-        await writer.drain()
 
 
 def _pod_named_in(head: bytes) -> PodKey | None:

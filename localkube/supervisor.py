@@ -15,6 +15,7 @@ from localkube.errors import LocalKubeError
 from localkube.hostfolder import HostFolder, HostState, Ports
 from localkube.kubelet_gate import KubeletGate
 from localkube.pki import Authority
+from localkube.podlogs import logs_of_no_container
 from localkube.ports import answers, free_ports, is_free
 from localkube.programs import Programs
 from localkube.tools import HOST_VERSION, Tools
@@ -124,8 +125,8 @@ class Supervisor:
         self._programs.start("kube-controller-manager", manager)
         self._programs.start("kube-scheduler", commands.scheduler(tools, folder.kubeconfig))
         with as_file(files("localkube") / "stages") as stages:
-            paths = [stages / f"{name}.yaml" for name in _STAGES]
-            self._programs.start("kwok", commands.kwok(tools, folder.kubeconfig, self._state.ports, paths))
+            configs = [*(stages / f"{name}.yaml" for name in _STAGES), logs_of_no_container(folder)]
+            self._programs.start("kwok", commands.kwok(tools, folder.kubeconfig, self._state.ports, configs))
         await self._until(lambda: hostapi.controllers_work(api), 0.05, "The controller-manager")
 
     async def _until(self, holds: Callable[[], Awaitable[bool]], every: float, what: str) -> None:

@@ -14,8 +14,10 @@ from accounts.services.audit_sealing import audit_retain, audit_seal
 from accounts.services.delivering import mail_deliver
 from accounts.services.federation import spent_assertions_forget
 from accounts.services.idempotency import idempotent_requests_remove
+from accounts.services.invitation_delivering import invitation_mail_deliver
 from accounts.services.notification_events import notification_events_publish
 from accounts.services.notifications import notifications_remove
+from accounts.services.own_account import ended_sessions_forget
 from accounts.services.revisions import revisions_tidy
 from accounts.services.role_bindings import role_bindings_expire
 from accounts.services.token_maximum import tokens_shorten
@@ -24,6 +26,8 @@ from accounts.services.webhook_delivering import postman, webhook_deliveries_rem
 from clusters.services.announcing import operations_announce
 from clusters.services.credentials import credentials_renew
 from clusters.services.durations import durations_measure
+from clusters.services.gateway_requests import gateway_requests_remove
+from clusters.services.gateway_token_upkeep import gateway_tokens_shorten, gateway_tokens_without_role_revoke
 from clusters.services.host_notices import hosts_tell
 from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import sealed_results_expire
@@ -46,6 +50,8 @@ def tidy() -> None:
     role_bindings_expire(now=now)
     tokens_without_reach_revoke(now=now)
     tokens_shorten(now=now)
+    gateway_tokens_without_role_revoke(now=now)
+    gateway_tokens_shorten(now=now)
 
 
 @shared_task(name="provisioning.tidy_hourly")
@@ -56,7 +62,9 @@ def tidy_hourly() -> None:
     notifications_remove(now=now)
     webhook_deliveries_remove(now=now)
     spent_assertions_forget(now=now)
+    ended_sessions_forget(now=now)
     revisions_tidy(now=now)
+    gateway_requests_remove(now=now)
 
 
 @shared_task(name="provisioning.events_publish")
@@ -78,6 +86,7 @@ def webhooks_delivered() -> None:
 @shared_task(name="provisioning.mail_deliver")
 def mail_delivered() -> None:
     """Sends mail that is due."""
+    invitation_mail_deliver(clock=timezone.now)
     mail_deliver(clock=timezone.now)
 
 

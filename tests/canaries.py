@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,8 @@ import redis
 import yaml
 from psycopg import sql
 
+PLACEHOLDER: Final = "not-made-in-a-dry-run"
+"""What a dry run answers instead of a secret."""
 _SHORTEST: Final = 8
 """Anything shorter would be found by chance."""
 
@@ -31,7 +33,10 @@ class Canaries:
     secrets: dict[str, str] = field(default_factory=dict)
 
     def add(self, text: str, what: str) -> None:
-        """The part of it that makes it usable: of tokens what follows the prefix or the signature, of keys one line."""
+        """The part of it that makes it usable: of tokens what follows the prefix or the signature, of keys one line,
+
+        of links what stands for the secret.
+        """
         part = telling_part(text)
         if len(part) >= _SHORTEST:
             self.secrets.setdefault(part, what)
@@ -65,6 +70,10 @@ def telling_part(text: str) -> str:
         return match[1]
     if re.fullmatch(r"(?:mgt_)?eyJ[\w-]*\.[\w-]+\.[\w-]+", text):
         return text.rpartition(".")[2]
+    if match := re.fullmatch(r"https?://\S+/invitations/([^/?]+)", text):
+        return match[1]
+    if match := re.match(r"otpauth://\S+[?&]secret=([A-Z2-7]+)", text):
+        return match[1]
     lines = text.strip().splitlines()
     return lines[len(lines) // 2].strip() if len(lines) > 2 else text
 
@@ -86,6 +95,19 @@ def canary(text: str, what: str) -> str:
     """Notes a secret of this run, and gives it back."""
     CANARIES.add(text, what)
     return text
+
+
+_OF_A_SET: Final = 2
+"""So many recovery codes of one set are looked for: they are short, and many would be found by chance."""
+
+
+def made_canaries(made: Mapping[str, Any], fields: Iterable[str], where: str) -> None:
+    """What an answer of the API gave in the fields that its view says are secret; of a list the first few."""
+    for name in fields:
+        found = made.get(name)
+        for text in found[:_OF_A_SET] if isinstance(found, list) else [found]:
+            if isinstance(text, str) and text != PLACEHOLDER:
+                canary(text, f"{name} of an answer to {where}")
 
 
 def kubeconfig_canaries(document: Any, what: str) -> None:

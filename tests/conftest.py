@@ -189,7 +189,7 @@ def inside_of(
         file = run_folder / "kubeconfigs" / f"{name}.yaml"
         file.parent.mkdir(exist_ok=True)
         server = [] if placement["endpoint"] else ["--server", forwarded(placement)]
-        marina("kubeconfig", name, "--output", str(file), *server)
+        marina("kubeconfig", name, "--direct", "--output", str(file), *server)
         kubeconfig_canaries(file.read_text(), f"the virtual cluster {name}")
         return Kubectl(tools.kubectl, file)
 

@@ -12,6 +12,7 @@ from accounts.admin.joining import InvitationAdmin, JoinRequestAdmin
 from accounts.admin.organizations import OrganizationAdmin, ProjectAdmin, TeamAdmin
 from accounts.admin.records import AccessTokenAdmin, AuditEventAdmin, FederationRuleAdmin, ServiceAccountAdmin
 from accounts.admin.role_bindings import RoleBindingAdmin
+from accounts.admin.roles import RoleAdmin
 from accounts.admin.users import UserAdmin
 from accounts.models import (
     AccessToken,
@@ -22,6 +23,7 @@ from accounts.models import (
     JoinRequest,
     Organization,
     Project,
+    Role,
     RoleBinding,
     ServiceAccount,
     Team,
@@ -36,6 +38,7 @@ admin.site.register(User, UserAdmin)
 admin.site.register(Organization, OrganizationAdmin)
 admin.site.register(Team, TeamAdmin)
 admin.site.register(Project, ProjectAdmin)
+admin.site.register(Role, RoleAdmin)
 admin.site.register(RoleBinding, RoleBindingAdmin)
 admin.site.register(GroupMapping, GroupMappingAdmin)
 admin.site.register(AccessToken, AccessTokenAdmin)

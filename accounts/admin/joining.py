@@ -17,8 +17,14 @@ class InvitationAdmin(ReadOnlyAdmin, ServiceAdmin):
     list_filter = ("role", "organization")
     list_select_related = ("organization", "project__organization", "created_by", "used_by")
     search_fields = ("email", "created_by__handle", "organization__name", "project__name")
-    fields = (*list_display, "used_at", "created_at")
+    fields = (*list_display, "mail_state", "used_at", "created_at")
     actions = ("revoke",)
+
+    @admin.display(description="Mail")
+    def mail_state(self, row: Invitation) -> str:
+        """What became of it."""
+        mail = getattr(row, "mail", None)
+        return f"{mail.state}. {mail.error}" if mail else "none: it was made without an address"
 
     @admin.action(description="Revoke at once", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> None:

@@ -105,6 +105,8 @@ class ProjectAdmin(ServiceAdmin):
         "cluster_limit",
         "cluster_lifetime_days",
         "kubeconfig_ceiling",
+        "direct_kubeconfigs",
+        "request_audit",
         "created_by",
         "personal_of",
     )

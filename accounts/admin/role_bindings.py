@@ -16,6 +16,7 @@ class RoleBindingForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = RoleBinding
+        labels = {"role": "role (built-in, or the organization's own)"}
         fields = ("user", "team", "role", "organization", "project", "expires_at")
 
     def clean(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts.admin.service_admin import ServiceAdmin, admin_actor
 from accounts.models import User
 from accounts.services.audit import Actor
-from accounts.services.second_factors import second_factor_remove
+from accounts.services.second_factors import second_factor_reset
 from accounts.services.users import (
     user_activate,
     user_create,
@@ -139,6 +139,6 @@ class UserAdmin(ServiceAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     def remove_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Lets the selected users in by their password alone, until they set up a new one."""
         for user in queryset:
-            removed = second_factor_remove(actor=admin_actor(request), user=user)
+            removed = second_factor_reset(actor=admin_actor(request), user=user, now=timezone.now())
             said = "has no second factor any more." if removed else "had no second factor."
             messages.success(request, f"{user.handle} {said}")

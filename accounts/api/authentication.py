@@ -82,7 +82,9 @@ class PasswordAuthentication(BasicAuthentication):
             sign_in_refused(sender=sender_of(request), handle=handle)
             raise AuthenticationFailed("Handle and password do not fit, or the user was deactivated.") from None
         if second_factor_has(user) or second_factor_missing(user):
-            # said only to who has the right password
+            # told only to who has the right password, and written down: it may be somebody else who has it by now
+            why = "The password fits, but the account needs a second factor."
+            sign_in_refused(sender=sender_of(request), handle=handle, why=why)
             raise AuthenticationFailed(
                 "A password alone does not open this account: it needs a second factor. "
                 "`marina login` without a password asks for it in the browser."

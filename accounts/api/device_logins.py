@@ -15,7 +15,7 @@ from rest_framework.status import HTTP_201_CREATED
 
 from accounts.api.access_tokens import AccessTokenMade, AccessTokenSerializer
 from accounts.api.actor import address_of, request_id_of
-from accounts.api.dry_run import DryRun
+from accounts.api.dry_run import PLACEHOLDER, DryRun, dry_run_asked
 from accounts.api.parsing import BoundedJSONParser
 from accounts.api.schema import MarinaSchema
 from accounts.api.strict import StrictSerializer
@@ -68,7 +68,7 @@ class _Unauthenticated(DryRun):
 class DeviceLoginResource(_Unauthenticated):
     """Requests to log in."""
 
-    secret_fields = ("device_code", "user_code", "verification_uri_complete")
+    secret_fields = ("device_code", "user_code")
 
     @extend_schema(operation_id="device_logins_create", request=DeviceLoginCreate, responses={201: DeviceLoginMade})
     def post(self, request: Request) -> Response:
@@ -83,11 +83,12 @@ class DeviceLoginResource(_Unauthenticated):
             now=timezone.now(),
         )
         address = settings.PUBLIC_URL.rstrip("/") + reverse("device")
+        shown = PLACEHOLDER if dry_run_asked(request) else begun.user_code  # within what has to stay an address
         answer = {
             "device_code": begun.device_code,
             "user_code": begun.user_code,
             "verification_uri": address,
-            "verification_uri_complete": f"{address}?code={begun.user_code}",
+            "verification_uri_complete": f"{address}?code={shown}",
             "expires_in": settings.DEVICE_LOGIN_SECONDS,
             "interval": INTERVAL_SECONDS,
         }

@@ -100,5 +100,8 @@ class DryRun(APIView):
             if response.has_header(name) and response.status_code < 400:
                 del response[name]
         if isinstance(response, Response) and isinstance(response.data, dict):
-            response.data |= {name: PLACEHOLDER for name in self.secret_fields if name in response.data}
+            for name in self.secret_fields:
+                if name in response.data:
+                    several = isinstance(response.data[name], list)
+                    response.data[name] = [PLACEHOLDER] if several else PLACEHOLDER
         return response

@@ -1,6 +1,7 @@
 """/federated-tokens"""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from django.utils import timezone
@@ -14,13 +15,15 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 
 from accounts.api.access_tokens import AccessTokenMade, AccessTokenSerializer
-from accounts.api.actor import address_of, request_id_of
+from accounts.api.actor import address_of, request_id_of, sender_of
 from accounts.api.dry_run import DryRun
 from accounts.api.parsing import BoundedJSONParser
 from accounts.api.schema import MarinaSchema
 from accounts.api.strict import StrictSerializer
-from accounts.services.federation import ASSERTION_CHARACTERS, federated_token_exchange
-from accounts.sign_in import federation_count
+from accounts.services.audit import Actor
+from accounts.services.audit_refusals import federation_refused
+from accounts.services.federation import ASSERTION_CHARACTERS, FederationRefused, federated_token_exchange
+from accounts.sign_in import federation_count, federation_refusal_counts
 
 
 class FederatedTokenCreate(StrictSerializer):
@@ -52,12 +55,23 @@ class FederatedTokens(DryRun):
         read = FederatedTokenCreate(data=request.data)
         read.is_valid(raise_exception=True)
         body: dict[str, Any] = read.validated_data
-        made = federated_token_exchange(
-            assertion=body["token"],
-            service_account=body["service_account"],
-            now=timezone.now(),
-            address=address,
-            request_id=request_id_of(request),
-        )
+        try:
+            made = federated_token_exchange(
+                assertion=body["token"],
+                service_account=body["service_account"],
+                now=timezone.now(),
+                address=address,
+                request_id=request_id_of(request),
+            )
+        except FederationRefused as refused:
+            self.keep(partial(_refusal_note, sender_of(request), refused))
+            raise
         answer = {**AccessTokenSerializer(made.token).data, "token": made.text}
         return Response(answer, status=HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
+
+
+def _refusal_note(sender: Actor, refused: FederationRefused) -> None:
+    account = str(refused.account.pk) if refused.account else ""
+    # nobody fills the audit log by sending nonsense
+    if federation_refusal_counts(account=account, why=refused.message, address=sender.address):
+        federation_refused(sender=sender, account=refused.account, why=refused.message, told=refused.told)

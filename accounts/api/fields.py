@@ -35,6 +35,15 @@ class NameField(serializers.CharField):
         return str(NAME_RULE.message)
 
 
+class RoleNameField(serializers.CharField):
+    """The name of a role: which ones there are depends on where it is given, so the services look it up."""
+
+    accepted = "a built-in role, or one of the organization's own"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=40, **kwargs)
+
+
 class ReferenceField(serializers.Field[Any, str, str, Any]):
     """Text that names an object; the value is the object."""
 

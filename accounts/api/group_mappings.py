@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.access import require
-from accounts.api.fields import OrganizationField, ProjectField
+from accounts.api.fields import OrganizationField, ProjectField, RoleNameField
 from accounts.api.filters import ReferenceFilter
 from accounts.api.idempotency import idempotent
 from accounts.api.people import team_given
@@ -19,7 +19,6 @@ from accounts.api.references import OrganizationReference, ProjectReference, Tea
 from accounts.api.resources import ListedResource
 from accounts.api.strict import StrictSerializer
 from accounts.models import GroupMapping
-from accounts.models.role_binding import ROLE_NAMES
 from accounts.selectors import group_mappings_visible_to
 from accounts.services.group_mappings import group_mapping_create, group_mapping_delete, group_mapping_update
 
@@ -53,7 +52,7 @@ class GroupMappingCreate(GroupMappingUpdate):
         required=False, max_length=255, help_text="Its id or address; may be left out where there is only one."
     )
     team = serializers.CharField(required=False, max_length=40, help_text="Name or id.")
-    role = serializers.ChoiceField(choices=ROLE_NAMES, required=False)
+    role = RoleNameField(required=False, help_text="A built-in role, or one of the organization's own.")
     project = ProjectField(required=False, help_text="Id, or organization/name; the role is of the project then.")
 
 

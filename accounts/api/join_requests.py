@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 
 from accounts.access import UNSEEN
+from accounts.api.fields import RoleNameField
 from accounts.api.filters import JoinRequestFilters, ProjectFilters
 from accounts.api.idempotency import idempotent
 from accounts.api.references import OrganizationReference, ProjectReference, UserReference
@@ -20,7 +21,6 @@ from accounts.api.resources import ListedResource, Resource
 from accounts.api.strict import StrictSerializer
 from accounts.errors import NotFound
 from accounts.models import JoinRequest, Project
-from accounts.roles import PROJECT_ROLES
 from accounts.selectors import join_requests_visible_to, projects_joinable_by, projects_visible_to
 from accounts.services.join_requests import (
     DEFAULT_ROLE,
@@ -81,7 +81,7 @@ class JoinRequestCreate(StrictSerializer):
 class JoinRequestAccept(StrictSerializer):
     """The role that is given."""
 
-    role = serializers.ChoiceField(choices=list(PROJECT_ROLES), required=False, help_text=f"Else {DEFAULT_ROLE}.")
+    role = RoleNameField(required=False, help_text=f"Else {DEFAULT_ROLE}.")
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 
 

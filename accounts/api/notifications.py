@@ -88,6 +88,7 @@ class NotificationResource(ListedResource[Notification]):
     """Your own inbox."""
 
     serializer_class = NotificationSerializer
+    further_refusals = {"list": ("403",), "retrieve": ("403",)}
     filterset_class = NotificationFilters
     search_fields = ("text", "subject_name")
 
@@ -138,6 +139,7 @@ class PreferenceResource(Resource[Any]):
     """Which kinds of notifications reach you by which channel."""
 
     serializer_class = PreferenceSerializer
+    further_refusals = {"list": ("403",)}
     lookup_field = "kind"
     lookup_value_converter = "str"
     pagination_class = None

@@ -7,6 +7,7 @@ from accounts.errors import InvalidInput
 from accounts.models import Organization, Project, ServiceAccount, Team, User
 from accounts.selectors import service_account_named, team_named, user_named, users_named
 from accounts.services.permissions import Subject, organization_of
+from accounts.services.role_bindings import outsider_refused
 
 
 def user_given(text: str, field: str) -> User:
@@ -62,4 +63,7 @@ def subject_given(body: dict[str, Any], scope: Scope) -> Subject:
     if "service_account" in body:
         project = None if isinstance(scope, Organization) else scope if isinstance(scope, Project) else scope.project
         return service_account_given(organization, body["service_account"], "service_account", project=project)
-    return user_given(body["user"], "user")
+    user = user_named(body["user"])
+    if user is None:
+        raise _unknown(body["user"], "user") if isinstance(scope, Organization) else outsider_refused(organization)
+    return user

@@ -113,7 +113,7 @@ def problem_of(exc: Exception) -> Problem | None:
     """The problem that tells of this error, or None where the error is not one to tell."""
     match exc:
         case MarinaError():
-            return _of_marina(exc)
+            return problem_of_marina(exc)
         case Http404():
             return Problem(status=404, detail=UNSEEN)
         case PermissionDenied():
@@ -128,7 +128,8 @@ def problem_of(exc: Exception) -> Problem | None:
     return None
 
 
-def _of_marina(exc: MarinaError) -> Problem:
+def problem_of_marina(exc: MarinaError) -> Problem:
+    """The problem that tells of one of Marina's own errors."""
     errors: tuple[FieldError, ...] = ()
     if isinstance(exc, InvalidInput):
         errors = exc.errors

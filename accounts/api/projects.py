@@ -15,7 +15,7 @@ from accounts.api.references import OrganizationReference, UserReference
 from accounts.api.resources import ListedResource
 from accounts.api.since import Changes
 from accounts.api.strict import StrictSerializer
-from accounts.models import KubeconfigCeiling, Project
+from accounts.models import KubeconfigCeiling, Project, RequestAudit
 from accounts.selectors import project_tombstones, projects_visible_to
 from accounts.services.projects import project_create, project_delete, project_update
 
@@ -39,6 +39,8 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
             "cluster_limit",
             "cluster_lifetime_days",
             "kubeconfig_ceiling",
+            "direct_kubeconfigs",
+            "request_audit",
             "created_at",
         )
         read_only_fields = fields
@@ -55,6 +57,15 @@ class ProjectUpdate(ProjectNames):
     """What can be changed of a project; its limits by admins of the organization."""
 
     kubeconfig_ceiling = serializers.ChoiceField(choices=KubeconfigCeiling.choices, required=False)
+    direct_kubeconfigs = serializers.BooleanField(
+        required=False,
+        help_text="Whether kubeconfigs that go past the gateway are given out. Off ends those there are.",
+    )
+    request_audit = serializers.ChoiceField(
+        choices=RequestAudit.choices,
+        required=False,
+        help_text="Which requests to its virtual clusters through the gateway are written down one by one.",
+    )
     cluster_limit = serializers.IntegerField(
         required=False, allow_null=True, min_value=0, max_value=100_000, help_text="Null: any number."
     )

@@ -14,6 +14,7 @@ import structlog
 from django.conf import settings
 from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -63,6 +64,18 @@ def rate_note(request: Any, *, who: str) -> Verdict | None:
     return verdict
 
 
+def writes_count(request: Request, *, further: int) -> None:
+    """Counts what a request for several does beyond its first. Raises Throttled where that is more than is left."""
+    if further < 1:
+        return
+    verdict = _count(f"api:write:{_who(request)}", Rate.parse(settings.API_WRITE_RATE), times=further)
+    if verdict is None:
+        return
+    request.META[_META] = verdict
+    if verdict.exceeded:
+        raise Throttled(verdict.reset)
+
+
 def stranger(request: Any) -> str:
     """Whoever did not sign in, by address."""
     return f"address:{place_of(address_of(request))}"
@@ -75,14 +88,14 @@ def _who(request: Request) -> str:
     return f"user:{request.user.pk}" if isinstance(request.user, User) else stranger(request)
 
 
-def _count(key: str, rate: Rate) -> Verdict | None:
+def _count(key: str, rate: Rate, *, times: int = 1) -> Verdict | None:
     global _away_until
     now = time.time()
     if now < _away_until:
         return None
     window, passed = divmod(now, rate.seconds)
     try:
-        asked = _add_one(f"{key}:{int(window)}", rate.seconds)
+        asked = _add(f"{key}:{int(window)}", rate.seconds, times)
     except (redis.RedisError, OSError) as error:
         _away_until = now + _AWAY_SECONDS
         log.warning("requests are not counted: the broker does not answer", error=str(error))
@@ -91,12 +104,12 @@ def _count(key: str, rate: Rate) -> Verdict | None:
     return Verdict(rate.tries, max(0, rate.tries - asked), reset, exceeded=asked > rate.tries)
 
 
-def _add_one(key: str, seconds: int) -> int:
+def _add(key: str, seconds: int, times: int) -> int:
     cache = caches["sign_in"]
     try:
-        return cache.incr(key)
+        return cache.incr(key, times)
     except ValueError:  # the first of this window, or one of the first
-        return 1 if cache.add(key, 1, 2 * seconds) else cache.incr(key)
+        return times if cache.add(key, times, 2 * seconds) else cache.incr(key, times)
 
 
 class RateHeadersMiddleware:

@@ -30,6 +30,13 @@ def request_refused(exc: Exception, *, view: "APIView | None", request: Request)
         refusal_record(exc, actor=actor_of(request), result=result, attempt=_attempt_of(exc, view))
 
 
+def item_refused(exc: MarinaError, *, request: Request, attempt: Attempt) -> None:
+    """Records one item of a request for several that was refused, whatever became of the others."""
+    result = _result(exc, reading=dry_run_asked(request))
+    if result is not None:
+        refusal_record(exc, actor=actor_of(request), result=result, attempt=attempt)
+
+
 def admin_refused(exc: MarinaError, *, actor: Actor, model: type[Model], request: HttpRequest) -> None:
     """Records what a service refused to the admin site."""
     result = _result(exc, reading=False)

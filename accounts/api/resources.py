@@ -1,5 +1,6 @@
 """What the API's nouns have in common: lists with filters, search, order and pages; one object; strict bodies."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
 from django.db import transaction
@@ -23,6 +24,8 @@ from accounts.api.preconditions import etag_set, has_version, if_match_check
 from accounts.api.schema import MarinaSchema
 from accounts.api.since import HEADER as REVISION_HEADER
 from accounts.api.since import Changes, changes_answer
+from accounts.api.sparse_fields import PARAMETER as FIELDS
+from accounts.api.sparse_fields import SparseFields
 from accounts.api.strict import NoBody, StrictSerializer
 from accounts.errors import InvalidInput, NotFound
 from accounts.models import User
@@ -32,7 +35,7 @@ from accounts.services.revisions import revision_settled
 M = TypeVar("M", bound=Model)
 
 
-class Resource(DryRun, GenericViewSet[M]):
+class Resource(SparseFields, DryRun, GenericViewSet[M]):
     """Base of the API's viewsets. A subclass says what is visible, how it is shown, and calls services to change it."""
 
     schema = MarinaSchema()
@@ -62,9 +65,10 @@ class Resource(DryRun, GenericViewSet[M]):
     def get_object(self) -> M:
         """The object of the address. Raises NotFound for what is not there and for what may not be seen."""
         try:
-            row = self.looked_at = super().get_object()
+            row: M = super().get_object()
         except Http404:
             raise NotFound(UNSEEN) from None
+        self.looked_at = row
         if self._precondition and has_version(type(row)):
             if_match_check(self.request, self._locked(row))
         return row
@@ -116,6 +120,14 @@ class Resource(DryRun, GenericViewSet[M]):
         location = f"{self.request.path}/{row.pk}"
         return Response(self.shown(row), status=HTTP_201_CREATED, headers={"Location": location})
 
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page = super().paginate_queryset(queryset)
+        self.rows_listed(page or ())
+        return page
+
+    def rows_listed(self, rows: Sequence[Any]) -> None:
+        """Told of the rows that a list is about to show."""
+
     @property
     def actor(self) -> Actor:
         """Who asks, for the services."""
@@ -151,7 +163,7 @@ class ListedResource(ListModelMixin, RetrieveModelMixin, Resource[M]):
 
     def _changed(self, changes: Changes) -> Response:
         parameters = self.request.query_params
-        fixed = ("since", "page_size", *changes.filters)
+        fixed = ("since", "page_size", FIELDS, *changes.filters)
         for name in parameters:
             if name not in fixed:
                 raise InvalidInput(
@@ -165,12 +177,16 @@ class ListedResource(ListModelMixin, RetrieveModelMixin, Resource[M]):
             since=parameters["since"],
             visible=self.filter_queryset(self.get_queryset()),
             size=self.paginator.get_page_size(self.request),  # type: ignore[union-attr]
-            show=lambda rows: self.get_serializer(rows, many=True).data,
+            show=self._changes_shown,
         )
+
+    def _changes_shown(self, rows: Sequence[M]) -> Any:
+        self.rows_listed(rows)
+        return self.get_serializer(rows, many=True).data
 
     def _parameters_check(self, request: Request) -> None:
         # a misspelt filter would otherwise list everything
-        known = ["cursor", "page_size", "search", "ordering", *(["since"] if self.changes else [])]
+        known = ["cursor", "page_size", "search", "ordering", FIELDS, *(["since"] if self.changes else [])]
         filterset = getattr(self, "filterset_class", None)
         known += list(filterset.base_filters) if filterset else []
         for name in request.query_params:

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.access import require
-from accounts.api.fields import OrganizationField, ProjectField
+from accounts.api.fields import OrganizationField, ProjectField, RoleNameField
 from accounts.api.filters import RoleBindingFilters
 from accounts.api.idempotency import idempotent
 from accounts.api.people import subject_given
@@ -26,7 +26,6 @@ from accounts.api.resources import ListedResource
 from accounts.api.since import Changes
 from accounts.api.strict import StrictSerializer
 from accounts.models import RoleBinding
-from accounts.models.role_binding import ROLE_NAMES
 from accounts.selectors import role_binding_tombstones, role_bindings_visible_to
 from accounts.services.role_bindings import (
     members_action,
@@ -84,7 +83,10 @@ class RoleBindingCreate(RoleBindingUpdate):
     user = serializers.CharField(required=False, max_length=40, help_text="Handle or id.")
     team = serializers.CharField(required=False, max_length=40, help_text="Name or id.")
     service_account = serializers.CharField(required=False, max_length=130, help_text="Id, or project/name.")
-    role = serializers.ChoiceField(choices=ROLE_NAMES)
+    role = RoleNameField(
+        help_text="Of an organization: member, auditor or admin; of a project: viewer, developer or admin; or one of "
+        "the organization's own."
+    )
     organization = OrganizationField(required=False, help_text="Id or name.")
     project = ProjectField(required=False, help_text="Id, or organization/name.")
 

@@ -15,6 +15,8 @@ from accounts.api.dry_run import DryRun
 from accounts.api.preconditions import has_version
 from accounts.api.problems import CONTENT_TYPE
 from accounts.api.since import HEADER as REVISION_HEADER
+from accounts.api.sparse_fields import PARAMETER as FIELDS
+from accounts.api.sparse_fields import SparseFields
 
 
 class ProblemErrorSerializer(serializers.Serializer[Any]):
@@ -68,6 +70,12 @@ _SINCE: Final = OpenApiParameter(
     description=f"Answers at once with what changed since this revision: one that an answer or the header "
     f"{REVISION_HEADER} of a list told.",
 )
+_FIELDS: Final = OpenApiParameter(
+    FIELDS,
+    str,
+    description="Names of fields, like `name,created_at`: of each object only these are answered, and its `id`. "
+    "Without it all of them.",
+)
 _REFUSALS: Final = {
     "400": "What was sent is not accepted; `errors` names each field.",
     "401": "Nobody signed in, or the token is not valid any more.",
@@ -114,6 +122,8 @@ class MarinaSchema(AutoSchema):
             yield _IF_MATCH
         if self._tells_changes():
             yield _SINCE
+        if isinstance(self.view, SparseFields) and self.view.selects_fields:
+            yield _FIELDS
 
     def _idempotent(self) -> bool:
         return bool(getattr(getattr(self.view, getattr(self.view, "action", "") or "", None), "idempotent", False))

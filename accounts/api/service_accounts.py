@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from accounts.access import UNSEEN, require
 from accounts.api.access_tokens import AccessTokenCreate, AccessTokenMade, AccessTokenSerializer, token_made_answer
-from accounts.api.fields import NameField, ProjectField
+from accounts.api.fields import NameField, ProjectField, RoleNameField
 from accounts.api.filters import ServiceAccountFilters
 from accounts.api.idempotency import idempotent
 from accounts.api.references import ProjectReference, UserReference
@@ -21,7 +21,6 @@ from accounts.api.resources import ListedResource
 from accounts.api.strict import StrictSerializer
 from accounts.errors import NotFound
 from accounts.models import ServiceAccount
-from accounts.roles import PROJECT_ROLES
 from accounts.selectors import service_account_tokens, service_accounts_visible_to
 from accounts.services.service_accounts import (
     DEFAULT_ROLE,
@@ -55,9 +54,7 @@ class ServiceAccountCreate(ServiceAccountUpdate):
 
     project = ProjectField(help_text="Id, or organization/name.")
     name = NameField()
-    role = serializers.ChoiceField(
-        choices=list(PROJECT_ROLES), required=False, help_text=f"In the project; {DEFAULT_ROLE} where it is left out."
-    )
+    role = RoleNameField(required=False, help_text=f"In the project; {DEFAULT_ROLE} where it is left out.")
 
 
 class ServiceAccountResource(ListedResource[ServiceAccount]):
@@ -101,7 +98,7 @@ class ServiceAccountResource(ListedResource[ServiceAccount]):
     def tokens(self, request: Request, pk: str) -> Response:
         """The tokens of a service account that were not revoked. For who manages it."""
         account = self._managed()
-        page: Any = self.paginate_queryset(service_account_tokens(account))  # type: ignore[arg-type]
+        page: Any = self.paginate_queryset(service_account_tokens(account))
         return self.get_paginated_response(AccessTokenSerializer(page, many=True).data)
 
     @extend_schema(request=AccessTokenCreate, responses={201: AccessTokenMade})

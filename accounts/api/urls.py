@@ -15,7 +15,10 @@ from accounts.api.notifications import NotificationResource, PreferenceResource
 from accounts.api.organizations import OrganizationResource
 from accounts.api.projects import ProjectResource
 from accounts.api.role_bindings import RoleBindingResource
+from accounts.api.roles import RoleResource
+from accounts.api.second_factor import SecondFactorResource
 from accounts.api.service_accounts import ServiceAccountResource
+from accounts.api.sessions import SessionResource
 from accounts.api.teams import TeamResource
 from accounts.api.users import MeResource, UserResource
 from accounts.api.webhooks import WebhookDeliveryResource, WebhookResource
@@ -30,15 +33,33 @@ router.register("invitations", InvitationResource, basename="invitation")
 router.register("join-requests", JoinRequestResource, basename="join-request")
 router.register("federation-rules", FederationRuleResource, basename="federation-rule")
 router.register("organizations", OrganizationResource, basename="organization")
+router.register("organizations/<uuid:organization>/roles", RoleResource, basename="role")
 router.register("projects", ProjectResource, basename="project")
 router.register("role-bindings", RoleBindingResource, basename="role-binding")
 router.register("service-accounts", ServiceAccountResource, basename="service-account")
+router.register("sessions", SessionResource, basename="session")
 router.register("teams", TeamResource, basename="team")
 router.register("users", UserResource, basename="user")
 router.register("webhooks", WebhookResource, basename="webhook")
 router.register("webhooks/<uuid:webhook>/deliveries", WebhookDeliveryResource, basename="webhook-delivery")
 
+_second_factor = (
+    ("", "get", "state"),
+    *(
+        (f"/{each}", "post", each.replace("-", "_"))
+        for each in ("begin", "confirm", "recovery-codes", "turn-off", "reset")
+    ),
+)
+
 urlpatterns = [
+    *(
+        path(
+            f"second-factor{below}",
+            SecondFactorResource.as_view({method: action}, basename="second-factor"),
+            name=f"second-factor{below.replace('/', '-')}",
+        )
+        for below, method, action in _second_factor
+    ),
     path("me", MeResource.as_view(), name="me"),
     path("device-logins", DeviceLoginResource.as_view(), name="device-login-list"),
     path("device-logins/token", DeviceTokenResource.as_view(), name="device-login-token"),

@@ -7,10 +7,11 @@ from accounts.models.federation import FederationRule, SpentAssertion
 from accounts.models.group_mapping import GroupGrant, GroupMapping, StaffGrant
 from accounts.models.idempotency import IdempotentRequest
 from accounts.models.invitation import Invitation
+from accounts.models.invitation_mail import InvitationMail
 from accounts.models.join_request import JoinRequest, JoinState
 from accounts.models.notification import Notification
 from accounts.models.notification_channels import DeliveryState, NotificationDelivery, NotificationPreference
-from accounts.models.organization import KubeconfigCeiling, Organization, Project, Team
+from accounts.models.organization import KubeconfigCeiling, Organization, Project, RequestAudit, Team
 from accounts.models.permissions import (
     OrganizationGroupPermission,
     OrganizationUserPermission,
@@ -20,6 +21,7 @@ from accounts.models.permissions import (
     VirtualClusterUserPermission,
 )
 from accounts.models.revisions import RevisionHorizon, RightsChange, Tombstone
+from accounts.models.role import Role
 from accounts.models.role_binding import RoleBinding
 from accounts.models.service_account import ServiceAccount
 from accounts.models.token import AccessToken
@@ -43,6 +45,7 @@ __all__ = [
     "GroupMapping",
     "IdempotentRequest",
     "Invitation",
+    "InvitationMail",
     "JoinRequest",
     "JoinState",
     "KubeconfigCeiling",
@@ -55,8 +58,10 @@ __all__ = [
     "Project",
     "ProjectGroupPermission",
     "ProjectUserPermission",
+    "RequestAudit",
     "RevisionHorizon",
     "RightsChange",
+    "Role",
     "RoleBinding",
     "ServiceAccount",
     "SpentAssertion",

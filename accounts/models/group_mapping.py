@@ -5,7 +5,7 @@ from django.db.models import Q
 
 from accounts.models.base import Row
 from accounts.models.organization import Organization, Project, Team
-from accounts.models.role_binding import ROLE_NAMES, RoleBinding
+from accounts.models.role_binding import RoleBinding
 from accounts.models.user import User
 
 
@@ -16,7 +16,7 @@ class GroupMapping(Row):
     issuer = models.CharField(max_length=255, help_text="The issuer's address.")
     group = models.CharField(max_length=255, help_text="As the issuer writes it.")
     team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True, blank=True, related_name="group_mappings")
-    role = models.CharField(max_length=20, blank=True, choices=[(name, name) for name in ROLE_NAMES])
+    role = models.CharField(max_length=40, blank=True)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, blank=True, related_name="group_mappings")
 
     class Meta:

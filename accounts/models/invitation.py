@@ -7,7 +7,6 @@ from django.db.models import Q
 
 from accounts.models.base import Row
 from accounts.models.organization import Organization, Project
-from accounts.models.role_binding import ROLE_NAMES
 from accounts.models.user import User
 
 
@@ -20,7 +19,7 @@ class Invitation(Row):
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="invitations")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, blank=True, related_name="invitations")
-    role = models.CharField(max_length=20, choices=[(name, name) for name in ROLE_NAMES])
+    role = models.CharField(max_length=40)
     email = models.EmailField(blank=True)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     expires_at = models.DateTimeField()

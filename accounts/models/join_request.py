@@ -24,7 +24,7 @@ class JoinRequest(Row):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="join_requests")
     message = models.CharField(max_length=500, blank=True)
     state = models.CharField(max_length=10, choices=JoinState.choices, default=JoinState.OPEN)
-    role = models.CharField(max_length=20, blank=True, help_text="The role that was given.")
+    role = models.CharField(max_length=40, blank=True, help_text="The role that was given.")
     decided_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     decided_at = models.DateTimeField(null=True, blank=True)
 

@@ -57,6 +57,14 @@ class KubeconfigCeiling(models.TextChoices):
     ADMIN = "admin"
 
 
+class RequestAudit(models.TextChoices):
+    """Which requests to virtual clusters through the gateway are written down one by one."""
+
+    NONE = "none"
+    WRITES = "writes"
+    ALL = "all"
+
+
 class Team(Row, Revised):
     """Users of one organization who get roles together.
 
@@ -107,6 +115,17 @@ class Project(Row, Revised):
         choices=KubeconfigCeiling.choices,
         default=KubeconfigCeiling.ADMIN,
         help_text="The most that a kubeconfig gives inside its virtual clusters.",
+    )
+    direct_kubeconfigs = models.BooleanField(
+        default=False,
+        help_text="Whether kubeconfigs that go past the gateway are given out: without audit, use or quick revocation.",
+    )
+    request_audit = models.CharField(
+        max_length=10,
+        choices=RequestAudit.choices,
+        default=RequestAudit.WRITES,
+        db_default=RequestAudit.WRITES,
+        help_text="Which requests to its virtual clusters through the gateway are written down one by one.",
     )
 
     class Meta:

@@ -6,14 +6,18 @@ from django.db.models import Q
 from accounts.models.base import Row
 from accounts.models.organization import Organization, Project, Team
 from accounts.models.revisions import Revised
+from accounts.models.role import Role
 from accounts.models.service_account import ServiceAccount
 from accounts.models.user import User
-from accounts.roles import CLUSTER_ROLES, ORGANIZATION_ROLES, PASSING_ON, PROJECT_ROLES
-
-# A role's name may exist in both tables (admin); which is meant follows from the scope.
-ROLE_NAMES = sorted({*ORGANIZATION_ROLES, *PROJECT_ROLES})
-ROLE_CHOICES = [(name, name) for name in ROLE_NAMES]
-PROJECT_ROLE_CHOICES = [(name, name) for name in PROJECT_ROLES]
+from accounts.roles import (
+    CLUSTER_ACTIONS,
+    CLUSTER_ROLES,
+    ORGANIZATION_ACTIONS,
+    ORGANIZATION_ROLES,
+    PASSING_ON,
+    PROJECT_ACTIONS,
+    PROJECT_ROLES,
+)
 
 
 def _one_of(*fields: str) -> Q:
@@ -35,7 +39,11 @@ class RoleBinding(Row, Revised):
     service_account = models.ForeignKey(
         ServiceAccount, on_delete=models.CASCADE, null=True, blank=True, related_name="role_bindings"
     )
-    role = models.CharField(max_length=20, choices=ROLE_CHOICES)
+    # A built-in name may exist in both tables (admin); which is meant follows from the scope.
+    role = models.CharField(max_length=40, help_text="The name of a built-in role, or of one of the organization.")
+    custom_role = models.ForeignKey(
+        Role, on_delete=models.RESTRICT, null=True, blank=True, editable=False, related_name="bindings"
+    )
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, null=True, blank=True, related_name="role_bindings"
     )
@@ -71,7 +79,15 @@ class RoleBinding(Row, Revised):
     @property
     def actions(self) -> frozenset[str]:
         """What the role allows at this scope. Who broke the glass passes none of it on."""
+        if self.custom_role is not None:
+            return frozenset(self.custom_role.actions) & self._actions_here
         if self.organization_id:
             return ORGANIZATION_ROLES[self.role]
         actions = (PROJECT_ROLES if self.project_id else CLUSTER_ROLES)[self.role]
         return actions - PASSING_ON if self.reason else actions
+
+    @property
+    def _actions_here(self) -> frozenset[str]:
+        if self.organization_id:
+            return frozenset(ORGANIZATION_ACTIONS)
+        return frozenset(PROJECT_ACTIONS if self.project_id else CLUSTER_ACTIONS)

@@ -10,7 +10,7 @@ from accounts.errors import Conflict
 from accounts.handles import handle_from, handles_alike
 from accounts.models import User
 from accounts.oidc.claims import Claims
-from accounts.oidc.issuers import OidcIssuer
+from accounts.oidc.issuers import OidcIssuer, issuers
 from accounts.services.audit import Actor, audit_record
 from accounts.services.users import user_create
 
@@ -67,16 +67,24 @@ def identity_disconnect(*, actor: Actor, user: User, key: int) -> None:
 
 
 def _by_email(claims: Claims) -> User | None:
-    """The one active user with this address. Platform staff connect by themselves: an issuer makes nobody staff so."""
+    """The one active user with this address. Platform staff connect by themselves: an issuer makes nobody staff so.
+
+    Whoever came by an issuer that is not trusted with addresses is not meant: its word could have put the address there
+    so that its owner, who comes later, shares an account with somebody else.
+    """
     if not claims.email:
         return None
-    found = User.objects.filter(email__iexact=claims.email, is_active=True)[:2]
+    trusted = [each.id for each in issuers() if each.trust_email]
+    doubtful = SocialAccount.objects.exclude(provider__in=trusted).values("user")
+    found = User.objects.filter(email__iexact=claims.email, is_active=True).exclude(pk__in=doubtful)[:2]
     return found[0] if len(found) == 1 and not found[0].is_staff and not found[0].is_superuser else None
 
 
 def _made(claims: Claims, issuer: OidcIssuer) -> User:
-    # what the e-mail field would refuse is left out; it is no reason to keep somebody out
-    email = claims.email if "@" in claims.email and " " not in claims.email else ""
+    # an address that nobody verified may be another person's, who would get this one's mails and invitations; and what
+    # the e-mail field would refuse is left out, too: neither is a reason to keep somebody out
+    fits = claims.email_verified and "@" in claims.email and " " not in claims.email
+    email = claims.email if fits else ""
     for handle in handles_alike(handle_from(claims.handle, claims.email, claims.name)):
         if User.objects.filter(handle=handle).exists():
             continue

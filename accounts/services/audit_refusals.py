@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import structlog
 from django.db import DatabaseError, transaction
 from django.db.models import Model
 
-from accounts.models import AccessToken, Organization, User
+from accounts.models import AccessToken, Organization, ServiceAccount, User
 from accounts.services.audit import Actor, audit_record
 
 log = structlog.get_logger(__name__)
@@ -93,3 +94,15 @@ def token_refused(*, sender: Actor, token: AccessToken | None, why: str) -> None
     """A token was sent that does not open anything (any more)."""
     attempt = Attempt.on("token.use", token) if token else Attempt(action="token.use", kind="access-token")
     audit_refused(actor=sender, attempt=attempt, result=DENIED, details={"why": why})
+
+
+def federation_refused(
+    *, sender: Actor, account: ServiceAccount | None, why: str, told: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Another issuer's token let nobody in. A row of the account's organization, where a rule of it knows the issuer.
+
+    `why` is a sentence, `told` safe claims; neither has anything else of the token.
+    """
+    action = "token.federate"
+    attempt = Attempt.on(action, account) if account else Attempt(action=action, kind="access-token")
+    audit_refused(actor=sender, attempt=attempt, result=DENIED, details={"why": why[:300], **told})

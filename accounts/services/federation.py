@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 import jwt
@@ -30,6 +31,10 @@ class FederationRefused(NotAllowed):
     """The token lets nobody in here; the sentence says why and quotes nothing of it."""
 
     code = "federation-refused"
+    account: ServiceAccount | None = None
+    """Whom it asked to be, where a rule of that account lets in somebody by tokens of this issuer."""
+    told: Mapping[str, str] = MappingProxyType({})
+    """What the audit log may have of the token: its issuer, and its subject once the issuer's signature was seen."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +68,14 @@ def federated_token_exchange(
     """
     read = assertion_read(assertion)
     account, rules = _rules(service_account, read.issuer)
+    told = {"issuer": read.issuer}
     try:
         assertion_verify(read, keys=keys, now=now)
+        told["subject"] = _plain(read.claims.get("sub"))
         rule = rule_choose(rules, read.claims)
         return _give(read, account, rule, Actor(user=account.user, address=address, request_id=request_id), now)
     except FederationRefused as refused:
+        refused.account, refused.told = account, told
         log.info("federated token refused", service_account=str(account), issuer=read.issuer, why=refused.message)
         raise
 
@@ -180,6 +188,7 @@ def claim_fits(wanted: Any, found: Any) -> bool:
 def _give(
     assertion: Assertion, account: ServiceAccount, rule: FederationRule, actor: Actor, now: datetime
 ) -> TokenMade:
+    rule = _rule_now(rule, assertion)
     ends = _time(assertion, "exp") + LEEWAY
     _spend(assertion, ends)
     made = token_write(
@@ -209,6 +218,20 @@ def _give(
         },
     )
     return made
+
+
+def _rule_now(rule: FederationRule, assertion: Assertion) -> FederationRule:
+    """The rule after the issuer was asked, which may have taken seconds; it still has to fit.
+
+    Who changes it waits for the token that it gives here, and then ends that.
+    """
+    found = FederationRule.objects.select_for_update(of=("self",), no_key=True).filter(pk=rule.pk).first()
+    if found is None or found.issuer != assertion.issuer:
+        raise FederationRefused(
+            "The rule that let this token in was taken away just now.",
+            hint="An admin of the service account's project sees its federation rules.",
+        )
+    return rule_choose([found], assertion.claims)
 
 
 def _spend(assertion: Assertion, ends: datetime) -> None:

@@ -10,7 +10,8 @@ from accounts.errors import InvalidInput, NotAllowed
 from accounts.issuers import address_fault
 from accounts.models import FederationRule, ServiceAccount
 from accounts.services.audit import Actor, audit_record
-from accounts.services.rows import row_save
+from accounts.services.role_ceiling import account_within_own_require
+from accounts.services.rows import row_lock, row_save
 from accounts.services.tokens import tokens_revoke
 
 TELL_NOBODY: Final = frozenset({"iss", "aud", "exp", "nbf", "iat", "jti"})
@@ -50,6 +51,7 @@ def federation_rule_update(
 ) -> FederationRule:
     """Changes what is given. Tokens that the rule gave before end: it might not give them any more."""
     _may(actor, rule.service_account)
+    row_lock(rule)
     given = (("issuer", issuer), ("audience", audience), ("claims", claims))
     changed = {key: value for key, value in given if value is not None}
     before = {key: getattr(rule, key) for key in changed}
@@ -66,6 +68,7 @@ def federation_rule_update(
 def federation_rule_delete(*, actor: Actor, rule: FederationRule, now: datetime) -> None:
     """Takes a rule away, and ends the tokens that it gave."""
     _may(actor, rule.service_account)
+    row_lock(rule)  # who is being let in by it at the moment has their token by then, and it is ended
     _audit(actor, "federation.delete", rule, issuer=rule.issuer)
     _tokens_end(actor, rule, "The federation rule that gave it was deleted.", now)
     rule.delete()
@@ -78,6 +81,7 @@ def _may(actor: Actor, account: ServiceAccount) -> None:
             "A token that is limited to some actions or projects cannot let others in.",
             hint="Do it with a token that is not limited: `marina login` gives you one.",
         )
+    account_within_own_require(actor, account)
 
 
 def _tokens_end(actor: Actor, rule: FederationRule, why: str, now: datetime) -> None:

@@ -8,11 +8,12 @@ from accounts.access import actor_require
 from accounts.errors import InvalidInput
 from accounts.models import GroupMapping, Organization, Project, Team
 from accounts.oidc.issuers import issuer_of, issuers
-from accounts.roles import ORGANIZATION_ROLES, PROJECT_ROLES
 from accounts.services.audit import Actor, audit_record
 from accounts.services.group_grants import grant_take
 from accounts.services.permissions import organization_lock
-from accounts.services.rows import row_save
+from accounts.services.role_ceiling import own_time_require, team_within_own_require, within_own_require
+from accounts.services.roles_named import role_named
+from accounts.services.rows import row_lock, row_save
 
 
 @transaction.atomic
@@ -31,10 +32,12 @@ def group_mapping_create(
     Raises InvalidInput for both or neither of team and role, and for what belongs to another organization.
     """
     actor_require(actor, "organization.members", organization)
+    organization_lock(organization)  # no role is deleted meanwhile
     mapping = GroupMapping(
         organization=organization, issuer=_issuer(issuer), group=group, team=team, role=role, project=project
     )
     _gives_check(mapping)
+    _within_own_require(actor, mapping)
     _save(mapping)
     _audit(actor, "group-mapping.create", mapping)
     return mapping
@@ -47,8 +50,11 @@ def group_mapping_update(*, actor: Actor, mapping: GroupMapping, group: str, now
     Raises Conflict where the organization's last admin would go.
     """
     actor_require(actor, "organization.members", mapping.organization)
+    organization_lock(mapping.organization)
+    row_lock(mapping)
     before = mapping.group
     if group != before:
+        _within_own_require(actor, mapping)
         _taken(actor, mapping, now)
         mapping.group = group
         _save(mapping)
@@ -60,13 +66,15 @@ def group_mapping_update(*, actor: Actor, mapping: GroupMapping, group: str, now
 def group_mapping_delete(*, actor: Actor, mapping: GroupMapping, now: datetime) -> None:
     """Deletes a mapping and takes what it gave. Raises Conflict where the organization's last admin would go."""
     actor_require(actor, "organization.members", mapping.organization)
+    organization_lock(mapping.organization)
+    row_lock(mapping)
     _taken(actor, mapping, now)
     _audit(actor, "group-mapping.delete", mapping)
     mapping.delete()
 
 
 def _taken(actor: Actor, mapping: GroupMapping, now: datetime) -> None:
-    organization_lock(mapping.organization)
+    """The caller holds the organization's lock."""
     for grant in mapping.grants.select_related("mapping__organization", "mapping__team", "binding", "user"):
         grant_take(grant=grant, now=now, actor=actor)
 
@@ -101,11 +109,16 @@ def _gives_check(mapping: GroupMapping) -> None:
         if given is not None and given.organization_id != mapping.organization_id:
             accepted = f"a {name} of {mapping.organization.name}"
             raise InvalidInput(f"{given} is of another organization.", field=name, accepted=accepted)
-    table = PROJECT_ROLES if mapping.project else ORGANIZATION_ROLES
-    if mapping.role and mapping.role not in table:
-        kind = "A project" if mapping.project else "An organization"
-        accepted = f"one of: {', '.join(table)}"
-        raise InvalidInput(f"{kind} has no role {mapping.role[:40]!r}.", field="role", accepted=accepted)
+
+
+def _within_own_require(actor: Actor, mapping: GroupMapping) -> None:
+    """Nobody lets a group have more than they have themselves: they may be in it."""
+    if mapping.team is not None:
+        team_within_own_require(actor, mapping.team, joins=True)
+    else:
+        named = role_named(mapping.role, mapping.scope)
+        within_own_require(actor, role=mapping.role, actions=named.actions, scope=mapping.scope)
+        own_time_require(actor, actions=named.actions, scope=mapping.scope, expires_at=None, field="role")
 
 
 def _audit(actor: Actor, action: str, mapping: GroupMapping, **details: object) -> None:

@@ -5,15 +5,15 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.access import UNSEEN, actor_require, allowed, projects_where
-from accounts.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from accounts.errors import Conflict, NotAllowed, NotFound
 from accounts.models import JoinRequest, JoinState, Project, RoleBinding, User
-from accounts.roles import PROJECT_ROLES
 from accounts.selectors import projects_joinable_by
 from accounts.services.audit import Actor, audit_record
 from accounts.services.notifications import About, notification_send
 from accounts.services.permissions import organization_lock
 from accounts.services.project_admins import project_admins
 from accounts.services.role_bindings import role_binding_create
+from accounts.services.roles_named import role_named
 from accounts.services.rows import row_save
 from accounts.token_scope import unlimited_require
 
@@ -58,11 +58,8 @@ def join_request_accept(
 ) -> JoinRequest:
     """Gives the role (developer unless another is named) to who asked, and tells them."""
     _decide_require(actor, join_request)
-    if role not in PROJECT_ROLES:
-        raise InvalidInput(
-            f"A project has no role {role[:40]!r}.", field="role", accepted=f"one of: {', '.join(PROJECT_ROLES)}"
-        )
     locked = _open(join_request)
+    role_named(role, locked.project)
     has_it = RoleBinding.objects.filter(project=locked.project, user=locked.user, role=role, expires_at=None)
     if not has_it.exists():
         role_binding_create(

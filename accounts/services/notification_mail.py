@@ -1,6 +1,7 @@
 """A notification as a mail: subject, text and simple HTML, with absolute links."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.template.loader import render_to_string
 
 from accounts.models import NotificationDelivery
 from accounts.notification_kinds import kind_named
+from accounts.notification_links import notification_page
 
 _OFF: Final = "To get no more mail of this kind: marina inbox prefer {kind} mail off"
 _SUBJECT_LENGTH: Final = 150
@@ -24,13 +26,13 @@ def mail_of(delivery: NotificationDelivery) -> EmailMultiAlternatives:
         "tells": kind.tells,
         "name": row.subject_name,
         "text": row.text,
-        "link": public_url + row.link if row.link else "",
+        "link": public_url + notification_page(row) if row.link else "",
         "command": row.command,
         "marina": public_url,
         "why_mail": _OFF.format(kind=kind.name),
     }
     mail = EmailMultiAlternatives(
-        subject=_subject(context),
+        subject=subject_line("mail/notification.subject.txt", context),
         body=render_to_string("mail/notification.txt", context).strip() + "\n",
         to=[row.recipient.email],
         headers={
@@ -42,7 +44,7 @@ def mail_of(delivery: NotificationDelivery) -> EmailMultiAlternatives:
     return mail
 
 
-def _subject(context: dict[str, str]) -> str:
+def subject_line(template: str, context: Mapping[str, Any]) -> str:
     """One line, whatever the names in it are."""
-    text = " ".join(render_to_string("mail/notification.subject.txt", context).split())
+    text = " ".join(render_to_string(template, dict(context)).split())
     return text if len(text) <= _SUBJECT_LENGTH else text[: _SUBJECT_LENGTH - 3] + "..."

@@ -20,7 +20,8 @@ class Preference:
 
 
 def preferences_of(user: User) -> list[Preference]:
-    """Of every kind there is, in the order of the table."""
+    """Of every kind there is, in the order of the table. Like the inbox, not for limited tokens."""
+    unlimited_require(user, "read how notifications come")
     chosen = {(row.kind, row.channel): row.enabled for row in NotificationPreference.objects.filter(user=user)}
     return [_preference(kind, chosen) for kind in NOTIFICATION_KINDS.values()]
 

@@ -13,7 +13,7 @@ from accounts.errors import Conflict, InvalidInput
 from accounts.models import Organization, RoleBinding, User
 from accounts.services.audit import Actor, audit_record
 from accounts.services.permissions import permissions_derive
-from accounts.services.rows import protected_sentence, row_save
+from accounts.services.rows import protected_sentence, row_lock, row_save
 
 UNCHANGED: Final = -1
 """Of a number that may also be taken away."""
@@ -54,6 +54,7 @@ def organization_update(
     `token_maximum_days`: None is the platform's; tokens made before end by a new one too.
     """
     actor_require(actor, "organization.update", organization)
+    row_lock(organization)
     given = {
         "name": name,
         "display_name": display_name,
@@ -89,7 +90,7 @@ def organization_delete(*, actor: Actor, organization: Organization) -> None:
         group.delete()
 
 
-def organization_admins(organization: Organization) -> QuerySet[User]:
+def organization_lasting_admins(organization: Organization) -> QuerySet[User]:
     """Active users who are admin of the organization without an end, by themselves or through a team."""
     lasting = RoleBinding.objects.filter(organization=organization, role="admin", expires_at=None)
     return User.objects.filter(
@@ -100,9 +101,9 @@ def organization_admins(organization: Organization) -> QuerySet[User]:
 @contextmanager
 def organization_admin_kept(organization: Organization) -> Iterator[None]:
     """Around a change of roles or teams, under the organization's lock: Conflict where its last admin would go."""
-    had_admin = organization_admins(organization).exists()
+    had_admin = organization_lasting_admins(organization).exists()
     yield
-    if had_admin and not organization_admins(organization).exists():
+    if had_admin and not organization_lasting_admins(organization).exists():
         raise Conflict(
             f"{organization.name} would have no admin left.", hint="Make somebody else its admin first, without an end."
         )

@@ -1,7 +1,11 @@
 """What people change of their own account."""
 
+from datetime import datetime, timedelta
+from typing import Final
+
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -10,6 +14,9 @@ from accounts.models import User
 from accounts.services.audit import Actor, audit_record
 from accounts.services.rows import row_validate
 from accounts.token_scope import unlimited_require
+
+_LISTED_BEFORE_STORED: Final = timedelta(minutes=5)
+"""A session that begins is listed before it is stored; so long it is left alone."""
 
 
 @transaction.atomic
@@ -41,15 +48,16 @@ def own_password_set(*, actor: Actor, user: User, current: str, new: str) -> Non
     _audit(actor, "user.password", user)
 
 
-def sessions_of(user: User) -> list[UserSession]:
-    """Where the person is signed in now, the latest first; sessions that ended are cleared away."""
-    rows = UserSession.objects.purge_and_list(user)
-    return sorted(rows, key=lambda row: row.last_seen_at, reverse=True)
-
-
 def session_moved(*, before: str | None, after: str | None) -> None:
     """A session goes on under another key; it stays the same one in the list."""
     UserSession.objects.filter(session_key=before or "").update(session_key=after or "")
+
+
+def ended_sessions_forget(*, now: datetime) -> int:
+    """Removes from the lists what ended by its time or by signing out; says how many. Run by a schedule."""
+    live = Session.objects.filter(expire_date__gt=now).values("session_key")
+    ended = UserSession.objects.filter(last_seen_at__lt=now - _LISTED_BEFORE_STORED).exclude(session_key__in=live)
+    return int(ended.delete()[0])
 
 
 @transaction.atomic

@@ -5,7 +5,7 @@ subject and scope cannot each miss the other's.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -100,7 +100,9 @@ def permissions_derive(*, scope: Scope, subject: Subject, now: datetime) -> None
 def permissions_wanted(bindings: QuerySet[RoleBinding], *, now: datetime) -> PermissionEnds:
     """What these bindings give at `now`, and until when."""
     found: PermissionEnds = {}
-    lasting = bindings.filter(Q(expires_at=None) | Q(expires_at__gt=now)).select_related("service_account")
+    lasting = bindings.filter(Q(expires_at=None) | Q(expires_at__gt=now)).select_related(
+        "service_account", "custom_role"
+    )
     for binding in lasting:
         for action in binding.actions:
             row = PermissionRow(*_holder(binding), *_scope(binding), action)
@@ -131,13 +133,16 @@ def permissions_existing(
     subject_kind: SubjectKind,
     *,
     scope_id: UUID | None = None,
+    scope_ids: Collection[UUID] | None = None,
     subject_id: UUID | None = None,
 ) -> PermissionEnds:
-    """Guardian's rows as they are, of one scope and subject or of all."""
+    """Guardian's rows as they are, of one scope (or several) and subject, or of all."""
     subject = "user_id" if subject_kind == "user" else "group__team__id"
     rows = _TABLES[scope_kind, subject_kind]._default_manager.all()
     if scope_id is not None:
         rows = rows.filter(content_object=scope_id)
+    if scope_ids is not None:
+        rows = rows.filter(content_object__in=scope_ids)
     if subject_id is not None:
         rows = rows.filter(**{subject: subject_id})
     columns = (subject, "content_object", "permission__codename", "expires_at")

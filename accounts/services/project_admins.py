@@ -4,7 +4,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import Project, RoleBinding, User
-from accounts.services.organizations import organization_admins
+from accounts.services.organizations import organization_lasting_admins
 
 
 def project_admins(project: Project) -> list[User]:
@@ -13,7 +13,7 @@ def project_admins(project: Project) -> list[User]:
     Where there is none: the admins of its organization.
     """
     found = _admins(RoleBinding.objects.filter(project=project))
-    return found or list(organization_admins(project.organization).order_by("pk"))
+    return found or list(organization_lasting_admins(project.organization).order_by("pk"))
 
 
 def _admins(bindings: QuerySet[RoleBinding]) -> list[User]:

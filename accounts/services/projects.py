@@ -14,7 +14,7 @@ from accounts.roles import roles_that_may
 from accounts.services.audit import Actor, audit_record
 from accounts.services.permissions import organization_lock
 from accounts.services.role_giving import role_put
-from accounts.services.rows import protected_sentence, row_save
+from accounts.services.rows import protected_sentence, row_lock, row_save
 from accounts.services.service_accounts import service_accounts_end
 from accounts.unset import UNSET, Unset
 
@@ -61,6 +61,8 @@ def project_update(
     name: str | None = None,
     display_name: str | None = None,
     kubeconfig_ceiling: str | None = None,
+    direct_kubeconfigs: bool | None = None,
+    request_audit: str | None = None,
     cluster_limit: int | Unset | None = UNSET,
     cluster_lifetime_days: int | Unset | None = UNSET,
 ) -> Project:
@@ -69,7 +71,14 @@ def project_update(
     Limits (None: no limit) are set by the organization's admins: they bind the project's own.
     """
     actor_require(actor, "project.update", project)
-    named = {"name": name, "display_name": display_name, "kubeconfig_ceiling": kubeconfig_ceiling}
+    row_lock(project)
+    named = {
+        "name": name,
+        "display_name": display_name,
+        "kubeconfig_ceiling": kubeconfig_ceiling,
+        "direct_kubeconfigs": direct_kubeconfigs,
+        "request_audit": request_audit,
+    }
     limits = {"cluster_limit": cluster_limit, "cluster_lifetime_days": cluster_lifetime_days}
     changed: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
     if given := {key: value for key, value in limits.items() if value is not UNSET}:

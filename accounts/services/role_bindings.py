@@ -1,6 +1,5 @@
 """Giving and taking roles. Guardian's rows follow in the same transaction."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -8,20 +7,22 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.access import Scope, actor_require, allowed
-from accounts.errors import Conflict, InvalidInput, NotAllowed
+from accounts.errors import Conflict, InvalidInput
 from accounts.models import Organization, Project, RoleBinding, ServiceAccount, Team, User
-from accounts.roles import CLUSTER_ROLES, ORGANIZATION_ROLES, PROJECT_ROLES
 from accounts.services.access_lost import access_lost
 from accounts.services.audit import Actor
 from accounts.services.first_sign_in import first_sign_in
 from accounts.services.organizations import organization_admin_kept
 from accounts.services.permissions import (
     Subject,
-    binding_column,
     organization_lock,
     permissions_derive,
 )
+from accounts.services.role_ceiling import is_for, own_time_require, within_own_require
 from accounts.services.role_giving import role_audit, role_put, role_remove, scope_of, subject_of
+from accounts.services.roles_named import role_named
+from accounts.services.rows import row_lock
+from accounts.services.staff_joined import staff_joined_tell
 
 
 @transaction.atomic
@@ -35,12 +36,23 @@ def role_binding_create(
     more than the giver's own; Conflict where the role was given already.
     """
     actor_require(actor, members_action(scope), scope)
-    role_check(role, scope)
-    _within_own_check(actor, role, scope)
-    _expiry_check(expires_at, now)
     organization = organization_lock(scope)
+    named = role_named(role, scope)
+    within_own_require(actor, role=role, actions=named.actions, scope=scope)
+    _expiry_check(expires_at, now)
     _subject_check(actor, subject, scope, organization)
-    binding = role_put(actor=actor, subject=subject, role=role, scope=scope, expires_at=expires_at, now=now)
+    if is_for(subject, actor):
+        own_time_require(actor, actions=named.actions, scope=scope, expires_at=expires_at)
+    binding = role_put(
+        actor=actor,
+        subject=subject,
+        role=role,
+        custom_role=named.custom,
+        scope=scope,
+        expires_at=expires_at,
+        now=now,
+    )
+    staff_joined_tell(actor=actor, binding=binding, scope=scope, now=now)
     if isinstance(scope, Organization) and isinstance(subject, User):
         first_sign_in(user=subject, now=now)
     return binding
@@ -54,9 +66,13 @@ def role_binding_update(
     scope, subject = scope_of(binding), subject_of(binding)
     actor_require(actor, members_action(scope), scope)
     _glass_check(binding)
-    _within_own_check(actor, binding.role, scope)
-    _expiry_check(expires_at, now)
     organization = organization_lock(scope)
+    row_lock(binding)
+    actions = _actions_now(binding)
+    within_own_require(actor, role=binding.role, actions=actions, scope=scope)
+    _expiry_check(expires_at, now)
+    if is_for(subject, actor):
+        own_time_require(actor, actions=actions, scope=scope, expires_at=expires_at)
     before = _iso(binding.expires_at)
     with organization_admin_kept(organization):
         binding.expires_at = expires_at
@@ -70,11 +86,12 @@ def role_binding_update(
 def role_binding_delete(*, actor: Actor, binding: RoleBinding, now: datetime) -> None:
     """Takes a role away; one may always give up one's own. Raises Conflict for an organization's last admin."""
     scope, subject = scope_of(binding), subject_of(binding)
+    organization = organization_lock(scope)
+    row_lock(binding)
     if actor.user is None or subject != actor.user or actor.user.limits is not None:
         actor_require(actor, members_action(scope), scope)
         _glass_check(binding)
-        _within_own_check(actor, binding.role, scope)
-    organization = organization_lock(scope)
+        within_own_require(actor, role=binding.role, actions=_actions_now(binding), scope=scope)
     with organization_admin_kept(organization):
         role_remove(actor=actor, binding=binding, action="role.take", now=now)
     access_lost(subject=subject, now=now)
@@ -109,32 +126,9 @@ def members_action(scope: Scope) -> str:
     return "project.members" if isinstance(scope, Project) else "virtualcluster.share"
 
 
-def roles_of(scope: Scope) -> Mapping[str, frozenset[str]]:
-    """The roles that can be given there, each with what it allows."""
-    if isinstance(scope, Organization):
-        return ORGANIZATION_ROLES
-    return PROJECT_ROLES if isinstance(scope, Project) else CLUSTER_ROLES
-
-
-def role_check(role: str, scope: Scope) -> None:
-    """Whether there is such a role in such a scope; raises InvalidInput."""
-    table = roles_of(scope)
-    if role not in table:
-        kind = {"organization": "An organization", "project": "A project"}.get(binding_column(scope), "A cluster")
-        raise InvalidInput(f"{kind} has no role {role[:40]!r}.", field="role", accepted=f"one of: {', '.join(table)}")
-
-
-def _within_own_check(actor: Actor, role: str, scope: Scope) -> None:
-    """Who shares a cluster gives away no more than they have there."""
-    if actor.user is None or actor.platform or isinstance(scope, Organization | Project):
-        return
-    for action in sorted(CLUSTER_ROLES[role]):
-        if not allowed(actor.user, action, scope):
-            raise NotAllowed(
-                f"You may not give or take the role {role}: it allows {action}, and yours does not.",
-                hint=f"Give a lesser role ({', '.join(CLUSTER_ROLES)}), or ask an admin of the project.",
-                field="role",
-            )
+def _actions_now(binding: RoleBinding) -> frozenset[str]:
+    """Under the lock: its custom role may have been changed since it was read."""
+    return RoleBinding.objects.select_related("custom_role").get(pk=binding.pk).actions
 
 
 def _glass_check(binding: RoleBinding) -> None:
@@ -173,20 +167,35 @@ def _subject_check(actor: Actor, subject: Subject, scope: Scope, organization: O
         raise InvalidInput(
             f"{subject.handle} stands for a service account.", field="user", accepted="a person, or service_account"
         )
+    if is_outsider(actor, subject, scope, organization):
+        raise outsider_refused(organization)
     if not subject.is_active:
         raise InvalidInput(f"{subject.handle} was deactivated.", field="user", accepted="an active user's handle")
-    outsider_check(actor, subject, scope, organization)
 
 
 def outsider_check(actor: Actor, user: User, scope: Scope, organization: Organization) -> None:
-    """Only the organization's admins take in somebody from outside it; raises InvalidInput."""
-    takes_in = actor.user is None or actor.platform or allowed(actor.user, "organization.members", organization)
-    if not isinstance(scope, Organization) and not takes_in and not _belongs(user, organization):
+    """Only the organization's admins take in somebody from outside it; raises InvalidInput, which names the person."""
+    if is_outsider(actor, user, scope, organization):
         raise InvalidInput(
             f"{user.handle} does not belong to {organization.name}.",
             field="user",
             accepted="somebody with a role in the organization; its admins can give one",
         )
+
+
+def is_outsider(actor: Actor, user: User, scope: Scope, organization: Organization) -> bool:
+    """Whether they are from outside, and the acting person is none of the admins, who alone take such people in."""
+    takes_in = actor.user is None or actor.platform or allowed(actor.user, "organization.members", organization)
+    return not isinstance(scope, Organization) and not takes_in and not _belongs(user, organization)
+
+
+def outsider_refused(organization: Organization) -> InvalidInput:
+    """One answer for who does not exist and for who is elsewhere: whoever has a project could ask for all handles."""
+    return InvalidInput(
+        f"There is no such user, or they do not belong to {organization.name}.",
+        field="user",
+        accepted="somebody with a role in the organization; its admins can give one",
+    )
 
 
 def _belongs(user: User, organization: Organization) -> bool:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.access import Scope
-from accounts.models import RoleBinding
+from accounts.models import Role, RoleBinding
 from accounts.services.audit import Actor, audit_record
 from accounts.services.permissions import Subject, binding_column, organization_of, permissions_derive
 from accounts.services.rows import row_save
@@ -19,14 +19,16 @@ def role_put(
     now: datetime,
     expires_at: datetime | None = None,
     reason: str = "",
+    custom_role: Role | None = None,
 ) -> RoleBinding:
     """Writes the binding in the caller's transaction, which holds the organization's lock. Asks nobody's permission.
 
-    Raises Conflict where the role was given already. `reason` is for broken glass alone.
+    Raises Conflict where the role was given already. `reason` is for broken glass alone; `custom_role` is
+    what `role` names where it is no built-in one.
     """
     key: dict[str, Any] = {binding_column(subject): subject, binding_column(scope): scope}
     RoleBinding.objects.filter(**key, role=role, expires_at__lte=now).delete()  # ended, though not yet cleared away
-    binding = RoleBinding(**key, role=role, expires_at=expires_at, reason=reason)
+    binding = RoleBinding(**key, role=role, custom_role=custom_role, expires_at=expires_at, reason=reason)
     row_save(binding, taken=f"{subject} is {role} of {scope} already.", field=binding_column(subject))
     permissions_derive(scope=scope, subject=subject, now=now)
     role_audit(actor, "role.give", binding)

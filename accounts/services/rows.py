@@ -3,11 +3,25 @@
 from collections import Counter
 from collections.abc import Collection
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Model, ProtectedError
 
-from accounts.errors import Conflict, FieldError, InvalidInput
+from accounts.access import UNSEEN
+from accounts.errors import Conflict, FieldError, InvalidInput, NotFound
+
+
+def row_lock(row: Model) -> None:
+    """Reads the row as it is now and keeps it so until the transaction ends: what was read before may have changed.
+
+    Raises NotFound where it went meanwhile.
+    """
+    # rows that only point to it may still be written
+    locked = type(row)._default_manager.select_for_update(of=("self",), no_key=True)
+    try:
+        row.refresh_from_db(from_queryset=locked)
+    except ObjectDoesNotExist:
+        raise NotFound(UNSEEN) from None
 
 
 def row_validate(row: Model, *, exclude: Collection[str] = ()) -> None:

@@ -5,15 +5,15 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts.access import actor_require, allowed
-from accounts.errors import Conflict, InvalidInput, NotAllowed
+from accounts.access import actor_require
+from accounts.errors import Conflict
 from accounts.models import AccessToken, Project, RoleBinding, ServiceAccount, User
-from accounts.roles import PROJECT_ROLES
 from accounts.services.access_lost import access_lost
 from accounts.services.audit import Actor, audit_record
 from accounts.services.permissions import organization_lock, permissions_derive
-from accounts.services.role_bindings import role_binding_create
-from accounts.services.role_giving import scope_of
+from accounts.services.role_ceiling import within_own_require
+from accounts.services.role_giving import role_put, scope_of
+from accounts.services.roles_named import role_named
 from accounts.services.rows import row_save, row_validate
 from accounts.services.tokens import tokens_revoke
 
@@ -36,7 +36,9 @@ def service_account_create(
     Conflict for a name that one of the project has or had.
     """
     actor_require(actor, "serviceaccount.manage", project)
-    _role_check(actor, role, project)
+    organization_lock(project)
+    named = role_named(role, project)
+    within_own_require(actor, role=role, actions=named.actions, scope=project)
     account = ServiceAccount(project=project, name=name, description=description)
     row_validate(account, exclude=("user",))
     # its handle is nobody else's, ever; people read the name
@@ -47,24 +49,8 @@ def service_account_create(
     account.user = user
     row_save(account, taken=f"{project} has, or had, a service account {name}: names are not given twice.")
     _audit(actor, "serviceaccount.create", account, handle=handle, role=role)
-    role_binding_create(actor=actor, subject=account, role=role, scope=project, now=now)
+    role_put(actor=actor, subject=account, role=role, custom_role=named.custom, scope=project, now=now)
     return account
-
-
-def _role_check(actor: Actor, role: str, project: Project) -> None:
-    if role not in PROJECT_ROLES:
-        raise InvalidInput(
-            f"A project has no role {role[:40]!r}.", field="role", accepted=f"one of: {', '.join(PROJECT_ROLES)}"
-        )
-    if actor.user is None or actor.platform:
-        return
-    for action in sorted(PROJECT_ROLES[role]):
-        if not allowed(actor.user, action, project):
-            raise NotAllowed(
-                f"You may not give the role {role}: it allows {action}, and you may not do that here.",
-                hint=f"Give a lesser role ({', '.join(PROJECT_ROLES)}).",
-                field="role",
-            )
 
 
 @transaction.atomic

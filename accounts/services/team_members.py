@@ -11,6 +11,7 @@ from accounts.services.access_lost import access_lost_by
 from accounts.services.audit import Actor, audit_record
 from accounts.services.organizations import organization_admin_kept
 from accounts.services.permissions import organization_lock
+from accounts.services.role_ceiling import team_within_own_require
 
 
 @transaction.atomic
@@ -20,6 +21,7 @@ def team_member_add(*, actor: Actor, team: Team, user: User) -> bool:
     organization_lock(team.organization)
     if team.members.filter(pk=user.pk).exists():
         return False
+    team_within_own_require(actor, team, joins=user == actor.user)
     if not user.is_active:
         raise InvalidInput(f"{user.handle} was deactivated.", field="members", accepted="handles of active users")
     team.members.add(user)
@@ -35,6 +37,7 @@ def team_member_remove(*, actor: Actor, team: Team, user: User, now: datetime) -
     organization = organization_lock(team.organization)
     if not team.members.filter(pk=user.pk).exists():
         return False
+    team_within_own_require(actor, team)
     with organization_admin_kept(organization):
         team.members.remove(user)
         team.group.user_set.remove(user)

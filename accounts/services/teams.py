@@ -16,8 +16,9 @@ from accounts.services.access_lost import access_lost_by
 from accounts.services.audit import Actor, audit_record
 from accounts.services.organizations import organization_admin_kept
 from accounts.services.permissions import organization_lock, permissions_derive
+from accounts.services.role_ceiling import team_within_own_require
 from accounts.services.role_giving import scope_of
-from accounts.services.rows import protected_sentence, row_save
+from accounts.services.rows import protected_sentence, row_lock, row_save
 
 
 @transaction.atomic
@@ -37,12 +38,14 @@ def team_update(*, actor: Actor, team: Team, name: str | None = None, members: I
     """Changes what is given; `members` replaces all. Raises Conflict where the organization's last admin would go."""
     actor_require(actor, "team.manage", team.organization)
     organization = organization_lock(team.organization)
+    row_lock(team)
     before = {"name": team.name, "members": _handles(team)}
     if name is not None:
         team.name = name
         row_save(team, taken=f"{organization.name} has a team {name} already.")
     if members is not None:
         had, kept = list(team.members.all()), list(members)
+        team_within_own_require(actor, team, joins=actor.user in kept and actor.user not in had)
         with organization_admin_kept(organization):
             _members_write(team, kept)
         access_lost_by(users=[each for each in had if each not in kept], teams=[], now=timezone.now())
@@ -55,6 +58,7 @@ def team_delete(*, actor: Actor, team: Team) -> None:
     """Deletes the team with its roles; what it owned goes to admins. Raises Conflict where it held the last admin."""
     actor_require(actor, "team.manage", team.organization)
     organization = organization_lock(team.organization)
+    team_within_own_require(actor, team)
     _audit(actor, "team.delete", team, members=_handles(team))
     group, members, now = team.group, list(team.members.all()), timezone.now()
     try:

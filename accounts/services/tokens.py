@@ -13,6 +13,7 @@ from accounts.errors import FieldError, InvalidInput, NotAllowed, NotFound
 from accounts.limits import PLATFORM, TOKEN_ACTIONS
 from accounts.models import AccessToken, FederationRule, Project, ServiceAccount, User
 from accounts.services.audit import Actor, audit_record
+from accounts.services.role_ceiling import account_within_own_require
 from accounts.services.rows import row_validate
 from accounts.services.token_maximum import token_seconds
 from accounts.tokens import TokenText
@@ -98,6 +99,7 @@ def _making_check(actor: Actor, user: User) -> None:
         )
     if user.is_service_account:
         actor_require(actor, "serviceaccount.manage", user.service_account.project)
+        account_within_own_require(actor, user.service_account)
     elif actor.user != user:
         raise NotAllowed("You can make tokens only for yourself.")
 

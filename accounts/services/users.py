@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -9,12 +10,12 @@ from django.utils import timezone
 
 from accounts.access import staff_require
 from accounts.errors import Conflict, FieldError, InvalidInput
-from accounts.models import AccessToken, Organization, User
+from accounts.models import AccessToken, DeviceLogin, DeviceLoginState, Organization, User
 from accounts.services.access_lost import access_lost
 from accounts.services.audit import Actor, audit_record
 from accounts.services.glass_mending import glass_mend
-from accounts.services.organizations import organization_admins
-from accounts.services.rows import row_save
+from accounts.services.organizations import organization_lasting_admins
+from accounts.services.rows import row_lock, row_save
 
 
 @transaction.atomic
@@ -42,6 +43,7 @@ def user_update(*, actor: Actor, user: User, name: str, email: str, is_staff: bo
     """Changes what may change of a user: everything but the handle."""
     staff_require(actor, "change users")
     _person_check(user)
+    row_lock(user)
     names = ("name", "email", "is_staff", "is_superuser")
     before = dict(User.objects.filter(pk=user.pk).values(*names).get())
     user.name, user.email, user.is_staff, user.is_superuser = name, email, is_staff, is_superuser
@@ -79,7 +81,13 @@ def user_deactivate(*, actor: Actor, user: User, now: datetime) -> list[Organiza
     user.is_active = False
     user.save(update_fields=["is_active"])
     AccessToken.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
-    orphaned = [each for each in (administered | through_team).distinct() if not organization_admins(each).exists()]
+    # else they would go on with the day that somebody activates the user again
+    for session in UserSession.objects.filter(user=user):
+        session.end()
+    DeviceLogin.objects.filter(user=user, state=DeviceLoginState.ALLOWED).update(state=DeviceLoginState.DENIED)
+    orphaned = [
+        each for each in (administered | through_team).distinct() if not organization_lasting_admins(each).exists()
+    ]
     access_lost(subject=user, now=now)
     # what they made for service accounts they may have kept: whoever manages these decides whether to make new ones
     made = AccessToken.objects.filter(created_by=user, user__is_service_account=True, revoked_at=None)
@@ -95,7 +103,10 @@ def user_deactivate(*, actor: Actor, user: User, now: datetime) -> list[Organiza
 
 @transaction.atomic
 def user_activate(*, actor: Actor, user: User) -> None:
-    """Lets a deactivated user in again, with the roles that were not taken meanwhile. Tokens stay revoked."""
+    """Lets a deactivated user in again, with the roles that were not taken meanwhile.
+
+    Tokens stay revoked, sessions ended.
+    """
     staff_require(actor, "activate users")
     _person_check(user)
     user.is_active = True

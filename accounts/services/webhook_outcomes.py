@@ -14,7 +14,7 @@ from accounts.models import RoleBinding, User, Webhook, WebhookDelivery, Webhook
 from accounts.services.audit import Actor, audit_record
 from accounts.services.notification_events import notification_event_taken
 from accounts.services.notifications import About, notification_send
-from accounts.services.organizations import organization_admins
+from accounts.services.organizations import organization_lasting_admins
 from accounts.services.webhooks import host_of
 
 log = structlog.get_logger(__name__)
@@ -124,6 +124,7 @@ def webhook_disable(*, webhook: Webhook, reason: str, now: datetime) -> None:
         about=About(kind="webhook", id=webhook.pk, name=name, organization_id=webhook.organization_id),
         text=f"The webhook {name} of {webhook.project or webhook.organization} was switched off. {reason} "
         "Events from now on are not kept for it; what it missed so far can be delivered again for some days.",
+        link=f"/webhooks/{webhook.pk}",
         command=f"marina webhook enable {webhook.pk}",
         now=now,
     )
@@ -132,7 +133,7 @@ def webhook_disable(*, webhook: Webhook, reason: str, now: datetime) -> None:
 
 def _admins(webhook: Webhook, now: datetime) -> list[User]:
     """Of the organization, and for a project's webhook those of the project too."""
-    found = list(organization_admins(webhook.organization))
+    found = list(organization_lasting_admins(webhook.organization))
     if webhook.project is not None:
         roles = RoleBinding.objects.filter(project=webhook.project, role="admin")
         lasting = roles.filter(Q(expires_at=None) | Q(expires_at__gt=now))

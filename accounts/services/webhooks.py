@@ -15,9 +15,9 @@ from accounts.models import Organization, Project, Webhook, WebhookDelivery, Web
 from accounts.models.base import new_id
 from accounts.services.audit import Actor, audit_record
 from accounts.services.webhook_events import Event, webhook_deliveries_add
-from accounts.webhook_addresses import url_check
 from accounts.webhook_event_types import PING, pattern_known, pattern_suggested
 from accounts.webhook_secrets import secret_encrypt, secret_make
+from accounts.webhook_urls import url_check
 
 OVERLAP: Final = timedelta(hours=24)
 """So long the secret before a rotation signs as well."""

@@ -87,7 +87,7 @@ def remove(request: HttpRequest) -> HttpResponse:
         return redirect("mfa_index")
     form = CodeForm(request, person(request), request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
-        second_factor_remove(actor=actor_of(request), user=person(request))
+        second_factor_remove(actor=actor_of(request), user=person(request), now=timezone.now())
         messages.success(request, "You have no second factor any more.")
         return redirect("mfa_index")
     return render(request, "marina/second_factor_remove.html", {"form": form})
@@ -102,7 +102,7 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
         return redirect("mfa_index")
     form = CodeForm(request, person(request), request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
-        codes = recovery_codes_renew(actor=actor_of(request), user=person(request))
+        codes = recovery_codes_renew(actor=actor_of(request), user=person(request), now=timezone.now())
         return render(request, "marina/recovery_codes.html", {"codes": codes, "new": False})
     return render(request, "marina/recovery_codes_renew.html", {"form": form})
 

@@ -1,7 +1,5 @@
 """/account/sessions: where the person is signed in, and the end of it."""
 
-import re
-
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -10,33 +8,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts.api.actor import actor_of
-from accounts.services.own_account import session_revoke, sessions_of, sessions_revoke_others
+from accounts.browser_words import browser_words
+from accounts.selectors_sessions import sessions_of
+from accounts.services.own_account import session_revoke, sessions_revoke_others
 from accounts.ui.answers import person
-
-_BROWSERS = (
-    ("Edg/", "Edge"),
-    ("OPR/", "Opera"),
-    ("Firefox/", "Firefox"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-    ("curl/", "curl"),
-)
-_SYSTEMS = (
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Android", "Android"),
-    ("Windows", "Windows"),
-    ("Mac OS X", "macOS"),
-    ("Linux", "Linux"),
-)
-
-
-def browser_words(user_agent: str) -> str:
-    """ "Firefox on Linux", else the beginning of what the browser calls itself."""
-    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
-    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
-    plain = re.sub(r"[^ -~]", "?", user_agent)[:60]
-    return f"{browser or 'a browser'} on {system}" if system else browser or plain or "unknown"
 
 
 @login_required
@@ -47,7 +22,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
         return _ended(request)
     rows = [
         {"row": row, "browser": browser_words(row.user_agent), "current": _is_current(request, row)}
-        for row in sessions_of(person(request))
+        for row in sessions_of(person(request)).order_by("-last_seen_at")
     ]
     rows.sort(key=lambda each: not each["current"])
     return render(request, "marina/sessions.html", {"sessions": rows})

@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from accounts.ui import account, device, oidc, second_factor, sessions, sign_in, tokens
+from accounts.ui import (
+    account,
+    device,
+    notification_preferences,
+    notifications,
+    oidc,
+    second_factor,
+    sessions,
+    sign_in,
+    tokens,
+    webhook_deliveries,
+    webhooks,
+)
 
 urlpatterns = [
     path("", sign_in.start, name="start"),
@@ -24,5 +36,26 @@ urlpatterns = [
     path("account/sessions", sessions.sessions, name="usersessions_list"),
     path("account/tokens", tokens.tokens, name="tokens"),
     path("account/tokens/<uuid:key>/revoke", tokens.token_end, name="token_revoke"),
+    path("account/notifications", notifications.inbox, name="notifications"),
+    path("account/notifications/read-all", notifications.notifications_mark, name="notifications_mark"),
+    path("account/notifications/preferences", notification_preferences.preferences, name="notification_preferences"),
+    path("account/notifications/<uuid:key>", notifications.notification, name="notification"),
+    path("account/notifications/<uuid:key>/mark", notifications.notification_mark, name="notification_mark"),
+    path("webhooks", webhooks.webhooks, name="webhooks"),
+    path("webhooks/new", webhooks.webhook_new, name="webhook_new"),
+    path("webhooks/<uuid:key>", webhook_deliveries.webhook, name="webhook"),
+    path("webhooks/<uuid:key>/edit", webhooks.webhook_edit, name="webhook_edit"),
+    path("webhooks/<uuid:key>/switch", webhooks.webhook_switch, name="webhook_switch"),
+    path("webhooks/<uuid:key>/secret", webhooks.webhook_secret, name="webhook_secret"),
+    path("webhooks/<uuid:key>/delete", webhooks.webhook_remove, name="webhook_delete"),
+    path("webhooks/<uuid:key>/try", webhook_deliveries.webhook_try, name="webhook_try"),
+    path(
+        "webhooks/<uuid:key>/deliveries/<uuid:delivery>", webhook_deliveries.webhook_delivery, name="webhook_delivery"
+    ),
+    path(
+        "webhooks/<uuid:key>/deliveries/<uuid:delivery>/again",
+        webhook_deliveries.webhook_send_again,
+        name="webhook_send_again",
+    ),
     path("device", device.device, name="device"),
 ]

@@ -27,6 +27,6 @@ def way_without_address(item: Json) -> str:
     return (
         f"Open a way with `kubectl --context HOST -n {word(placement.get('namespace'))} {forward}`, HOST being your "
         f"context of the host {word(placement.get('host'))}, then say "
-        f"`marina kubeconfig {word(item.get('name'))} --server https://127.0.0.1:{PORT}`; "
+        f"`marina kubeconfig {word(item.get('name'))} --direct --server https://127.0.0.1:{PORT}`; "
         "or give --server URL with another address that leads there."
     )

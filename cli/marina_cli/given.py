@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
 import yaml
 
+from marina_cli.durations import duration_parse, time_parse
 from marina_cli.errors import FieldError, UsageProblem
 from marina_cli.private_file import text_file_read
 from marina_cli.text import Json
@@ -66,6 +69,16 @@ def number_or_none(text: str) -> int | None:
     if not text.isdecimal():
         raise UsageProblem(f"{text!r} is neither a number nor `none`.")
     return int(text)
+
+
+def moment_given(text: str, option: str, now: datetime) -> str:
+    """A time as the API takes it, of one or of a span before now; UsageProblem where it is neither."""
+    with suppress(ValueError):
+        return (now - timedelta(seconds=duration_parse(text.strip().lower()))).isoformat()
+    moment = time_parse(text)
+    if moment is None:
+        raise UsageProblem(f"{option} {text!r} is no time.", hint="Accepted: 2h, 7d, or 2026-11-23T10:00:00Z.")
+    return moment.isoformat()
 
 
 def ceiling_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,7 +16,7 @@ from marina_cli.private_file import locked_as_by_kubectl, private_file_write
 def kubeconfig_with_server(text: str, server: str) -> str:
     """The same kubeconfig for another address of the same server; a tls-server-name stays as it is."""
     address_check(server)
-    document = _document(text)
+    document = kubeconfig_document(text)
     for entry in document["clusters"]:
         entry["cluster"]["server"] = server
     return yaml.safe_dump(document, sort_keys=False)
@@ -28,7 +28,8 @@ def address_check(server: str) -> None:
         raise UsageProblem(f"{server!r} is no address of a Kubernetes API.", hint="Accepted: https://host:port")
 
 
-def _document(text: str) -> dict[str, Any]:
+def kubeconfig_document(text: str) -> dict[str, Any]:
+    """The kubeconfig in a server's answer; CliError where it is none."""
     document = yaml.safe_load(text)
     if not isinstance(document, dict) or not all(document.get(key) for key in ("clusters", "users", "contexts")):
         raise CliError("The server's answer is no kubeconfig.")
@@ -55,7 +56,7 @@ def kubeconfig_merge(path: Path, text: str, *, name: str) -> None:
 
     Everything else in the file stays as it is written there; current-context is set only where there is none.
     """
-    new = _document(text)
+    new = kubeconfig_document(text)
     cluster, user, context = new["clusters"][0], new["users"][0], new["contexts"][0]
     linked = {**context["context"], "cluster": name, "user": name}
     with locked_as_by_kubectl(path):

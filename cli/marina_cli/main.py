@@ -13,10 +13,12 @@ import click
 from marina_cli import __version__
 from marina_cli.commands.audit import audit
 from marina_cli.commands.break_glass import break_glass
-from marina_cli.commands.clusters import cluster_delete, cluster_get, cluster_list, cluster_protect, cluster_unprotect
+from marina_cli.commands.clusters import cluster_get, cluster_list, cluster_protect, cluster_unprotect
 from marina_cli.commands.configure import configure
 from marina_cli.commands.contexts import context, use_project
 from marina_cli.commands.create import create
+from marina_cli.commands.credential import credential
+from marina_cli.commands.delete import cluster_delete
 from marina_cli.commands.discovered import discovered
 from marina_cli.commands.federation import federation
 from marina_cli.commands.group_mapping import group_mapping
@@ -30,8 +32,13 @@ from marina_cli.commands.op import op
 from marina_cli.commands.options import COMPLETE_VARIABLE, completion, options
 from marina_cli.commands.organization import organization
 from marina_cli.commands.project import project
+from marina_cli.commands.requests import requests, uses
+from marina_cli.commands.role import role
+from marina_cli.commands.second_factor import second_factor
 from marina_cli.commands.service_account import service_account
+from marina_cli.commands.sessions import session_group
 from marina_cli.commands.sharing import share, shares, unshare
+from marina_cli.commands.static_kubeconfig import static_kubeconfig
 from marina_cli.commands.token import token
 from marina_cli.commands.transfer import ceiling, transfer
 from marina_cli.commands.webhook import webhook
@@ -95,9 +102,10 @@ for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
     *(share, shares, unshare, transfer, ceiling),
-    *(project, invite, invitation, organization),
-    *(audit, inbox, webhook, group_mapping, break_glass),
-    *(kubeconfigs, token, service_account, federation),
+    *(project, invite, invitation, organization, role),
+    *(audit, requests, uses, inbox, webhook, group_mapping, break_glass),
+    *(kubeconfigs, static_kubeconfig, credential, token, service_account, federation),
+    *(session_group, second_factor),
     *(op, options, host, discovered, completion),
 ):
     cli.add_command(command)

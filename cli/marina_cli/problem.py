@@ -22,15 +22,19 @@ EXEC_HINT = "Use `marina host connect NAME --context CONTEXT`: it needs only thi
 
 def problem_to_error(response: httpx.Response, server: str) -> CliError:
     """The error a refused request ends the command with."""
-    problem = _document(response)
+    without = f"{server} answered {response.status_code} {response.reason_phrase} without saying why."
+    return problem_error(_document(response), response.status_code, server, without)
+
+
+def problem_error(problem: dict[str, Any], status: int, server: str, without: str = "") -> CliError:
+    """The error that a problem document tells of; the sentence `without` where it does not say what is wrong."""
     fields = tuple(_field(item) for item in problem.get("errors") or () if isinstance(item, dict))
-    message = str(problem.get("detail") or problem.get("title") or "")
     return CliError(
-        message or f"{server} answered {response.status_code} {response.reason_phrase} without saying why.",
-        hint=_hint(response.status_code, problem, fields, server),
+        str(problem.get("detail") or problem.get("title") or without),
+        hint=_hint(status, problem, fields, server),
         fields=fields,
-        exit_code=EXIT_CODES.get(response.status_code, ExitCode.REFUSED),
-        status=response.status_code,
+        exit_code=EXIT_CODES.get(status, ExitCode.REFUSED),
+        status=status,
         code=str(problem.get("code") or ""),
     )
 

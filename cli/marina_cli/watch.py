@@ -65,10 +65,11 @@ class LiveTimeline:
 
 
 class PlainLines:
-    """One line for each change, where the output is no terminal."""
+    """One line for each change, where the output is no terminal; each behind `prefix`, where several are watched."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, prefix: str = "") -> None:
         self._clock = clock
+        self._prefix = prefix
         self._said: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -100,7 +101,7 @@ class PlainLines:
         unchanged = re.sub(r"\d+", "#", line)
         if line and self._said.get(subject) != unchanged:
             self._said[subject] = unchanged
-            click.echo(line, err=True)
+            click.echo(f"{self._prefix}{line}", err=True)
 
 
 def _plain_step(operation: Operation, step: Step) -> str:
@@ -140,7 +141,7 @@ def _poll(operation: Operation, view: View, api: Api, clock: Clock, timeout: flo
     view.show(operation)
     while not operation.ended:
         if timeout is not None and clock.monotonic() - start >= timeout:
-            raise _given_up(operation, away, timeout) if away else _timed_out(operation, timeout)
+            raise _given_up(operation, away, timeout) if away else timed_out(operation, timeout)
         clock.sleep(pause)
         pause = min(pause * 1.3, LONGEST_POLL)
         try:
@@ -165,7 +166,8 @@ def _given_up(operation: Operation, away: CliError, timeout: float) -> Unreachab
     )
 
 
-def _timed_out(operation: Operation, timeout: float) -> CliError:
+def timed_out(operation: Operation, timeout: float) -> CliError:
+    """That it did not end in time, where it is, and how to go on watching it."""
     doing = f" It is at: {operation.current.name}." if operation.current else ""
     why = f" {operation.message}".rstrip()
     return CliError(

@@ -5,6 +5,7 @@ What workers observe is shown and cannot be edited; no page shows a credential o
 
 from django.contrib import admin
 
+from clusters.admin.books import ClusterUseAdmin, GatewayRequestAdmin
 from clusters.admin.discovered import DiscoveredClusterAdmin
 from clusters.admin.hosts import HostClusterAdmin
 from clusters.admin.operations import OperationAdmin
@@ -13,7 +14,9 @@ from clusters.admin.region_offers import RegionOfferAdmin
 from clusters.admin.virtual_clusters import VirtualClusterAdmin
 from clusters.models import (
     Chart,
+    ClusterUse,
     DiscoveredCluster,
+    GatewayRequest,
     HostCluster,
     HostCredential,
     KubeconfigGrant,
@@ -32,3 +35,5 @@ admin.site.register(KubeconfigGrant, KubeconfigGrantAdmin)
 admin.site.register(DiscoveredCluster, DiscoveredClusterAdmin)
 admin.site.register(Operation, OperationAdmin)
 admin.site.register(Chart, ChartAdmin)
+admin.site.register(ClusterUse, ClusterUseAdmin)
+admin.site.register(GatewayRequest, GatewayRequestAdmin)

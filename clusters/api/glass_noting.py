@@ -1,5 +1,6 @@
 """Whoever is in a cluster by broken glass: each of their requests that reaches it leaves a line in the audit log."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from rest_framework.response import Response
 
 from accounts.api.actor import actor_of
 from accounts.api.resources import Resource
-from accounts.models import User
+from accounts.models import RoleBinding, User
 from clusters.models import Operation, VirtualCluster
 from clusters.services.break_glass import break_glass_use_record
 
@@ -26,11 +27,11 @@ class GlassNoted(Resource[Any]):
             if self.looked_at is not None:
                 self.cluster_reached(_cluster_of(self.looked_at))
 
-    def paginate_queryset(self, queryset: Any) -> Any:
-        page = super().paginate_queryset(queryset)
-        for row in page or ():
-            self.cluster_reached(_cluster_of(row))
-        return page
+    def rows_listed(self, rows: Sequence[Any]) -> None:
+        super().rows_listed(rows)
+        for row in rows:
+            if _may_be_broken(row, by=self.request.user):
+                self.cluster_reached(_cluster_of(row))
 
     def cluster_reached(self, key: UUID | None) -> None:
         """Notes that this request has to do with the cluster."""
@@ -52,6 +53,12 @@ class GlassNoted(Resource[Any]):
             )
             self.keep(note)
         return answer
+
+
+def _may_be_broken(row: Model, *, by: Any) -> bool:
+    """Whether the glass may be broken by this user: the row may have it with it, else it is looked up."""
+    fetched: Sequence[RoleBinding] | None = getattr(row, "glass_broken", None)
+    return fetched is None or any(grant.user_id == by.pk for grant in fetched)
 
 
 def _cluster_of(row: Model) -> UUID | None:

@@ -9,6 +9,7 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -24,9 +25,14 @@ from clusters.services.kubeconfigs import sealed_result_take
 from clusters.services.operations import operation_abort, operation_retry
 
 
+class IdsFilter(filters.BaseInFilter, filters.UUIDFilter):
+    """Several ids, parted by commas."""
+
+
 class OperationFilter(filters.FilterSet):
     """?virtual_cluster= and ?host_cluster= take ids."""
 
+    id = IdsFilter(field_name="pk", lookup_expr="in", help_text="Ids, parted by commas: to watch several at once.")
     virtual_cluster = filters.UUIDFilter(field_name="virtual_cluster_id")
     host_cluster = filters.UUIDFilter(field_name="host_id")
     state = filters.MultipleChoiceFilter(choices=OperationState.choices)
@@ -88,6 +94,8 @@ class OperationViewSet(GlassNoted, ListedResource[Operation]):
     @action(detail=True, methods=["get"], url_path="sealed-result")
     def sealed_result(self, request: Request, pk: str) -> Response:
         """Hands over the sealed result, once, to the person who asked for it."""
+        if request.method == "HEAD":  # would take it without giving it
+            raise MethodNotAllowed("HEAD")
         sealed = sealed_result_take(operation=self.get_object(), actor=self.actor, now=timezone.now())
         return Response({"sealed": base64.b64encode(sealed).decode()}, headers={"Cache-Control": "no-store"})
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 
 from accounts.access import UNSEEN, require
+from accounts.api.fields import RoleNameField
 from accounts.api.idempotency import idempotent
 from accounts.api.people import subject_given
 from accounts.api.references import ServiceAccountReference, TeamReference, UserReference
@@ -20,7 +21,6 @@ from accounts.api.role_bindings import one_of
 from accounts.api.strict import StrictSerializer
 from accounts.errors import NotFound
 from accounts.models import RoleBinding
-from accounts.roles import CLUSTER_ROLES
 from accounts.services.role_bindings import role_binding_delete
 from clusters.api.glass_noting import GlassNoted
 from clusters.models import VirtualCluster
@@ -34,7 +34,7 @@ class ShareSerializer(serializers.ModelSerializer[RoleBinding]):
     user = UserReference(read_only=True, allow_null=True)
     team = TeamReference(read_only=True, allow_null=True)
     service_account = ServiceAccountReference(read_only=True, allow_null=True)
-    role = serializers.ChoiceField(choices=list(CLUSTER_ROLES), read_only=True)
+    role = serializers.CharField(read_only=True)
 
     class Meta:
         model = RoleBinding
@@ -48,7 +48,7 @@ class ShareCreate(StrictSerializer):
     user = serializers.CharField(required=False, max_length=40, help_text="Handle or id.")
     team = serializers.CharField(required=False, max_length=40, help_text="Name or id.")
     service_account = serializers.CharField(required=False, max_length=130, help_text="Name, project/name, or id.")
-    role = serializers.ChoiceField(choices=list(CLUSTER_ROLES))
+    role = RoleNameField(help_text="viewer, developer, admin, or one of the organization's own.")
     expires_in = serializers.IntegerField(required=False, help_text="Seconds. Without an end where it is left out.")
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 

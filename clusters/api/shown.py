@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.utils import timezone
 
 from accounts.models import RoleBinding, User
+from clusters.gateway_address import gateway_url_of
 from clusters.models import Operation, Placement, VirtualCluster
 
 _CONDITION: Final = ("type", "status", "reason", "message", "last_transition_time")
@@ -98,7 +99,10 @@ def cluster_shown(cluster: VirtualCluster) -> dict[str, Any]:
         "deletion_protection": cluster.deletion_protection,
         "expires_at": time_shown(cluster.expires_at),
         "kubeconfig_ceiling": cluster.kubeconfig_ceiling,
+        "gateway_url": gateway_url_of(cluster),
         "break_glass": [_glass_shown(each) for each in getattr(cluster, "glass_broken", ())],
+        "last_used_at": time_shown(getattr(cluster, "last_used_at", None)),
+        "last_used_by": getattr(cluster, "last_used_by", None),
         "generation": cluster.generation,
         "observed_generation": cluster.observed_generation,
         "phase": cluster.phase,

@@ -3,14 +3,19 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from clusters.api.batch_views import BatchResource
 from clusters.api.break_glass_views import BreakGlassResource
 from clusters.api.discovered_views import DiscoveredClusterViewSet
+from clusters.api.gateway_request_views import GatewayRequestResource
+from clusters.api.gateway_token_views import GatewayTokenResource, GatewayTokenRevocation
+from clusters.api.gateway_views import GatewayResource
 from clusters.api.host_views import HostClusterViewSet
 from clusters.api.operation_views import OperationViewSet
 from clusters.api.option_views import OptionsView
 from clusters.api.region_offer_views import RegionOfferViewSet
 from clusters.api.sharing_views import ShareResource
 from clusters.api.transfer_views import TransferResource
+from clusters.api.use_views import ClusterUseResource
 from clusters.api.virtual_cluster_views import VirtualClusterViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -19,14 +24,24 @@ router.register("virtual-clusters", VirtualClusterViewSet, basename="virtual-clu
 router.register("discovered-clusters", DiscoveredClusterViewSet, basename="discovered-cluster")
 router.register("region-offers", RegionOfferViewSet, basename="region-offer")
 router.register("operations", OperationViewSet, basename="operation")
+router.register("gateway-requests", GatewayRequestResource, basename="gateway-request")
 
 ONE = "virtual-clusters/<uuid:cluster>"
 urlpatterns = [
     path("options", OptionsView.as_view(), name="options"),
+    path("virtual-clusters/batch-create", BatchResource.as_view({"post": "batch_create"})),
+    path("virtual-clusters/batch-delete", BatchResource.as_view({"post": "batch_delete"})),
     path("virtual-clusters/<uuid:pk>/transfer", TransferResource.as_view({"post": "transfer"})),
+    path(f"{ONE}/kubeconfig", GatewayResource.as_view({"get": "kubeconfig"})),
+    path(f"{ONE}/gateway-credentials", GatewayResource.as_view({"post": "create"})),
+    path(f"{ONE}/gateway-tokens", GatewayTokenResource.as_view({"get": "list", "post": "create"})),
+    path(f"{ONE}/gateway-tokens/<uuid:token>", GatewayTokenResource.as_view({"get": "retrieve", "delete": "destroy"})),
+    path(f"{ONE}/gateway-tokens/<uuid:token>/rotate", GatewayTokenResource.as_view({"post": "rotate"})),
+    path("gateway-tokens/revoke", GatewayTokenRevocation.as_view({"post": "create"})),
     path(f"{ONE}/shares", ShareResource.as_view({"get": "list", "post": "create"})),
     path(f"{ONE}/shares/<uuid:share>", ShareResource.as_view({"delete": "destroy"})),
     path(f"{ONE}/break-glass", BreakGlassResource.as_view({"get": "list", "post": "create"})),
     path(f"{ONE}/break-glass/<uuid:grant>", BreakGlassResource.as_view({"delete": "destroy"})),
+    path(f"{ONE}/uses", ClusterUseResource.as_view({"get": "list"})),
     *router.urls,
 ]

@@ -12,7 +12,9 @@ from clusters.api.break_glass_views import BreakGlassSerializer
 from clusters.api.fields import ClusterNameField, HostField
 from clusters.api.operation_serializers import NamedSerializer, OperationSerializer, PersonSerializer
 from clusters.api.owners import OwnerTextField
-from clusters.api.shown import cluster_shown, owner_shown, spec_shown
+from clusters.api.shown import cluster_shown, owner_shown, spec_shown, time_shown
+from clusters.api.use_serializers import LastUserSerializer
+from clusters.gateway_address import gateway_url_of
 from clusters.models import Exposure, KubeconfigGrant, Placement, VirtualCluster
 from clusters.services.kubeconfigs import LEVELS
 from clusters.sizes import SIZES
@@ -177,6 +179,9 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     placement = serializers.SerializerMethodField()
     operation = serializers.SerializerMethodField()
     break_glass = serializers.SerializerMethodField()
+    gateway_url = serializers.SerializerMethodField()
+    last_used_at = serializers.SerializerMethodField()
+    last_used_by = serializers.SerializerMethodField()
 
     class Meta:
         model = VirtualCluster
@@ -191,7 +196,10 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
             "deletion_protection",
             "expires_at",
             "kubeconfig_ceiling",
+            "gateway_url",
             "break_glass",
+            "last_used_at",
+            "last_used_by",
             "generation",
             "observed_generation",
             "phase",
@@ -214,6 +222,21 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     def get_break_glass(self, cluster: VirtualCluster) -> list[dict[str, Any]]:
         """Who of the platform staff is in it at the moment; mostly nobody."""
         return list(BreakGlassSerializer(getattr(cluster, "glass_broken", []), many=True).data)
+
+    def get_gateway_url(self, cluster: VirtualCluster) -> str:
+        """Its address for kubectl, which stays whatever happens to it; empty where there is no gateway."""
+        return gateway_url_of(cluster)
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_last_used_at(self, cluster: VirtualCluster) -> str | None:
+        """When its API was last asked for anything through the gateway; `since` does not tell of it."""
+        return time_shown(getattr(cluster, "last_used_at", None))
+
+    @extend_schema_field(LastUserSerializer(allow_null=True))
+    def get_last_used_by(self, cluster: VirtualCluster) -> dict[str, str] | None:
+        """By whom, and with what program."""
+        found: dict[str, str] | None = getattr(cluster, "last_used_by", None)
+        return found
 
     @extend_schema_field(SpecSerializer)
     def get_spec(self, cluster: VirtualCluster) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.access import require
 from accounts.api.filters import ProjectFilter, ReferenceFilter
 from accounts.api.idempotency import idempotent
 from accounts.api.preconditions import etag_set, if_match_check
@@ -23,8 +22,8 @@ from accounts.token_scope import without_limits
 from clusters.api.glass_noting import GlassNoted
 from clusters.api.operation_serializers import OperationSerializer
 from clusters.api.operation_views import OperationAnswer, operation_accepted
-from clusters.api.owners import owner_given
 from clusters.api.placement_preview import PlacementPreviewRequest, PlacementPreviewSerializer, preview_shown
+from clusters.api.virtual_cluster_making import cluster_make, spec_given
 from clusters.api.virtual_cluster_serializers import (
     KubeconfigGrantSerializer,
     KubeconfigRequestSerializer,
@@ -48,7 +47,6 @@ from clusters.services.placement_preview import placement_preview
 from clusters.services.virtual_clusters import (
     ClusterWork,
     VirtualClusterSpec,
-    virtual_cluster_create,
     virtual_cluster_delete,
     virtual_cluster_update,
 )
@@ -108,24 +106,7 @@ class VirtualClusterViewSet(GlassNoted, ListedResource[VirtualCluster]):
     @idempotent
     def create(self, request: Request) -> Response:
         """Starts a new virtual cluster; its operation tells how far it is."""
-        body = self.body(VirtualClusterCreateSerializer)
-        owner = None
-        if "owner" in body:
-            require(self.user, "virtualcluster.create", body["project"])  # before anybody's name is looked up
-            owner = owner_given(body["owner"], project=body["project"])
-        work = virtual_cluster_create(
-            project=body["project"],
-            name=body["name"],
-            spec=_spec(body.get("spec", {})),
-            actor=self.actor,
-            now=timezone.now(),
-            host=body.get("host"),
-            labels=body.get("labels"),
-            deletion_protection=body.get("deletion_protection", False),
-            owner=owner,
-            lifetime=body.get("lifetime"),
-        )
-        return self._answer(work)
+        return self._answer(cluster_make(request, self.body(VirtualClusterCreateSerializer)))
 
     @extend_schema(request=PlacementPreviewRequest, responses={200: PlacementPreviewSerializer})
     @action(detail=False, methods=["post"], url_path="placement-preview", filterset_class=None, pagination_class=None)
@@ -133,7 +114,10 @@ class VirtualClusterViewSet(GlassNoted, ListedResource[VirtualCluster]):
         """Tells where a virtual cluster would go as things are now, and why not elsewhere. Nothing is made."""
         body = self.body(PlacementPreviewRequest)
         choice = placement_preview(
-            project=body["project"], spec=_spec(body.get("spec", {})), host=body.get("host"), actor=self.actor
+            project=body["project"],
+            spec=VirtualClusterSpec(**spec_given(body.get("spec", {}))),
+            host=body.get("host"),
+            actor=self.actor,
         )
         return Response(preview_shown(choice))
 
@@ -155,7 +139,7 @@ class VirtualClusterViewSet(GlassNoted, ListedResource[VirtualCluster]):
             if spec is None:
                 changed = virtual_cluster_update(virtual_cluster=seen, actor=self.actor, **body)
                 return etag_set(Response(self.shown(changed)), changed)
-            change = SpecChange(**_flat(spec))
+            change = SpecChange(**spec_given(spec))
             work = virtual_cluster_configure(
                 virtual_cluster=seen, actor=self.actor, now=timezone.now(), change=change, **body
             )
@@ -211,15 +195,6 @@ class VirtualClusterViewSet(GlassNoted, ListedResource[VirtualCluster]):
         """What this request began: told whatever its token leaves, else the answer to what was done were an error."""
         data: dict[str, Any] = OperationSerializer(operations_list(without_limits(self.user)).get(pk=pk)).data
         return data
-
-
-def _spec(body: dict[str, Any]) -> VirtualClusterSpec:
-    return VirtualClusterSpec(**_flat(body))
-
-
-def _flat(spec: dict[str, Any]) -> dict[str, Any]:
-    given = {name: value for name, value in spec.items() if name != "control_plane"}
-    return {**given, **spec.get("control_plane", {})}
 
 
 class SizeSerializer(serializers.Serializer[Any]):

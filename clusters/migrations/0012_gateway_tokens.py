@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0009_revisions'),
+        ('accounts', '0012_direct_kubeconfigs'),
         ('clusters', '0011_host_silence_told'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

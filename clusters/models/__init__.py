@@ -1,9 +1,11 @@
 """The models of this app, one family a file."""
 
 from clusters.models.chart import Chart
+from clusters.models.cluster_use import ClusterUse
 from clusters.models.conditions import Condition, condition_set
 from clusters.models.discovered import DiscoveredCluster
 from clusters.models.duration import UsualDuration
+from clusters.models.gateway_request import GatewayRequest
 from clusters.models.gateway_token import GatewayToken
 from clusters.models.host import Breaker, Exposure, HostCluster, HostCredential, HostMode, HostPhase, HostScope
 from clusters.models.kubeconfig_grant import KubeconfigGrant
@@ -28,9 +30,11 @@ __all__ = [
     "UNANNOUNCED",
     "Breaker",
     "Chart",
+    "ClusterUse",
     "Condition",
     "DiscoveredCluster",
     "Exposure",
+    "GatewayRequest",
     "GatewayToken",
     "HostCluster",
     "HostCredential",

@@ -9,7 +9,7 @@ from accounts.access import actor_require, allowed, platform_staff
 from accounts.errors import Conflict, InvalidInput, NotFound
 from accounts.models import Project, User
 from accounts.services.audit import Actor, audit_record
-from clusters.access import host_require, hosts_offered
+from clusters.access import clusters_told, host_require, hosts_offered
 from clusters.adoption import Adoption
 from clusters.models import (
     DiscoveredCluster,
@@ -22,6 +22,7 @@ from clusters.models import (
     VirtualCluster,
 )
 from clusters.services.operations import operation_start
+from clusters.services.project_limits import cluster_limit_check, lifetime_end, project_locked
 from clusters.services.virtual_clusters import DEFAULT_SIZE, ClusterWork, acting_user, name_check
 
 
@@ -38,8 +39,8 @@ def discovered_adopt(
     """Makes a virtual cluster of it, placed where it is, and the `adopt` operation that reads what it is like.
 
     The name is the release's unless another is given, the owner whoever adopts it. Whoever may update the host may do
-    it; who is no platform staff also needs the right to create clusters in the project. InvalidInput names the field,
-    Conflict what is in the way; then nothing is written.
+    it; who is no platform staff also needs the right to create clusters in the project. The project's limits hold as
+    for a new one. InvalidInput names the field, Conflict what is in the way; then nothing is written.
     """
     user = acting_user(actor)
     found = _locked(discovered, actor)
@@ -47,12 +48,15 @@ def discovered_adopt(
         actor_require(actor, "virtualcluster.create", project)
     _project_check(project, found.host)
     wanted_name = name or found.release
-    name_check(project=project, name=wanted_name)
+    locked = project_locked(project)
+    name_check(project=locked, name=wanted_name)
+    cluster_limit_check(locked)
     cluster = VirtualCluster.objects.create(
         project=project,
         name=wanted_name,
         owner_user=_owner(project, owner, user),
         creator=user,
+        expires_at=lifetime_end(project=locked, seconds=None, now=now),
         wanted_host=found.host,
         kubernetes_version=found.kubernetes_version,
         chart_version=found.chart_version,
@@ -85,11 +89,11 @@ def _locked(discovered: DiscoveredCluster, actor: Actor) -> DiscoveredCluster:
     if found is None:
         raise NotFound("It is not there any more, or was adopted.")
     found.host = host
-    _host_check(found)
+    _host_check(found, actor)
     return found
 
 
-def _host_check(found: DiscoveredCluster) -> None:
+def _host_check(found: DiscoveredCluster, actor: Actor) -> None:
     host = found.host
     if host.phase != HostPhase.CONNECTED:
         raise Conflict(f"{host.name} is not connected ({host.phase}).", hint="Connect it again first.")
@@ -97,8 +101,10 @@ def _host_check(found: DiscoveredCluster) -> None:
         raise Conflict(f"The namespace {found.namespace} is none of those that Marina was given on {host.name}.")
     neighbour = Placement.objects.filter(host=host, namespace=found.namespace).select_related("virtual_cluster").first()
     if neighbour:
+        told = VirtualCluster.objects.filter(clusters_told(actor), pk=neighbour.virtual_cluster_id).exists()
+        which = neighbour.virtual_cluster if told else "a virtual cluster that you may not see"
         raise Conflict(
-            f"The namespace {found.namespace} on {host.name} holds {neighbour.virtual_cluster} already.",
+            f"The namespace {found.namespace} on {host.name} holds {which} already.",
             hint="Marina keeps one virtual cluster in a namespace.",
         )
 

@@ -51,7 +51,7 @@ class Caller:
     project_id: UUID
     organization_id: UUID
     broken_glass: bool
-    """One of the platform staff who broke the glass: each request is audited (break_glass_use_record)."""
+    """One of the platform staff who broke the glass: each request is written down, whatever the project says."""
     until: datetime | None
     """When their access ends by itself, with what stands behind it: streams are closed then. None: not by itself."""
     token_until: datetime
@@ -72,7 +72,7 @@ def caller_of(*, presented: str, cluster_id: UUID, now: datetime) -> Caller:
         raise NotFound(UNSEEN)
     (given,) = actions_given(asked=[(token.user.pk, cluster)], actions=_ACTIONS, now=now).values()
     if cluster.phase == VirtualClusterPhase.DELETED:
-        raise _deleted(cluster) if _leaves(token.limits, given, _VIEW, cluster) else NotFound(UNSEEN)
+        raise deleted_cluster(cluster) if _leaves(token.limits, given, _VIEW, cluster) else NotFound(UNSEEN)
     level = _level(given, token.limits, cluster, at_most=token.level)
     if level is None:
         raise _refusal(token, cluster)
@@ -126,7 +126,8 @@ def _refusal(token: Presented, cluster: VirtualCluster) -> NotAllowed:
     return NotAllowed(f"Your token gives {token.level} in {cluster} at most, and your role does not give that.")
 
 
-def _deleted(cluster: VirtualCluster) -> Gone:
+def deleted_cluster(cluster: VirtualCluster) -> Gone:
+    """What is said of a deleted cluster to who saw it."""
     when = f" at {cluster.deleted_at:%Y-%m-%d %H:%M} UTC" if cluster.deleted_at else ""
     name = f"{cluster.name} --project {cluster.project}"
     return Gone(
@@ -188,10 +189,8 @@ class _Facts:
     def of(cls, callers: Sequence[Caller], now: datetime) -> "_Facts":
         users = {caller.user_id for caller in callers}
         usable = Q(revoked_at=None, expires_at__gt=now)
-        access_tokens = AccessToken.objects.filter(
-            usable, pk__in={caller.access_token_id for caller in callers} - {None}
-        )
-        static = GatewayToken.objects.filter(usable, pk__in={caller.gateway_token_id for caller in callers} - {None})
+        access = {caller.access_token_id for caller in callers if caller.access_token_id is not None}
+        static = {caller.gateway_token_id for caller in callers if caller.gateway_token_id is not None}
         clusters = VirtualCluster.objects.exclude(phase=VirtualClusterPhase.DELETED).select_related("project")
         memberships = Team.members.through.objects.filter(user__in=users)
         there = clusters.in_bulk({caller.cluster_id for caller in callers})
@@ -199,8 +198,8 @@ class _Facts:
         asked = [(user, there[cluster]) for user, cluster in pairs if cluster in there]
         return cls(
             users=set(User.objects.filter(pk__in=users, is_active=True).values_list("pk", flat=True)),
-            access_tokens=access_tokens.in_bulk(),
-            gateway_tokens=set(static.values_list("pk", flat=True)),
+            access_tokens=AccessToken.objects.filter(usable).in_bulk(access),
+            gateway_tokens=set(GatewayToken.objects.filter(usable, pk__in=static).values_list("pk", flat=True)),
             clusters=there,
             teams=set(memberships.values_list("user", "team")),
             given=actions_given(asked=asked, actions=_OF_LEVEL.values(), now=now),
@@ -211,7 +210,7 @@ class _Facts:
         cluster = self.clusters.get(caller.cluster_id)
         if cluster is None or caller.user_id not in self.users:
             return False
-        if caller.gateway_token_id not in {None, *self.gateway_tokens}:
+        if caller.gateway_token_id is not None and caller.gateway_token_id not in self.gateway_tokens:
             return False
         if caller.access_token_id is not None and caller.access_token_id not in self.access_tokens:
             return False

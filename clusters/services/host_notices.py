@@ -7,7 +7,7 @@ from typing import Final
 from django.db import transaction
 
 from accounts.models import User
-from accounts.organization_admins import organization_admins
+from accounts.organization_admins import organization_admins_now
 from accounts.services.notifications import About, notification_send
 from clusters.models import Breaker, HostCluster, HostPhase
 
@@ -40,7 +40,7 @@ def hosts_tell(*, now: datetime) -> int:
 def host_keepers(host: HostCluster) -> Iterable[User]:
     """Who looks after it: the admins of the organization whose own it is, else platform staff."""
     if host.organization is not None:
-        return organization_admins(host.organization)
+        return organization_admins_now(host.organization)
     return User.objects.filter(is_staff=True, is_active=True, is_service_account=False).order_by("handle")
 
 

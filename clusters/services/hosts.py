@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from accounts.errors import Conflict, InvalidInput
 from accounts.models import Organization, Project
 from accounts.services.audit import Actor, audit_record
-from clusters.access import host_connect_require, host_require
+from clusters.access import clusters_told, host_connect_require, host_require
 from clusters.chart_values import values_check
 from clusters.connection import HostConnection, connection_expires_at
 from clusters.encryption import connection_encrypt
@@ -255,12 +255,9 @@ def host_disconnect(*, host: HostCluster, actor: Actor) -> None:
     subject_lock(host)
     wanted = Q(wanted_host=host) & ~Q(phase=VirtualClusterPhase.DELETED)
     held = VirtualCluster.objects.filter(Q(placements__host=host) | wanted).distinct()
-    names = sorted(str(cluster) for cluster in held.select_related("project__organization"))
-    if names:
-        raise Conflict(
-            f"{host.name} still holds {len(names)} virtual clusters, or is to: {', '.join(names[:10])}.",
-            hint="Delete them first.",
-        )
+    if count := held.count():
+        told = f"{host.name} still holds {count} virtual clusters, or is to: {_held_told(held, actor)}."
+        raise Conflict(told, hint="Delete them first.")
     busy = host.operations.filter(lock_key__isnull=False).exclude(
         state__in=[OperationState.SUCCEEDED, OperationState.FAILED, OperationState.ABORTED]
     )
@@ -273,6 +270,14 @@ def host_disconnect(*, host: HostCluster, actor: Actor) -> None:
         )
     _audit(actor, "host.disconnect", host)
     host.delete()
+
+
+def _held_told(held: QuerySet[VirtualCluster], actor: Actor) -> str:
+    """The names of those that the acting person may hear of: an organization's host may have been offered to others."""
+    heard = held.filter(clusters_told(actor))
+    names = sorted(str(cluster) for cluster in heard.select_related("project__organization"))
+    hidden = held.count() - len(names)
+    return ", ".join([*names[:10], *([f"{hidden} that you may not see"] if hidden else [])])
 
 
 def _audit(actor: Actor, action: str, host: HostCluster, **details: Any) -> None:

@@ -1,4 +1,4 @@
-"""Handing out kubeconfigs. The token is made by a worker and sealed to a key that only the requester has."""
+"""Handing out direct kubeconfigs. The token is made by a worker and sealed to a key that only the requester has."""
 
 import base64
 import binascii
@@ -8,15 +8,17 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 
-from accounts.access import allowed, require
+from accounts.access import require
 from accounts.errors import Conflict, Gone, InvalidInput, NotFound
 from accounts.models import User
 from accounts.role_reach import allowed_until
 from accounts.services.audit import Actor, audit_record
 from clusters.access import KUBECONFIG_LEVELS
 from clusters.models import Operation, OperationKind, VirtualCluster, VirtualClusterPhase
-from clusters.services.ceilings import ceiling_check, within_ceiling
+from clusters.services.ceilings import ceiling_check
+from clusters.services.direct_kubeconfigs import direct_check
 from clusters.services.kubeconfig_grants import grant_put
+from clusters.services.kubeconfig_levels import holder_of, level_chosen
 from clusters.services.operations import operation_start
 
 LEVELS: Final = KUBECONFIG_LEVELS
@@ -36,11 +38,12 @@ def kubeconfig_issue(
     """Starts the operation whose sealed result is a kubeconfig for the acting user.
 
     `level`: admin or view; empty gives the highest that the role and the ceilings allow. `expires_in`: seconds, cut
-    where the role ends sooner. `public_key`: base64 of a one-time X25519 key. Raises InvalidInput, NotAllowed, or
-    Conflict where the cluster is not Ready.
+    where the role ends sooner. `public_key`: base64 of a one-time X25519 key. Raises InvalidInput, NotAllowed (also
+    where the project gives out no direct ones), or Conflict where the cluster is not Ready.
     """
-    user = _person(actor)
-    chosen = _level(user, virtual_cluster, level)
+    user = holder_of(actor)
+    chosen = level_chosen(user, virtual_cluster, level)
+    direct_check(virtual_cluster)
     seconds = _expiry(settings.KUBECONFIG_DEFAULT_SECONDS if expires_in is None else expires_in)
     seconds = _within_role(user, virtual_cluster, chosen, seconds, now)
     _key_check(public_key)
@@ -67,31 +70,6 @@ def kubeconfig_issue(
         details={"expires_in": seconds, "operation": str(started.operation.pk)},
     )
     return started.operation
-
-
-def _person(actor: Actor) -> User:
-    if actor.user is None:
-        raise NotFound("A kubeconfig is given to a person.")
-    return actor.user
-
-
-def _level(user: User, cluster: VirtualCluster, level: str) -> str:
-    if level and level not in LEVELS:
-        raise InvalidInput(f"There is no level {level}.", field="level", accepted=f"one of {', '.join(LEVELS)}")
-    if level:
-        require(user, f"virtualcluster.kubeconfig.{level}", cluster)
-        ceiling_check(level, cluster)
-        return level
-    for highest_first in LEVELS:
-        if within_ceiling(highest_first, cluster) and _may(user, highest_first, cluster):
-            return highest_first
-    require(user, f"virtualcluster.kubeconfig.{LEVELS[-1]}", cluster)
-    ceiling_check(LEVELS[-1], cluster)
-    return LEVELS[-1]
-
-
-def _may(user: User, level: str, cluster: VirtualCluster) -> bool:
-    return allowed(user, f"virtualcluster.kubeconfig.{level}", cluster)
 
 
 def _within_role(user: User, cluster: VirtualCluster, level: str, seconds: int, now: datetime) -> int:
@@ -146,6 +124,7 @@ def sealed_result_take(*, operation: Operation, actor: Actor, now: datetime) -> 
         level = locked.params.get("level", LEVELS[0])
         require(actor.user, f"virtualcluster.kubeconfig.{level}", locked.virtual_cluster)
         ceiling_check(level, locked.virtual_cluster)
+        direct_check(locked.virtual_cluster)
     sealed = locked.sealed_result
     if sealed is None or locked.sealed_until <= now:
         raise Gone("This was handed over already, or nobody fetched it in time.", hint="Ask for a new one.")

@@ -11,9 +11,14 @@ LIFETIME_MINIMUM_SECONDS: Final = 600
 LIFETIME_MAXIMUM_SECONDS: Final = 3650 * 86400
 
 
+def project_locked(project: Project) -> Project:
+    """The project as it is now. Whoever names or counts its clusters waits until the transaction ends."""
+    return Project.objects.select_for_update(of=("self",)).select_related("organization").get(pk=project.pk)
+
+
 def cluster_limit_check(project: Project) -> None:
-    """Raises Conflict where the project is full. Call it with the project locked, so that counting stays true."""
-    limit = Project.objects.values_list("cluster_limit", flat=True).get(pk=project.pk)
+    """Raises Conflict where the project is full. For one that is `project_locked`, so that counting stays true."""
+    limit = project.cluster_limit
     if limit is None:
         return
     there = VirtualCluster.objects.filter(project=project).exclude(phase=VirtualClusterPhase.DELETED).count()

@@ -9,8 +9,10 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.access import actor_require
-from accounts.errors import Conflict, InvalidInput
+from accounts.actions_held import actions_held
+from accounts.errors import Conflict, InvalidInput, NotAllowed
 from accounts.models import Organization, Project, RoleBinding
+from accounts.roles import CLUSTER_ACTIONS
 from accounts.services.audit import Actor, audit_record
 from accounts.services.notifications import notification_send
 from accounts.services.permissions import organization_lock
@@ -30,7 +32,7 @@ from clusters.services.ownership import (
     owner_sees,
     people_of,
 )
-from clusters.services.project_limits import cluster_limit_check, lifetime_end_in
+from clusters.services.project_limits import cluster_limit_check, lifetime_end_in, project_locked
 from clusters.services.virtual_clusters import name_check
 
 
@@ -65,6 +67,7 @@ def virtual_cluster_transfer(
     _require(actor, virtual_cluster, project if moves else None)
     _organizations_lock(virtual_cluster, project)
     locked = _locked(virtual_cluster)
+    _require(actor, locked, project if moves else None)  # whoever owned it before may have given it away meanwhile
     if precondition is not None:
         precondition(locked)
     before = {"owner": locked.owner_label, "project": str(locked.project)}
@@ -92,8 +95,22 @@ def _require(actor: Actor, cluster: VirtualCluster, target: Project | None) -> N
     if target is not None:
         actor_require(actor, "virtualcluster.transfer", cluster)
         actor_require(actor, "virtualcluster.create", target)
+        _no_more_require(actor, cluster, target)
     elif not owner_may(actor.user, "virtualcluster.transfer", cluster):
         actor_require(actor, "virtualcluster.transfer", cluster)
+
+
+def _no_more_require(actor: Actor, cluster: VirtualCluster, target: Project) -> None:
+    """Nobody takes a cluster to where they may do more to it, such as a project of their own."""
+    if actor.user is None or actor.platform:
+        return
+    gained = set(CLUSTER_ACTIONS) & actions_held(actor.user, target).keys() - actions_held(actor.user, cluster).keys()
+    if gained:
+        raise NotAllowed(
+            f"You may not take {cluster} to {target}: there you may do {min(gained)} to it, and here you may not.",
+            hint=f"It takes an admin of {cluster.project}.",
+            field="project",
+        )
 
 
 def _organizations_lock(cluster: VirtualCluster, target: Project | None) -> None:
@@ -114,8 +131,9 @@ def _locked(cluster: VirtualCluster) -> VirtualCluster:
 
 
 def _move(locked: VirtualCluster, project: Project, actor: Actor, now: datetime) -> None:
-    name_check(project=project, name=locked.name)
-    cluster_limit_check(project)
+    target = project_locked(project)
+    name_check(project=target, name=locked.name)
+    cluster_limit_check(target)
     _hosts_check(locked, project)
     if project.organization_id != locked.project.organization_id:
         _foreign_roles_end(locked, actor, now)
@@ -142,8 +160,8 @@ def _hosts_check(locked: VirtualCluster, project: Project) -> None:
 
 
 def _foreign_roles_end(locked: VirtualCluster, actor: Actor, now: datetime) -> None:
-    """Teams and service accounts are their organization's: they could not be given a role over there either."""
-    theirs = Q(team__isnull=False) | Q(service_account__isnull=False)
+    """Teams, service accounts and custom roles are their organization's: none of them could be given over there."""
+    theirs = Q(team__isnull=False) | Q(service_account__isnull=False) | Q(custom_role__isnull=False)
     for binding in RoleBinding.objects.filter(theirs, virtual_cluster=locked):
         role_remove(actor=actor, binding=binding, action="role.take", now=now)
 

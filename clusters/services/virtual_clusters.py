@@ -23,7 +23,7 @@ from clusters.selectors import chart_schema, chart_versions
 from clusters.services.generations import GENERATION_FIELDS, generation_pass
 from clusters.services.operations import operation_start
 from clusters.services.ownership import Owner, about_cluster, cluster_link, owner_check, owner_columns
-from clusters.services.project_limits import cluster_limit_check, lifetime_end
+from clusters.services.project_limits import cluster_limit_check, lifetime_end, project_locked
 from clusters.sizes import SIZES
 from clusters.versions import KubernetesVersion, chart_support, check_chart_can_run, kubernetes_version_resolve
 
@@ -107,14 +107,15 @@ def virtual_cluster_create(
     user = acting_user(actor)
     actor_require(actor, "virtualcluster.create", project)
     wanted = spec.with_defaults()
-    _check(project=project, name=name, spec=wanted, host=host, labels=labels or {}, user=user)
-    cluster_limit_check(project)
+    locked = project_locked(project)
+    _check(project=locked, name=name, spec=wanted, host=host, labels=labels or {}, user=user)
+    cluster_limit_check(locked)
     cluster = VirtualCluster(
-        project=project,
+        project=locked,
         name=name,
         **owner_columns(owner or user),
         creator=user,
-        expires_at=lifetime_end(project=project, seconds=lifetime, now=now),
+        expires_at=lifetime_end(project=locked, seconds=lifetime, now=now),
         labels=labels or {},
         deletion_protection=deletion_protection,
         wanted_host=host,
@@ -170,7 +171,8 @@ def _check(
     name_check(project=project, name=name)
     labels_validate(labels)
     spec_check(spec)
-    values_check(spec.values, schema=chart_schema(spec.chart_version), acting_staff=platform_staff(user))
+    if spec.values:  # the chart's schema is long, so it is read for those only who give some
+        values_check(spec.values, schema=chart_schema(spec.chart_version), acting_staff=platform_staff(user))
     _host_check(project=project, spec=spec, host=host)
 
 
@@ -195,10 +197,11 @@ def spec_check(spec: VirtualClusterSpec) -> None:
 
 
 def name_check(*, project: Project, name: str) -> None:
-    """Whether it may be the name of a new cluster there; raises InvalidInput. Locks the project for the transaction."""
+    """Whether it may be the name of a new cluster there; raises InvalidInput.
+
+    For a project that is `project_locked`: the second of two requests for one name waits, and then sees the first.
+    """
     name_validate(name)
-    # the lock makes the second of two requests for one name wait, and then see the first
-    Project.objects.select_for_update().get(pk=project.pk)
     namesakes = VirtualCluster.objects.filter(project=project, name=name).exclude(phase=VirtualClusterPhase.DELETED)
     if namesakes:
         raise InvalidInput(

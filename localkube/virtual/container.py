@@ -10,6 +10,7 @@ from localkube.children import Child
 from localkube.pki import Identity
 from localkube.tools import Tools
 from localkube.virtual import access
+from localkube.virtual.kubelet import VirtualKubelet
 from localkube.virtual.release import Release
 from localkube.virtual.storage import Volume
 from localkube.virtual.syncing import sync
@@ -49,7 +50,9 @@ class Container:
             client_authority=self.volume.authority.certificate_file,
             signing_key=self.volume.signing_key,
         )
-        return self._start("kube-apiserver", commands.apiserver(server))
+        client = self.volume.authority.issue_files("kubelet-client", "kube-apiserver-kubelet-client")
+        extras = commands.virtual_apiserver_extras(client, self.volume.authority.certificate_file)
+        return self._start("kube-apiserver", [*commands.apiserver(server), *extras])
 
     async def became_ready(self, apiserver: Child) -> bool:
         """Waits until it answers; False when it ended before."""
@@ -63,8 +66,10 @@ class Container:
         """Until one of the two programs ends, or syncing fails."""
         manager = self._start("kube-controller-manager", self._controller_manager())
         await tell_ready
+        kubelet = VirtualKubelet(self.release, host, self.volume.authority)
+        await kubelet.start()
         work = [
-            asyncio.create_task(sync(self.release, self._virtual, host, version)),
+            asyncio.create_task(sync(self.release, self._virtual, host, version, kubelet)),
             asyncio.create_task(_ended(apiserver)),
             asyncio.create_task(_ended(manager)),
         ]
@@ -76,6 +81,7 @@ class Container:
             for task in work:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
+            kubelet.stop()
 
     def _controller_manager(self) -> commands.Command:
         config = access.controller_manager_kubeconfig(self.volume.authority, self._server)

@@ -11,6 +11,7 @@ from typing import TypeVar
 from localkube.api import ApiError, KubeApi, Object
 from localkube.bootstrap import node_status
 from localkube.virtual.events import SyncErrors
+from localkube.virtual.kubelet import VirtualKubelet
 from localkube.virtual.release import Release
 from localkube.virtual.settling import Key, Settling
 from localkube.virtual.translate import (
@@ -29,11 +30,14 @@ K = TypeVar("K")
 class PodSyncer:
     """Runs until cancelled. Holds what both watches last said of each pod, and acts on the difference."""
 
-    def __init__(self, release: Release, virtual: KubeApi, host: KubeApi, version: str) -> None:
+    def __init__(
+        self, release: Release, virtual: KubeApi, host: KubeApi, version: str, kubelet: VirtualKubelet
+    ) -> None:
         self._release = release
         self._virtual = virtual
         self._host = host
         self._version = version
+        self._kubelet = kubelet
         self._host_path = f"/api/v1/namespaces/{release.namespace}/pods"
         self._virtual_pods: dict[Key, Object] = {}
         self._host_pods: dict[str, Object] = {}
@@ -58,7 +62,8 @@ class PodSyncer:
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
         with contextlib.suppress(ApiError):  # there since an earlier start
             await self._virtual.create("/api/v1/nodes", node)
-        await self._virtual.patch(f"/api/v1/nodes/{name}/status", {"status": node_status(name, self._version, 10250)})
+        status = node_status(name, self._version, self._kubelet.port)
+        await self._virtual.patch(f"/api/v1/nodes/{name}/status", {"status": status})
         await self._virtual.patch(f"/api/v1/nodes/{name}", {"spec": {"taints": None}})
 
     def _virtual_changed(self, kind: str, pod: Object) -> None:
@@ -69,7 +74,10 @@ class PodSyncer:
     def _host_changed(self, kind: str, pod: Object) -> None:
         _remember(self._host_pods, pod["metadata"]["name"], kind, pod)
         annotations = pod["metadata"].get("annotations", {})
-        self._settling.look_at((annotations.get(OBJECT_NAMESPACE, ""), annotations.get(OBJECT_NAME, "")))
+        key = annotations.get(OBJECT_NAMESPACE, ""), annotations.get(OBJECT_NAME, "")
+        if kind == "DELETED":
+            self._kubelet.cut(key)
+        self._settling.look_at(key)
 
     async def _reconcile(self, key: Key) -> None:
         virtual = self._virtual_pods.get(key)

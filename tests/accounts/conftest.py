@@ -20,7 +20,7 @@ from accounts.services.role_bindings import role_binding_create
 from accounts.services.teams import team_create
 from accounts.services.tokens import token_create
 from accounts.services.users import user_create
-from tests.canaries import canary, nowhere_in
+from tests.canaries import canary, made_canaries, nowhere_in
 
 MARINA = Actor(user=None, name="tests")
 PASSWORD = "correct-horse-battery"
@@ -71,9 +71,9 @@ def world_make() -> World:
     return World(
         acme=acme,
         globex=globex,
-        payments=project_create(actor=MARINA, organization=acme, name="payments"),
-        search=project_create(actor=MARINA, organization=acme, name="search"),
-        foreign=project_create(actor=MARINA, organization=globex, name="payments"),
+        payments=_project(acme, "payments"),
+        search=_project(acme, "search"),
+        foreign=_project(globex, "payments"),
         dockers=team_create(actor=MARINA, organization=acme, name="dockers"),
         globex_team=team_create(actor=MARINA, organization=globex, name="dockers"),
         olivia=olivia,
@@ -82,8 +82,16 @@ def world_make() -> World:
     )
 
 
+def _project(organization: Organization, name: str) -> Project:
+    """It gives out direct kubeconfigs too, as no gateway runs in most tests."""
+    made = project_create(actor=MARINA, organization=organization, name=name)
+    made.direct_kubeconfigs = True
+    made.save(update_fields=["direct_kubeconfigs"])
+    return made
+
+
 class WatchedClient(APIClient):
-    """No refusal and no error page tells a secret."""
+    """No refusal and no error page tells a secret; those that answers give are looked for at the end of the run."""
 
     token = ""
     """What it sends."""
@@ -96,6 +104,9 @@ class WatchedClient(APIClient):
         answer = super().request(**kwargs)
         if answer.status_code >= 400:
             nowhere_in([answer.content], f"{kwargs.get('PATH_INFO')}: {answer.status_code}")
+        view = (getattr(answer, "renderer_context", None) or {}).get("view")
+        if isinstance(getattr(answer, "data", None), dict):
+            made_canaries(answer.data, getattr(view, "secret_fields", ()), str(kwargs.get("PATH_INFO")))
         return answer
 
 

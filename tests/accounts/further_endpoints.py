@@ -18,6 +18,7 @@ from tests.accounts.endpoint_rules import (
     on_cluster,
     somewhere,
     staff,
+    works_there,
 )
 
 MACHINES_MANAGED = in_project("serviceaccount.manage")
@@ -25,6 +26,9 @@ AUDITED = in_organization("organization.audit")
 ORGANIZATION_MEMBERS, PROJECT_MEMBERS = in_organization("organization.members"), in_project("project.members")
 OFFER_SEEN, OFFER_TO_PROJECT_SEEN = either(staff, in_organization("host.view")), either(staff, PROJECT_SEEN)
 HOOKED, HOOKED_PROJECT = in_organization("organization.update"), in_project("project.update")
+# whoever works in a project of the organization reads what its roles mean
+ROLES_SEEN = either(ORGANIZATION_SEEN, works_there)
+REQUESTS_READ = either(AUDITED, in_project("project.update"))
 ENDS_BROKEN_GLASS = either(staff, PROJECT_MEMBERS)
 RULE = {"issuer": "https://ci.example.com", "audience": "marina", "claims": {"repository": "a/b"}}
 HOOK = {"url": "https://hooks.example.com/new", "events": ["*"]}
@@ -62,7 +66,63 @@ def _on_cluster(rule: Rule, *, sees: Rule = CLUSTER_SEEN, **more: Any) -> Case:
     return Case(rule, sees, at=at, **more)
 
 
+def _role(rule: Rule, *, role: str = "", **more: Any) -> Case:
+    at = {"organization": "organization", **({"role": role} if role else {})}
+    return Case(rule, ROLES_SEEN, at=at, **more)
+
+
+def _levels(**more: Any) -> tuple[Case, ...]:
+    # 409: in these tests there is no gateway
+    return tuple(
+        _on_cluster(
+            on_cluster(f"virtualcluster.kubeconfig.{level}"), body=lambda o, level=level: {"level": level}, **more
+        )
+        for level in ("view", "admin")
+    )
+
+
+GATEWAY_TOKEN = {"token": "gateway_token"}
+GATEWAY_TOKENS_SEEN = PROJECT_MEMBERS
+GATEWAY_ENDPOINTS: dict[str, tuple[Case, ...]] = {
+    "GET virtual-clusters/{cluster}/kubeconfig": (
+        _on_cluster(on_cluster("virtualcluster.kubeconfig.view"), further=(409,)),
+    ),
+    "POST virtual-clusters/{cluster}/gateway-credentials": _levels(further=(409,)),
+    "GET virtual-clusters/{cluster}/gateway-tokens": (_on_cluster(CLUSTER_SEEN),),
+    "POST virtual-clusters/{cluster}/gateway-tokens": _levels(further=(409,)),
+    # somebody's: an admin sees it and may end it, and nobody else has to do with it
+    "GET virtual-clusters/{cluster}/gateway-tokens/{token}": (
+        _on_cluster(GATEWAY_TOKENS_SEEN, sees=GATEWAY_TOKENS_SEEN, at=GATEWAY_TOKEN),
+    ),
+    "DELETE virtual-clusters/{cluster}/gateway-tokens/{token}": (
+        _on_cluster(GATEWAY_TOKENS_SEEN, sees=GATEWAY_TOKENS_SEEN, at=GATEWAY_TOKEN),
+    ),
+    "POST virtual-clusters/{cluster}/gateway-tokens/{token}/rotate": (
+        _on_cluster(no_one, sees=GATEWAY_TOKENS_SEEN, at=GATEWAY_TOKEN, body=lambda o: {}),
+    ),
+    "POST gateway-tokens/revoke": (Case(staff, body=lambda o: {"prefix": o.gateway_token.prefix}),),
+}
+
 FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
+    "GET sessions/{pk}": _own("session"),
+    "DELETE sessions/{pk}": _own("session"),
+    "POST sessions/revoke-others": (Case(anyone),),
+    "GET second-factor": (Case(anyone),),
+    "POST second-factor/begin": (Case(anyone),),
+    # a token alone proves nobody, and who asks in the matrix has no password
+    "POST second-factor/confirm": (Case(no_one, body=lambda o: {"enrolment": NEW, "code": "123456"}),),
+    "POST second-factor/recovery-codes": (Case(anyone, body=lambda o: {"code": "123456"}, further=(409,)),),
+    "POST second-factor/turn-off": (Case(anyone, body=lambda o: {"code": "123456"}, further=(409,)),),
+    "POST second-factor/reset": (Case(staff, body=lambda o: {"user": o.person.handle}, further=(409,)),),
+    "GET organizations/{organization}/roles": (_role(ROLES_SEEN),),
+    "POST organizations/{organization}/roles": (
+        _role(ORGANIZATION_MEMBERS, body=lambda o: {"name": NEW, "actions": ["project.view"]}),
+    ),
+    "GET organizations/{organization}/roles/{role}": (_role(ROLES_SEEN, role="own_role"),),
+    "PATCH organizations/{organization}/roles/{role}": (
+        _role(ORGANIZATION_MEMBERS, role="own_role", body=lambda o: {"actions": ["project.view"]}),
+    ),
+    "DELETE organizations/{organization}/roles/{role}": (_role(ORGANIZATION_MEMBERS, role="own_role"),),
     "POST access-tokens/revoke": (Case(staff, body=lambda o: {"prefix": o.token.prefix}),),
     "POST service-accounts": (
         Case(MACHINES_MANAGED, PROJECT_SEEN, body=lambda o: {"project": str(o.project.pk), "name": NEW}, unseen=400),
@@ -113,6 +173,7 @@ FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
     ),
     "GET invitations/{pk}": _invitations(),
     "DELETE invitations/{pk}": _invitations(),
+    "POST invitations/{pk}/resend": _invitations(body=lambda o: {}),
     # for whoever was handed the link
     "POST invitations/accept": (Case(anyone, body=lambda o: {"token": o.invitation_secret}),),
     "POST projects/{project}/join-requests": (
@@ -191,10 +252,18 @@ FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
             unseen=400,
         ),
     ),
+    # each of several is answered for itself: tests/clusters/test_batches.py asks whether as it would be alone
+    "POST virtual-clusters/batch-create": (
+        Case(anyone, body=lambda o: {"items": [{"project": str(o.project.pk), "name": "new-one"}]}),
+    ),
+    "POST virtual-clusters/batch-delete": (Case(anyone, body=lambda o: {"items": [{"id": str(o.cluster.pk)}]}),),
     "GET virtual-clusters/{pk}/kubeconfigs": (Case(CLUSTER_SEEN, CLUSTER_SEEN, "cluster"),),
+    **GATEWAY_ENDPOINTS,
     "POST virtual-clusters/{pk}/transfer": (
         Case(on_cluster("virtualcluster.transfer"), CLUSTER_SEEN, "cluster", lambda o: {"owner": o.person.handle}),
     ),
+    "GET virtual-clusters/{cluster}/uses": (_on_cluster(CLUSTER_SEEN),),
+    "GET gateway-requests/{pk}": (_unseen_or_allowed(REQUESTS_READ, "gateway_request"),),
     "GET virtual-clusters/{cluster}/shares": (_on_cluster(CLUSTER_SEEN),),
     "POST virtual-clusters/{cluster}/shares": (
         _on_cluster(on_cluster("virtualcluster.share"), body=lambda o: {"user": o.person.handle, "role": "viewer"}),
@@ -222,6 +291,8 @@ FURTHER_LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
     "GET join-requests": (("join_request", PROJECT_MEMBERS),),
     "GET projects/joinable": (("project", joins),),
     "GET audit-events": (("audit_event", AUDITED), ("platform_event", staff)),
+    "GET sessions": (("own_session", anyone), ("session", no_one)),
+    "GET gateway-requests": (("gateway_request", REQUESTS_READ),),
     "GET notifications": (("own_notification", anyone), ("notification", no_one)),
     "GET webhooks": (("webhook", HOOKED), ("webhook_of_project", HOOKED_PROJECT)),
     "GET region-offers": (("region_offer", OFFER_SEEN), ("region_offer_to_project", OFFER_TO_PROJECT_SEEN)),

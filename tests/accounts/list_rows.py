@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts.models import (
@@ -29,7 +31,10 @@ from accounts.models import (
 )
 from accounts.models.base import new_id
 from clusters.models import (
+    ClusterUse,
     DiscoveredCluster,
+    GatewayRequest,
+    GatewayToken,
     HostCluster,
     HostCredential,
     KubeconfigGrant,
@@ -42,6 +47,7 @@ from clusters.models import (
     VirtualClusterPhase,
 )
 from tests.accounts.conftest import World
+from tests.clusters.gateway_books import request_row
 
 Numbers = Iterable[int]
 MANY_MORE = 10**6
@@ -235,6 +241,16 @@ def notifications(world: World, numbers: Numbers) -> None:
     NotificationDelivery.objects.bulk_create(NotificationDelivery(notification=each, channel="mail") for each in made)
 
 
+def sessions(world: World, numbers: Numbers) -> None:
+    numbers, end = list(numbers), timezone.now() + timedelta(days=1)
+    Session.objects.bulk_create(
+        Session(session_key=f"s-{number}", session_data="", expire_date=end) for number in numbers
+    )
+    UserSession.objects.bulk_create(
+        UserSession(user=world.olivia, session_key=f"s-{number}", ip="192.0.2.1", user_agent="x") for number in numbers
+    )
+
+
 def audit_events(world: World, numbers: Numbers) -> None:
     AuditEvent.objects.bulk_create(
         AuditEvent(actor="x", action="a", object_kind="k", object_id=str(number), organization_id=world.acme.pk)
@@ -291,6 +307,36 @@ def kubeconfig_grants(world: World, numbers: Numbers) -> None:
     )
 
 
+def gateway_tokens(world: World, numbers: Numbers) -> None:
+    cluster, end = the_cluster(world), timezone.now() + timedelta(days=1)
+    GatewayToken.objects.bulk_create(
+        GatewayToken(
+            virtual_cluster=cluster,
+            user=each.user,
+            created_by=world.olivia,
+            level="view",
+            name="t",
+            prefix=each.name[-8:].rjust(8, "0"),
+            digest="0" * 64,
+            expires_at=end,
+        )
+        for each in service_accounts(world, numbers)
+    )
+
+
+def cluster_uses(world: World, numbers: Numbers) -> None:
+    cluster, now = the_cluster(world), timezone.now()
+    ClusterUse.objects.bulk_create(
+        ClusterUse(virtual_cluster=cluster, user=each, client="kubectl", last_used_at=now, last_read_at=now, reads=1)
+        for each in users(world, numbers)
+    )
+
+
+def gateway_requests(world: World, numbers: Numbers) -> None:
+    cluster = the_cluster(world)
+    GatewayRequest.objects.bulk_create(request_row(cluster, world.olivia, name=f"pod-{number}") for number in numbers)
+
+
 def the_cluster(world: World) -> VirtualCluster:
     """The one of which there are many shares."""
     return VirtualCluster.objects.first() or virtual_clusters(world, [MANY_MORE])[0]
@@ -325,17 +371,22 @@ MAKERS: dict[str, Callable[[World, Numbers], object]] = {
     "join-requests": join_requests,
     "projects/joinable": projects,
     "notifications": notifications,
+    "sessions": sessions,
     "audit-events": audit_events,
     "webhooks": webhooks,
     "webhooks/{webhook}/deliveries": webhook_deliveries,
     "region-offers": region_offers,
     "virtual-clusters/{cluster}/shares": shares,
     "virtual-clusters/{cluster}/break-glass": glass_broken,
+    "virtual-clusters/{cluster}/uses": cluster_uses,
+    "gateway-requests": gateway_requests,
     "virtual-clusters/{pk}/kubeconfigs": kubeconfig_grants,
+    "virtual-clusters/{cluster}/gateway-tokens": gateway_tokens,
 }
 """What makes so many rows of a list, that olivia (admin of acme, and here platform staff too) sees."""
 
-ABOVE: dict[str, Callable[[World], VirtualCluster | Webhook | ServiceAccount]] = {
+ABOVE: dict[str, Callable[[World], Organization | VirtualCluster | Webhook | ServiceAccount]] = {
+    "organizations": lambda world: world.acme,
     "service-accounts": the_service_account,
     "virtual-clusters": the_cluster,
     "webhooks": the_webhook,

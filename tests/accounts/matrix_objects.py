@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts.models import (
@@ -16,6 +18,7 @@ from accounts.models import (
     Notification,
     Organization,
     Project,
+    Role,
     RoleBinding,
     ServiceAccount,
     Team,
@@ -27,11 +30,14 @@ from accounts.services.audit import Actor
 from accounts.services.invitations import invitation_create
 from accounts.services.notifications import About, notification_send
 from accounts.services.role_giving import role_put
+from accounts.services.roles import role_create
 from accounts.services.teams import team_create
 from accounts.services.tokens import token_create
 from accounts.services.webhooks import webhook_create
 from clusters.models import (
     DiscoveredCluster,
+    GatewayRequest,
+    GatewayToken,
     HostCluster,
     Operation,
     OperationKind,
@@ -39,8 +45,12 @@ from clusters.models import (
     RegionOffer,
     VirtualCluster,
 )
+from clusters.services.cluster_uses import Use, cluster_uses_add
+from clusters.services.gateway_requests import gateway_requests_add
 from tests.accounts.conftest import MARINA, World, give, person
 from tests.accounts.machines import machine
+from tests.clusters.gateway_books import request_row
+from tests.clusters.gateway_tokens import static
 from tests.clusters.making import operation_row, ready_row
 
 HIDDEN = "hush-hush"
@@ -68,6 +78,7 @@ class Objects:
     host_operation: Operation
     discovered: DiscoveredCluster
     platform_host: HostCluster
+    gateway_token: GatewayToken
     machine: ServiceAccount
     machine_token: AccessToken
     federation_rule: FederationRule
@@ -77,15 +88,19 @@ class Objects:
     invitation_to_organization: Invitation
     join_request: JoinRequest
     notification: Notification
+    session: UserSession
     webhook: Webhook
     webhook_of_project: Webhook
     delivery: WebhookDelivery
     region_offer: RegionOffer
     region_offer_to_project: RegionOffer
+    own_role: Role
+    gateway_request: GatewayRequest
     audit_event: AuditEvent
     platform_event: AuditEvent
     own_token: AccessToken | None = None
     own_notification: Notification | None = None
+    own_session: UserSession | None = None
     notification_kind: str = KIND
 
 
@@ -119,6 +134,7 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
             host=host, namespace=name, release="found-here", workload="StatefulSet", seen_at=now
         ),
         platform_host=platform,
+        gateway_token=static(somebody, cluster, name=HIDDEN)[0],
         machine=program,
         machine_token=_token(program.user),
         federation_rule=FederationRule.objects.create(
@@ -132,6 +148,7 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         ).invitation,
         join_request=JoinRequest.objects.create(project=project, user=_member(f"asks-{place}", organization)),
         notification=told(somebody),
+        session=session_of(somebody),
         webhook=webhook,
         webhook_of_project=_webhook(organization, name, project=project),
         delivery=WebhookDelivery.objects.create(
@@ -139,6 +156,8 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         ),
         region_offer=RegionOffer.objects.create(region=name, organization=organization),
         region_offer_to_project=RegionOffer.objects.create(region=name, project=project),
+        own_role=role_create(actor=MARINA, organization=organization, name=name, actions=["organization.view"]),
+        gateway_request=_request(cluster, somebody),
         audit_event=AuditEvent.objects.filter(organization_id=organization.pk).latest("id"),
         platform_event=AuditEvent.objects.filter(organization_id=None).latest("id"),
     )
@@ -148,6 +167,22 @@ def told(recipient: User) -> Notification:
     """Something in somebody's inbox."""
     about = About(kind="project", id=uuid4(), name=HIDDEN)
     return notification_send(recipients=[recipient], kind=KIND, about=about, text=HIDDEN, now=timezone.now())[0]
+
+
+def session_of(user: User) -> UserSession:
+    """Where somebody is signed in."""
+    key, now = uuid4().hex, timezone.now()
+    Session.objects.create(session_key=key, session_data="", expire_date=now + timedelta(days=1))
+    return UserSession.objects.create(user=user, session_key=key, ip="192.0.2.1", user_agent=HIDDEN)
+
+
+def _request(cluster: VirtualCluster, user: User) -> GatewayRequest:
+    """Somebody used it."""
+    row = request_row(cluster, user, name=HIDDEN)
+    gateway_requests_add(requests=[row])
+    use = Use(cluster_id=cluster.pk, user_id=user.pk, client="kubectl", writes=1, last_write_at=row.at)
+    cluster_uses_add(uses=[use])
+    return row
 
 
 def _token(holder: User) -> AccessToken:

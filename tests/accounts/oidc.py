@@ -1,6 +1,7 @@
 """An OIDC issuer: a small HTTP server that serves discovery and keys, and signs tokens as CI systems do."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -12,13 +13,15 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.canaries import canary
+
 Claims = dict[str, Any]
 
 
 class Issuer:
     """Runs until it is closed. `answers` may be replaced to misbehave; `asked` has the paths of all requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.asked: list[str] = []
         self.answers: dict[str, Callable[[], tuple[int, dict[str, str], bytes]]] = {}
         self.keys: dict[str, Any] = {}
@@ -38,9 +41,12 @@ class Issuer:
             def log_message(self, *args: object) -> None:
                 """Not."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+        self._server = Server((host, port), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._server.server_port}"
         self.usual = {
             "/.well-known/openid-configuration": lambda: _json({"issuer": self.url, "jwks_uri": f"{self.url}/keys"}),
             "/keys": lambda: _json({"keys": [self._told(kid) for kid in self.keys]}),
@@ -68,7 +74,8 @@ class Issuer:
         """Signed with the newest key, unless another is given."""
         kid, newest = list(self.keys.items())[-1]
         algorithm = algorithm or ("ES256" if isinstance(newest, ec.EllipticCurvePrivateKey) else "RS256")
-        return jwt.encode(claims, key if key is not None else newest, algorithm, {"kid": kid, **(headers or {})})
+        made = jwt.encode(claims, key if key is not None else newest, algorithm, {"kid": kid, **(headers or {})})
+        return canary(made, "a token of another issuer")
 
     @property
     def public_pem(self) -> bytes:

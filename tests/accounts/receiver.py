@@ -1,5 +1,6 @@
 """A receiver of webhooks on loopback, over http or https, which answers as it is told and remembers what came."""
 
+import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -37,20 +38,29 @@ class Say:
     before: Callable[[], None] = lambda: None
 
 
+class _Server(ThreadingHTTPServer):
+    """Of IPv6 where its address is."""
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, handler)
+
+
 class Receiver:
     """Use it with `with`. `answer` is asked for each request; 204 unless set."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.received: list[Received] = []
         self.answer: Callable[[Received], Say] = lambda _: Say()
-        self._server = ThreadingHTTPServer((host, 0), self._handler())
+        self._server = _Server((host, 0), self._handler())
         self._server.daemon_threads = True
         # a sender that has enough of an answer closes the connection
         self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_port
-        self.url = f"http{'s' if tls else ''}://{host}:{self.port}/hook?of=marina"
+        written = f"[{host}]" if ":" in host else host
+        self.url = f"http{'s' if tls else ''}://{written}:{self.port}/hook?of=marina"
 
     def __enter__(self) -> "Receiver":
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()

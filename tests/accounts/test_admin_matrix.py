@@ -23,6 +23,7 @@ ACTIONS: dict[str, set[str]] = {
     "accounts.Organization": {"delete_selected"},
     "accounts.Team": {"delete_selected"},
     "accounts.Project": {"delete_selected"},
+    "accounts.Role": {"delete_selected"},
     "accounts.RoleBinding": {"delete_selected"},
     "accounts.AccessToken": {"revoke"},
     "accounts.GroupMapping": {"delete_selected"},
@@ -40,6 +41,8 @@ ACTIONS: dict[str, set[str]] = {
     "clusters.DiscoveredCluster": {"ignore", "unignore"},
     "clusters.Operation": {"retry", "abort"},
     "clusters.Chart": set(),
+    "clusters.ClusterUse": set(),
+    "clusters.GatewayRequest": set(),
 }
 """What can be done to selected rows of which list. All of it takes Django's own permission, and then the services'."""
 

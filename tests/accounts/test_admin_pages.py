@@ -6,7 +6,17 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.access import allowed
-from accounts.models import AccessToken, AuditEvent, GroupMapping, Organization, Project, RoleBinding, Team, User
+from accounts.models import (
+    AccessToken,
+    AuditEvent,
+    GroupMapping,
+    Notification,
+    Organization,
+    Project,
+    RoleBinding,
+    Team,
+    User,
+)
 from accounts.services.permission_check import permission_differences
 from accounts.services.tokens import token_create
 from tests.accounts.conftest import MARINA, PASSWORD, person, signed_in
@@ -117,6 +127,16 @@ def test_roles_given_and_taken_there_carry_their_permission_rows(site, world):
     save(site, url(RoleBinding), action="delete_selected", _selected_action=str(binding.pk), post="yes")
     assert not allowed(vera, "project.view", world.payments)
     assert list(permission_differences(now=timezone.now()).sentences()) == []
+
+
+def test_staff_who_give_themselves_a_role_there_are_told_of_to_the_organizations_admins(site, world):
+    me = world.staff
+    vera = person("vera")
+    for whom in (vera, me):
+        save(site, url(RoleBinding, "add"), user=str(whom.pk), role="developer", project=str(world.payments.pk))
+    (notice,) = Notification.objects.filter(kind="staff-joined")
+    assert notice.recipient == world.olivia
+    assert me.handle in notice.text
 
 
 def test_what_a_service_refuses_is_told_and_changes_nothing(site, world):

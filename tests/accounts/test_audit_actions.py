@@ -36,6 +36,10 @@ NOT_TOLD = {
     "user.update",
     # of tokens, of each use and of the platform: for auditors
     "break-glass.use",
+    "gatewaytoken.create",
+    "gatewaytoken.revoke",
+    "gatewaytoken.rotate",
+    "gatewaytoken.shorten",
     "token.create",
     "token.federate",
     "token.revoke",
@@ -65,6 +69,9 @@ NOT_TOLD = {
     "project.create",
     "project.delete",
     "project.update",
+    # of an invitation's link, which events do not tell
+    "invitation.mail",
+    "invitation.resend",
     # of webhooks themselves
     "webhook.create",
     "webhook.delete",

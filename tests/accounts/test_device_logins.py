@@ -12,7 +12,7 @@ from accounts.device_codes import code_digest, user_code_new, user_code_read
 from accounts.models import AccessToken, AuditEvent, DeviceLogin
 from accounts.services.device_logins import DeviceLoginPending, device_login_begin, device_login_token
 from accounts.services.users import user_deactivate
-from tests.accounts.conftest import MARINA, person
+from tests.accounts.conftest import MARINA, WatchedClient, person
 from tests.canaries import canary
 
 BEGIN, TOKEN = "/api/v1/device-logins", "/api/v1/device-logins/token"
@@ -42,7 +42,7 @@ def begin(**body):
 def poll(begun, *, later: int = 0):
     """Asks for the token; `later` seconds after the last time."""
     DeviceLogin.objects.filter(polled_at__isnull=False).update(polled_at=timezone.now() - timedelta(seconds=later))
-    return APIClient().post(TOKEN, {"device_code": begun["device_code"]}, "json", REMOTE_ADDR=THERE)
+    return WatchedClient().post(TOKEN, {"device_code": begun["device_code"]}, "json", REMOTE_ADDR=THERE)
 
 
 def answer(page, begun, what):
@@ -207,3 +207,10 @@ def test_a_dry_run_hands_out_no_token_and_leaves_the_login_for_the_poll_in_earne
     assert (tried.status_code, tried.json()["token"]) == (201, PLACEHOLDER)
     assert not AccessToken.objects.exists()
     assert poll(begun).json()["token"].startswith("mar_")
+
+
+def test_a_login_that_is_only_tried_gives_no_code_and_an_address_all_the_same(db):
+    tried = APIClient().post(f"{BEGIN}?dry_run=true", {"client_name": "marina on laptop"}, "json").json()
+    assert (tried["device_code"], tried["user_code"]) == (PLACEHOLDER, PLACEHOLDER)
+    assert tried["verification_uri_complete"] == f"{tried['verification_uri']}?code={PLACEHOLDER}"
+    assert not DeviceLogin.objects.exists()

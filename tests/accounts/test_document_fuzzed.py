@@ -63,6 +63,7 @@ OBJECTS: Final = {
     "invitations": "invitation",
     "join-requests": "join_request",
     "notifications": "notification",
+    "sessions": "session",
     "audit-events": "audit_event",
     "webhooks": "webhook",
     "region-offers": "region_offer",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from accounts.api.dry_run import PLACEHOLDER, DryRun
 from accounts.models import (
@@ -17,6 +18,8 @@ from accounts.models import (
     RoleBinding,
     Webhook,
 )
+from accounts.services.audit import Actor
+from accounts.services.invitations import invitation_create
 from tests.accounts.conftest import give, person, signed_in
 from tests.accounts.machines import machine
 from tests.accounts.test_idempotency import HOLDS_SECRET, NOT_KEPT
@@ -89,6 +92,7 @@ def test_no_token_is_given_out(world, client):
 HANDED_OUT: dict[str, tuple[str, dict[str, Any], Any]] = {
     "service-accounts/{machine}/tokens": ("token", {"name": "ci"}, AccessToken),
     "invitations": ("link", {"project": "acme/payments", "role": "viewer"}, Invitation),
+    "invitations/{invited}/resend": ("link", {}, None),
     "webhooks": ("secret", {"project": "acme/payments", "url": "https://hooks.example.com", "events": ["*"]}, Webhook),
     "webhooks/{webhook}/rotate-secret": ("secret", {}, None),
     "device-logins": ("device_code", {"client_name": "marina"}, DeviceLogin),
@@ -101,7 +105,9 @@ def test_no_secret_is_given_out(world, client, path):
     field, body, model = HANDED_OUT[path]
     webhook = webhook_for(world.acme, "https://hooks.example.com").webhook
     before = bytes(webhook.secret)
-    address = path.format(machine=machine(world.payments).pk, webhook=webhook.pk)
+    olivia = Actor(user=world.olivia)
+    invited = invitation_create(actor=olivia, scope=world.payments, role="viewer", now=timezone.now()).invitation
+    address = path.format(machine=machine(world.payments).pk, webhook=webhook.pk, invited=invited.pk)
     rows = model.objects.count() if model else 0
     answer = client.post(f"/api/v1/{address}?dry_run=true", body, format="json")
     assert answer.status_code in (200, 201), answer.content

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import jwt
 import pytest
 from django.core.cache import caches
+from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -17,10 +18,10 @@ from accounts.api.dry_run import PLACEHOLDER
 from accounts.issuer_fetch import FetchFailed, document_fetch
 from accounts.models import AccessToken, AuditEvent, FederationRule, ServiceAccount, SpentAssertion, User
 from accounts.services.federation import claim_fits, spent_assertions_forget
-from accounts.services.federation_rules import federation_rule_create
+from accounts.services.federation_rules import federation_rule_create, federation_rule_delete, federation_rule_update
 from accounts.services.service_accounts import service_account_create, service_account_delete
 from accounts.services.users import user_deactivate
-from tests.accounts.conftest import MARINA, give, person, signed_in
+from tests.accounts.conftest import MARINA, WatchedClient, give, person, signed_in
 from tests.accounts.oidc import Issuer
 
 URL = "/api/v1/federated-tokens"
@@ -59,7 +60,7 @@ def rule_of(account, issuer, name="main", claims=None, **fields) -> FederationRu
 
 
 def exchange(token: str, service_account: str = "acme/payments/ci", **headers):
-    client = APIClient(raise_request_exception=False)
+    client = WatchedClient(raise_request_exception=False)
     return client.post(URL, {"token": token, "service_account": service_account}, "json", **headers)
 
 
@@ -222,8 +223,6 @@ def test_of_two_that_send_it_at_once_one_gets_in(rule, issuer):
     barrier, statuses = threading.Barrier(4), []
 
     def send() -> None:
-        from django.db import connection
-
         barrier.wait()
         statuses.append(exchange(text).status_code)
         connection.close()
@@ -326,6 +325,22 @@ def test_an_issuer_inside_our_network_is_not_asked_unless_that_is_allowed(rule, 
     assert "not on the internet" in refusal(exchange(text), 503, "issuer-unreachable")
 
 
+def test_an_issuer_written_as_an_ipv6_address_is_reached_where_it_is_allowed(account, settings):
+    with Issuer("::1") as issuer:
+        rule_of(account, issuer)
+        settings.FEDERATION_ALLOW_PRIVATE_ISSUERS = False
+        with pytest.raises(FetchFailed, match="not on the internet"):
+            document_fetch(f"{issuer.url}/keys")
+        settings.FEDERATION_ALLOW_PRIVATE_ISSUERS = True
+        assert exchange(issuer.token(issuer.github())).status_code == 201
+
+
+def test_an_ipv6_address_without_a_port_is_asked_at_the_port_of_its_scheme(settings):
+    settings.FEDERATION_ALLOW_PRIVATE_ISSUERS = True
+    with pytest.raises(FetchFailed, match=r"ConnectionRefusedError"):
+        document_fetch("https://[::1]/keys")
+
+
 @pytest.mark.parametrize("named", ["acme/payments/other", "globex/payments/ci", "ci", "", "\0", "a/b/c/d", "ü/b/c"])
 def test_who_is_not_there_and_who_has_no_such_rule_get_the_same_answer(rule, issuer, named):
     text = issuer.token(issuer.github())
@@ -341,6 +356,22 @@ def test_who_is_not_there_and_who_has_no_such_rule_get_the_same_answer(rule, iss
 def test_a_deleted_service_account_lets_nobody_in(rule, account, issuer):
     service_account_delete(actor=MARINA, account=account, now=timezone.now())
     assert "no such service account" in refusal(exchange(issuer.token(issuer.github())))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("tightened", [True, False])
+def test_a_rule_that_is_changed_or_deleted_while_the_issuer_is_asked_lets_nobody_in(rule, issuer, tightened):
+    def meanwhile() -> tuple[int, dict[str, str], bytes]:
+        if tightened:
+            federation_rule_update(actor=MARINA, rule=rule, claims={"repository": "acme/other"}, now=timezone.now())
+        else:
+            federation_rule_delete(actor=MARINA, rule=rule, now=timezone.now())
+        connection.close()
+        keys: tuple[int, dict[str, str], bytes] = issuer.usual["/keys"]()
+        return keys
+
+    issuer.answers["/keys"] = meanwhile
+    refusal(exchange(issuer.token(issuer.github())))
 
 
 def test_one_that_was_deactivated_lets_nobody_in(rule, account, issuer):

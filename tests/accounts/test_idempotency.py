@@ -129,11 +129,17 @@ NOT_KEPT = {
     "POST access-tokens": HOLDS_SECRET,
     "POST service-accounts/{pk}/tokens": HOLDS_SECRET,
     "POST invitations": HOLDS_SECRET,
+    "POST invitations/{pk}/resend": HOLDS_SECRET,
     "POST webhooks": HOLDS_SECRET,
     "POST webhooks/{pk}/rotate-secret": HOLDS_SECRET,
     "POST device-logins": HOLDS_SECRET,
     "POST device-logins/token": HOLDS_SECRET,
     "POST federated-tokens": HOLDS_SECRET,
+    "POST second-factor/begin": HOLDS_SECRET,
+    "POST second-factor/confirm": HOLDS_SECRET,
+    "POST second-factor/recovery-codes": HOLDS_SECRET,
+    "POST second-factor/turn-off": "it is asked with a password, of which no digest is stored",
+    "POST second-factor/reset": "it is asked with a password, of which no digest is stored",
     "POST virtual-clusters/placement-preview": "it changes nothing",
 }
 """POSTs that know no Idempotency-Key, and why."""

@@ -120,3 +120,11 @@ def test_a_parameter_that_makes_no_sense_is_refused_by_name(client, query, field
     assert answer.status_code == 400, answer.content
     error = answer.json()["errors"][0]
     assert (error["field"], error["accepted"]) == (field, accepted)
+
+
+@pytest.mark.parametrize("path", ["projects", "audit-events", "audit-events/export"])
+def test_format_is_as_unknown_a_parameter_as_any_other(world, path):
+    """REST framework would answer as if what is there were not."""
+    for value in ("json", "xml"):
+        answer = signed_in(world.olivia).get(f"/api/v1/{path}?format={value}")
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "format")

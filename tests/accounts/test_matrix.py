@@ -19,7 +19,7 @@ from clusters.models import HostScope, VirtualCluster
 from tests.accounts.conftest import MARINA, World, give, person, signed_in
 from tests.accounts.endpoint_actions import ENDPOINTS, LISTS, PUBLIC, TOKENLESS
 from tests.accounts.endpoint_rules import EVERYBODY, PLACES, Case, Place, Who
-from tests.accounts.matrix_objects import HIDDEN, ISSUER, Objects, objects_at, told
+from tests.accounts.matrix_objects import HIDDEN, ISSUER, Objects, objects_at, session_of, told
 from tests.clusters.making import host_row
 from tests.routes import routes
 
@@ -71,7 +71,7 @@ def asker_of(world: World, who: Who) -> User:
 
 def _of_the_asker(asker: User) -> dict[str, Any]:
     token = token_create(actor=MARINA, user=asker, name="other", expires_in=None, now=timezone.now()).token
-    return {"own_token": token, "own_notification": told(asker)}
+    return {"own_token": token, "own_notification": told(asker), "own_session": session_of(asker)}
 
 
 def _ask(client: APIClient, label: str, case: Case, objects: Objects) -> Any:

@@ -13,7 +13,7 @@ from accounts.services.delivering import mail_deliver
 from accounts.services.notification_preferences import preference_update, preferences_of
 from accounts.services.notifications import About, notification_send, notifications_remove
 from tests.accounts.conftest import person, signed_in, world_make
-from tests.accounts.mail_server import MailServer
+from tests.accounts.mail_server import MailServer, mail_settings
 
 NOW = timezone.now
 
@@ -26,13 +26,7 @@ def send(*people, kind="operation-failed", text="It could not be made. The quota
 @pytest.fixture
 def server(settings):
     running = MailServer()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", running.port
-    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-    settings.EMAIL_TIMEOUT = 5
-    settings.DEFAULT_FROM_EMAIL = "marina@example.org"
-    settings.PUBLIC_URL = "https://marina.example.org"
+    mail_settings(settings, running)
     running.start()
     yield running
     running.stop()
@@ -157,11 +151,12 @@ def test_a_mail_has_subject_text_html_and_absolute_links(ann, server):
     )
     plain, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
     assert "It failed: <b>a & b</b>." in plain
-    assert "See it: https://marina.example.org/virtual-clusters/1" in plain
+    page = f"https://marina.example.org/account/notifications/{Notification.objects.get().pk}"
+    assert f"See it: {page}" in plain, "an object without a page of its own is told of on the notification's"
     assert "Next: marina op retry 1 && echo 'done'" in plain
     assert "marina inbox prefer operation-failed mail off" in plain
     assert "&lt;b&gt;a &amp; b&lt;/b&gt;" in html
-    assert 'href="https://marina.example.org/virtual-clusters/1"' in html
+    assert f'href="{page}"' in html
     row = NotificationDelivery.objects.get()
     assert row.state == "sent"
     assert row.sent_at

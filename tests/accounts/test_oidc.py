@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from accounts.access import allowed
 from accounts.models import AuditEvent, StaffGrant, User
+from accounts.oidc.claims import claims_read
+from accounts.oidc.issuers import OidcIssuer
 from accounts.services.group_mappings import group_mapping_create
 from accounts.services.users import user_activate, user_deactivate
 from localkube.ports import free_ports
@@ -94,10 +96,42 @@ def test_an_issuer_that_is_trusted_with_addresses_opens_the_one_account_that_has
     Browser().sign_in("ana1")
     assert User.objects.filter(handle="ana1").exists(), "not verified, so not the same"
     provider.person("ana2", email="ANA@example.org", email_verified=True)
-    User.objects.filter(handle="ana1").update(email="")
+    assert User.objects.get(handle="ana1").email == "", "nor kept: it may be another's"
     browser = Browser()
     browser.sign_in("ana2")
     assert browser.marina.session["_auth_user_id"] == str(ana.pk)
+
+
+@pytest.mark.parametrize(
+    ("token", "userinfo", "believed"),
+    [
+        ({"email": "ana@example.org", "email_verified": True}, {}, True),
+        ({}, {"email": "ana@example.org", "email_verified": True}, True),
+        ({"email": "ana@example.org"}, {"email": "ana@example.org", "email_verified": True}, True),
+        ({"email": "ana@example.org"}, {"email": "mallory@example.org", "email_verified": True}, False),
+        ({"email_verified": True}, {"email": "ana@example.org"}, False),
+        ({"email": "ana@example.org", "email_verified": False}, {"email_verified": True}, False),
+        ({"email": "ana@example.org", "email_verified": "true"}, {}, False),
+        ({"email": "ana@example.org"}, {}, False),
+    ],
+)
+def test_an_address_is_verified_where_the_issuer_says_so_of_this_very_address(token, userinfo, believed):
+    issuer = OidcIssuer(id="sso", issuer="https://issuer.example", client_id="marina")
+    told = {"sub": "1", **userinfo} if userinfo else {}
+    claims = claims_read({"sub": "1", **token}, told, issuer=issuer)
+    assert (claims.email, claims.email_verified) == ("ana@example.org", believed)
+
+
+def test_an_address_that_another_issuer_put_there_opens_nothing_for_who_it_belongs_to(provider, settings):
+    provider.person("mallory", email="ana@example.org", email_verified=True)
+    Browser().sign_in("mallory")  # by an issuer that is not trusted with addresses
+    mallory = User.objects.get(handle="mallory")
+    settings.OIDC_TRUST_EMAIL = True
+    SocialAccount.objects.filter(user=mallory).update(provider="partners")
+    provider.person("ana", email="ana@example.org", email_verified=True)
+    browser = Browser()
+    browser.sign_in("ana")
+    assert browser.marina.session["_auth_user_id"] == str(User.objects.get(handle="ana").pk) != str(mallory.pk)
 
 
 def test_an_address_opens_no_account_of_platform_staff_and_none_of_two(provider, settings):

@@ -7,11 +7,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.browser_words import browser_words
 from accounts.models import AccessToken, AuditEvent, User
 from accounts.services.sign_ins import sign_in_note
-from accounts.ui.sessions import browser_words
 from tests.accounts.conftest import PASSWORD, person
 from tests.accounts.totp import second_factor_given
+from tests.canaries import canary
 
 PAGES = (
     "/account",
@@ -19,6 +20,10 @@ PAGES = (
     "/account/second-factor/set-up",
     "/account/sessions",
     "/account/tokens",
+    "/account/notifications",
+    "/account/notifications/preferences",
+    "/webhooks",
+    "/webhooks/new",
     "/device",
 )
 WITH_FACTOR = ("/account/second-factor/remove", "/account/second-factor/recovery-codes")
@@ -235,6 +240,7 @@ def test_a_session_says_when_it_was_used_last_without_writing_at_each_request(br
 def test_a_token_is_made_shown_once_and_revoked(browser, ana):
     shown = text(browser.post("/account/tokens", {"name": "laptop", "days": "7"}))
     [token] = re.findall(r"mar_[a-z0-9]{8}_[A-Za-z0-9_-]{20,}", shown)
+    canary(token, "a token made by the page")
     assert token not in text(browser.get("/account/tokens"))
     row = AccessToken.objects.get()
     assert timedelta(days=6) < row.expires_at - timezone.now() <= timedelta(days=7)

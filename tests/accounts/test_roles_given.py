@@ -92,7 +92,13 @@ def test_a_project_admin_takes_in_nobody_from_outside_the_organization(world):
     sent = {"project": "acme/payments", "user": "outsider", "role": "viewer"}
     answer = client.post(URL, sent, format="json")
     assert answer.status_code == 400
-    assert "does not belong to acme" in answer.json()["detail"]
+    assert "do not belong to acme" in answer.json()["detail"]
+    unknown = client.post(URL, {**sent, "user": "nobody-at-all"}, format="json")
+    by_id = client.post(URL, {**sent, "user": str(outsider.pk)}, format="json")
+    user_deactivate(actor=MARINA, user=person("gone"), now=timezone.now())
+    gone = client.post(URL, {**sent, "user": "gone"}, format="json")
+    told = [{**each.json(), "instance": "", "request_id": ""} for each in (answer, unknown, by_id, gone)]
+    assert told[1:] == told[:1] * 3, "whoever has a project could ask for the handles of other tenants"
     give(outsider, "member", world.acme)
     assert client.post(URL, sent, format="json").status_code == 201
 

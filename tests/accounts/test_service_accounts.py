@@ -19,7 +19,8 @@ from accounts.services.teams import team_update
 from accounts.services.tokens import token_create
 from accounts.services.users import user_activate, user_deactivate, user_password_set, user_update
 from clusters.models import OperationKind, VirtualCluster
-from tests.accounts.conftest import MARINA, give, person, signed_in
+from tests.accounts.conftest import MARINA, WatchedClient, give, person, signed_in
+from tests.canaries import canary
 from tests.clusters.making import cluster_row, operation_row
 
 URL = "/api/v1/service-accounts"
@@ -45,8 +46,9 @@ def make(world, name="ci", **fields) -> ServiceAccount:
 
 
 def bearer(text: str) -> APIClient:
-    client = APIClient(raise_request_exception=False)
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {text}")
+    client = WatchedClient(raise_request_exception=False)
+    client.token = canary(text, "a token of a service account")
+    client.with_headers()
     return client
 
 

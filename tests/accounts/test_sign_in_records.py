@@ -7,9 +7,15 @@ from django.utils import timezone
 from accounts.models import AuditEvent
 from accounts.services.audit import Actor
 from accounts.services.audit_refusals import sign_in_refused
-from accounts.services.device_logins import device_login_begin
+from accounts.services.device_logins import (
+    DeviceLoginPending,
+    device_login_begin,
+    device_login_decide,
+    device_login_token,
+)
 from accounts.services.invitations import invitation_create
-from tests.accounts.conftest import PASSWORD, person, signed_in
+from accounts.services.users import user_activate, user_deactivate
+from tests.accounts.conftest import MARINA, PASSWORD, person, signed_in
 from tests.canaries import canary
 
 pytestmark = pytest.mark.usefixtures("quick_passwords")
@@ -57,3 +63,22 @@ def test_no_row_holds_the_secret_of_an_invitation_or_where_somebody_wanted_to_go
     for row in AuditEvent.objects.values():
         assert secret not in str(row)
         assert "next=" not in str(row)
+
+
+def test_the_sessions_of_who_was_deactivated_have_ended_also_when_they_are_activated_again(db):
+    ana, browser = person("ana", password=PASSWORD), Client()
+    browser.post("/sign-in", {"login": "ana", "password": PASSWORD})
+    assert browser.get("/account").status_code == 200
+    user_deactivate(actor=MARINA, user=ana, now=timezone.now())
+    user_activate(actor=MARINA, user=ana)
+    assert browser.get("/account").status_code == 302, "whoever stole it would be back as well"
+
+
+def test_a_device_that_was_allowed_gets_no_token_of_who_was_deactivated_meanwhile(db):
+    ana, now = person("ana"), timezone.now()
+    begun = device_login_begin(client_name="laptop", address=None, expires_in=None, now=now)
+    device_login_decide(actor=Actor(user=ana), user=ana, user_code=begun.user_code, allow=True, now=now)
+    user_deactivate(actor=MARINA, user=ana, now=now)
+    user_activate(actor=MARINA, user=ana)
+    with pytest.raises(DeviceLoginPending, match="denied"):
+        device_login_token(device_code=begun.device_code, address=None, now=now)

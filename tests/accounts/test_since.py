@@ -86,8 +86,9 @@ def test_no_order_of_writing_and_committing_lets_a_copy_differ_in_the_end(world,
             writer.write(NAME, f"{who} at {number}", projects[f"a-{who}"].pk)
         elif what == "make":
             writer.write(
-                "INSERT INTO accounts_project (id, created_at, name, display_name, kubeconfig_ceiling, organization_id)"
-                " VALUES (gen_random_uuid(), now(), left(gen_random_uuid()::text, 40), 'made', 'admin', %s)",
+                "INSERT INTO accounts_project"
+                " (id, created_at, name, display_name, kubeconfig_ceiling, direct_kubeconfigs, organization_id)"
+                " VALUES (gen_random_uuid(), now(), left(gen_random_uuid()::text, 40), 'made', 'admin', false, %s)",
                 world.acme.pk,
             )
         elif what == "remove":
@@ -218,3 +219,12 @@ def test_a_filter_by_what_may_change_cannot_be_asked_together_with_since(world):
     copy = Copy(client, "projects", "organization=acme")
     project_update(actor=MARINA, project=world.payments, display_name="x")
     assert copy.ask() == [str(world.payments.pk)]
+
+
+def test_of_what_changed_only_the_fields_asked_for_are_told(world):
+    client = signed_in(world.olivia)
+    copy = Copy(client, "projects")
+    project_update(actor=MARINA, project=world.payments, display_name="Pay")
+    answer = client.get(f"/api/v1/projects?since={copy.revision}&fields=name").json()
+    assert answer["results"] == [{"id": str(world.payments.pk), "name": "payments"}]
+    assert {"deleted", "revision", "more"} < set(answer)

@@ -23,7 +23,8 @@ from accounts.services.token_reach import tokens_without_reach_revoke
 from accounts.services.tokens import token_create
 from clusters.models import KubeconfigGrant, VirtualCluster
 from clusters.selectors import hosts_list
-from tests.accounts.conftest import MARINA, give, person, signed_in
+from tests.accounts.conftest import MARINA, WatchedClient, give, person, signed_in
+from tests.canaries import canary
 from tests.clusters.making import cluster_row, host_row, ready_row
 
 URL = "/api/v1/access-tokens"
@@ -32,8 +33,9 @@ URL = "/api/v1/access-tokens"
 def client_of(user: User, **limits) -> APIClient:
     """Of a token with these limits."""
     made = token_create(actor=MARINA, user=user, name="limited", expires_in=None, now=timezone.now(), **limits)
-    client = APIClient(raise_request_exception=False)
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {made.text}")
+    client = WatchedClient(raise_request_exception=False)
+    client.token = canary(made.text, f"a limited token of {user.handle}")
+    client.with_headers()
     return client
 
 

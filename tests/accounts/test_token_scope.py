@@ -10,6 +10,7 @@ from accounts.errors import NotAllowed
 from accounts.limits import TokenLimits
 from accounts.models import AuditEvent, DeviceLogin, Project, User
 from accounts.role_reach import allowed_until
+from accounts.roles import ORGANIZATION_ROLES
 from accounts.services.audit import Actor
 from accounts.services.device_logins import device_login_begin, device_login_decide
 from accounts.services.first_sign_in import first_sign_in
@@ -76,6 +77,8 @@ def test_the_inbox_is_not_for_limited_tokens(world, dan):
     refused(limited.get(f"{API}/notifications"))
     refused(limited.post(f"{API}/notifications/read-all"))
     refused(limited.patch(f"{API}/notification-preferences/break-glass", {"mail": False}, "json"))
+    refused(limited.get(f"{API}/notification-preferences"))
+    assert signed_in(dan).get(f"{API}/notification-preferences").status_code == 200
     assert signed_in(dan).get(f"{API}/notifications").status_code == 200
 
 
@@ -125,8 +128,8 @@ def test_a_device_is_answered_and_an_account_changed_by_no_limited_token(dan):
         lambda: own_name_set(actor=actor, user=dan, name="Another"),
         lambda: sessions_revoke_others(actor=actor, user=dan, kept=None),
         lambda: second_factor_set_up(actor=actor, user=dan, secret="A" * 32, code="123456", now=now),
-        lambda: recovery_codes_renew(actor=actor, user=dan),
-        lambda: second_factor_remove(actor=actor, user=dan),
+        lambda: recovery_codes_renew(actor=actor, user=dan, now=now),
+        lambda: second_factor_remove(actor=actor, user=dan, now=now),
     ):
         with pytest.raises(NotAllowed, match="limited token"):
             change()
@@ -143,7 +146,11 @@ def test_webhooks_are_seen_and_made_with_the_action_to_update_their_scope(world,
     assert client_of(world.olivia, projects=[world.payments]).get(url).json()["results"] == []
 
 
-@pytest.mark.parametrize(("actions", "seen"), [(["organization.view"], False), (["organization.members"], True)])
+# nobody gives more than they may do, so the token has to leave what a member may
+MEMBERS = ["organization.members", *sorted(ORGANIZATION_ROLES["member"])]
+
+
+@pytest.mark.parametrize(("actions", "seen"), [(["organization.view"], False), (MEMBERS, True)])
 def test_group_mappings_are_seen_with_the_action_to_manage_members(world, settings, actions, seen):
     settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID = "https://login.example.org", "marina"
     made = group_mapping_create(actor=MARINA, organization=world.acme, group="staff", role="member")

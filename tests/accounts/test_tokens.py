@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import AccessToken, AuditEvent
 from accounts.tokens import TokenText
-from tests.accounts.conftest import MARINA, PASSWORD, person, signed_in
+from tests.accounts.conftest import MARINA, PASSWORD, WatchedClient, person, signed_in
 
 URL = "/api/v1/access-tokens"
 
@@ -25,7 +25,7 @@ def basic(handle: str, password: str) -> str:
 
 def make(handle="ana", password=PASSWORD, **body):
     body = {"name": "laptop", **body}
-    return APIClient().post(URL, body, format="json", HTTP_AUTHORIZATION=basic(handle, password))
+    return WatchedClient().post(URL, body, format="json", HTTP_AUTHORIZATION=basic(handle, password))
 
 
 def bearer(text: str) -> APIClient:

@@ -2,14 +2,17 @@
 
 import socket
 import ssl
+import threading
+import time
 from ipaddress import ip_address
 
 import pytest
 from django.conf import settings as django_settings
 
 from accounts.errors import InvalidInput
-from accounts.webhook_addresses import address_refused, resolve, url_check
+from accounts.outgoing_addresses import address_refused, resolve
 from accounts.webhook_transport import Transport, Undelivered
+from accounts.webhook_urls import url_check
 from localkube.pki import Authority
 from tests.accounts.receiver import Receiver
 
@@ -169,6 +172,30 @@ def test_of_several_addresses_only_the_allowed_are_tried(settings):
             return [(socket.AF_INET, ("169.254.169.254", port)), *resolve("127.0.0.1", port)]
 
         assert Transport(resolver=both).post(receiver.url, body=b"{}", headers={}).status == 204
+
+
+def test_a_receiver_written_as_an_ipv6_address_is_reached_where_it_is_allowed(settings):
+    with Receiver(host="::1") as receiver:
+        with pytest.raises(Undelivered, match="loopback"):
+            Transport().post(receiver.url, body=b"{}", headers={})
+        settings.WEBHOOK_ALLOW_PRIVATE = True
+        assert Transport().post(receiver.url, body=b"{}", headers={}).status == 204
+    assert [each.headers["host"] for each in receiver.received] == [f"[::1]:{receiver.port}"]
+
+
+def test_a_name_that_nobody_answers_for_holds_nothing_up_for_longer_than_a_delivery_may_take(settings):
+    settings.WEBHOOK_TIMEOUT_SECONDS = 0.2
+    gate = threading.Event()
+
+    def silent(host: str, port: int):
+        gate.wait(20)
+        return resolve("127.0.0.1", port)
+
+    begun = time.monotonic()
+    with pytest.raises(Undelivered, match="did not answer in time"):
+        Transport(resolver=silent).post("http://hook.example/", body=b"{}", headers={})
+    assert time.monotonic() - begun < 10
+    gate.set()
 
 
 def test_a_proxy_of_the_environment_is_not_asked(settings, monkeypatch):

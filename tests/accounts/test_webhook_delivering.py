@@ -11,11 +11,12 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Notification, NotificationDelivery, Webhook, WebhookDelivery
+from accounts.outgoing_requests import Answer
 from accounts.services.notification_events import notification_events_publish
 from accounts.services.notifications import About, notification_send
 from accounts.services.webhook_delivering import Postman, Sending, webhook_deliveries_remove
 from accounts.services.webhooks import webhook_redeliver, webhook_secret_rotate, webhook_update
-from accounts.webhook_transport import Answer, Transport
+from accounts.webhook_transport import Transport
 from tests.accounts.conftest import MARINA, world_make
 from tests.accounts.receiver import Receiver, Say
 from tests.accounts.webhook_making import deliver, happened, in_time, the_delivery, webhook_for

@@ -8,11 +8,12 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from accounts.encryption import text_decrypt
 from accounts.models import User
 from accounts.services.second_factors import second_factor_secret_new
+from tests.canaries import canary
 
 
 def second_factor_given(user: User) -> str:
     """A second factor that has not been used yet; its seed is the answer."""
-    secret = second_factor_secret_new()
+    secret = canary(second_factor_secret_new(), "the seed of a second factor")
     TOTP.activate(user, secret)
     return secret
 

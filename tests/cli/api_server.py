@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+import yaml
 from nacl.public import PublicKey, SealedBox
 
 NOW = "2026-11-23T10:00:00Z"
@@ -35,6 +36,21 @@ contexts:
   context: {cluster: hello, user: alice, namespace: default}
 current-context: hello
 """
+
+
+def gateway_kubeconfig(url: str, user: dict[str, Any]) -> str:
+    """A kubeconfig for the gateway, as the server writes one."""
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "marina-hello", "cluster": {"server": url}}],
+        "users": [{"name": "marina-hello", "user": user}],
+        "contexts": [{"name": "marina-hello", "context": {"cluster": "marina-hello", "user": "marina-hello"}}],
+        "current-context": "marina-hello",
+    }
+    return yaml.safe_dump(document, sort_keys=False)
+
+
 MANIFEST = """\
 apiVersion: v1
 kind: Namespace
@@ -92,6 +108,8 @@ class ApiServer:
         self.discovered: dict[str, dict[str, Any]] = {}
         self.audit_events: list[dict[str, Any]] = []
         self.sealed: dict[str, str] = {}
+        self.gateway_tokens: dict[str, dict[str, Any]] = {}
+        self.credentials_given = 0
         self.group_mappings: dict[str, dict[str, Any]] = {}
         self.device_answers: list[str] = []
         """Codes of the polls to come, then the token."""
@@ -392,11 +410,9 @@ class ApiServer:
 
     def _virtual_clusters(self, request: Request, rest: str) -> Answer:
         if request.method == "POST" and not rest:
-            body = request.body
-            if any(item["name"] == body["name"] for item in self.clusters.values()):
-                return problem(409, f"There is a virtual cluster {body['name']} already.", hint="Choose another name.")
-            more = {key: body[key] for key in ("labels", "spec", "deletion_protection") if key in body}
-            return self._started("virtual_cluster", self.add_cluster(body["name"], **more), "provision")
+            return self._create(request.body)
+        if rest in ("batch-create", "batch-delete"):
+            return self._batch(request, self._create if rest == "batch-create" else self._delete)
         if not rest:
             name = request.query.get("name")
             return self._page(request, [item for item in self.clusters.values() if name in (None, item["name"])])
@@ -406,6 +422,8 @@ class ApiServer:
             return problem(404, "There is no such virtual cluster.")
         if action == "kubeconfigs":
             return self._kubeconfig(request, item)
+        if action.startswith(("kubeconfig", "gateway-")):
+            return self._gateway(request, item, action)
         if action == "configure":
             return self._started("virtual_cluster", item, "configure")
         if request.method == "PATCH":
@@ -413,11 +431,35 @@ class ApiServer:
             item.update(request.body if spec is None else {"spec": {**item["spec"], **spec}})
             if spec is not None:
                 return self._started("virtual_cluster", item, "configure")
-        if request.method == "DELETE":
-            if item["deletion_protection"]:
-                return problem(409, f"{item['name']} is protected.", hint="Unprotect it first.")
-            return self._started("virtual_cluster", item, "delete")
-        return Answer(body=item)
+        return self._delete(item) if request.method == "DELETE" else Answer(body=item)
+
+    def _create(self, body: dict[str, Any]) -> Answer:
+        if any(item["name"] == body["name"] for item in self.clusters.values()):
+            return problem(409, f"There is a virtual cluster {body['name']} already.", hint="Choose another name.")
+        more = {key: body[key] for key in ("labels", "spec", "deletion_protection") if key in body}
+        return self._started("virtual_cluster", self.add_cluster(body["name"], **more), "provision")
+
+    def _delete(self, asked: dict[str, Any]) -> Answer:
+        item = self.clusters[asked["id"]]
+        if item["deletion_protection"]:
+            return problem(409, f"{item['name']} is protected.", hint="Unprotect it first.")
+        return self._started("virtual_cluster", item, "delete")
+
+    def _batch(self, request: Request, act: Callable[[dict[str, Any]], Answer]) -> Answer:
+        answers = [act(each) for each in request.body["items"]]
+        refused = [(index, each.body) for index, each in enumerate(answers) if each.status >= 400]
+        if request.body.get("all_or_nothing") and refused:
+            errors = [
+                {"field": f"items[{index}]", "message": each["detail"], "accepted": ""} for index, each in refused
+            ]
+            return problem(400, f"{len(refused)} of {len(answers)} were refused.", code="batch-refused", errors=errors)
+        nothing = {"virtual_cluster": None, "operation": None, "problem": None}
+        results = [
+            {"status": each.status, **nothing, **({"problem": each.body} if each.status >= 400 else each.body)}
+            for each in answers
+        ]
+        counts = {"accepted": len(answers) - len(refused), "refused": len(refused)}
+        return Answer(202, {**counts, "results": results})
 
     def _discovered_clusters(self, request: Request, rest: str) -> Answer:
         if not rest:
@@ -450,6 +492,34 @@ class ApiServer:
         del answer.body["virtual_cluster"]
         return answer
 
+    def _gateway(self, request: Request, item: dict[str, Any], action: str) -> Answer:
+        noun, _, rest = action.partition("/")
+        url = f"https://gateway.example.com/v1/clusters/{item['id']}"
+        if noun == "kubeconfig":
+            level = request.query.get("level", "")
+            arguments = ["credential", "--cluster", item["id"], *(["--level", level] if level else [])]
+            run = {"apiVersion": "client.authentication.k8s.io/v1", "command": "marina", "args": arguments}
+            run |= {"env": [{"name": "MARINA_SERVER", "value": "https://public"}], "interactiveMode": "Never"}
+            return Answer(body={"kubeconfig": gateway_kubeconfig(url, {"exec": run}), "level": level or "admin"})
+        if noun == "gateway-credentials":
+            self.credentials_given += 1
+            level = request.body.get("level", "admin")
+            body = {"token": f"mgt_{level}-{self.credentials_given}", "expires_in": 600, "level": level}
+            return Answer(201, body)
+        if request.method == "GET":
+            return self._page(request, list(self.gateway_tokens.values()))
+        token = self.gateway_tokens.get(rest.partition("/")[0])
+        if rest and token is None:
+            return problem(404, "There is no such object, or you have no role that shows it.")
+        if request.method == "DELETE":
+            self.gateway_tokens.pop(rest)
+            return Answer(204)
+        made = {**(token or {"level": "admin", "name": request.body.get("name")}), "id": str(uuid4())}
+        made |= {"prefix": f"prefix{len(self.gateway_tokens):02}", "expires_at": "2026-12-23T10:00:00Z"}
+        self.gateway_tokens[made["id"]] = made
+        text = f"mgs_{made['prefix']}_the-static-secret"
+        return Answer(201, {**made, "token": text, "kubeconfig": gateway_kubeconfig(url, {"token": text})})
+
     def _host_clusters(self, request: Request, rest: str) -> Answer:
         if rest == "manifest":
             text = MANIFEST + (TOKEN_SECRET if request.query.get("long_lived") == "true" else "")
@@ -473,6 +543,11 @@ class ApiServer:
         return Answer(body=self.hosts[identity])
 
     def _operations(self, request: Request, rest: str) -> Answer:
+        if not rest and "id" in request.query:
+            asked = [self.operations[key] for key in request.query["id"].split(",")]
+            for each in asked:
+                self._advance(each)
+            return Answer(body={"next": None, "previous": None, "results": asked})
         if not rest:
             wanted = request.query.get("virtual_cluster")
             newest_first = reversed(self.operations.values())

@@ -50,7 +50,7 @@ def sealed_to_somebody_else() -> str:
 
 
 def test_the_kubeconfig_is_opened_here_and_travels_sealed(server: ApiServer, run: Run, hello: Json) -> None:
-    result = run("kubeconfig", "hello", "--level", "view", "--expires-in", "1h30m")
+    result = run("kubeconfig", "hello", "--direct", "--level", "view", "--expires-in", "1h30m")
     assert result.exit_code == 0, result.output
     assert result.stdout == KUBECONFIG
     assert result.stderr == ""
@@ -60,8 +60,8 @@ def test_the_kubeconfig_is_opened_here_and_travels_sealed(server: ApiServer, run
 
 
 def test_every_run_has_a_key_of_its_own(server: ApiServer, run: Run, hello: Json) -> None:
-    run("kubeconfig", "hello")
-    run("kubeconfig", "hello")
+    run("kubeconfig", "hello", "--direct")
+    run("kubeconfig", "hello", "--direct")
     assert len({request.body["public_key"] for request in server.asked("POST", "/virtual-clusters/")}) == 2
 
 
@@ -75,7 +75,7 @@ def test_a_lost_sealed_answer_is_asked_for_anew_with_a_new_key(server: ApiServer
         return None
 
     server.scripted.append(lose_the_first)
-    result = run("kubeconfig", "hello")
+    result = run("kubeconfig", "hello", "--direct")
     assert result.exit_code == 0
     assert result.stdout == KUBECONFIG
     assert len({request.body["public_key"] for request in server.asked("POST", "/virtual-clusters/")}) == 2
@@ -86,7 +86,7 @@ def test_what_was_sealed_to_another_key_is_refused(server: ApiServer, run: Run, 
         return Answer(200, {"sealed": sealed_to_somebody_else()}) if "sealed-result" in request.path else None
 
     server.scripted.append(swapped)
-    result = run("kubeconfig", "hello")
+    result = run("kubeconfig", "hello", "--direct")
     assert result.exit_code == 1
     assert "not sealed for this command" in result.stderr
 
@@ -95,7 +95,7 @@ def test_a_file_is_readable_by_its_owner_only_even_where_it_was_not(run: Run, he
     path = home / "hello.yaml"
     path.write_text("old")
     path.chmod(0o644)
-    result = run("kubeconfig", "hello", "--output", str(path))
+    result = run("kubeconfig", "hello", "--direct", "--output", str(path))
     assert result.stdout == ""
     assert "the-secret-token" not in result.stderr
     assert path.read_text() == KUBECONFIG
@@ -103,21 +103,21 @@ def test_a_file_is_readable_by_its_owner_only_even_where_it_was_not(run: Run, he
 
 
 def test_another_address_keeps_the_name_on_the_certificate(run: Run, hello: Json) -> None:
-    result = run("kubeconfig", "hello", "--server", "https://127.0.0.1:7443")
+    result = run("kubeconfig", "hello", "--direct", "--server", "https://127.0.0.1:7443")
     cluster = yaml.safe_load(result.stdout)["clusters"][0]["cluster"]
     assert cluster == {
         "server": "https://127.0.0.1:7443",
         "certificate-authority-data": "Q0E=",
         "tls-server-name": "hello",
     }
-    assert run("kubeconfig", "hello", "--server", "http://127.0.0.1").exit_code == 2
+    assert run("kubeconfig", "hello", "--direct", "--server", "http://127.0.0.1").exit_code == 2
 
 
 def test_merge_touches_nothing_else_in_the_file(run: Run, hello: Json, home: Path) -> None:
     path = home / ".kube/config"
     path.parent.mkdir()
     path.write_text(OTHERS)
-    assert run("kubeconfig", "hello", "--merge").exit_code == 0
+    assert run("kubeconfig", "hello", "--direct", "--merge").exit_code == 0
     before, after = yaml.load(OTHERS, yaml.BaseLoader), yaml.load(path.read_text(), yaml.BaseLoader)
     for key in ("clusters", "users", "contexts"):
         assert after[key][0] == before[key][0]
@@ -130,8 +130,8 @@ def test_merge_touches_nothing_else_in_the_file(run: Run, hello: Json, home: Pat
 
 
 def test_merge_again_replaces_what_it_put_there(run: Run, hello: Json, home: Path) -> None:
-    run("kubeconfig", "hello", "--merge")
-    run("kubeconfig", "hello", "--merge", "--server", "https://127.0.0.1:7443")
+    run("kubeconfig", "hello", "--direct", "--merge")
+    run("kubeconfig", "hello", "--direct", "--merge", "--server", "https://127.0.0.1:7443")
     merged = yaml.safe_load((home / ".kube/config").read_text())
     [cluster] = merged["clusters"]
     assert cluster["cluster"]["server"] == "https://127.0.0.1:7443"
@@ -150,7 +150,7 @@ def test_merge_goes_where_kubectl_would_write(
     second = home / "second"
     second.write_text('{"clusters": [], "users": null, "contexts": []}')
     monkeypatch.setenv("KUBECONFIG", f"{home / 'absent'}:{second}:{home / 'third'}")
-    assert run("kubeconfig", "hello", "--merge").exit_code == 0
+    assert run("kubeconfig", "hello", "--direct", "--merge").exit_code == 0
     assert yaml.safe_load(second.read_text())["users"][0]["user"] == {"token": "the-secret-token"}
     assert not (home / "absent").exists()
 
@@ -160,7 +160,7 @@ def test_a_link_stays_a_link(run: Run, hello: Json, home: Path) -> None:
     real.write_text(OTHERS)
     (home / ".kube").mkdir()
     (home / ".kube/config").symlink_to(real)
-    assert run("kubeconfig", "hello", "--merge").exit_code == 0
+    assert run("kubeconfig", "hello", "--direct", "--merge").exit_code == 0
     assert (home / ".kube/config").is_symlink()
     assert "marina-hello" in real.read_text()
 
@@ -170,7 +170,7 @@ def test_a_file_that_is_no_kubeconfig_is_left_as_it_is(run: Run, hello: Json, ho
     (home / ".kube").mkdir()
     path = home / ".kube/config"
     path.write_text(broken)
-    result = run("kubeconfig", "hello", "--merge")
+    result = run("kubeconfig", "hello", "--direct", "--merge")
     assert result.exit_code == 2
     assert "left as it is" in result.stderr or "left as it is" in result.output
     assert path.read_text() == broken
@@ -179,7 +179,7 @@ def test_a_file_that_is_no_kubeconfig_is_left_as_it_is(run: Run, hello: Json, ho
 def test_a_file_that_kubectl_is_writing_is_not_written(run: Run, hello: Json, home: Path) -> None:
     (home / ".kube").mkdir()
     (home / ".kube/config.lock").touch()
-    result = run("kubeconfig", "hello", "--merge")
+    result = run("kubeconfig", "hello", "--direct", "--merge")
     assert result.exit_code == 2
     assert "config.lock" in result.stderr
     assert not (home / ".kube/config").exists()
@@ -187,14 +187,14 @@ def test_a_file_that_kubectl_is_writing_is_not_written(run: Run, hello: Json, ho
 
 def test_a_failed_issue_says_why(server: ApiServer, run: Run, hello: Json) -> None:
     server.outcome = "Failed"
-    result = run("kubeconfig", "hello")
+    result = run("kubeconfig", "hello", "--direct")
     assert result.exit_code == 1
     assert "exceeded quota" in result.stderr
     assert result.stdout == ""
 
 
 def test_a_missing_folder_is_refused_before_anything_is_asked(server: ApiServer, run: Run, home: Path) -> None:
-    result = run("kubeconfig", "hello", "--output", str(home / "absent" / "x"))
+    result = run("kubeconfig", "hello", "--direct", "--output", str(home / "absent" / "x"))
     assert result.exit_code == 2
     assert f"There is no folder {home / 'absent'}." in result.stderr
     assert not (home / "absent").exists()
@@ -207,16 +207,16 @@ def test_no_token_is_issued_for_a_file_that_cannot_take_it(
 ) -> None:
     (home / ".kube").mkdir()
     (home / ".kube/config").write_text(broken)
-    assert run("kubeconfig", "hello", "--merge").exit_code == 2
+    assert run("kubeconfig", "hello", "--direct", "--merge").exit_code == 2
     assert not server.requests
 
 
 def test_without_a_published_address_no_token_is_issued(server: ApiServer, run: Run, hello: Json) -> None:
     hello["placement"]["endpoint"] = ""
-    result = run("kubeconfig", "hello")
+    result = run("kubeconfig", "hello", "--direct")
     assert result.exit_code == 5
     assert "its exposure is None" in result.stderr
     assert "kubectl --context HOST -n marina-hello-1a2b port-forward pod/hello-0 8443" in result.stderr
     assert "--server URL" in result.stderr
     assert not server.asked("POST", "/")
-    assert run("kubeconfig", "hello", "--server", "https://127.0.0.1:8443").exit_code == 0
+    assert run("kubeconfig", "hello", "--direct", "--server", "https://127.0.0.1:8443").exit_code == 0

@@ -149,6 +149,11 @@ def test_project_create_and_set_send_what_was_given(server: ApiServer, run: Run)
     server.say_once("PATCH", "/projects/p2", Answer(200, project))
     assert run("project", "set", "acme/search", "--clusters", "none", "--kubeconfig-ceiling", "view").exit_code == 0
     assert server.asked("PATCH", "/projects/p2")[0].body == {"kubeconfig_ceiling": "view", "cluster_limit": None}
+    server.requests.clear()
+    server.say_once("GET", "/projects", page(project))
+    server.say_once("PATCH", "/projects/p2", Answer(200, project))
+    assert run("project", "set", "acme/search", "--direct-kubeconfigs", "off").exit_code == 0
+    assert server.asked("PATCH", "/projects/p2")[0].body == {"direct_kubeconfigs": False}
     assert run("project", "set", "acme/search").exit_code == 2
     assert run("project", "set", "acme/search", "--clusters", "many").exit_code == 2
 
@@ -165,6 +170,24 @@ def test_invite_prints_the_link_alone_on_standard_output(server: ApiServer, run:
         "expires_in": 604800,
     }
     assert run("invite", "--role", "developer").exit_code == 2
+
+
+def test_invite_and_resend_say_whether_a_mail_goes_out(server: ApiServer, run: Run) -> None:
+    link = "https://marina.example.org/invitations/secret"
+    item = {"id": "i1", "organization": {"name": "acme"}, "email": "ana@example.org", "link": link}
+    server.say_once("POST", "/invitations", Answer(201, {**item, "mail": {"state": "pending", "error": ""}}))
+    sent = run("invite", "--organization", "acme", "--role", "member", "--email", "ana@example.org")
+    assert sent.stdout == f"{link}\n"
+    assert "being mailed to ana@example.org" in sent.stderr
+    off = {"state": "skipped", "error": "This installation sends no mail: hand the link over yourself."}
+    server.say_once("POST", "/invitations/i1/resend", Answer(200, {**item, "mail": off}))
+    again = run("invitation", "resend", "i1", "--for", "1d")
+    assert again.stdout == f"{link}\n"
+    assert "was not mailed. This installation sends no mail" in again.stderr
+    assert server.asked("POST", "/invitations/i1/resend")[0].body == {"expires_in": 86400}
+    failed = {"state": "failed", "error": "The mail server refused the recipient (550)."}
+    server.say_once("GET", "/invitations/i1", Answer(200, {**item, "mail": failed}))
+    assert "refused the recipient" in run("invitation", "get", "i1").stdout
 
 
 def test_an_invitation_is_listed_revoked_and_accepted(server: ApiServer, run: Run) -> None:

@@ -19,6 +19,7 @@ from accounts.services.tokens import token_create
 from clusters.models import KubeconfigGrant
 from tests.accounts.conftest import MARINA, give, person, world_make
 from tests.accounts.oidc import Issuer
+from tests.canaries import canary
 from tests.cli.conftest import Run
 from tests.clusters.making import host_row, ready_row
 
@@ -45,6 +46,7 @@ def login(live_server, run_without_login: Run):
 
     def login(user: User) -> Run:
         made = token_create(actor=MARINA, user=user, name="login", expires_in=None, now=timezone.now())
+        canary(made.text, f"a token of {user.handle}")
         result = run_without_login("login", live_server.url, "--token", made.text)
         assert result.exit_code == 0, result.output
         return run_without_login
@@ -63,6 +65,7 @@ def test_a_token_limited_to_a_project_and_actions_is_made_listed_and_revoked(ada
     result = run("token", "create", "deploys", *limits, "--for", "7d")
     text = done(result).strip()
     assert text.startswith("mar_")
+    canary(text, "a token made by the command")
     assert "not shown again" in result.stderr
     listed = done(run("token", "list"))
     assert "project.view, virtualcluster.view" in listed

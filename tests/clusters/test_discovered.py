@@ -1,9 +1,11 @@
 """Virtual clusters that were found on hosts: who sees them, adopts them and ignores them, and what that writes."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, Project
 from clusters.adoption import Adoption
 from clusters.models import (
     DiscoveredCluster,
@@ -172,6 +174,23 @@ def test_a_host_that_is_not_connected_and_a_namespace_in_use_are_in_the_way(worl
     assert "hello" in problem(adopt(op, row, owner="dan"), 409, "conflict")["detail"]
     HostCluster.objects.update(phase=HostPhase.FAILED)
     problem(adopt(op, found_row(host, "other"), owner="dan"), 409, "conflict")
+
+
+def test_a_project_takes_no_more_in_than_its_limits_say_nor_for_longer(world, people, op, host):
+    Project.objects.filter(pk=world.payments.pk).update(cluster_limit=1, cluster_lifetime_days=7)
+    assert adopt(op, found_row(host), owner="dan").status_code == 202
+    ends = VirtualCluster.objects.get(name="tills").expires_at
+    assert ends is not None
+    assert ends - timezone.now() < timedelta(days=7)
+    problem(adopt(op, found_row(host, "second"), owner="dan"), 409, "cluster-limit")
+
+
+def test_who_may_not_see_the_neighbour_does_not_hear_its_name(world, own_host):
+    cluster = ready_row(world, own_host, project=world.foreign)
+    Placement.objects.filter(virtual_cluster=cluster).update(namespace="team-tills")
+    told = problem(adopt(signed_in(world.olivia), found_row(own_host), owner="olivia"), 409, "conflict")["detail"]
+    assert "globex" not in told
+    assert "a virtual cluster that you may not see" in told
 
 
 def test_a_repeated_request_adopts_once(people, op, host):

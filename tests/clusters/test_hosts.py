@@ -314,6 +314,14 @@ def test_a_host_stays_while_anything_is_placed_there_or_is_to_be(world, op, host
     assert cluster.wanted_host is None
 
 
+def test_who_looks_after_an_organizations_host_hears_no_name_of_another_tenants_cluster(world):
+    own = host_row("own", scope=HostScope.ORGANIZATION, organization=world.acme)
+    ready_row(world, own, "ours")
+    ready_row(world, own, "theirs", project=world.foreign)
+    told = problem(signed_in(world.olivia).delete(f"{URL}/{own.pk}"), 409, "conflict")["detail"]
+    assert told == "own still holds 2 virtual clusters, or is to: acme/payments/ours, 1 that you may not see."
+
+
 def test_a_host_stays_while_an_operation_is_at_work_on_it(op, host):
     busy = operation_row(host, OperationKind.RENEW_CREDENTIAL, state=OperationState.PROCESSING)
     body = problem(op.delete(f"{URL}/{host.pk}"), 409, "conflict")

@@ -129,6 +129,11 @@ def test_it_is_handed_over_once_and_is_gone_from_the_database(dan, sealed):
     assert "Ask for a new one" in problem(fetch(dan, sealed), 410, "gone")["hint"]
 
 
+def test_who_only_looks_whether_it_is_there_does_not_take_it(dan, sealed):
+    assert dan.head(f"/api/v1/operations/{sealed.pk}/sealed-result").status_code == 405
+    assert fetch(dan, sealed).status_code == 200
+
+
 @pytest.mark.parametrize("who", ["vera", "ada", "olivia", "otto", "eve", "op"])
 def test_nobody_else_gets_it_whatever_their_role(world, people, sealed, who):
     user = getattr(people, who, None) or world.olivia

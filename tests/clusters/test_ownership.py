@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.errors import Conflict
+from accounts.errors import Conflict, NotAllowed
 from accounts.models import AuditEvent, Notification, Organization, RoleBinding, Team
+from accounts.services.audit import Actor
 from accounts.services.permission_check import permission_differences
 from accounts.services.projects import project_delete
 from accounts.services.role_bindings import role_binding_delete, role_bindings_expire
@@ -117,6 +118,18 @@ def test_one_of_the_team_that_owns_it_gives_it_away(world, people, host):
     cluster = ready_row(world, host, owner_user=None, owner_team=world.dockers)
     assert transfer(signed_in(people.vera), cluster, owner="dan").status_code == 200
     problem(transfer(signed_in(people.vera), cluster, owner="vera"), 403)
+
+
+def test_an_owner_who_lost_it_meanwhile_gives_it_to_nobody(world, people, host):
+    cluster = ready_row(world, host, owner_user=people.vera)
+    as_read_before = VirtualCluster.objects.get(pk=cluster.pk)
+    now = timezone.now()
+    virtual_cluster_transfer(virtual_cluster=cluster, actor=MARINA, owner=people.dan, now=now)
+    with pytest.raises(NotAllowed):
+        virtual_cluster_transfer(
+            virtual_cluster=as_read_before, actor=Actor(user=people.vera), owner=people.vera, now=now
+        )
+    assert owner_of(cluster) == "dan"
 
 
 def test_a_transfer_says_to_whom_or_where(world, people, host):

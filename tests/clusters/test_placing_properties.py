@@ -9,10 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clusters.access import hosts_offered
-from clusters.free_room import free_rooms
 from clusters.models import Breaker, HostCluster, HostMode, HostPhase, HostScope, RegionOffer
 from clusters.placement_wish import PlacementWish
-from clusters.placing import hosts_choose
+from clusters.placing import Candidate, hosts_choose
 from tests.clusters.making import host_row
 
 REGIONS = ("", "eu-west", "us-east")
@@ -107,17 +106,17 @@ def test_placement_never_chooses_a_host_that_is_not_offered_and_every_offered_on
         told = choice.why() if fitting else choice.explain()
         for host in hosts:
             assert (f"{host.name}:" in told or f"{host.name} " in told) == (host.name in offered)
-        for host in choice.fitting:
-            _fits(host, wish)
+        for candidate in choice.candidates:
+            _fits(candidate, wish)
 
     in_a_world_of_its_own(world, check, fleet, offers)
 
 
-def _fits(host: HostCluster, wish) -> None:
+def _fits(candidate: Candidate, wish) -> None:
+    host, room = candidate.host, candidate.room
     assert host.phase == HostPhase.CONNECTED
     assert not host.cordoned
     assert wish["region"] in ("", host.region)
     assert wish["host_labels"].items() <= host.labels.items()
     assert wish["exposure"] in ("", "None", host.exposure)
-    room = free_rooms(HostCluster.objects.filter(pk=host.pk)).get(host.pk)
     assert room is None or room.cpu.free >= {"small": 220, "medium": 320}[wish["size"]]

@@ -215,7 +215,7 @@ def test_choosing_costs_the_same_number_of_queries_with_10_and_with_1000_hosts(w
         with CaptureQueriesContext(connection) as captured:
             assert len(choose(world).fitting) == end
         counts.append(len(captured))
-    assert counts == [4, 4]
+    assert counts == [2, 2]
 
 
 def test_no_capacity_by_namespace_is_read_to_choose(world):

@@ -3,6 +3,7 @@
 import pytest
 from django.utils import timezone
 
+from accounts.models import AuditEvent
 from accounts.services.audit import Actor
 from accounts.services.role_bindings import role_binding_delete
 from clusters.models import Operation, OperationKind, OperationState, VirtualCluster, VirtualClusterPhase
@@ -147,3 +148,17 @@ def test_a_region_that_is_offered_or_withdrawn_shows_or_hides_its_hosts(world, p
     assert mine.ask() == [str(there.pk)]
     assert mine.rows == {}, "it left the region that is offered"
     assert foreign.ask() == [], "never offered there"
+
+
+def test_a_change_that_is_told_to_who_broke_the_glass_leaves_a_line_as_a_list_does(world, people):
+    cluster = ready_row(world, host_row())
+    op = signed_in(people.op)
+    break_glass(
+        cluster_id=cluster.pk, actor=Actor(user=people.op), reason="OPS-17: it is stuck", minutes=5, now=timezone.now()
+    )
+    copy = Copy(op, "virtual-clusters")
+    uses = AuditEvent.objects.filter(action="break-glass.use", object_id=str(cluster.pk))
+    assert uses.count() == 1
+    VirtualCluster.objects.filter(pk=cluster.pk).update(labels={"a": "b"})
+    assert copy.ask() == [str(cluster.pk)]
+    assert uses.count() == 2

@@ -11,7 +11,9 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from controlplane.checks import settings_check, settings_require
+from controlplane.gateway_check import gateway_settings
 from dev.settings_names import ROOT
+from tests.clusters.rules.kubeconfigs import CA_PEM, CLIENT_KEY_PEM
 
 
 def test_the_settings_of_this_run_are_well():
@@ -88,3 +90,37 @@ def test_mail_with_two_ways_to_begin_tls_is_an_error(settings):
     settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = True
     with pytest.raises(SystemCheckError, match="EMAIL_USE_TLS and EMAIL_USE_SSL are both on"):
         call_command("check")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("GATEWAY_URL", "http://gateway.example.com", "no https address"),
+        ("GATEWAY_URL", "gateway.example.com", "no https address"),
+        ("GATEWAY_URL", "https://marina.example.com/kube", "address of the pages"),
+        ("GATEWAY_URLS", "{", "GATEWAY_URLS"),
+        ("GATEWAY_URLS", '["https://x"]', "no JSON object"),
+        ("GATEWAY_URLS", '{"eu": 1}', "no JSON object"),
+        ("GATEWAY_URLS", '{"eu": "http://x.example"}', "GATEWAY_URLS, eu is no https"),
+        ("GATEWAY_CA_FILE", "/nowhere.pem", "cannot be read"),
+        ("GATEWAY_CA_FILE", __file__, "no certificate"),
+        ("GATEWAY_TOKEN_SECONDS", 5, "from 60 to 3600"),
+    ],
+)
+def test_settings_of_the_gateway_that_cannot_work_are_told(settings, name, value, told):
+    settings.PUBLIC_URL = "https://marina.example.com"
+    assert not list(gateway_settings())
+    setattr(settings, name, value)
+    (error,) = gateway_settings()
+    assert error.id == "marina.E005"
+    assert told in error.msg
+
+
+def test_a_private_key_beside_the_ca_is_told_before_it_is_given_away(settings, tmp_path):
+    file = tmp_path / "ca.pem"
+    file.write_text(f"{CA_PEM}{CLIENT_KEY_PEM}")
+    settings.GATEWAY_CA_FILE = str(file)
+    (error,) = gateway_settings()
+    assert "private key" in error.msg
+    file.write_text(CA_PEM)
+    assert not list(gateway_settings())

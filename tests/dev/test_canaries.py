@@ -11,9 +11,10 @@ import psycopg
 import pytest
 import redis
 
+from accounts.api.dry_run import PLACEHOLDER
 from dev.backing import Backing
 from dev.settings_names import ROOT
-from tests.canaries import CANARIES, Canaries, Written, nowhere_in
+from tests.canaries import CANARIES, Canaries, Written, made_canaries, nowhere_in
 
 TOKEN = "mar_abcd1234_" + secrets.token_urlsafe(32)
 PART = TOKEN.split("_", 2)[2]
@@ -64,7 +65,24 @@ def test_of_each_kind_of_secret_the_part_counts_that_makes_it_usable() -> None:
     own.add("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl", "web token")
     own.add("-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END KEY-----\n", "key")
     own.add("short", "nothing")
-    assert own.secrets == {"c2lnbmF0dXJl": "web token", "hkiG9w0BAQEFAASC": "key"}
+    own.add("https://marina.example/invitations/aSecretOfALink", "link")
+    own.add("otpauth://totp/Marina:ana?issuer=Marina&secret=JBSWY3DPEHPK3PXP", "seed")
+    assert own.secrets == {
+        "c2lnbmF0dXJl": "web token",
+        "hkiG9w0BAQEFAASC": "key",
+        "aSecretOfALink": "link",
+        "JBSWY3DPEHPK3PXP": "seed",
+    }
+
+
+def test_of_an_answer_the_fields_count_that_its_view_calls_secret(monkeypatch) -> None:
+    own = Canaries()
+    monkeypatch.setattr("tests.canaries.CANARIES", own)
+    made = {"token": TOKEN, "name": "a-name-of-it", "recovery_codes": ["12345678", "23456789", "34567890"]}
+    made_canaries(made, ("token", "link", "recovery_codes"), "POST x")
+    assert set(own.secrets) == {PART, "12345678", "23456789"}
+    made_canaries({"secret": PLACEHOLDER}, ("secret",), "POST x")
+    assert len(own.secrets) == 3
 
 
 def test_what_is_written_in_a_test_that_is_rolled_back_is_looked_at_before() -> None:

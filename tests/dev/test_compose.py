@@ -20,7 +20,7 @@ SECRETS = (
     "POSTGRES_APPLICATION_PASSWORD",
     "VALKEY_PASSWORD",
 )
-OWN = {"migrate", "web", "worker", "probes", "beat"}
+OWN = {"migrate", "web", "gateway", "worker", "probes", "beat"}
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,7 @@ def test_it_has_every_process_of_marina(services: dict[str, Any]) -> None:
     assert set(services) == OWN | {"postgres", "valkey"}
     assert services["web"]["command"][:2] == ["gunicorn", "controlplane.wsgi"]
     assert services["migrate"]["command"][:3] == ["python", "manage.py", "migrate"]
+    assert services["gateway"]["command"] == ["python", "-m", "gateway"]
     assert services["beat"]["command"][:4] == ["celery", "-A", "controlplane", "beat"]
     for name in ("worker", "probes"):
         assert services[name]["command"][:6] == ["celery", "-A", "controlplane", "worker", "--pool", "threads"]
@@ -54,9 +55,10 @@ def test_each_queue_has_a_worker_and_no_flood_of_operations_keeps_the_others_wai
     assert queues(services["worker"]["command"]) == {"operations"}
 
 
-def test_only_the_web_server_publishes_a_port_and_on_loopback(services: dict[str, Any]) -> None:
-    assert [name for name, service in services.items() if "ports" in service] == ["web"]
+def test_only_the_web_server_and_the_gateway_publish_a_port_and_on_loopback(services: dict[str, Any]) -> None:
+    assert [name for name, service in services.items() if "ports" in service] == ["web", "gateway"]
     assert services["web"]["ports"] == ["${MARINA_LISTEN:-127.0.0.1:8000}:8000"]
+    assert services["gateway"]["ports"] == ["${GATEWAY_LISTEN:-127.0.0.1:8443}:8443"]
     assert not [name for name, service in services.items() if service.get("network_mode")]
 
 
@@ -93,7 +95,7 @@ def test_every_variable_it_asks_for_is_explained(compose: dict[str, Any]) -> Non
     explained = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     known = {setting.name for setting in settings_read()}
     assert asked - {"MARINA_IMAGE"} <= explained
-    assert explained - known == {*SECRETS[2:], "MARINA_LISTEN"}
+    assert explained - known == {*SECRETS[2:], "MARINA_LISTEN", "GATEWAY_LISTEN"}
 
 
 def test_only_migrations_run_as_the_owner_of_the_tables(services: dict[str, Any]) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from dev.demo_journey import Journey
 from dev.demo_people import DemoPeople, Person
-from dev.processes import Processes
 from dev.stack import Stack
 from dev.terminal import Terminal
 
@@ -46,9 +45,7 @@ def test_what_an_earlier_run_made_is_not_made_again(there: set[str], made: list[
     terminal = FakeTerminal(there)
     person = Person(handle="dario", role="developer", password="secret")
     people = DemoPeople(project="acme/payments", staff=person, admin=person, developer=person)
-    journey = Journey(
-        cast(Stack, FakeStack()), people, [], cast(Terminal, terminal), Path("kubectl"), cast(Processes, None)
-    )
+    journey = Journey(cast(Stack, FakeStack()), people, [], cast(Terminal, terminal), Path("kubectl"))
     journey.use()
     created = [line.split(" create ")[1] for line in terminal.typed if " create " in line]
     assert [" ".join(line.split()[:2]) for line in created] == made

@@ -114,7 +114,7 @@ def test_a_bad_credential_does_not_take_the_place_of_the_one_that_works(
     assert ended["error"]["code"] == "unauthorized"
     assert credential_row(database, "least") == before
     assert staff.host("least")["phase"] == "Connected"
-    assert "token:" in marina("kubeconfig", "shared").stdout
+    assert "token:" in marina("kubeconfig", "shared", "--direct").stdout
 
 
 def credential_row(database: psycopg.Connection, host: str) -> tuple[object, ...] | None:

@@ -77,7 +77,7 @@ def test_pipelined_requests_are_answered_in_order_each_by_its_own_token(
 
 def _answers(connection: ssl.SSLSocket, count: int) -> list[Said]:
     """That many answers, which may come in one piece."""
-    data, found = b"", []
+    data, found = b"", list[Said]()
     while len(found) < count:
         head, separator, rest = data.partition(b"\r\n\r\n")
         lines = dict(line.lower().split(": ", 1) for line in head.decode("latin-1").split("\r\n")[1:] if separator)

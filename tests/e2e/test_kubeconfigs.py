@@ -60,7 +60,7 @@ def as_level(marina: Marina, shared: Json, tools: Tools, inside_of: Callable[[st
 
     def make(level: str) -> Kubectl:
         file = tmp_path / f"{level}.yaml"
-        marina("kubeconfig", "shared", "--level", level, "--output", str(file), "--server", server)
+        marina("kubeconfig", "shared", "--direct", "--level", level, "--output", str(file), "--server", server)
         return Kubectl(tools.kubectl, file)
 
     return make

@@ -57,7 +57,7 @@ def journey(
     cluster = developer.cluster("audited")
     namespace = cluster["placement"]["namespace"]
     role = least.kubectl.get("role", "vc-audited", "-n", namespace)
-    marina("kubeconfig", "audited")
+    marina("kubeconfig", "audited", "--direct")
     wait_until(
         lambda: "WorkloadsAccepted" in [each["type"] for each in developer.cluster("audited")["conditions"]],
         seconds=30,

@@ -8,6 +8,7 @@ from dev.demo_people import DemoPeople
 from dev.stack import Stack
 from dev.waiting import wait_until
 from tests.accounts.receiver import Receiver
+from tests.canaries import canary
 from tests.commands import Marina
 from tests.e2e.api import Api
 
@@ -27,6 +28,7 @@ def test_a_receiver_is_told_of_a_ping_and_of_what_happens(admin: Marina, people:
     with Receiver() as receiver:
         options = ("--organization", "acme", "--event", "role.*", "-o", "json")
         made = admin("webhook", "create", receiver.url, *options).json
+        canary(made["secret"], "the secret of a webhook")
         try:
             assert admin("webhook", "ping", made["id"]).stdout == "Delivered (204).\n"
             assert receiver.received[0].verified(made["secret"])["type"] == "webhook.ping"

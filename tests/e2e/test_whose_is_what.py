@@ -170,5 +170,5 @@ def test_a_tenant_who_deletes_marinas_namespace_inside_still_gets_a_kubeconfig(
 ) -> None:
     developer.ended(developer.create("reckless", project=project, host=least.name))
     inside_of("reckless")("delete", "namespace", "marina-access", exit_code=None)
-    assert marina("kubeconfig", "reckless", "--level", "view").stdout.startswith("apiVersion")
+    assert marina("kubeconfig", "reckless", "--direct", "--level", "view").stdout.startswith("apiVersion")
     developer.ended(developer.delete("reckless"))

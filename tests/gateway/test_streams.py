@@ -71,10 +71,10 @@ def test_tls_carries_much_in_both_directions_and_agrees_on_a_protocol(tmp_path: 
                 stream.write(data[start : start + 100_000])
                 await stream.drain()
 
-        results = await asyncio.gather(
+        _, _, *received = await asyncio.gather(
             send(client, there), send(server, back), whole(server, len(there)), whole(client, len(back))
         )
-        assert list(results[2:]) == [there, back]
+        assert received == [there, back]
 
     run(work)
 

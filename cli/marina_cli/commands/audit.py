@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from marina_cli.durations import age, duration_parse, time_parse
-from marina_cli.errors import UsageProblem
+from marina_cli.durations import age
+from marina_cli.given import moment_given
 from marina_cli.output import Column, note, output_option, print_list
 from marina_cli.private_file import private_file_opened
 from marina_cli.session import Session, pass_session
@@ -69,18 +68,8 @@ def _chosen(session: Session, given: dict[str, Any]) -> dict[str, str]:
     chosen = {names.get(key, key): str(value) for key, value in given.items() if value}
     for name in ("since", "until"):
         if name in chosen:
-            chosen[name] = _moment(chosen[name], name, session.clock.now())
+            chosen[name] = moment_given(chosen[name], f"--{name}", session.clock.now())
     return chosen
-
-
-def _moment(text: str, name: str, now: datetime) -> str:
-    """A time as the API takes it, of one or of a span before now."""
-    with contextlib.suppress(ValueError):
-        return (now - timedelta(seconds=duration_parse(text.strip().lower()))).isoformat()
-    moment = time_parse(text)
-    if moment is None:
-        raise UsageProblem(f"--{name} {text!r} is no time.", hint="Accepted: 2h, 7d, or 2026-11-23T10:00:00Z.")
-    return moment.isoformat()
 
 
 @click.group()

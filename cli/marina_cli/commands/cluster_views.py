@@ -27,6 +27,7 @@ def cluster_columns(now: datetime) -> tuple[Column, ...]:
         Column("AGE", lambda item: age(item.get("created_at"), now)),
         Column("ENDPOINT", lambda item: word(_placement(item).get("endpoint")), wide=True),
         Column("NAMESPACE", lambda item: word(_placement(item).get("namespace")), wide=True),
+        Column("LAST USED", lambda item: age(item.get("last_used_at"), now), wide=True),
         Column("LIVES UNTIL", lambda item: word(item.get("expires_at")), wide=True),
         Column("LABELS", lambda item: labels(item.get("labels")), wide=True),
         Column("ID", lambda item: word(item.get("id")), wide=True),
@@ -75,6 +76,7 @@ def _fields(item: Json, now: datetime) -> list[tuple[str, str]]:
         ("exposure", word(spec.get("exposure"))),
         ("owner", word(item.get("owner"))),
         ("created", f"{age(item.get('created_at'), now)} ago by {word(item.get('created_by'))}"),
+        ("last used", _last_use(item, now)),
         ("labels", labels(item.get("labels"))),
         ("lives until", _until(item)),
         ("ceiling", "" if item.get("kubeconfig_ceiling") == "admin" else word(item.get("kubeconfig_ceiling"))),
@@ -82,6 +84,14 @@ def _fields(item: Json, now: datetime) -> list[tuple[str, str]]:
         ("protected", "yes: it cannot be deleted" if item.get("deletion_protection") else ""),
         ("id", word(item.get("id"))),
     ]
+
+
+def _last_use(item: Json, now: datetime) -> str:
+    """Through the gateway; nothing is known of who comes by a direct kubeconfig."""
+    if not item.get("last_used_at"):
+        return ""
+    by = item.get("last_used_by") or {}
+    return f"{age(item['last_used_at'], now)} ago by {word(by)} with {word(by.get('client'))}"
 
 
 def _until(item: Json) -> str:

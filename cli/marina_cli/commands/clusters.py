@@ -1,21 +1,16 @@
-"""`marina list`, `get`, `delete`, `protect`, `unprotect`."""
+"""`marina list`, `get`, `protect`, `unprotect`."""
 
 from __future__ import annotations
-
-import sys
 
 import click
 
 from marina_cli.commands.cluster_views import cluster_columns, cluster_show
-from marina_cli.commands.dry_run import dry_run_check, dry_run_option, dry_run_tell
-from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import complete_clusters, complete_projects
-from marina_cli.errors import CliError, ExitCode, UsageProblem
+from marina_cli.errors import UsageProblem
 from marina_cli.lookup import cluster_find
-from marina_cli.operations import Operation
-from marina_cli.output import note, output_option, print_list, print_one
+from marina_cli.output import output_option, print_list, print_one
 from marina_cli.session import Session, pass_session, project_option
-from marina_cli.text import Json, project_path, word
+from marina_cli.text import word
 
 
 @click.command("list")
@@ -57,63 +52,6 @@ def cluster_get(session: Session, name: str, project: str | None, form: str) -> 
     # the list gives a summary, the object itself the steps
     item = session.api.get(f"/virtual-clusters/{cluster_find(session, name, project)['id']}")
     print_one(item, form, lambda item: cluster_show(item, session.clock.now()))
-
-
-@click.command("delete")
-@click.argument("name", shell_complete=complete_clusters)
-@project_option
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-@dry_run_option
-@wait_options
-@output_option
-@pass_session
-def cluster_delete(
-    session: Session, name: str, project: str | None, yes: bool, dry_run: bool, wait: bool, timeout: int, form: str
-) -> None:
-    """Delete a virtual cluster with everything in it.
-
-    Asks first on a terminal; in a script the command itself is the answer.
-    """
-    dry_run_check(dry_run, wait)
-    item = cluster_find(session, name, project)
-    if not (yes or dry_run) and sys.stdin.isatty():
-        note(_what_goes(item))
-        if not click.confirm(f"Delete {word(item.get('name'))}?", err=True):
-            note("Nothing was deleted.")
-            raise click.exceptions.Exit(ExitCode.REFUSED)
-    answer = session.api.start("DELETE", f"/virtual-clusters/{item['id']}", dry_run=dry_run)
-    if dry_run:
-        dry_run_tell(item, form, f"{word(item.get('name'))} would be deleted.")
-        return
-    if wait:
-        item = _afterwards(session, item, operation_await(session, answer, timeout))
-
-    def people(_: Json) -> None:
-        click.echo(f"{word(item.get('name'))} is deleted." if wait else f"{word(item.get('name'))} is being deleted.")
-        if not wait:
-            note(f"Watch it with `{watch_command(answer)}`.")
-
-    print_one(item if wait else answer.get("virtual_cluster") or item, form, people)
-
-
-def _afterwards(session: Session, item: Json, ended: Operation) -> Json:
-    try:
-        return session.api.get(f"/virtual-clusters/{item['id']}")
-    except CliError as error:
-        if error.exit_code != ExitCode.NOT_FOUND:
-            raise
-    # who no longer may see it, or where it is forgotten, knows this much all the same
-    return {**item, "phase": "Deleted", "operation": ended.raw}
-
-
-def _what_goes(item: Json) -> str:
-    where = (item.get("placement") or {}).get("host")
-    on_host = f" on {word(where)}" if where else ""
-    return (
-        f"This deletes the virtual cluster {word(item.get('name'))} of {project_path(item.get('project'))}{on_host}.\n"
-        "What goes: its workloads, its volumes with their data, its objects and every kubeconfig for it.\n"
-        "What stays: nothing of it; it cannot be brought back."
-    )
 
 
 def _protection_set(session: Session, name: str, project: str | None, wanted: bool, form: str) -> None:

@@ -14,7 +14,7 @@ from marina_cli.output import Column, note, output_option, print_list, print_one
 from marina_cli.session import Session, pass_session
 from marina_cli.text import Json, project_path, word
 
-ROLES = ("viewer", "developer", "admin", "member", "auditor")
+ROLE_HELP = "viewer, developer or admin; member, auditor or admin of an --organization; or one of its own."
 
 
 def _where(item: Json) -> str:
@@ -26,6 +26,7 @@ COLUMNS = (
     Column("INTO", _where),
     Column("ROLE", lambda item: word(item.get("role"))),
     Column("EMAIL", lambda item: word(item.get("email"))),
+    Column("MAIL", lambda item: word((item.get("mail") or {}).get("state"))),
     Column("STATE", lambda item: word(item.get("state"))),
     Column("UNTIL", lambda item: word(item.get("expires_at"))),
     Column("BY", lambda item: word(item.get("created_by"))),
@@ -36,7 +37,7 @@ COLUMNS = (
 @click.command("invite")
 @click.option("--project", "-p", metavar="ORG/NAME", shell_complete=complete_projects, help="Into this project.")
 @click.option("--organization", metavar="ORG", help="Into this organization.")
-@click.option("--role", type=click.Choice(ROLES), required=True, help="The role they get.")
+@click.option("--role", metavar="ROLE", required=True, help=ROLE_HELP)
 @click.option("--email", help="Only somebody with this address may accept.")
 @click.option("--for", "expires_in", type=DURATION, default=None, help="How long the link is good; 7d unless given.")
 @output_option
@@ -58,12 +59,24 @@ def invite(
         "POST", "/invitations", {key: value for key, value in body.items() if value is not None}, repeat=False
     )
 
-    def people(item: Json) -> None:
-        click.echo(word(item.get("link")))
-        note(f"It makes one person {role} of {_where(item)}, until {word(item.get('expires_at'))}. Send it to them.")
-        note(f"Take it back with `marina invitation revoke {word(item.get('id'))}`.")
+    print_one(made, form, _made, name="link")
 
-    print_one(made, form, people, name="link")
+
+def _made(item: Json) -> None:
+    """The link for pipes, and what there is to know of it beside."""
+    click.echo(word(item.get("link")))
+    role, until = word(item.get("role")), word(item.get("expires_at"))
+    note(f"It makes one person {role} of {_where(item)}, until {until}. {_mail_said(item)}")
+    note(f"Take it back with `marina invitation revoke {word(item.get('id'))}`.")
+
+
+def _mail_said(item: Json) -> str:
+    mail = item.get("mail")
+    if not mail:
+        return "Send it to them."
+    if mail.get("state") == "pending":
+        return f"It is being mailed to {word(item.get('email'))}; `marina invitation list` shows what came of it."
+    return f"It was not mailed. {word(mail.get('error'))}"
 
 
 @click.group()
@@ -77,6 +90,35 @@ def invitation() -> None:
 def invitation_list(session: Session, form: str) -> None:
     """List invitations into what you may give roles in."""
     print_list(list(session.api.pages("/invitations")), form, COLUMNS, empty="Nobody was invited.", name="id")
+
+
+@invitation.command("get")
+@click.argument("invitation_id", metavar="ID")
+@output_option
+@pass_session
+def invitation_get(session: Session, invitation_id: str, form: str) -> None:
+    """Show an invitation, and what became of its mail."""
+    item = session.api.get(f"/invitations/{invitation_id}")
+
+    def people(item: Json) -> None:
+        for column in COLUMNS:
+            click.echo(f"{column.heading:<8} {column.cell(item)}")
+        if error := (item.get("mail") or {}).get("error"):
+            click.echo(f"{'':<8} {word(error)}")
+
+    print_one(item, form, people, name="id")
+
+
+@invitation.command("resend")
+@click.argument("invitation_id", metavar="ID")
+@click.option("--for", "expires_in", type=DURATION, default=None, help="How long the link is good; 7d unless given.")
+@output_option
+@pass_session
+def invitation_resend(session: Session, invitation_id: str, expires_in: int | None, form: str) -> None:
+    """Make a new link for an invitation, and mail it where it has an address. The link before is void."""
+    body = {} if expires_in is None else {"expires_in": expires_in}
+    made = session.api.change("POST", f"/invitations/{invitation_id}/resend", body, repeat=False)
+    print_one(made, form, _made, name="link")
 
 
 @invitation.command("revoke")

@@ -2,59 +2,50 @@
 
 from __future__ import annotations
 
+import socket
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
 from marina_cli.completing import complete_clusters
-from marina_cli.durations import DURATION, span
-from marina_cli.errors import CliError, ExitCode, Unreachable, UsageProblem
-from marina_cli.exposure import is_unpublished, way_without_address, why_unpublished
-from marina_cli.kubeconfig_file import (
-    address_check,
-    kubeconfig_check,
-    kubeconfig_merge,
-    kubeconfig_target,
-    kubeconfig_with_server,
-)
-from marina_cli.lookup import cluster_find
-from marina_cli.operations import Operation, operation_read
+from marina_cli.direct_kubeconfig import direct_kubeconfig
+from marina_cli.durations import DURATION, span, time_parse
+from marina_cli.errors import UsageProblem
+from marina_cli.gateway_kubeconfig import exec_kubeconfig, static_kubeconfig
+from marina_cli.kubeconfig_file import address_check, kubeconfig_check, kubeconfig_merge, kubeconfig_target
+from marina_cli.lookup import cluster_find, service_account_find
 from marina_cli.output import note
 from marina_cli.private_file import private_file_write
-from marina_cli.sealed import OneTimeKey
 from marina_cli.session import Session, pass_session, project_option
-from marina_cli.text import Json
-from marina_cli.watch import operation_follow, succeeded_or_raise
+from marina_cli.text import Json, word
 
-GONE = 410
-WAIT = 120
-"""Seconds; a token is issued within one or two, unless the host is slow."""
+RENEWED = "Its tokens are got by `marina credential` as long as your role and your login hold."
 
 
-class Silent:
-    """Shows nothing: a kubeconfig comes too quickly for a timeline."""
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for on the command line."""
 
-    def __enter__(self) -> Silent:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Nothing to put away."""
-
-    def show(self, operation: Operation) -> None:
-        """Nothing."""
-
-    def say(self, sentence: str) -> None:
-        """Remarks are told all the same."""
-        note(sentence)
+    level: str | None
+    expires_in: int | None
+    server: str | None
+    static: bool
+    direct: bool
+    token_name: str | None
+    service_account: str | None
 
 
 @click.command()
 @click.argument("name", shell_complete=complete_clusters)
 @project_option
 @click.option("--level", type=click.Choice(["view", "admin"]), help="What it may do; the most you may unless given.")
-@click.option("--expires-in", type=DURATION, default=None, help="How long it holds, such as 1h (the default).")
-@click.option("--server", metavar="URL", help="Reach the cluster at this address instead of its endpoint.")
+@click.option("--static", is_flag=True, help="It holds a token itself: for tools that cannot run `marina`.")
+@click.option("--direct", is_flag=True, help="Go past the gateway, where the project allows that.")
+@click.option("--expires-in", type=DURATION, help="With --static (30d unless given) or --direct (1h): how long.")
+@click.option("--token-name", metavar="TEXT", help="With --static: what uses it, for whoever sees the list.")
+@click.option("--service-account", metavar="NAME", help="With --static: a token of this service account.")
+@click.option("--server", metavar="URL", help="Reach the gateway (with --direct: the cluster) at this address instead.")
 @click.option("--output", "file", type=click.Path(dir_okay=False), metavar="FILE", help="Write it to FILE.")
 @click.option("--merge", is_flag=True, help="Merge it into $KUBECONFIG or ~/.kube/config.")
 @click.option("--context-name", metavar="N", help="With --merge: the context's name instead of marina-NAME.")
@@ -64,33 +55,27 @@ def kubeconfig(
     name: str,
     project: str | None,
     level: str | None,
+    static: bool,
+    direct: bool,
     expires_in: int | None,
+    token_name: str | None,
+    service_account: str | None,
     server: str | None,
     file: str | None,
     merge: bool,
     context_name: str | None,
 ) -> None:
-    """Issue a kubeconfig for the virtual cluster NAME and print it, write it or merge it.
+    """Print a kubeconfig for the virtual cluster NAME, write it or merge it.
 
-    It holds a token that expires. Only this command can read it: it is sealed to a key made for this one run.
+    It goes through the gateway and holds no secret: kubectl runs `marina credential` whenever it needs a token.
     """
+    asked = Wanted(level, expires_in, server, static, direct, token_name, service_account)
     if file and merge:
         raise UsageProblem("Give either --output or --merge.")
+    _wanted_check(asked)
     _target_check(session, file, merge)
-    if server:
-        address_check(server)
     item = cluster_find(session, name, project)
-    if not server and is_unpublished(item):
-        raise CliError(
-            why_unpublished(item),
-            hint=way_without_address(item),
-            exit_code=ExitCode.CONFLICT,
-        )
-    request = {"level": level, "expires_in": expires_in}
-    text = _issue(session, item, {key: value for key, value in request.items() if value is not None})
-    if server:
-        text = kubeconfig_with_server(text, server)
-    valid = f"It holds for {span(expires_in)}." if expires_in else "When it has expired, run the same command again."
+    text, valid = _text(session, item, asked)
     if merge:
         context = context_name or f"marina-{item['name']}"
         path = kubeconfig_target(session.environment)
@@ -103,6 +88,20 @@ def kubeconfig(
         click.echo(text, nl=not text.endswith("\n"))
 
 
+def _wanted_check(asked: Wanted) -> None:
+    if asked.static and asked.direct:
+        raise UsageProblem("Give either --static or --direct.")
+    if asked.expires_in is not None and not (asked.static or asked.direct):
+        raise UsageProblem(
+            "This kubeconfig holds nothing that could expire: its tokens are renewed.",
+            hint="Leave --expires-in out, or use --static for one that holds a token.",
+        )
+    if (asked.token_name or asked.service_account) and not asked.static:
+        raise UsageProblem("--token-name and --service-account belong to --static.")
+    if asked.server:
+        address_check(asked.server)
+
+
 def _target_check(session: Session, file: str | None, merge: bool) -> None:
     """Before a token exists: what would be found out only when there is nowhere to put it."""
     if merge:
@@ -111,35 +110,31 @@ def _target_check(session: Session, file: str | None, merge: bool) -> None:
         raise UsageProblem(f"There is no folder {Path(file).parent}.", hint="Make it first, or name another file.")
 
 
-def _issue(session: Session, item: Json, request: dict[str, Any]) -> str:
-    try:
-        return _issue_once(session, item, request)
-    except CliError as error:
-        # the sealed text is told once: when that answer was lost, only a new one helps
-        if not isinstance(error, _Lost):
-            raise
-    return _issue_once(session, item, request)
+def _text(session: Session, item: Json, asked: Wanted) -> tuple[str, str]:
+    """The kubeconfig, and a sentence on how long it holds."""
+    if asked.direct:
+        text = direct_kubeconfig(session, item, level=asked.level, expires_in=asked.expires_in, server=asked.server)
+        held = f"It holds for {span(asked.expires_in)}." if asked.expires_in else ""
+        return text, held or "When it has expired, run the same command again."
+    if asked.static:
+        text, made = static_kubeconfig(session, item, _static_body(session, asked), server=asked.server)
+        return text, _static_told(item, made)
+    return exec_kubeconfig(session, item, level=asked.level, server=asked.server), RENEWED
 
 
-class _Lost(CliError):
-    """The sealed text was not received and cannot be fetched again."""
+def _static_body(session: Session, asked: Wanted) -> Json:
+    given = {"level": asked.level, "expires_in": asked.expires_in}
+    body: Json = {key: value for key, value in given.items() if value is not None}
+    body["name"] = asked.token_name or f"kubeconfig on {socket.gethostname()}"[:100]
+    if asked.service_account:
+        body["service_account"] = service_account_find(session, asked.service_account)["id"]
+    return body
 
 
-def _issue_once(session: Session, item: Json, request: dict[str, Any]) -> str:
-    key = OneTimeKey()
-    answer = session.api.start(
-        "POST", f"/virtual-clusters/{item['id']}/kubeconfigs", {**request, "public_key": key.public}
+def _static_told(item: Json, made: Json) -> str:
+    ends = time_parse(made.get("expires_at"))
+    until = f" until {ends.astimezone():%Y-%m-%d %H:%M}" if ends else ""
+    return (
+        f"It holds the token mgs_{word(made.get('prefix'))}{until}. End it with "
+        f"`marina static-kubeconfig revoke {word(item.get('name'))} {word(made.get('prefix'))}`."
     )
-    started = operation_read(answer["operation"])
-    operation = succeeded_or_raise(
-        operation_follow(started, api=session.api, clock=session.clock, timeout=WAIT, view=Silent())
-    )
-    try:
-        result = session.api.get(f"/operations/{operation.id}/sealed-result", repeat=False)
-    except Unreachable as error:
-        raise _Lost(error.message, hint=error.hint, exit_code=ExitCode.UNREACHABLE) from None
-    except CliError as error:
-        if error.status == GONE:
-            raise _Lost(error.message, hint="Run the same command again.") from None
-        raise
-    return key.open(str(result.get("sealed", "")))

@@ -1,4 +1,4 @@
-"""`marina kubeconfigs`: who has one."""
+"""`marina kubeconfigs`: who has a direct one."""
 
 from __future__ import annotations
 
@@ -32,10 +32,13 @@ COLUMNS = (
 @output_option
 @pass_session
 def kubeconfigs(session: Session, name: str, project: str | None, form: str) -> None:
-    """List who has a kubeconfig of a virtual cluster, at which level and until when."""
+    """List who has a direct kubeconfig of a virtual cluster, at which level and until when.
+
+    Those that hold a token for the gateway are listed by `marina static-kubeconfig list`; the others hold none.
+    """
     cluster = cluster_find(session, name, project)
     items = list(session.api.pages(f"/virtual-clusters/{cluster['id']}/kubeconfigs"))
-    print_list(items, form, COLUMNS, empty=f"Nobody has a kubeconfig of {word(cluster.get('name'))} that holds.")
+    print_list(items, form, COLUMNS, empty=f"Nobody has a direct kubeconfig of {word(cluster.get('name'))} that holds.")
     if form in ("table", "wide"):
         for sentence in dict.fromkeys(str(item["note"]) for item in items if item.get("note")):
             note(f"Being ended: {sentence}")

@@ -192,6 +192,7 @@ def whoami(session: Session, form: str) -> None:
             [
                 ("name", word(me.get("name"))),
                 ("email", word(me.get("email"))),
+                ("inside clusters", f"marina:user:{word(me.get('id'))}"),
                 ("context", session.context.name),
                 ("project", session.context.project),
                 ("organizations", ", ".join(f"{name} ({role})" for name, role in places)),

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from marina_cli.commands.sharing import ROLE_HELP
 from marina_cli.completing import complete_projects
 from marina_cli.errors import CliError, ExitCode, UsageProblem
 from marina_cli.given import ceiling_option, number_or_none
@@ -13,13 +14,13 @@ from marina_cli.output import Column, note, output_option, print_list, print_one
 from marina_cli.session import Session, pass_session
 from marina_cli.text import Json, project_path, word
 
-ROLES = ("viewer", "developer", "admin")
-
 PROJECTS = (
     Column("PROJECT", project_path),
     Column("CLUSTERS AT MOST", lambda item: word(item.get("cluster_limit"))),
     Column("DAYS AT MOST", lambda item: word(item.get("cluster_lifetime_days"))),
     Column("CEILING", lambda item: word(item.get("kubeconfig_ceiling"))),
+    Column("DIRECT", lambda item: "yes" if item.get("direct_kubeconfigs") else "no", wide=True),
+    Column("REQUEST AUDIT", lambda item: word(item.get("request_audit")), wide=True),
     Column("PERSONAL OF", lambda item: word(item.get("personal_of"))),
     Column("ID", lambda item: word(item.get("id")), wide=True),
 )
@@ -67,6 +68,16 @@ def project_create(session: Session, path: str, display_name: str, form: str) ->
 @click.argument("path", metavar="ORG/NAME", shell_complete=complete_projects)
 @click.option("--display-name", help="What people call it.")
 @ceiling_option
+@click.option(
+    "--direct-kubeconfigs",
+    type=click.Choice(["on", "off"]),
+    help="Whether kubeconfigs that go past the gateway are given out; off ends those there are.",
+)
+@click.option(
+    "--request-audit",
+    type=click.Choice(["none", "writes", "all"]),
+    help="Which requests to its clusters through the gateway are written down one by one.",
+)
 @click.option("--clusters", metavar="N|none", help="How many clusters it may have. For admins of the organization.")
 @click.option("--lifetime-days", metavar="N|none", help="How long its clusters live. For admins of the organization.")
 @output_option
@@ -76,12 +87,19 @@ def project_set(
     path: str,
     display_name: str | None,
     kubeconfig_ceiling: str | None,
+    direct_kubeconfigs: str | None,
+    request_audit: str | None,
     clusters: str | None,
     lifetime_days: str | None,
     form: str,
 ) -> None:
-    """Change a project: its ceiling for kubeconfigs, its limits."""
-    body: dict[str, Any] = {"display_name": display_name, "kubeconfig_ceiling": kubeconfig_ceiling}
+    """Change a project: its ceiling for kubeconfigs, direct ones or not, what is written down, its limits."""
+    body: dict[str, Any] = {
+        "display_name": display_name,
+        "kubeconfig_ceiling": kubeconfig_ceiling,
+        "direct_kubeconfigs": None if direct_kubeconfigs is None else direct_kubeconfigs == "on",
+        "request_audit": request_audit,
+    }
     body = {key: value for key, value in body.items() if value is not None}
     for key, text in (("cluster_limit", clusters), ("cluster_lifetime_days", lifetime_days)):
         if text is not None:
@@ -124,7 +142,7 @@ def project_requests(session: Session, path: str | None, every: bool, form: str)
 
 @project.command("accept")
 @click.argument("request_id", metavar="REQUEST_ID")
-@click.option("--role", type=click.Choice(ROLES), default="developer", show_default=True, help="The role they get.")
+@click.option("--role", metavar="ROLE", default="developer", show_default=True, help=ROLE_HELP)
 @output_option
 @pass_session
 def project_accept(session: Session, request_id: str, role: str, form: str) -> None:

@@ -13,7 +13,7 @@ from marina_cli.output import Column, output_option, print_list, print_one
 from marina_cli.session import Session, pass_session, project_option
 from marina_cli.text import Json, word
 
-ROLES = ("viewer", "developer", "admin")
+ROLE_HELP = "viewer, developer, admin, or a role of the organization's own."
 WHO = "A handle, team:NAME or service-account:NAME."
 
 
@@ -38,7 +38,7 @@ COLUMNS = (
 @click.command("share")
 @click.argument("name", shell_complete=complete_clusters)
 @click.option("--with", "who", metavar="WHO", required=True, help=WHO)
-@click.option("--role", type=click.Choice(ROLES), default="viewer", show_default=True, help="What they may do.")
+@click.option("--role", metavar="ROLE", default="viewer", show_default=True, help=ROLE_HELP)
 @click.option("--for", "expires_in", type=DURATION, default=None, help="For how long, such as 7d; else for good.")
 @project_option
 @output_option
@@ -71,7 +71,7 @@ def shares(session: Session, name: str, project: str | None, form: str) -> None:
 @click.command("unshare")
 @click.argument("name", shell_complete=complete_clusters)
 @click.option("--with", "who", metavar="WHO", required=True, help=WHO)
-@click.option("--role", type=click.Choice(ROLES), help="Only this role; every one unless given.")
+@click.option("--role", metavar="ROLE", help="Only this role; every one unless given.")
 @project_option
 @pass_session
 def unshare(session: Session, name: str, who: str, role: str | None, project: str | None) -> None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.models import Organization, Project, RoleBinding, Team, User
 from accounts.services.audit import Actor
 from accounts.services.organizations import organization_create
-from accounts.services.projects import project_create
+from accounts.services.projects import project_create, project_update
 from accounts.services.role_bindings import role_binding_create
 from accounts.services.teams import team_create
 from accounts.services.users import user_create, user_password_set
@@ -56,9 +56,7 @@ def demo_data_make(*, now: datetime) -> dict[str, Any]:
     organization = Organization.objects.filter(name=ORGANIZATION).first() or organization_create(
         actor=ACTOR, name=ORGANIZATION, admin=admin, now=now
     )
-    project = Project.objects.filter(organization=organization, name=PROJECT).first() or project_create(
-        actor=ACTOR, organization=organization, name=PROJECT
-    )
+    project = Project.objects.filter(organization=organization, name=PROJECT).first() or _project(organization)
     team = Team.objects.filter(organization=organization, name=TEAM).first() or team_create(
         actor=ACTOR, organization=organization, name=TEAM, members=[developer]
     )
@@ -69,6 +67,12 @@ def demo_data_make(*, now: datetime) -> dict[str, Any]:
         key: {"handle": handle, "role": role, "password": passwords[handle]} for key, (handle, role) in people.items()
     }
     return {"project": f"{ORGANIZATION}/{PROJECT}", **described}
+
+
+def _project(organization: Organization) -> Project:
+    """It gives out direct kubeconfigs as well, which work without a gateway."""
+    made = project_create(actor=ACTOR, organization=organization, name=PROJECT)
+    return project_update(actor=ACTOR, project=made, direct_kubeconfigs=True)
 
 
 def _person(handle: str, passwords: dict[str, str], *, platform: bool = False) -> User:
