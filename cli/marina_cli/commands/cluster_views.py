@@ -70,6 +70,7 @@ def _fields(item: Json, now: datetime) -> list[tuple[str, str]]:
         ("host", f"{host}, namespace {word(placement.get('namespace'))}" if placement else "not chosen yet"),
         ("chosen", word(placement.get("why"))),
         ("wanted", _wanted(spec)),
+        ("address", word(item.get("gateway_url"))),
         ("endpoint", word(placement.get("endpoint"))),
         ("Kubernetes", kubernetes_version(item) + (f" (chart {chart})" if chart != "-" else "")),
         ("size", word(spec.get("size"))),
