@@ -149,13 +149,9 @@ def _preferred(port: int) -> int:
 def _where(stack: Stack, people: DemoPeople, exports: Path, *, local: bool) -> list[str]:
     shown = exports.relative_to(ROOT) if exports.is_relative_to(ROOT) else exports
     lines = ["", LOCAL_HOSTS_ARE if local else _STAYS]
-    lines += ["", f"Marina runs at {stack.url}", f"  {stack.url}/admin/        administration"]
-    lines += [f"  {stack.url}/api/v1/docs   the API, to read and try"]
-    lines += [
-        f"  {stack.gateway_url}              the gateway, for kubectl",
-        "",
-        "People (passwords are shown only here):",
-    ]
+    lines += ["", f"Marina runs at {stack.url}", f"  {stack.url}/account       one's account, tokens and sessions"]
+    lines += [f"  {stack.url}/admin/        administration", f"  {stack.url}/api/v1/docs   the API, to read and try"]
+    lines += [f"kubectl comes in at {stack.gateway_url}", "", "People (passwords are shown only here):"]
     lines += [f"  {person.handle:14}{person.password:22}{person.role}" for person in people.everybody]
     lines += ["", f"The same `marina` in another terminal: . {shown}", "Ctrl-C stops all."]
     return lines

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from localkube.hostfolder import HostFolder
 
-_SENTENCE = "No container runs on this local host, so this pod has no logs. See docs/local-hosts.md."
+_SENTENCE = (
+    "No container runs on this local host, so this pod has no logs: README.md says what local hosts are, and are not."
+)
 
 
 def logs_of_no_container(folder: HostFolder) -> Path:

@@ -17,6 +17,7 @@ from accounts.api.strict import StrictSerializer
 from accounts.errors import NotFound
 from accounts.models import Notification, NotificationDelivery, NotificationPreference
 from accounts.notification_kinds import NOTIFICATION_KINDS
+from accounts.notification_links import notification_page
 from accounts.selectors_notices import notifications_of
 from accounts.services.notification_preferences import preference_update, preferences_of
 from accounts.services.notifications import notification_read, notifications_read
@@ -45,6 +46,7 @@ class NotificationSerializer(serializers.ModelSerializer[Notification]):
 
     kind = serializers.ChoiceField(choices=sorted(NOTIFICATION_KINDS), read_only=True)
     subject = serializers.SerializerMethodField()
+    link = serializers.SerializerMethodField()
     read = serializers.SerializerMethodField()
     channels = NotificationChannel(source="deliveries", many=True, read_only=True)
 
@@ -56,6 +58,10 @@ class NotificationSerializer(serializers.ModelSerializer[Notification]):
     @extend_schema_field(NotificationSubject)
     def get_subject(self, row: Notification) -> Any:
         return NotificationSubject(row).data
+
+    def get_link(self, row: Notification) -> str:
+        """The path of the page of what it is about, else of the notification; empty where there is nothing to see."""
+        return notification_page(row) if row.link else ""
 
     def get_read(self, row: Notification) -> bool:
         """Whether it was read."""

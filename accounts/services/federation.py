@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from accounts.errors import InvalidInput, NotAllowed
 from accounts.issuers import ALGORITHMS, IssuerKeys, issuer_keys
 from accounts.models import FederationRule, ServiceAccount, SpentAssertion
+from accounts.public_issuers import whose_missing
 from accounts.selectors import service_account_written
 from accounts.services.audit import Actor, audit_record
 from accounts.services.tokens import TokenMade, token_write
@@ -154,6 +155,9 @@ def rule_choose(rules: list[FederationRule], claims: Mapping[str, Any]) -> Feder
     """The first rule that the claims fit. FederationRefused says of each which claims do not, and not what they are."""
     told = []
     for rule in rules:
+        if whose_missing(rule.issuer, rule.claims):  # one that was made before such were refused
+            told.append(f"{rule.name}, which does not say whose tokens it is for")
+            continue
         unfit = [] if _audience_fits(rule.audience, claims.get("aud")) else ["aud"]
         unfit += [name for name, wanted in rule.claims.items() if not claim_fits(wanted, claims.get(name))]
         if not unfit:

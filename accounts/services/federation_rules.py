@@ -9,6 +9,7 @@ from accounts.access import actor_require
 from accounts.errors import InvalidInput, NotAllowed
 from accounts.issuers import address_fault
 from accounts.models import FederationRule, ServiceAccount
+from accounts.public_issuers import whose_missing
 from accounts.services.audit import Actor, audit_record
 from accounts.services.role_ceiling import account_within_own_require
 from accounts.services.rows import row_lock, row_save
@@ -105,6 +106,12 @@ def _check(issuer: str, audience: str, claims: dict[str, Any]) -> None:
             "The rule would let in whoever the issuer gives tokens to.",
             field="claims",
             accepted="at least one claim that tells whose token it is, for example repository or project_path",
+        )
+    if missing := whose_missing(issuer, claims):
+        raise InvalidInput(
+            "The rule would let in other people's jobs: everybody has tokens of this issuer, and nothing says whose.",
+            field="claims",
+            accepted=f"also one of: {missing}",
         )
 
 

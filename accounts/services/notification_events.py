@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from accounts.models import DeliveryState, Notification, NotificationDelivery
+from accounts.notification_links import object_page
 from accounts.services.webhook_events import Event, webhook_deliveries_add, webhooks_wanting
 
 BATCH: Final = 200
@@ -70,6 +71,7 @@ def _in_reach(row: Notification) -> Q:
 
 def _event(rows: Sequence[Notification]) -> Event:
     first = rows[0]
+    page = object_page(first)
     return Event(
         type=f"notification.{first.kind}",
         source=str(first.pk),
@@ -80,7 +82,7 @@ def _event(rows: Sequence[Notification]) -> Event:
             "text": first.text,
             "subject": {"kind": first.subject_kind, "id": first.subject_id, "name": first.subject_name},
             "recipients": [{"id": str(row.recipient_id), "handle": row.recipient.handle} for row in rows],
-            "link": f"{settings.PUBLIC_URL.rstrip('/')}{first.link}" if first.link else "",
+            "link": f"{settings.PUBLIC_URL.rstrip('/')}{page}" if page else "",
             "command": first.command,
         },
     )

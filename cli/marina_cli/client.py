@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -90,7 +90,8 @@ class Api:
         do it in earnest, so its answer has to say that it was one.
         """
         params = {"dry_run": "true"} if dry_run else None
-        response = self._send(method, path, params=params, body=body, key=str(uuid4()))
+        headers = {"Idempotency-Key": str(uuid4())}
+        response = self._send(method, path, params=params, body=body, headers=headers)
         if dry_run and response.headers.get("marina-dry-run") != "true":
             raise CliError(f"{self.server} does not know dry runs, and may have done it.", hint="Look what is there.")
         return self._json(response)
@@ -98,6 +99,13 @@ class Api:
     def change(self, method: str, path: str, body: Json | None = None, *, repeat: bool = True) -> Json:
         """Change something at once (PATCH, DELETE, or a POST that starts no work, which is never repeated)."""
         return self._json(self._send(method, path, body=body, repeat=repeat))
+
+    def edit(self, path: str, changed: Callable[[Json], Json]) -> Json:
+        """Change an object to what `changed` makes of it as it is; a conflict where somebody was quicker (If-Match)."""
+        response = self._send("GET", path)
+        tag = response.headers.get("etag", "")
+        headers = {"If-Match": tag} if tag else None
+        return self._json(self._send("PATCH", path, body=changed(self._json(response)), headers=headers))
 
     def _json(self, response: httpx.Response) -> Json:
         if response.status_code == 204 or not response.content:
@@ -120,10 +128,9 @@ class Api:
         *,
         params: Mapping[str, Any] | None = None,
         body: Json | None = None,
-        key: str = "",
+        headers: Mapping[str, str] | None = None,
         repeat: bool = True,
     ) -> httpx.Response:
-        headers = {"Idempotency-Key": key} if key else {}
         for delay in (*self._delays, None):
             try:
                 response = self._http.request(method, path, params=params, json=body, headers=headers)

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from marina_cli.text import word
+
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -66,3 +68,9 @@ def age(value: Any, now: datetime) -> str:
         return "-"
     seconds = max(0.0, (now - moment).total_seconds())
     return f"{seconds:.0f} s" if seconds < 10 else span(seconds)
+
+
+def minute(value: Any) -> str:
+    """A time of the API in the local time, to the minute; a dash where there is none, and as it is if it is no time."""
+    moment = time_parse(value)
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else word(value)

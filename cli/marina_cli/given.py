@@ -48,7 +48,7 @@ def offers_parse(targets: Iterable[str]) -> dict[str, list[str]]:
     return offered
 
 
-def subject_parse(who: str) -> dict[str, str]:
+def subject_parse(who: str, option: str = "--with") -> dict[str, str]:
     """Who is meant by `ana`, `team:NAME` or `service-account:NAME`, as the API takes it."""
     kind, colon, name = who.partition(":")
     keys = {"user": "user", "team": "team", "service-account": "service_account"}
@@ -57,7 +57,7 @@ def subject_parse(who: str) -> dict[str, str]:
     if kind not in keys or not name:
         raise UsageProblem(
             f"{who!r} names nobody.",
-            fields=[FieldError("--with", "Its kind is not known.", "a handle, team:NAME or service-account:NAME")],
+            fields=[FieldError(option, "Its kind is not known.", "a handle, team:NAME or service-account:NAME")],
         )
     return {keys[kind]: name}
 

@@ -28,6 +28,7 @@ from marina_cli.commands.invitations import invitation, invite
 from marina_cli.commands.kubeconfig import kubeconfig
 from marina_cli.commands.kubeconfigs import kubeconfigs
 from marina_cli.commands.login import login, logout, whoami
+from marina_cli.commands.member import member
 from marina_cli.commands.op import op
 from marina_cli.commands.options import COMPLETE_VARIABLE, completion, options
 from marina_cli.commands.organization import organization
@@ -39,6 +40,7 @@ from marina_cli.commands.service_account import service_account
 from marina_cli.commands.sessions import session_group
 from marina_cli.commands.sharing import share, shares, unshare
 from marina_cli.commands.static_kubeconfig import static_kubeconfig
+from marina_cli.commands.team import team
 from marina_cli.commands.token import token
 from marina_cli.commands.transfer import ceiling, transfer
 from marina_cli.commands.webhook import webhook
@@ -102,7 +104,7 @@ for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
     *(share, shares, unshare, transfer, ceiling),
-    *(project, invite, invitation, organization, role),
+    *(project, member, team, invite, invitation, organization, role),
     *(audit, requests, uses, inbox, webhook, group_mapping, break_glass),
     *(kubeconfigs, static_kubeconfig, credential, token, service_account, federation),
     *(session_group, second_factor),

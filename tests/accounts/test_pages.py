@@ -102,6 +102,13 @@ def test_a_deactivated_user_is_told_the_same_as_by_a_wrong_password(ana):
     assert "Handle and password do not fit, or the user was deactivated." in shown
 
 
+def test_an_address_that_leads_nowhere_shows_a_page_with_a_way_back(browser):
+    for client in (browser, Client()):
+        nowhere = client.get("/projects/1")
+        assert nowhere.status_code == 404
+        assert "There is nothing here" in text(nowhere)
+
+
 def test_the_start_page_is_the_admin_site_for_staff_and_the_account_for_others(ana, browser):
     assert browser.get("/")["Location"] == "/account"
     assert Client().get("/")["Location"] == "/sign-in"

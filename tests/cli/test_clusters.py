@@ -171,8 +171,10 @@ def test_get_tells_conditions_in_words_endpoint_and_newest_operation(server: Api
     conditions = [
         {"type": "Ready", "status": "False", "message": "The API server does not answer yet.", "reason": "Starting"}
     ]
-    server.add_cluster("hello", phase="Provisioning", operation=operation, conditions=conditions)
+    stable = "https://gateway.example.org/v1/clusters/0199"
+    server.add_cluster("hello", phase="Provisioning", operation=operation, conditions=conditions, gateway_url=stable)
     output = run("get", "hello").stdout
+    assert stable in output
     assert "https://hello.example.org" in output
     assert "harbor-east, namespace marina-hello-1a2b" in output
     assert "The API server does not answer yet." in output

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from marina_cli.durations import minute
 
 from tests.cli.api_server import Answer, ApiServer, problem
 from tests.cli.conftest import Run
@@ -24,11 +25,13 @@ def shares_path(server: ApiServer) -> str:
 
 def test_share_sends_who_which_role_and_for_how_long(server: ApiServer, run: Run) -> None:
     path = shares_path(server)
-    server.say_once("POST", path, Answer(201, {"id": "b1", **ANA, "role": "viewer", "expires_at": "2026-12-03"}))
+    server.say_once(
+        "POST", path, Answer(201, {"id": "b1", **ANA, "role": "viewer", "expires_at": "2026-12-03T10:00:05.123456Z"})
+    )
     result = run("share", "hello", "--with", "ana", "--role", "viewer", "--for", "7d")
     assert result.exit_code == 0, result.output
     assert server.asked("POST", path)[0].body == {"user": "ana", "role": "viewer", "expires_in": 604800}
-    assert result.stdout == "ana is viewer of hello until 2026-12-03.\n"
+    assert result.stdout == f"ana is viewer of hello until {minute('2026-12-03T10:00:05Z')}.\n"
 
 
 @pytest.mark.parametrize(
@@ -73,9 +76,12 @@ def test_who_is_in_no_project_finds_what_was_shared_with_them_by_its_name(server
 def test_transfer_says_to_whom_and_where_it_goes(server: ApiServer, run: Run) -> None:
     item = server.add_cluster("hello")
     path = f"/virtual-clusters/{item['id']}/transfer"
-    server.say_once("POST", path, Answer(200, {**item, "owner": {"kind": "user", "id": "u2", "name": "ana"}}))
+    last = server.add_operation("provision")
+    given = {**item, "owner": {"kind": "user", "id": "u2", "name": "ana"}, "operation": last}
+    server.say_once("POST", path, Answer(200, given))
     result = run("transfer", "hello", "--owner", "ana")
     assert result.stdout == "hello of acme/payments belongs to ana.\n"
+    assert "op watch" not in result.stderr, "nothing was started: its last operation is another one's"
     assert server.asked("POST", path)[0].body == {"owner": "ana"}
     operation = server.add_operation("configure")
     server.say_once("POST", path, Answer(202, {"operation": operation, "virtual_cluster": item}))

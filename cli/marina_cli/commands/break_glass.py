@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from marina_cli.durations import DURATION
+from marina_cli.durations import DURATION, minute
 from marina_cli.errors import CliError, ExitCode, UsageProblem
 from marina_cli.lookup import is_id
 from marina_cli.output import note, output_option, print_one
@@ -42,7 +42,7 @@ def break_glass(
     made = session.api.change("POST", f"{path}/break-glass", body, repeat=False)
 
     def people(item: Json) -> None:
-        click.echo(f"You are {word(item.get('role'))} of the cluster until {word(item.get('until'))}.")
+        click.echo(f"You are {word(item.get('role'))} of the cluster until {minute(item.get('until'))}.")
         note(f"Its owner was told. End it early: marina break-glass {cluster_id} --end")
 
     print_one(made, form, people, name="id")

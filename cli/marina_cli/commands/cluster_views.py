@@ -6,7 +6,7 @@ from datetime import datetime
 
 from rich.text import Text
 
-from marina_cli.durations import age
+from marina_cli.durations import age, minute
 from marina_cli.operations import operation_read, timeline
 from marina_cli.output import Column, console, print_fields, state_text
 from marina_cli.text import Json, clean, labels, project_path, word
@@ -28,7 +28,7 @@ def cluster_columns(now: datetime) -> tuple[Column, ...]:
         Column("ENDPOINT", lambda item: word(_placement(item).get("endpoint")), wide=True),
         Column("NAMESPACE", lambda item: word(_placement(item).get("namespace")), wide=True),
         Column("LAST USED", lambda item: age(item.get("last_used_at"), now), wide=True),
-        Column("LIVES UNTIL", lambda item: word(item.get("expires_at")), wide=True),
+        Column("LIVES UNTIL", lambda item: minute(item.get("expires_at")), wide=True),
         Column("LABELS", lambda item: labels(item.get("labels")), wide=True),
         Column("ID", lambda item: word(item.get("id")), wide=True),
     )
@@ -70,6 +70,7 @@ def _fields(item: Json, now: datetime) -> list[tuple[str, str]]:
         ("host", f"{host}, namespace {word(placement.get('namespace'))}" if placement else "not chosen yet"),
         ("chosen", word(placement.get("why"))),
         ("wanted", _wanted(spec)),
+        ("address", word(item.get("gateway_url"))),
         ("endpoint", word(placement.get("endpoint"))),
         ("Kubernetes", kubernetes_version(item) + (f" (chart {chart})" if chart != "-" else "")),
         ("size", word(spec.get("size"))),
@@ -97,7 +98,7 @@ def _last_use(item: Json, now: datetime) -> str:
 def _until(item: Json) -> str:
     """The end of its lifetime, which so far is only told."""
     ends = item.get("expires_at")
-    return f"{word(ends)} (only told so far: nothing is deleted by it yet)" if ends else ""
+    return f"{minute(ends)} (only told so far: nothing is deleted by it yet)" if ends else ""
 
 
 def _wanted(spec: Json) -> str:
@@ -108,8 +109,8 @@ def _wanted(spec: Json) -> str:
 
 
 def _glass(grant: Json) -> str:
-    who, role, until = (word(grant.get(key)) for key in ("who", "role", "until"))
-    return f"{who} of the platform staff is {role} until {until}: {word(grant.get('reason'))}"
+    who, role = word(grant.get("who")), word(grant.get("role"))
+    return f"{who} of the platform staff is {role} until {minute(grant.get('until'))}: {word(grant.get('reason'))}"
 
 
 def conditions_show(item: Json, now: datetime) -> None:

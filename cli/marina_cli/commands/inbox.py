@@ -66,13 +66,13 @@ def inbox(ctx: click.Context, every: bool, limit: int, form: str) -> None:
 def inbox_get(session: Session, id: str, form: str) -> None:  # noqa: A002
     """Show one notification, and mark it as read."""
     item = session.api.change("PATCH", f"/notifications/{id}", {"read": True})
-    print_one(item, form, _show, name="id")
+    print_one(item, form, lambda shown: _show(shown, session.context.server), name="id")
 
 
-def _show(item: Json) -> None:
+def _show(item: Json, server: str) -> None:
     click.echo(clean(str(item.get("text") or "")))
     if item.get("link"):
-        note(f"See it: {word(item.get('link'))}")
+        note(f"See it: {server.rstrip('/')}{word(item.get('link'))}")
     if item.get("command"):
         note(f"Next: {word(item.get('command'))}")
 

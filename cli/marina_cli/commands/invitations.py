@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from marina_cli.completing import complete_projects
-from marina_cli.durations import DURATION
+from marina_cli.durations import DURATION, minute
 from marina_cli.errors import UsageProblem
 from marina_cli.output import Column, note, output_option, print_list, print_one
 from marina_cli.session import Session, pass_session
@@ -28,7 +28,7 @@ COLUMNS = (
     Column("EMAIL", lambda item: word(item.get("email"))),
     Column("MAIL", lambda item: word((item.get("mail") or {}).get("state"))),
     Column("STATE", lambda item: word(item.get("state"))),
-    Column("UNTIL", lambda item: word(item.get("expires_at"))),
+    Column("UNTIL", lambda item: minute(item.get("expires_at"))),
     Column("BY", lambda item: word(item.get("created_by"))),
     Column("USED BY", lambda item: word(item.get("used_by"))),
 )
@@ -65,7 +65,7 @@ def invite(
 def _made(item: Json) -> None:
     """The link for pipes, and what there is to know of it beside."""
     click.echo(word(item.get("link")))
-    role, until = word(item.get("role")), word(item.get("expires_at"))
+    role, until = word(item.get("role")), minute(item.get("expires_at"))
     note(f"It makes one person {role} of {_where(item)}, until {until}. {_mail_said(item)}")
     note(f"Take it back with `marina invitation revoke {word(item.get('id'))}`.")
 

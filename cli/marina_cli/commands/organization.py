@@ -31,6 +31,19 @@ def organization_list(session: Session, form: str) -> None:
     print_list(items, form, COLUMNS, empty="You have a role in no organization.")
 
 
+@organization.command("create")
+@click.argument("name", metavar="ORG")
+@click.option("--display-name", help="What people call it.")
+@click.option("--admin", metavar="HANDLE", help="Its first admin; you unless given.")
+@output_option
+@pass_session
+def organization_create(session: Session, name: str, display_name: str | None, admin: str | None, form: str) -> None:
+    """Make an organization. For platform staff."""
+    given = {"name": name, "display_name": display_name, "admin": admin}
+    body: Json = {key: value for key, value in given.items() if value is not None}
+    print_one(session.api.change("POST", "/organizations", body, repeat=False), form, _show)
+
+
 @organization.command("set")
 @click.argument("name", metavar="ORG")
 @click.option("--display-name", help="What people call it.")

@@ -60,7 +60,9 @@ def _what(item: Json) -> str:
     kind = "/".join(word(item[key]) for key in ("resource", "subresource") if item.get(key))
     if item.get("group"):
         kind = f"{kind}.{word(item['group'])}"
-    name = "/".join(word(item[key]) for key in ("namespace", "name") if item.get(key))
+    # Kubernetes says of a namespace that it is in itself
+    within = () if item["resource"] == "namespaces" else ("namespace",)
+    name = "/".join(word(item[key]) for key in (*within, "name") if item.get(key))
     return f"{kind} {name}".rstrip()
 
 

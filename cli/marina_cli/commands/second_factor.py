@@ -8,17 +8,11 @@ from typing import Any
 
 import click
 
-from marina_cli.durations import time_parse
+from marina_cli.durations import minute
 from marina_cli.errors import CliError, UsageProblem
 from marina_cli.output import note, output_option, print_fields, print_one
 from marina_cli.session import Session, pass_session
 from marina_cli.text import Json, word
-
-
-def minute(value: object) -> str:
-    """A moment of the API in the local time, to the minute; "-" where there is none."""
-    moment = time_parse(value)
-    return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else "-"
 
 
 def _proof_options(function: Callable[..., Any]) -> Callable[..., Any]:

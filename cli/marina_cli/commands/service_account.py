@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from marina_cli.commands.sharing import ROLE_HELP
 from marina_cli.durations import age
 from marina_cli.lookup import service_account_find
 from marina_cli.output import Column, note, output_option, print_list, print_one
@@ -27,9 +28,7 @@ def service_account() -> None:
 @service_account.command("create")
 @click.argument("name")
 @project_option
-@click.option(
-    "--role", type=click.Choice(["viewer", "developer", "admin"]), help="In the project; developer unless given."
-)
+@click.option("--role", metavar="ROLE", help=f"In the project; developer unless given: {ROLE_HELP}")
 @click.option("--description", metavar="TEXT", help="For whoever wonders what it is.")
 @output_option
 @pass_session

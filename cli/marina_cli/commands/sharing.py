@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from marina_cli.completing import complete_clusters
-from marina_cli.durations import DURATION
+from marina_cli.durations import DURATION, minute
 from marina_cli.errors import CliError, ExitCode
 from marina_cli.given import subject_parse
 from marina_cli.lookup import cluster_find
@@ -29,8 +29,8 @@ def subject_text(item: Json) -> str:
 COLUMNS = (
     Column("WITH", subject_text),
     Column("ROLE", lambda item: word(item.get("role"))),
-    Column("UNTIL", lambda item: word(item.get("expires_at"))),
-    Column("SINCE", lambda item: word(item.get("created_at")), wide=True),
+    Column("UNTIL", lambda item: minute(item.get("expires_at"))),
+    Column("SINCE", lambda item: minute(item.get("created_at")), wide=True),
     Column("ID", lambda item: word(item.get("id")), wide=True),
 )
 
@@ -52,7 +52,7 @@ def share(
     if expires_in is not None:
         body["expires_in"] = expires_in
     made = session.api.change("POST", f"/virtual-clusters/{item['id']}/shares", body, repeat=False)
-    until = f" until {word(made.get('expires_at'))}" if made.get("expires_at") else ""
+    until = f" until {minute(made.get('expires_at'))}" if made.get("expires_at") else ""
     print_one(made, form, lambda _: click.echo(f"{who} is {role} of {word(item.get('name'))}{until}."), name="id")
 
 
@@ -78,7 +78,7 @@ def unshare(session: Session, name: str, who: str, role: str | None, project: st
     """Take away the roles that somebody has for the virtual cluster NAME alone."""
     item = cluster_find(session, name, project)
     path = f"/virtual-clusters/{item['id']}/shares"
-    theirs = [each for each in session.api.pages(path) if _is(each, who) and role in (None, each.get("role"))]
+    theirs = [each for each in session.api.pages(path) if subject_is(each, who) and role in (None, each.get("role"))]
     if not theirs:
         raise CliError(
             f"{name} is not shared with {who}.",
@@ -90,7 +90,8 @@ def unshare(session: Session, name: str, who: str, role: str | None, project: st
         click.echo(f"{who} is no longer {word(each.get('role'))} of {word(item.get('name'))}.")
 
 
-def _is(item: Json, who: str) -> bool:
+def subject_is(item: Json, who: str) -> bool:
+    """Whether a role is of whom `who` names."""
     kind, name = next(iter(subject_parse(who).items()))
     subject = item.get(kind)
     return isinstance(subject, dict) and name in (subject.get("handle"), subject.get("name"), subject.get("id"))

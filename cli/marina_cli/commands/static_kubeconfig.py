@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from marina_cli.completing import complete_clusters
-from marina_cli.durations import DURATION, time_parse
+from marina_cli.durations import DURATION, minute
 from marina_cli.errors import CliError, ExitCode
 from marina_cli.gateway_kubeconfig import static_written
 from marina_cli.kubeconfig_file import address_check
@@ -21,18 +21,13 @@ from marina_cli.text import Json, word
 _PREFIX = re.compile(r"(?:mgs_)?([a-z0-9]{8})(?:_.*)?")
 
 
-def _moment(item: Json, key: str) -> str:
-    moment = time_parse(item.get(key))
-    return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else "-"
-
-
 COLUMNS = (
     Column("PREFIX", lambda item: f"mgs_{word(item.get('prefix'))}"),
     Column("WHO", lambda item: word(item.get("user"))),
     Column("LEVEL", lambda item: word(item.get("level"))),
     Column("NAME", lambda item: word(item.get("name"))),
-    Column("UNTIL", lambda item: _moment(item, "expires_at")),
-    Column("LAST USED", lambda item: _moment(item, "last_used_at")),
+    Column("UNTIL", lambda item: minute(item.get("expires_at"))),
+    Column("LAST USED", lambda item: minute(item.get("last_used_at"))),
     Column("ID", lambda item: word(item.get("id")), wide=True),
 )
 

@@ -7,7 +7,7 @@ import re
 import click
 
 from marina_cli.completing import complete_projects
-from marina_cli.durations import DURATION, time_parse
+from marina_cli.durations import DURATION, minute
 from marina_cli.errors import CliError, ExitCode
 from marina_cli.lookup import is_id, service_account_find
 from marina_cli.output import Column, note, output_option, print_list, print_one
@@ -17,19 +17,14 @@ from marina_cli.text import Json, project_path, word
 COLUMNS = (
     Column("PREFIX", lambda item: f"mar_{word(item.get('prefix'))}"),
     Column("NAME", lambda item: word(item.get("name"))),
-    Column("UNTIL", lambda item: _day(item.get("expires_at"))),
-    Column("LAST USED", lambda item: _day(item.get("last_used_at"))),
+    Column("UNTIL", lambda item: minute(item.get("expires_at"))),
+    Column("LAST USED", lambda item: minute(item.get("last_used_at"))),
     Column("ACTIONS", lambda item: word(item.get("actions")) if item.get("actions") else "all"),
     Column("PROJECTS", lambda item: word(item.get("project_names")) if item.get("projects") else "all"),
     Column("MADE BY", lambda item: word(item.get("created_by")), wide=True),
     Column("ID", lambda item: word(item.get("id")), wide=True),
 )
 _PREFIX = re.compile(r"(?:mar_)?([a-z0-9]{8})(?:_.*)?")
-
-
-def _day(value: object) -> str:
-    moment = time_parse(value)
-    return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else "-"
 
 
 _account = click.option(
@@ -80,7 +75,7 @@ def token_create(
 
     def people(item: Json) -> None:
         click.echo(word(item.get("token")))
-        note(f"It holds until {_day(item.get('expires_at'))} and is not shown again.")
+        note(f"It holds until {minute(item.get('expires_at'))} and is not shown again.")
 
     print_one(made, form, people, name="prefix")
 

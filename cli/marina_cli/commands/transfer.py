@@ -42,14 +42,16 @@ def transfer(
     item = cluster_find(session, name, project)
     body = {key: value for key, value in (("owner", owner), ("project", to_project)) if value}
     answer = session.api.start("POST", f"/virtual-clusters/{item['id']}/transfer", body)
-    changed: Json = answer.get("virtual_cluster") or answer
-    if wait and "operation" in answer:
+    # where nothing is started the answer is the cluster, which names its last operation too
+    started = "virtual_cluster" in answer
+    changed: Json = answer["virtual_cluster"] if started else answer
+    if wait and started:
         operation_await(session, answer, timeout)
 
     def people(_: Json) -> None:
         where = project_path(changed.get("project"))
         click.echo(f"{word(changed.get('name'))} of {where} belongs to {word(changed.get('owner'))}.")
-        if "operation" in answer and not wait:
+        if started and not wait:
             note(f"Its host is told: watch it with `{watch_command(answer)}`.")
 
     print_one(changed, form, people)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from marina_cli.durations import age
+from marina_cli.durations import age, minute
 from marina_cli.output import Column, note, print_fields
 from marina_cli.text import Json, clean, project_path, word
 
@@ -35,7 +35,7 @@ def delivery_columns(now: datetime) -> tuple[Column, ...]:
         Column("AGE", lambda item: age(item.get("created_at"), now)),
         Column("ERROR", lambda item: word(item.get("error"))),
         Column("EVENT ID", lambda item: word(item.get("event_id")), wide=True),
-        Column("NEXT ATTEMPT", lambda item: word(item.get("next_attempt_at")), wide=True),
+        Column("NEXT ATTEMPT", lambda item: minute(item.get("next_attempt_at")), wide=True),
     )
 
 
@@ -77,4 +77,4 @@ def delivery_say(item: Json) -> None:
     if item.get("answer"):
         note(f"It said: {clean(str(item['answer']))}")
     if item.get("next_attempt_at"):
-        note(f"It is tried again at {word(item.get('next_attempt_at'))}.")
+        note(f"It is tried again at {minute(item.get('next_attempt_at'))}.")
