@@ -4,7 +4,6 @@ from typing import Final
 from urllib.parse import quote
 
 from clusters.services.gateway_access import Caller
-
 from gateway.answers import Refused
 from gateway.heads import Head
 from gateway.http2 import Headers
