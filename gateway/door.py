@@ -206,6 +206,7 @@ class _Request:
                     raise ClientGone(str(error)) from None
                 if not self._may_repeat or time.monotonic() > patience:
                     raise self._broken(error) from None
+                await asyncio.sleep(_AGAIN)  # the answer itself may be what breaks it, each time and at once
 
     @property
     def _may_repeat(self) -> bool:
@@ -272,11 +273,20 @@ class _Request:
 
     async def _send_body(self, exchange: Exchange) -> None:
         try:
-            while part := await self._client.body():
+            while part := await self._body_part():
                 await exchange.send(part)
             await exchange.end()
-        except ConnectionError as error:
+        except OSError as error:
             exchange.on_failure(error)
+        else:
+            await self._client_gone(exchange)
+
+    async def _body_part(self) -> bytes:
+        """Whatever error it is (a timeout of TCP's or one of TLS is no ConnectionError), it is the client's."""
+        try:
+            return await self._client.body()
+        except OSError as error:
+            raise ClientGone(str(error)) from None
 
     async def _client_gone(self, exchange: Exchange) -> None:
         with contextlib.suppress(OSError):
