@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 READY_SECONDS = 2.0
 TIDY_SECONDS = 10.0
+BATCH_SECONDS = 120.0
+"""A batch that is only slow must not be taken for one that was not written: it would be written twice."""
 
 
 class Gateway:
@@ -44,7 +46,7 @@ class Gateway:
     def __init__(self) -> None:
         self._database = Database(threads=settings.GATEWAY_DATABASE_THREADS)
         # a thread of their own: a slow batch delays nobody who wants in
-        self._books_database = Database(threads=1)
+        self._books_database = Database(threads=1, patience=BATCH_SECONDS)
         self._books = Bookkeeper(self._books_database, uses_add=cluster_uses_add, requests_add=gateway_requests_add)
         self._doorman = Doorman(self._database, Questions(caller_of, callers_still, targets_of))
         self._upstreams = Upstreams(road_finder(Clients()))

@@ -37,8 +37,9 @@ ROLES_DOUBTED_SECONDS: Final = 5.0
 """After somebody was told that they may not, the bindings are looked after this often at most."""
 WAY_SECONDS: Final = 15.0
 """For the host to say where the control plane is; others who ask the same host wait for their turn in it."""
+READY_SECONDS: Final = 8.0
+_READY_AGAIN: Final = 0.25
 _TRIES: Final = 5
-_READY_SECONDS: Final = 5.0
 
 RoadFinder = Callable[[], Awaitable[Road]]
 
@@ -63,6 +64,7 @@ class Upstream:
         self._road_found = 0.0
         self._endpoint_failed = -ENDPOINT_AGAIN_SECONDS
         self._connections: list[Http2Connection] = []
+        self._alive: set[Http2Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._dialling: asyncio.Task[Http2Connection] | None = None
         self._roles_kept = -ROLES_SECONDS
@@ -95,38 +97,26 @@ class Upstream:
     async def _dial_http2(self) -> Http2Connection:
         connection = Http2Connection(await self._dial("h2"), authority=AUTHORITY)
         await connection.start()
+        self._alive.add(connection)
         task = asyncio.create_task(self._run(connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        await self._require_ready(connection)
-        if task.done():
-            raise Unreachable(f"The API server of {self._name} ended the connection.", reason="unreachable")
-        self._connections.append(connection)
-        if self._roles_due(ROLES_SECONDS):
-            await self._keep_roles(connection)
-        return connection
-
-    async def _require_ready(self, connection: Http2Connection) -> None:
-        """Unreachable while it is only starting: it answers already then, and forbids everything to everybody."""
-        exchange = connection.request(b"GET", b"/readyz", (), has_body=False)
         try:
-            async with asyncio.timeout(_READY_SECONDS):
-                status, _ = await exchange.head()
-        except OSError as error:
-            connection.close(ConnectionResetError("It did not say that it is ready."))
+            await _until_ready(connection)
+            if self._roles_due(ROLES_SECONDS):
+                await self._keep_roles(connection)
+        except (OSError, TimeoutError) as error:
+            connection.close(ConnectionAbortedError("It was not ready."))
             raise self._unreachable(error) from error
-        finally:
-            exchange.cancel()
-        if status >= 500:
-            connection.close(ConnectionResetError("It is not ready."))
-            raise Unreachable(f"The API server of {self._name} is starting.", reason="starting")
+        self._connections.append(connection)
+        return connection
 
     async def _run(self, connection: Http2Connection) -> None:
         try:
             await connection.run()
         finally:
-            if connection in self._connections:
-                self._connections.remove(connection)
+            self._alive.discard(connection)
+            self._connections = [each for each in self._connections if each is not connection]
 
     async def stream(self) -> ByteStream:
         """A connection of its own that speaks HTTP/1.1, for one upgraded stream. Unreachable as above."""
@@ -253,7 +243,7 @@ class Upstream:
 
     async def close(self) -> None:
         self.closed = True
-        for connection in list(self._connections):
+        for connection in list(self._alive):
             connection.close(ConnectionAbortedError("The gateway stops."))
         for task in list(self._tasks):
             with suppress(asyncio.CancelledError):
@@ -271,6 +261,17 @@ def _speaking(protocol: str, stream: TlsStream) -> TlsStream:
         stream.close()
         raise ConnectionAbortedError("it does not speak HTTP/2")
     return stream
+
+
+async def _until_ready(connection: Http2Connection) -> None:
+    """An API server that has just begun refuses everybody whose rights it has not read yet; it says so itself.
+
+    One that is not ready for long is asked all the same: it may still answer what people want to know of it.
+    """
+    deadline = time.monotonic() + READY_SECONDS
+    async with asyncio.timeout(2 * READY_SECONDS):
+        while await _inside(connection, b"GET", "/readyz", b"") >= 500 and time.monotonic() < deadline:
+            await asyncio.sleep(_READY_AGAIN)
 
 
 async def _inside(connection: Http2Connection, method: bytes, path: str, body: bytes) -> int:

@@ -86,8 +86,9 @@ def test_no_order_of_writing_and_committing_lets_a_copy_differ_in_the_end(world,
             writer.write(NAME, f"{who} at {number}", projects[f"a-{who}"].pk)
         elif what == "make":
             writer.write(
-                "INSERT INTO accounts_project (id, created_at, name, display_name, kubeconfig_ceiling, organization_id)"
-                " VALUES (gen_random_uuid(), now(), left(gen_random_uuid()::text, 40), 'made', 'admin', %s)",
+                "INSERT INTO accounts_project"
+                " (id, created_at, name, display_name, kubeconfig_ceiling, direct_kubeconfigs, organization_id)"
+                " VALUES (gen_random_uuid(), now(), left(gen_random_uuid()::text, 40), 'made', 'admin', false, %s)",
                 world.acme.pk,
             )
         elif what == "remove":

@@ -23,7 +23,7 @@ def test_each_has_its_type_its_default_and_a_sentence(setting: Setting) -> None:
     assert meaning.endswith(".")
     value = ast.literal_eval(setting.default) if re.fullmatch(r"'[^']+'|[0-9.]+", setting.default) else None
     if isinstance(value, str):
-        assert f"`{value}`" in default
+        assert f"`{value}`" in default.replace("\\|", "|")  # as a table has to write it
     elif value is not None:
         assert default == f"{value:g}"
 

@@ -1,6 +1,5 @@
 """helm through the gateway, and watches: they end with who opened them, and lose nothing when the pod is replaced."""
 
-import contextlib
 import os
 import secrets
 import threading
@@ -71,7 +70,7 @@ def test_a_watch_ends_at_the_api_server_when_its_client_goes(
     inside: Kubectl, namespace: str, core: client.CoreV1Api
 ) -> None:
     before = _watches(inside)
-    answer = core.list_namespaced_config_map(namespace, watch=True, _preload_content=False)
+    answer: Any = core.list_namespaced_config_map(namespace, watch=True, _preload_content=False)
     wait_until(lambda: _watches(inside) == before + 1, seconds=20, what="the watch is not seen")
     answer.close()
     wait_until(lambda: _watches(inside) == before, seconds=20, what="the watch goes on without a client")
@@ -110,18 +109,38 @@ def test_a_watch_of_the_python_client_loses_nothing_when_the_pod_is_replaced(
 
 
 def _watch(core: client.CoreV1Api, namespace: str, seen: list[str], over: threading.Event) -> None:
-    """As the client's own examples: from the last version seen on, again after each break."""
-    listed: Any = core.list_namespaced_config_map(namespace)
-    version = listed.metadata.resource_version
+    """As informers do: list, watch from there, and after each break from the last version; list again where that is
+
+    too old, as it is for an API server that has just started.
+    """
+    version = ""
     while not over.is_set():
-        with contextlib.suppress(HTTPError, client.ApiException):
+        try:
+            if not version:
+                version = _listed(core, namespace, seen)
             for event in watch.Watch().stream(
                 core.list_namespaced_config_map, namespace, resource_version=version, timeout_seconds=30
             ):
                 version = event["object"].metadata.resource_version
-                if event["type"] == "ADDED" and event["object"].metadata.name.startswith("c-"):
-                    seen.append(event["object"].metadata.name)
+                if event["type"] == "ADDED":
+                    _see(seen, event["object"].metadata.name)
+        except client.ApiException as error:
+            version = "" if error.status == 410 else version
+        except HTTPError:
+            pass
         over.wait(0.2)
+
+
+def _listed(core: client.CoreV1Api, namespace: str, seen: list[str]) -> str:
+    listed: Any = core.list_namespaced_config_map(namespace)
+    for name in sorted(item.metadata.name for item in listed.items):
+        _see(seen, name)
+    return str(listed.metadata.resource_version)
+
+
+def _see(seen: list[str], name: str) -> None:
+    if name.startswith("c-") and name not in seen:
+        seen.append(name)
 
 
 def _config_map(name: str) -> client.V1ConfigMap:

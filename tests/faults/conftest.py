@@ -32,6 +32,7 @@ OF_REAL_HOSTS = {
     "HOST_CONNECT_TIMEOUT_SECONDS": "3",
     "HOST_READ_TIMEOUT_SECONDS": "4",
     "STOP_GRACE_SECONDS": "1",
+    "GATEWAY_RATE": "100000",
 }
 """Leases that a busy machine can keep, and timeouts that bear an answer after 2 s."""
 MAKE_LEDGER_HOST = """

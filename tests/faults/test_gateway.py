@@ -27,6 +27,7 @@ from tests.faults.system import System, timed
 from tests.faults.toxiproxy import Proxy, Toxiproxy
 from tests.faults.waiting import until
 
+pytestmark = pytest.mark.timeout(900)
 Figure = Callable[[str, object], None]
 KUBECTL = "User-Agent: kubectl/v1.36.3 (linux/amd64)"
 K9S = "User-Agent: k9s/v0.50.6"
@@ -335,6 +336,26 @@ def test_what_only_looks_does_not_wake_and_kubectl_does(gated: Gated, kubectl: K
     began = time.monotonic()
     assert "default" in kubectl("get", "namespaces", "-o", "name", "--request-timeout=60s").stdout
     figure("gateway, asleep: kubectl get took with waking (s)", time.monotonic() - began)
+    until(lambda: gated.phase == "Ready", "it is not awake")
+
+
+def test_a_cluster_that_was_paused_as_upstream_does_it_is_woken_by_who_asks(
+    gated: Gated, kubectl: Kubectl, figure: Figure
+) -> None:
+    place = gated.cluster["placement"]
+    there = ("-n", place["namespace"])
+    paused = ("loft.sh/paused=true", "loft.sh/paused-replicas=1")
+    gated.host(*there, "annotate", "statefulset", place["release"], *paused)
+    gated.host(*there, "scale", "statefulset", place["release"], "--replicas=0")
+    pod = f"{place['release']}-0"
+    until(
+        lambda: pod not in [each["metadata"]["name"] for each in gated.host.get(*there, "pods")],
+        "the control plane still runs",
+    )
+    gated.put_phase("Asleep")
+    began = time.monotonic()
+    assert "default" in kubectl("get", "namespaces", "-o", "name", "--request-timeout=0").stdout
+    figure("gateway, paused: kubectl get took with waking (s)", time.monotonic() - began)
     until(lambda: gated.phase == "Ready", "it is not awake")
 
 

@@ -48,6 +48,8 @@ class Small:
     woken: int = 0
     records: list[Record] = field(default_factory=list)
     bindings: list[tuple[bytes, bytes]] = field(default_factory=list)
+    readiness: list[int] = field(default_factory=list)
+    """What the API server says of itself, one after the other; ready when that is over."""
 
     def __post_init__(self) -> None:
         self.caller = caller()
@@ -70,7 +72,9 @@ class Small:
 
     def _when_asked(self, server: H2Server, stream_id: int, asked: Asked) -> None:
         path = asked.headers[b":path"]
-        if path.startswith(BINDINGS) and b"impersonate-user" not in asked.headers:
+        if path == b"/readyz" and b"impersonate-user" not in asked.headers:
+            server.answer(stream_id, self.readiness.pop(0) if self.readiness else 200, b"")
+        elif path.startswith(BINDINGS) and b"impersonate-user" not in asked.headers:
             self.bindings.append((asked.headers[b":method"], path))
             server.answer(stream_id, 200, b"{}")
         else:

@@ -272,7 +272,7 @@ def test_access_that_ends_while_a_request_waits_is_told_and_ends_a_watch_that_is
         watch.say(small.head(path="/watch"))
         await watch.head()
         waiting.say(small.head(path="/slow"))
-        while len(small.upstreams[0].asked) < 4:  # two of them are Marina's own
+        while len(small.upstreams[0].asked) < 5:  # three of them are Marina's own
             await asyncio.sleep(0.01)
         small.books.callers.clear()
         await small.doorman.recheck()  # type: ignore[attr-defined]
@@ -280,6 +280,18 @@ def test_access_that_ends_while_a_request_waits_is_told_and_ends_a_watch_that_is
         assert not (await watch.ended()).endswith(b"0\r\n\r\n"), "it has not ended by itself"
 
     small.answer = answer
+    played(small, play)
+
+
+def test_an_api_server_that_has_just_begun_is_asked_nothing_until_it_is_ready(small: Small) -> None:
+    async def play(server: Server) -> None:
+        assert (await small.ask()).status == 200
+        assert small.readiness == []
+        paths = [asked.headers[b":path"] for asked in small.upstreams[0].asked.values()]
+        assert paths.count(b"/readyz") == 3
+        assert paths.index(b"/version") > 2
+
+    small.readiness = [500, 503, 200]
     played(small, play)
 
 
@@ -318,7 +330,7 @@ def test_a_gateway_that_stops_ends_what_is_under_way_and_says_so_and_takes_nobod
             line.say(small.head())
             assert "connection" not in (await line.answer()).headers
         slow.say(small.head(path="/slow"))
-        while len(small.upstreams[0].asked) < 5:
+        while len(small.upstreams[0].asked) < 6:
             await asyncio.sleep(0.01)
         stopping = asyncio.create_task(server.stop(grace=10))
         await asyncio.sleep(0.05)

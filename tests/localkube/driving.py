@@ -108,7 +108,7 @@ class VirtualCluster:
         return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
     def wait_ready(self) -> None:
-        wait_for(f"{self.name}-0 ready", self.is_ready)
+        wait_for(f"{self.name}-0 ready", self.is_ready, within=60)
 
     def wait_replaced(self, old_uid: str) -> None:
         wait_for("a new pod that is ready", lambda: self.pod()["metadata"]["uid"] != old_uid and self.is_ready())

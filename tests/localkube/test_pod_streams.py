@@ -29,7 +29,7 @@ def pod(hello: VirtualCluster) -> Iterator[Copy]:
     inside.apply(pod_spec(name))
     wait_for("it runs", lambda: phase(inside, name) == "Running")
     yield Copy(hello.on_host, hello.name, hello.namespace, name)
-    inside("delete", "pod", name, "--grace-period=0", "--force", "--wait=false")
+    inside("delete", "pod", name, "--grace-period=0", "--force", "--wait=false", "--ignore-not-found")
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 The facts were seen on a real vcluster (open source, 0.36.1, its own chart). What the stand-in does not keep:
 
-- No container runs: no DNS, no traffic to pods. Logs, exec, attach and port-forward take the way they take with vcluster
-  (test_pod_streams.py), and end where the host's administrator says (docs/local-hosts.md).
+- No container runs: no DNS, no traffic to pods. Logs, exec, attach and port-forward take the way they take with
+  vcluster (test_pod_streams.py), and end where the host's administrator says (docs/local-hosts.md).
 - The node's kubelet is found at 127.0.0.1, not at a service's address.
 - Times: everything is several times faster than on a real node.
 - A service's copy has a ClusterIP of its own, not the same one. Config and secrets that pods use are not copied, nor
