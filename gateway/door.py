@@ -111,17 +111,19 @@ class Door:
     async def upstream_of(self, admission: Admission, head: Head, what: Doing) -> Upstream:
         """The way to the cluster, for which it is woken where the request is one that wakes."""
         deadline = time.monotonic() + HOLD_SECONDS
-        waking = False
+        wakes: bool | None = None  # asked once: what is asked again looks like kubectl coming back as it was told
+        woken = False
         while True:
             target = admission.target
             if target is not None and target.served:
                 return self._upstreams.of(target)
-            if not waking:
-                waking = self._rules.waking(head, what, admission.caller.token)
-                if not waking and target is not None and target.phase == "Asleep":
+            if wakes is None:
+                wakes = self._rules.waking(head, what, admission.caller.token)
+            if target is not None and target.phase == "Asleep" and not woken:
+                if not wakes:
                     raise not_served(target, admission.caller.cluster_name, waking=False)
-                if target is not None and target.phase == "Asleep":
-                    self._wake(admission)
+                self._wake(admission)
+                woken = True
             if time.monotonic() > deadline:
                 raise not_served(target, admission.caller.cluster_name, waking=True)
             await asyncio.sleep(_AGAIN)
