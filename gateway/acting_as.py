@@ -1,5 +1,6 @@
 """`kubectl --as`: the person asks to be seen as somebody else, and the virtual API decides whether they may."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Final
@@ -14,6 +15,10 @@ from gateway.upstream import Upstream
 
 _REVIEW: Final = b"/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _EXTRA: Final = b"impersonate-extra-"
+_ONE: Final = (b"impersonate-user", b"impersonate-uid")
+_WHO: Final = (*_ONE, b"impersonate-group")
+REVIEW_SECONDS: Final = 10.0
+_LONGEST_REVIEW: Final = 64 * 1024
 
 
 async def acting_as(head: Head, caller: Caller, upstream: Upstream) -> Headers:
@@ -21,11 +26,25 @@ async def acting_as(head: Head, caller: Caller, upstream: Upstream) -> Headers:
     fields = [field for field in head.headers if field[0].startswith(b"impersonate-")]
     for name, value in fields:
         _never(name, value)
-    if not any(name == b"impersonate-user" for name, _ in fields):
-        raise Refused(400, "To act in a group or with a uid takes a user to act as (--as).", why="impersonation")
-    for name, value in fields:
-        await _ask(name, value, caller, upstream)
+    _unmistakable(fields)
+    try:
+        async with asyncio.timeout(REVIEW_SECONDS):
+            for name, value in fields:
+                await _ask(name, value, caller, upstream)
+    except (TimeoutError, ValueError):
+        told = f"The API server of {caller.cluster_name} did not say whether you may act as somebody else."
+        raise Refused(503, told, why="impersonation", retry_after=5) from None
     return fields
+
+
+def _unmistakable(fields: Headers) -> None:
+    """An API server passes over empty claims, and would take the request for Marina's own; of two it sees the first."""
+    names = [name for name, _ in fields]
+    if _ONE[0] not in names:
+        raise Refused(400, "To act in a group or with a uid takes a user to act as (--as).", why="impersonation")
+    if any(names.count(name) > 1 for name in _ONE) or any(name in _WHO and not value for name, value in fields):
+        told = "To act as somebody else takes exactly one user, at most one uid, and no empty name."
+        raise Refused(400, told, why="impersonation")
 
 
 def _never(name: bytes, value: bytes) -> None:
@@ -85,9 +104,16 @@ async def _allowed(review: Mapping[str, object], upstream: Upstream) -> bool:
         await exchange.send(json.dumps(review).encode())
         await exchange.end()
         status, _ = await exchange.head()
-        body = b""
+        body = bytearray()
         while part := await exchange.read():
             body += part
+            if len(body) > _LONGEST_REVIEW:
+                raise ValueError("The answer is no review.")
     finally:
         exchange.cancel()
-    return status == 201 and json.loads(body).get("status", {}).get("allowed") is True
+    return status == 201 and _says_yes(json.loads(body))
+
+
+def _says_yes(review: object) -> bool:
+    status = review.get("status") if isinstance(review, dict) else None
+    return isinstance(status, dict) and status.get("allowed") is True

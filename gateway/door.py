@@ -111,17 +111,19 @@ class Door:
     async def upstream_of(self, admission: Admission, head: Head, what: Doing) -> Upstream:
         """The way to the cluster, for which it is woken where the request is one that wakes."""
         deadline = time.monotonic() + HOLD_SECONDS
-        waking = False
+        wakes: bool | None = None  # asked once: what is asked again looks like kubectl coming back as it was told
+        woken = False
         while True:
             target = admission.target
             if target is not None and target.served:
                 return self._upstreams.of(target)
-            if not waking:
-                waking = self._rules.waking(head, what, admission.caller.token)
-                if not waking and target is not None and target.phase == "Asleep":
+            if wakes is None:
+                wakes = self._rules.waking(head, what, admission.caller.token)
+            if target is not None and target.phase == "Asleep" and not woken:
+                if not wakes:
                     raise not_served(target, admission.caller.cluster_name, waking=False)
-                if target is not None and target.phase == "Asleep":
-                    self._wake(admission)
+                self._wake(admission)
+                woken = True
             if time.monotonic() > deadline:
                 raise not_served(target, admission.caller.cluster_name, waking=True)
             await asyncio.sleep(_AGAIN)
@@ -206,6 +208,7 @@ class _Request:
                     raise ClientGone(str(error)) from None
                 if not self._may_repeat or time.monotonic() > patience:
                     raise self._broken(error) from None
+                await asyncio.sleep(_AGAIN)  # the answer itself may be what breaks it, each time and at once
 
     @property
     def _may_repeat(self) -> bool:
@@ -272,11 +275,20 @@ class _Request:
 
     async def _send_body(self, exchange: Exchange) -> None:
         try:
-            while part := await self._client.body():
+            while part := await self._body_part():
                 await exchange.send(part)
             await exchange.end()
-        except ConnectionError as error:
+        except OSError as error:
             exchange.on_failure(error)
+        else:
+            await self._client_gone(exchange)
+
+    async def _body_part(self) -> bytes:
+        """Whatever error it is (a timeout of TCP's or one of TLS is no ConnectionError), it is the client's."""
+        try:
+            return await self._client.body()
+        except OSError as error:
+            raise ClientGone(str(error)) from None
 
     async def _client_gone(self, exchange: Exchange) -> None:
         with contextlib.suppress(OSError):

@@ -38,6 +38,8 @@ KEPT_SECONDS: Final = 60.0
 REFUSED_SECONDS: Final = 1.0
 """How long a refusal is repeated without asking: who sends a wrong token again and again costs nothing."""
 _MOST_REMEMBERED: Final = 50_000
+_MOST_ASKING: Final = 1_000
+"""Questions under way. Unknown tokens cost a query each: those who send many of them find no room, and no memory."""
 
 Key = tuple[bytes, UUID]
 """A token's digest, and the cluster it is presented for."""
@@ -60,18 +62,22 @@ class Admission:
         self.target = target
         self.checked = self.used = self.asked = now
         self.open = 0
+        self.ended = False
         self._on_end: set[Callable[[], None]] = set()
 
     def on_end(self, end: Callable[[], None]) -> None:
         self._on_end.add(end)
         self.open += 1
+        if self.ended:  # between the answer and this; nobody would ask about it again
+            end()
 
     def over(self, end: Callable[[], None]) -> None:
         self._on_end.discard(end)
         self.open -= 1
 
     def end(self) -> None:
-        """Ends what is open in this name."""
+        """Ends what is open in this name, and what would still begin in it."""
+        self.ended = True
         for end in list(self._on_end):
             end()
 
@@ -79,8 +85,9 @@ class Admission:
 class Doorman:
     """One a process."""
 
-    def __init__(self, database: Database, questions: Questions) -> None:
+    def __init__(self, database: Database, questions: Questions, *, rechecks: Database | None = None) -> None:
         self._database = database
+        self._rechecks = rechecks or database
         self._questions = questions
         self._known: dict[Key, Admission] = {}
         self._refused: dict[Key, tuple[float, Refused]] = {}
@@ -96,7 +103,7 @@ class Doorman:
         if known is not None:
             known.used = now
             if self._counts(known, now):
-                if now - known.asked > ANEW_SECONDS and not self._away:
+                if now - known.asked > ANEW_SECONDS and not self._away and len(self._asking) < _MOST_ASKING:
                     self._begin(key, presented)
                 return known
         if (before := self._refused.get(key)) is not None and now - before[0] < REFUSED_SECONDS:
@@ -111,6 +118,8 @@ class Doorman:
     def _begin(self, key: Key, presented: str) -> "asyncio.Task[Admission]":
         """The question, which all who ask it at the same time share."""
         task = self._asking.get(key)
+        if task is None and len(self._asking) >= _MOST_ASKING:
+            raise Refused(503, "Too many want in at once; try again in a moment.", why="crowded", retry_after=5)
         if task is None:
             task = self._asking[key] = asyncio.create_task(self._ask(key, presented))
             task.add_done_callback(lambda done: self._asked(key, done))
@@ -183,7 +192,7 @@ class Doorman:
         callers = list({admission.caller for admission in here.values()})
         clusters = list({admission.caller.cluster_id for admission in here.values()})
         try:
-            still, targets = await self._database.ask(self._again, callers, clusters, timezone.now())
+            still, targets = await self._rechecks.ask(self._again, callers, clusters, timezone.now())
         except DatabaseAway:
             self._away = True
             self._end_stale()

@@ -19,7 +19,9 @@ _FOLDED: Final = re.compile(rb"\r\n[ \t]")
 _LENGTHS: Final = re.compile(rb"\r\ncontent-length[ \t]*:", re.IGNORECASE)
 _DOTS: Final = re.compile(rb"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _UNCLEAR: Final = re.compile(rb"%2f|%5c|%00|\\", re.IGNORECASE)
-_PROXIED: Final = re.compile(rb"^/api/v1/(?:namespaces/[^/]+/(?:pods|services)|nodes)/[^/]+/proxy(?:/|$)")
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_PROXIED: Final = re.compile(rb"^/api/v1/(?:namespaces/[^/]+/(?:pods|services)|nodes)/[^/]+/proxy(?=/|$)")
+"""What follows it belongs to the pod or service, which may have slashes of its own kind in its paths."""
 _HOP: Final = frozenset(
     (
         b"connection",
@@ -105,6 +107,8 @@ def _checked(event: h11.Request) -> Head:
     for single in (b"host", b"authorization", b"transfer-encoding"):
         if names.count(single) > 1:
             raise BadRequest(f"The request has the header {single.decode()} more than once.")
+    if any(_CONTROL.search(value) for _, value in fields):
+        raise BadRequest("The request has a header with a control character.")
     _framing_untouched(fields)
     path, _, query = bytes(event.target).partition(b"?")
     return Head(
@@ -146,9 +150,11 @@ def cluster_and_path(head: Head, *, cluster_of_host: UUID | None) -> tuple[UUID,
         cluster, path = _uuid(match), head.path[match.end() if match else 0 :] or b"/"
     if not path.startswith(b"/") or not path.isascii():
         raise BadRequest("The path cannot be read.")
-    if _DOTS.search(path) or b"//" in path.split(b"/proxy/")[0]:
+    proxied = _PROXIED.match(path)
+    ours = proxied[0] if proxied else path
+    if _DOTS.search(path) or b"//" in ours:
         raise BadRequest("The path has a dot or empty segment; write it out.")
-    if _UNCLEAR.search(path) and not _PROXIED.match(path):
+    if _UNCLEAR.search(ours):
         raise BadRequest("The path has an encoded slash, a backslash or a zero byte.")
     return cluster, path
 

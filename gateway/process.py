@@ -48,7 +48,11 @@ class Gateway:
         # a thread of their own: a slow batch delays nobody who wants in
         self._books_database = Database(threads=1, patience=BATCH_SECONDS)
         self._books = Bookkeeper(self._books_database, uses_add=cluster_uses_add, requests_add=gateway_requests_add)
-        self._doorman = Doorman(self._database, Questions(caller_of, callers_still, targets_of))
+        # and so are those who are in already: no crowd of unknown tokens makes them look forgotten
+        self._rechecks = Database(threads=1)
+        self._doorman = Doorman(
+            self._database, Questions(caller_of, callers_still, targets_of), rechecks=self._rechecks
+        )
         self._upstreams = Upstreams(road_finder(Clients()))
         self._limits = Limits(rate=settings.GATEWAY_RATE, streams=settings.GATEWAY_STREAMS)
         self._not_ready = "starting"
@@ -93,6 +97,7 @@ class Gateway:
         await asyncio.gather(*tending, return_exceptions=True)
         await self._upstreams.close()
         self._books_database.close()
+        self._rechecks.close()
         self._database.close()
 
     async def _ready(self) -> None:

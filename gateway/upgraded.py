@@ -4,19 +4,20 @@ Each has an upstream connection of its own: on real nodes one broken exec ends e
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Final
 
 import h11
 
 from gateway.answers import Refused
-from gateway.client import Client
+from gateway.client import Client, ClientGone
 from gateway.heads import Head
 from gateway.http2 import Headers
 from gateway.upstream import AUTHORITY
 from provisioning.drivers.streams.byte_stream import ByteStream
 
+Answered = h11.Response | h11.InformationalResponse
 _PROTOCOLS: Final = (b"websocket", b"spdy/3.1")
 _BEARER: Final = b"base64url.bearer.authorization.k8s.io."
 _DROPPED: Final = frozenset((b"set-cookie", b"alt-svc"))
@@ -54,7 +55,7 @@ async def _carried(
     )
     upstream.write((talk.send(request) or b"") + (talk.send(h11.EndOfMessage()) or b""))
     await upstream.drain()
-    answer = await _answer(talk, upstream)
+    answer = await _while_there(client, _answer(talk, upstream))
     fields = [field for field in answer.headers if field[0] not in _DROPPED]
     if answer.status_code != 101:
         await _refused(client, talk, upstream, answer, fields)
@@ -75,6 +76,20 @@ def _without_tokens(headers: Headers) -> list[tuple[bytes, bytes]]:
             value = b", ".join(word for word in words if not word.startswith(_BEARER))
         kept.append((name, value))
     return kept
+
+
+async def _while_there(client: Client, answer: Coroutine[None, None, Answered]) -> Answered:
+    """The answer, as long as somebody waits for it: an API server may take for ever."""
+    waiting, gone = asyncio.create_task(answer), asyncio.create_task(client.gone())
+    try:
+        await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            return waiting.result()
+        raise ClientGone("The client ended the connection.")
+    finally:
+        for task in (waiting, gone):
+            task.cancel()
+        await asyncio.gather(waiting, gone, return_exceptions=True)
 
 
 async def _answer(talk: h11.Connection, upstream: ByteStream) -> h11.Response | h11.InformationalResponse:

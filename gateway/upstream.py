@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import ssl
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -149,8 +148,9 @@ class Upstream:
         if isinstance(error, StepError):
             return Unreachable(error.message, reason=error.code)
         reason = "timeout" if isinstance(error, TimeoutError) else "unreachable"
-        why = f": {error}" if str(error) and not isinstance(error, ssl.SSLError) else ""
-        return Unreachable(f"The API server of {self._name} cannot be reached{why}.".replace("..", "."), reason=reason)
+        # what went wrong names addresses and pods of the host, which are no tenant's business
+        log.info("a virtual API cannot be reached", cluster=self._name, reason=reason, error=str(error))
+        return Unreachable(f"The API server of {self._name} cannot be reached.", reason=reason)
 
     async def _way(self) -> Road:
         if self._road is None or time.monotonic() - self._road_found > ROAD_SECONDS:

@@ -3,8 +3,10 @@
 import asyncio
 import re
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
@@ -28,6 +30,10 @@ WAKE_AGAIN_SECONDS: Final = 10.0
 REPEATED_SECONDS: Final = 120.0
 """The same list by the same client within so long is a poll, and no wish of a person."""
 
+_MOST_SEEN: Final = 10_000
+_AGENT: Final = 256
+"""Bytes of a User-Agent that are looked at."""
+
 
 @dataclass
 class WakeRules:
@@ -35,20 +41,23 @@ class WakeRules:
 
     wakes: re.Pattern[str]
     never: re.Pattern[str]
-    seen: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    seen: OrderedDict[bytes, float] = field(default_factory=OrderedDict)
+    """When which list was asked for, by its digest: of clients' own words nothing is kept, however long they are."""
 
     def waking(self, head: Head, doing: Doing, who: str, *, now: Callable[[], float] = time.monotonic) -> bool:
         """Whether this request says that somebody wants to use the cluster."""
-        agent = head.header(b"user-agent").decode("latin-1")
+        agent = head.header(b"user-agent")[:_AGENT].decode("latin-1")
         if doing.verb == "watch" or self.never.search(agent) or not self.wakes.search(agent):
             return False
-        return doing.verb != "list" or not self._repeated((who, agent, head.target.decode("latin-1")), now())
+        words = (who.encode(), agent.encode(), head.target)
+        return doing.verb != "list" or not self._repeated(sha256(b"\0".join(words)).digest(), now())
 
-    def _repeated(self, key: tuple[str, str, str], now: float) -> bool:
+    def _repeated(self, key: bytes, now: float) -> bool:
         """Whether the same was asked for a while ago. Soon after is how kubectl asks again when it is told to."""
         last, self.seen[key] = self.seen.get(key), now
-        if len(self.seen) > 10_000:
-            self.seen = {each: when for each, when in self.seen.items() if now - when < REPEATED_SECONDS}
+        self.seen.move_to_end(key)
+        if len(self.seen) > _MOST_SEEN:
+            self.seen.popitem(last=False)
         return last is not None and HOLD_SECONDS + 2 * RETRY_AFTER < now - last < REPEATED_SECONDS
 
 

@@ -112,6 +112,8 @@ def test_nobody_says_who_they_are(gate: Gate, shared: Json, developer: Api, line
         ["Impersonate-User: kubernetes-super-admin"],
         ["Impersonate-User: jane", "Impersonate-Group: system:masters"],
         ["Impersonate-Group: system:masters"],
+        ["Impersonate-User:"],
+        ["Impersonate-User:", "Impersonate-User: jane"],
     ],
 )
 def test_nobody_acts_as_who_stands_above_all_rules(gate: Gate, shared: Json, developer: Api, lines: list[str]) -> None:

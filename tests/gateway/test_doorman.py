@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from threading import Event
 from uuid import UUID
 
 import pytest
@@ -228,5 +229,55 @@ def test_who_has_left_is_forgotten_and_who_has_a_stream_open_is_not() -> None:
         assert books.asked == asked
         await doorman.admit(TOKEN, cluster)
         assert books.asked == asked + 1
+
+    run(books, work)
+
+
+def test_who_was_told_to_leave_before_beginning_ends_at_once() -> None:
+    books, cluster = known()
+
+    async def work(doorman: Doorman) -> None:
+        admission = await doorman.admit(TOKEN, cluster)
+        books.callers.clear()
+        await doorman.recheck()
+        ended: list[bool] = []
+        admission.on_end(lambda: ended.append(True))
+        assert ended, "nobody would ask about it again"
+
+    run(books, work)
+
+
+def test_a_crowd_of_unknown_tokens_keeps_nobody_from_being_asked_about() -> None:
+    books, cluster = known()
+
+    async def work(doorman: Doorman) -> None:
+        own = Database(threads=1, patience=2)
+        doorman._rechecks = own
+        admission = await doorman.admit(TOKEN, cluster)
+        hold = Event()
+        crowd = [asyncio.create_task(doorman._database.ask(hold.wait, 10)) for _ in range(20)]
+        await asyncio.sleep(0)
+        aged(admission, STALE_SECONDS + 1)
+        await doorman.recheck()
+        assert doorman._known, "it still may, and the database says so"
+        hold.set()
+        await asyncio.gather(*crowd)
+        own.close()
+
+    run(books, work)
+
+
+def test_so_many_may_wait_for_the_database_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.doorman._MOST_ASKING", 3)
+    books, cluster = known()
+
+    async def work(doorman: Doorman) -> None:
+        books.held.clear()
+        crowd = [asyncio.create_task(doorman.admit(f"mar_{number}", cluster)) for number in range(3)]
+        await asyncio.sleep(0)
+        assert (await refused(doorman, cluster)).status == 503
+        books.held.set()
+        await asyncio.gather(*crowd, return_exceptions=True)
+        assert (await doorman.admit(TOKEN, cluster)).caller.cluster_id == cluster
 
     run(books, work)

@@ -76,6 +76,12 @@ def test_bare_line_ends_and_folded_headers_are_refused(raw: bytes) -> None:
     assert refused(raw=raw).status == 400
 
 
+@pytest.mark.parametrize("value", ["a\x01b", "\x7f", "a\x1bb"])
+def test_a_header_with_a_control_character_is_refused(value: str) -> None:
+    # an API server breaks such a request off, which would look like a connection that broke
+    assert refused(f"X-Note: {value}").status == 400
+
+
 def test_other_versions_and_methods_are_told_so() -> None:
     assert refused(first="GET / HTTP/1.0").status == 505
     assert refused(first="TRACE /v1/clusters/x HTTP/1.1").status == 405
@@ -95,6 +101,10 @@ def test_other_versions_and_methods_are_told_so() -> None:
         "/api/v1%5cpods",
         "/api/v1\\pods",
         "/api/v1/pods%00",
+        "/api/v1/namespaces/a%2fpods%2fother%2fproxy/pods/web/proxy/",
+        "/api/v1/namespaces/a/services/web%2f../proxy/x",
+        "/api/v1/nodes/a%5cb/proxy",
+        "/api/v1/namespaces/proxy//pods",
     ],
 )
 def test_paths_that_play_tricks_are_refused(path: str) -> None:

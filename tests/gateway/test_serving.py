@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from h2.errors import ErrorCodes
 
+from gateway import door
 from gateway.server import Patience, Server
 from tests.gateway.callers import target
 from tests.gateway.h2_server import Asked, H2Server
@@ -405,5 +406,47 @@ def test_a_socket_that_is_reset_in_the_middle_of_an_answer_leaves_nothing_behind
         api = small.upstreams[0]
         await api.until(lambda: api.asked[max(api.asked)].reset is not None)
 
+    small.answer = answer
+    played(small, play)
+
+
+@pytest.mark.parametrize("ends", ["goodbye", "reset"])
+def test_who_leaves_after_a_whole_body_ends_the_request_that_nobody_answers(small: Small, ends: str) -> None:
+    async def play(server: Server) -> None:
+        line = await small.connect()
+        line.say(small.head("Content-Length: 4", path="/never", method="POST") + b"body")
+        while not (asked := never()):
+            await asyncio.sleep(0.01)
+        if ends == "reset":
+            line.writer.transport.abort()
+        else:
+            line.close()
+        async with asyncio.timeout(5):
+            while asked[0].reset is None:
+                await asyncio.sleep(0.01)
+
+    def never() -> list[Asked]:
+        asked = [each for api in small.upstreams for each in api.asked.values()]
+        return [each for each in asked if each.headers[b":path"] == b"/never" and each.ended]
+
+    small.answer = lambda server, stream_id, asked: None
+    played(small, play)
+
+
+def test_an_answer_that_breaks_each_time_is_asked_for_a_few_times_only(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def answer(server: H2Server, stream_id: int, asked: Asked) -> None:
+        tries.append(stream_id)
+        server.h2.reset_stream(stream_id, ErrorCodes.INTERNAL_ERROR)
+        server.send()
+
+    async def play(server: Server) -> None:
+        assert (await small.ask()).status == 503
+        assert len(tries) <= 6
+
+    monkeypatch.setattr(door, "READY_PATIENCE", 1.0)
     small.answer = answer
     played(small, play)

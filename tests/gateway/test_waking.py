@@ -109,3 +109,10 @@ def test_a_cluster_that_is_changing_says_what_it_is_at(phase: str, sentence: str
     told = not_served(target(uuid4(), phase=phase, served=False, sentence=sentence), "acme/shop/web", waking=True)
     assert told.message == f"acme/shop/web {sentence}; it will answer soon."
     assert told.retry_after == RETRY_AFTER
+
+
+def test_however_much_is_asked_for_little_of_it_is_remembered(asking: Asking) -> None:
+    for number in range(10_100):
+        asking.wakes(KUBECTL, f"{PODS}?labelSelector={number}")
+    assert len(asking.rules.seen) == 10_000
+    assert all(len(key) == 32 for key in asking.rules.seen)
