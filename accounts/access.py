@@ -154,14 +154,15 @@ def allowed(user: User, action: str, scope: Scope) -> bool:
     return bool(cluster.filter(in_reach(user, action), pk=scope.pk).exists())
 
 
-def require(user: User, action: str, scope: Scope) -> None:
+def require(user: User, action: str, scope: Scope, *, seen: bool = False) -> None:
     """Lets pass who may.
 
-    Else NotFound where the object is not even seen, and NotAllowed, with the roles that it takes, where it is.
+    Else NotFound where the object is not even seen, and NotAllowed, with the roles that it takes, where it is. `seen`:
+    something of it was shown to them already, without a role in it (a team's members see the team).
     """
     if allowed(user, action, scope):
         return
-    if not allowed(user, _view_action(scope), scope):
+    if not seen and not allowed(user, _view_action(scope), scope):
         raise NotFound(UNSEEN)
     kind = "organization" if isinstance(scope, Organization) else "project"
     roles = [role for role in roles_that_may(action) if kind == "project" or role.startswith("organization ")]

@@ -77,7 +77,7 @@ class TeamResource(ListedResource[Team]):
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Changes a team; `members` replaces all of them."""
         team, body = self.get_object(), self.body(TeamUpdate)
-        require(self.user, "team.manage", team.organization)
+        require(self.user, "team.manage", team.organization, seen=True)
         if "members" in body:
             body["members"] = users_given(body["members"], "members")
         return Response(self.shown(team_update(actor=self.actor, team=team, **body)))
@@ -87,5 +87,6 @@ class TeamResource(ListedResource[Team]):
         """Deletes a team, and with it what it was given."""
         team = self.get_object()
         self.no_body()
+        require(self.user, "team.manage", team.organization, seen=True)
         team_delete(actor=self.actor, team=team)
         return Response(status=204)

@@ -45,10 +45,10 @@ def _member_check(actor: Actor, organization: Organization) -> None:
     if made < organization.member_projects:
         return
     roles = ", ".join(role for role in roles_that_may("project.create") if role.startswith("organization "))
+    if organization.member_projects == 0:
+        raise NotAllowed(f"Members make no projects in {organization.name}.", hint=f"Ask an {roles} for one.")
     raise NotAllowed(
-        f"Members make no projects in {organization.name}."
-        if organization.member_projects == 0
-        else f"You made {made} projects in {organization.name}; a member may make {organization.member_projects}.",
+        f"You made {made} projects in {organization.name}; a member may make {organization.member_projects}.",
         hint=f"Delete one you no longer need, or ask an {roles}, who may make any number and can raise yours.",
     )
 

@@ -95,7 +95,7 @@ def role_delete(*, actor: Actor, role: Role, now: datetime, take: bool = False) 
         more = f" and {len(uses) - 5} more" if len(uses) > 5 else ""
         raise Conflict(
             f"The role {locked.name} is in use: {'; '.join(uses[:5])}{more}.",
-            hint="Take it from these first, or delete it together with what gives it (take=true).",
+            hint="Take it from these first, or with it (`marina role delete --take`, `?take=true`).",
         )
     role_uses_end(actor=actor, role=locked, now=now)
     _audit(actor, "custom-role.delete", locked, before=_told(locked), details={"ended": uses[:100]})

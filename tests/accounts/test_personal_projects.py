@@ -146,7 +146,9 @@ def test_an_organization_may_let_its_admins_alone_make_projects(world):
     mia, otto = person("mia"), person("otto")
     give(mia, "member", world.acme)
     give(otto, "auditor", world.acme)
-    assert make(signed_in(mia), "own").json()["detail"] == "Members make no projects in acme."
+    refused = make(signed_in(mia), "own").json()
+    assert refused["detail"] == "Members make no projects in acme."
+    assert refused["hint"] == "Ask an organization admin for one."
     assert make(signed_in(otto), "own").status_code == 403
     assert make(signed_in(world.greta), "own").status_code == 400, "acme is not there for her"
 

@@ -93,6 +93,12 @@ def test_without_a_terminal_handle_and_password_are_read_as_before(server: ApiSe
     assert not server.asked("POST", "/device-logins")
 
 
+def test_where_nobody_can_answer_it_says_what_to_use_instead(server: ApiServer, run_without_login: Run) -> None:
+    result = run_without_login("login", server.url, stdin="")
+    assert result.exit_code == 2
+    assert "--federated" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("environment", "possible"),
     [({"DISPLAY": ":0"}, True), ({"DISPLAY": ":0", "SSH_CONNECTION": "1"}, False), ({}, sys.platform == "darwin")],

@@ -98,8 +98,16 @@ def _first_line(what: str) -> str:
 def _token_made(
     session: Session, target: Context, handle: str | None, password_stdin: bool, expires_in: int
 ) -> Context:
-    handle = handle or click.prompt("Handle", err=True)
-    password = _first_line("password") if password_stdin else click.prompt("Password", hide_input=True, err=True)
+    try:
+        handle = handle or click.prompt("Handle", err=True)
+        password = _first_line("password") if password_stdin else click.prompt("Password", hide_input=True, err=True)
+    except click.Abort:
+        if terminal_there():
+            raise
+        raise UsageProblem(
+            "Nobody is at a terminal, and standard input has no handle and password.",
+            hint="Use --handle with --password-stdin, --token-stdin, --web for a browser, or in CI --federated.",
+        ) from None
     api = Api(target, clock=session.clock, basic=(str(handle), password))
     try:
         made = api.change("POST", "/access-tokens", {"name": _name(), "expires_in": expires_in}, repeat=False)
