@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterable
 from typing import Final
 
@@ -39,7 +40,8 @@ class Client:
         self._reading: asyncio.Task[bytes] | None = None
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=LONGEST_HEAD)
         self._head_only = False
-        self._idle = False
+        self.idle_since: float | None = None
+        """Since when it is between requests; None while it has one."""
         self._last = False
         self.switched = False
         """Whether the connection speaks another protocol now."""
@@ -69,20 +71,22 @@ class Client:
         return head
 
     async def _next_begins(self) -> bool:
-        self._idle = True
+        self.idle_since = time.monotonic()
         try:
             return await self._more(self._idle_seconds)
         finally:
-            self._idle = False
+            self.idle_since = None
 
     def leave(self, quiet: float) -> None:
         """The next answer is the last one, and says so; who asks nothing for `quiet` seconds gets none."""
         self._last = True
         self._idle_seconds = min(self._idle_seconds, quiet)
-        asyncio.get_running_loop().call_later(quiet, self._leave_if_idle)
+        asyncio.get_running_loop().call_later(quiet, self.leave_if_idle)
 
-    def _leave_if_idle(self) -> None:
-        if self._idle:
+    def leave_if_idle(self) -> None:
+        """Ends the connection where nothing is under way on it."""
+        if self.idle_since is not None:
+            self.idle_since = None
             self._stream.close()
 
     async def _more(self, seconds: float | None) -> bool:

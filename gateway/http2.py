@@ -39,6 +39,9 @@ _LARGEST_FRAME: Final = 256 * 1024
 _STREAMS_UNTIL_TOLD: Final = 100
 """What Kubernetes' API server allows on one connection; it says so itself, soon after the beginning."""
 
+_LAST_STREAM: Final = 2**31 - 10_000
+"""A connection has so many numbers for requests; before they are used up another one takes its place."""
+
 
 class NotProcessed(ConnectionError):
     """The server said of this request that it did nothing with it: it may be sent again as it is."""
@@ -202,6 +205,8 @@ class Http2Connection:
         if self._closed is not None:
             raise self._closed
         stream_id = self._h2.get_next_available_stream_id()
+        if stream_id > _LAST_STREAM:
+            self._draining = True
         exchange = self._exchanges[stream_id] = Exchange(self, stream_id)
         pseudo = [
             (b":method", method),

@@ -1,14 +1,19 @@
 """What a request does, in Kubernetes' words: verb, resource, namespace, name. As its own audit log tells it."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "GET": "get", "HEAD": "get"}
 _CONNECTING: Final = frozenset(("exec", "attach", "portforward", "proxy"))
 _ASKING: Final = frozenset(("authorization.k8s.io", "authentication.k8s.io"))
 """Groups whose objects are questions (`kubectl auth can-i`, `whoami`): creating one changes nothing."""
 READING: Final = frozenset(("get", "list", "watch", "options"))
+_WATCH: Final = re.compile(
+    "(?:^|&)" + "".join(f"(?:{each}|%{ord(each):x})" for each in "watch") + "(?:=([^&]*))?(?=&|$)"
+)
+"""However it is encoded."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +64,14 @@ def _verb(verb: str, name: str, query: str, watching: bool) -> str:
     if watching:
         return "watch"
     if verb == "get" and not name:
-        return "watch" if _wanted(parse_qs(query, keep_blank_values=True).get("watch")) else "list"
+        return "watch" if _watched(query) else "list"
     return "deletecollection" if verb == "delete" and not name else verb
 
 
-def _wanted(values: list[str] | None) -> bool:
-    """Whether a query's switch is on, as Kubernetes reads it: everything but 0 and false."""
-    return values is not None and values[0].lower() not in ("0", "false")
+def _watched(query: str) -> bool:
+    """Whether the first `watch` of a query is on, as Kubernetes reads it: everything but 0 and false.
+
+    By one look, because a client may fill its query with thousands of names, each of which would be decoded.
+    """
+    found = _WATCH.search(query)
+    return found is not None and unquote(found[1] or "").lower() not in ("0", "false")

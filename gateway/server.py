@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 QUIET_SECONDS = 1.0
 """So long a gateway that stops waits for requests that are on their way to it."""
+_LEAVING = 64
+"""Connections above the limit whose predecessors are just leaving."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Server:
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         stream = TcpStream(reader, writer)
         stream.keep_alive()
-        if len(self._tasks) >= self._connections or self._stopping:
+        if self._stopping or (len(self._tasks) >= self._connections and not self._idle_one_leaves()):
             stream.abort()
             metrics.REFUSED.labels("connections").inc()
             return
@@ -108,6 +110,16 @@ class Server:
         self._tasks.add(task)
         metrics.CONNECTIONS.set(len(self._tasks))
         task.add_done_callback(self._left)
+
+    def _idle_one_leaves(self) -> bool:
+        """Ends the connection that has been idle longest: who keeps thousands for later keeps nobody else out."""
+        idle = [(client.idle_since, number) for number, client in enumerate(self._clients) if client.idle_since]
+        if not idle or len(self._tasks) > self._connections + _LEAVING:
+            return False
+        _, number = min(idle)
+        list(self._clients)[number].leave_if_idle()
+        metrics.REFUSED.labels("idle").inc()
+        return True
 
     def _left(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

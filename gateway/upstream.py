@@ -222,7 +222,7 @@ class Upstream:
                 connection.close(ConnectionResetError(f"Nothing was heard of {self._name} for {int(silent)} s."))
             elif silent > PING_SECONDS:
                 connection.ping()
-            if not connection.open_exchanges and now - self.used > IDLE_SECONDS:
+            if not connection.open_exchanges and (self.closed or now - self.used > IDLE_SECONDS):
                 connection.retire()
         self._look_after_roles(ROLES_SECONDS)
 
@@ -230,6 +230,11 @@ class Upstream:
     def idle(self) -> bool:
         """Whether it holds nothing that would be missed."""
         return not self._connections and time.monotonic() - self.used > IDLE_SECONDS
+
+    @property
+    def dialling(self) -> bool:
+        """Whether a connection is on its way, which somebody has to end as well."""
+        return self._dialling is not None
 
     @property
     def open_connections(self) -> int:

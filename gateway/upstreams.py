@@ -64,7 +64,7 @@ class Upstreams:
                 upstream.tend()
                 if upstream.idle:
                     del self._open[cluster_id]
-            self._retired = [upstream for upstream in self._retired if upstream.open_connections]
+            self._retired = [upstream for upstream in self._retired if upstream.open_connections or upstream.dialling]
             for upstream in self._retired:
                 upstream.tend()
             metrics.UPSTREAM_CONNECTIONS.set(sum(each.open_connections for each in self._all()))

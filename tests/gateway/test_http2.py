@@ -214,6 +214,18 @@ def test_who_leaves_early_tells_the_server() -> None:
     scene(play)
 
 
+def test_a_connection_whose_numbers_are_nearly_used_up_takes_no_more() -> None:
+    async def play(connection: Http2Connection, server: H2Server) -> None:
+        connection._h2.highest_outbound_stream_id = 2**31 - 9_999
+        exchange = connection.request(b"GET", b"/", [], has_body=False)
+        assert not connection.usable
+        await server.until(lambda: server.asked)
+        server.answer(exchange.stream_id, 200, b"ok")
+        assert (await exchange.head())[0] == 200
+
+    scene(play)
+
+
 def test_silence_is_measured_from_the_ping_that_nobody_answers() -> None:
     async def play(connection: Http2Connection, server: H2Server) -> None:
         assert connection.unanswered_for() == 0

@@ -1,5 +1,7 @@
 """What a request does, in the words of Kubernetes' audit log (its own table: apiserver's requestinfo_test.go)."""
 
+import time
+
 import pytest
 
 from gateway.resources import Doing, doing
@@ -70,3 +72,27 @@ def test_what_connects_to_a_pod_is_no_reading() -> None:
     for subresource in ("exec", "attach", "portforward", "proxy"):
         assert not doing("GET", f"{NS}/a/pods/b/{subresource}", "").reads
     assert not doing("POST", f"{NS}/a/pods", "").reads
+
+
+@pytest.mark.parametrize(
+    ("query", "verb"),
+    [
+        ("watch=1", "watch"),
+        ("watch", "watch"),
+        ("watch=", "watch"),
+        ("limit=5&%77atch=true&watch=0", "watch"),
+        ("%77%61%74%63%68=%31", "watch"),
+        ("watch=False&watch=1", "list"),
+        ("watch=%30", "list"),
+        ("watches=1&xwatch=1&=watch", "list"),
+    ],
+)
+def test_a_list_is_a_watch_where_kubernetes_reads_it_as_one(query: str, verb: str) -> None:
+    assert doing("GET", "/api/v1/pods", query).verb == verb
+
+
+def test_a_query_of_many_names_costs_little() -> None:
+    began = time.process_time()
+    for _ in range(20):
+        doing("GET", "/api/v1/pods", "&".join(["%61"] * 16_000))
+    assert time.process_time() - began < 1, "other requests wait meanwhile"

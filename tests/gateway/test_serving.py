@@ -228,12 +228,32 @@ def test_who_says_too_little_for_too_long_is_told_and_who_says_nothing_at_all_is
     played(small, play)
 
 
+def test_above_the_most_connections_the_longest_idle_one_leaves_for_a_new_one(small: Small) -> None:
+    async def play(server: Server) -> None:
+        lines = []
+        for _ in range(3):
+            lines.append(await small.connect())
+            lines[-1].say(small.head())
+            assert (await lines[-1].answer()).status == 200
+        for _ in range(5):
+            assert (await small.ask()).status == 200
+        assert await lines[0].ended() == b""
+        assert server.open <= 3
+
+    small.connections = 3
+    played(small, play)
+
+
 def test_above_the_most_connections_one_is_turned_away_and_has_room_when_another_leaves(small: Small) -> None:
+    def answer(server: H2Server, stream_id: int, asked: Asked) -> None:
+        watched = asked.headers[b":path"] == b"/watch"
+        server.answer(stream_id, 200, b"one", end=not watched)
+
     async def play(server: Server) -> None:
         lines = [await small.connect() for _ in range(3)]
         for line in lines:
-            line.say(small.head())
-        assert [(await line.answer()).status for line in lines] == [200] * 3
+            line.say(small.head(path="/watch"))
+            assert (await line.head())[0] == 200
         over = await small.connect()
         assert await over.ended() == b""
         lines[0].close()
@@ -241,6 +261,7 @@ def test_above_the_most_connections_one_is_turned_away_and_has_room_when_another
             await asyncio.sleep(0.01)
         assert (await small.ask()).status == 200
 
+    small.answer = answer
     small.connections = 3
     played(small, play)
 
