@@ -78,8 +78,9 @@ def code_of(status: int) -> str:
 
 
 def _sendable(text: str) -> str:
-    # a sentence may quote what was sent, and JSON can carry halves of surrogate pairs, which UTF-8 cannot
-    return text.encode(errors="backslashreplace").decode()
+    # a sentence may quote what was sent: JSON can carry halves of surrogate pairs, which UTF-8 cannot, and NUL, which no
+    # column of PostgreSQL keeps
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:

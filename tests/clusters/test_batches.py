@@ -81,6 +81,12 @@ def test_each_is_read_and_refused_on_its_own(world, host, dan):
     assert sorted(VirtualCluster.objects.values_list("name", flat=True)) == ["a", "e"]
 
 
+def test_a_field_whose_name_no_database_keeps_is_refused_as_any_other_and_the_answer_is_kept(world, host, dan):
+    body = {"items": [{**new("a"), "odd\0name": 1}, new("b")]}
+    answers = [dan.post(CREATE, body, "json", headers={"Idempotency-Key": "one"}) for _ in range(2)]
+    assert [statuses(answer, 202) for answer in answers] == [[400, 202], [400, 202]]
+
+
 def test_where_all_are_refused_nothing_is_started_and_the_answer_is_200(world, host, dan):
     answer = create(dan, new("A"), new("B"))
     assert statuses(answer, 200) == [400, 400]
