@@ -78,8 +78,8 @@ def code_of(status: int) -> str:
 
 
 def _sendable(text: str) -> str:
-    # a sentence may quote what was sent: JSON can carry halves of surrogate pairs, which UTF-8 cannot, and NUL, which no
-    # column of PostgreSQL keeps
+    # a sentence may quote what was sent: JSON can carry halves of surrogate pairs, which UTF-8 cannot, and NUL, which
+    # no column of PostgreSQL keeps
     return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
