@@ -43,6 +43,7 @@ def test_an_organizations_settings_and_a_projects_limits_are_changed_there(world
     world.acme.refresh_from_db()
     assert (world.acme.personal_project_clusters, world.acme.member_projects) == (4, 1)
     limits = {"name": "payments", "display_name": "", "cluster_limit": 5, "kubeconfig_ceiling": "view"}
+    limits["request_audit"] = "writes"
     site.post(f"/admin/accounts/project/{world.payments.pk}/change/", limits)
     world.payments.refresh_from_db()
     assert (world.payments.cluster_limit, world.payments.kubeconfig_ceiling) == (5, "view")
