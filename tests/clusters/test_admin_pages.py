@@ -15,7 +15,9 @@ from accounts.models import AuditEvent
 from clusters.encryption import connection_decrypt
 from clusters.models import (
     Chart,
+    ClusterUse,
     DiscoveredCluster,
+    GatewayRequest,
     HostCluster,
     HostCredential,
     KubeconfigGrant,
@@ -28,6 +30,7 @@ from clusters.models import (
     VirtualCluster,
 )
 from tests.accounts.conftest import person
+from tests.clusters.gateway_books import request_row
 from tests.clusters.making import PUBLIC_KEY, SECRET, cluster_row, host_row, operation_row, ready_row
 from tests.clusters.rules.kubeconfigs import kubeconfig_with
 
@@ -40,6 +43,8 @@ MODELS = (
     Operation,
     Chart,
     DiscoveredCluster,
+    ClusterUse,
+    GatewayRequest,
 )
 TOKEN = "canary-token-7f3a9c"
 
@@ -85,6 +90,8 @@ def full(world):
     Placement.objects.update(not_synced=[{"kind": "Ingress", "reason": "The host has none."}])
     Chart.objects.create(source="https://charts", version="0.36.1", digest="sha256:abc", schema={"type": "object"})
     KubeconfigGrant.objects.create(virtual_cluster=cluster, user=world.olivia, level="admin", expires_at=now)
+    ClusterUse.objects.create(virtual_cluster=cluster, user=world.olivia, client="kubectl", last_used_at=now, reads=1)
+    GatewayRequest.objects.bulk_create([request_row(cluster, world.olivia, name="web")])
     DiscoveredCluster.objects.create(host=host, namespace="team-tills", release="tills", uid="u-1", seen_at=now)
     steps = [
         {
