@@ -68,6 +68,15 @@ def test_clusters_levels_and_logins_do_not_share_theirs(server: ApiServer, run: 
     assert len(files(home)) == 4
 
 
+def test_its_folder_can_be_another_one(
+    run: Run, hello: Json, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARINA_CREDENTIAL_CACHE", str(tmp_path / "elsewhere"))
+    token_of(run("credential", "--cluster", hello["id"]))
+    assert len(list((tmp_path / "elsewhere").iterdir())) == 1
+    assert files(home) == []
+
+
 def test_what_has_ended_is_removed(run: Run, hello: Json, home: Path, clock: QuickClock) -> None:
     run("credential", "--cluster", hello["id"], "--level", "view")
     clock.slept.append(700)
