@@ -16,6 +16,7 @@ NAMES: Final = {
     "region_offers": "region-offer-list",
     "discovered_clusters": "discovered-cluster-list",
     "operations": "operation-list",
+    "gateway_requests": "gateway-request-list",
     "organizations": "organization-list",
     "projects": "project-list",
     "teams": "team-list",

@@ -25,6 +25,7 @@ class Terminal:
             "PATH": os.pathsep.join([*map(str, programs), os.environ.get("PATH", os.defpath)]),
             "XDG_CONFIG_HOME": str(folder / "config"),
             "KUBECACHEDIR": str(folder / "kube-cache"),
+            "MARINA_CREDENTIAL_CACHE": str(folder / "credentials"),
         }
         # all the rest of the caller's own: a kubeconfig's plugin may need any of it
         hidden = {*_OF_THE_COMMAND_LINE, *marina_settings()}

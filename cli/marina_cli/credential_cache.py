@@ -36,8 +36,9 @@ class CredentialCache:
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        base = environment.get("XDG_CACHE_HOME", "")
-        self._folder = (Path(base) if base else Path.home() / ".cache") / "marina" / "credentials"
+        chosen, base = environment.get("MARINA_CREDENTIAL_CACHE", ""), environment.get("XDG_CACHE_HOME", "")
+        usual = (Path(base) if base else Path.home() / ".cache") / "marina" / "credentials"
+        self._folder = Path(chosen) if chosen else usual
 
     def read(self, key: str) -> Credential | None:
         """What is kept under this key; None where nothing is, or where others could have read or written it."""

@@ -42,6 +42,21 @@ def _shared(session: Session, name: str) -> Json:
     )
 
 
+def organization_find(session: Session, name: str) -> str:
+    """The id of the organization of this name; CliError (4) where there is none that the user has to do with.
+
+    The API lists those in which somebody has a role; whoever has one in a project alone knows its organization too.
+    """
+    item = next(iter(session.api.pages("/organizations", {"name": name})), None)
+    if item is not None:
+        return str(item["id"])
+    organizations = (project.get("organization") for project in session.me.get("projects") or ())
+    for known in organizations:
+        if isinstance(known, dict) and known.get("name") == name:
+            return str(known["id"])
+    raise CliError(f"There is no organization {name!r} that you may see.", exit_code=ExitCode.NOT_FOUND)
+
+
 def host_find(api: Api, name: str) -> Json:
     """The host cluster of this name or id; CliError (4) where there is none that the user may see."""
     if is_id(name):

@@ -68,6 +68,15 @@ def test_clusters_levels_and_logins_do_not_share_theirs(server: ApiServer, run: 
     assert len(files(home)) == 4
 
 
+def test_its_folder_can_be_another_one(
+    run: Run, hello: Json, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARINA_CREDENTIAL_CACHE", str(tmp_path / "elsewhere"))
+    token_of(run("credential", "--cluster", hello["id"]))
+    assert len(list((tmp_path / "elsewhere").iterdir())) == 1
+    assert files(home) == []
+
+
 def test_what_has_ended_is_removed(run: Run, hello: Json, home: Path, clock: QuickClock) -> None:
     run("credential", "--cluster", hello["id"], "--level", "view")
     clock.slept.append(700)
@@ -129,7 +138,7 @@ def test_what_kubectl_says_of_itself_is_read_leniently(
     assert json.loads(result.stdout)["apiVersion"] == f"client.authentication.k8s.io/{version}"
 
 
-@pytest.mark.parametrize(("status", "exit_code"), [(401, 3), (403, 1), (404, 4), (409, 5), (410, 1)])
+@pytest.mark.parametrize(("status", "exit_code"), [(401, 3), (403, 1), (409, 5), (410, 1)])
 def test_a_refusal_is_a_sentence_on_stderr_and_nothing_on_stdout(
     server: ApiServer, run: Run, hello: Json, status: int, exit_code: int
 ) -> None:
@@ -141,6 +150,16 @@ def test_a_refusal_is_a_sentence_on_stderr_and_nothing_on_stdout(
     assert "Ask somebody." in result.stderr or status == 401
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
+
+
+def test_a_cluster_that_is_not_seen_is_named_in_one_line(server: ApiServer, run: Run, hello: Json) -> None:
+    said = problem(404, "There is no such object, or you have no role that shows it.")
+    server.scripted.append(lambda request: said if "gateway-credentials" in request.path else None)
+    result = run("credential", "--cluster", hello["id"])
+    assert (result.exit_code, result.stdout) == (4, "")
+    (line,) = result.stderr.splitlines()
+    for text in (hello["id"], server.url, "marina list --all", "marina kubeconfig NAME"):
+        assert text in line
 
 
 def test_who_is_not_logged_in_is_told_so_and_asked_nothing(

@@ -34,6 +34,19 @@ def test_roles_are_listed_the_built_in_ones_too(server: ApiServer, run: Run) -> 
         assert text in shown
 
 
+def test_whoever_has_a_role_in_a_project_alone_lists_the_roles_of_its_organization(server: ApiServer, run: Run) -> None:
+    server.say_once("GET", "/organizations", Answer(body={"next": None, "previous": None, "results": []}))
+    server.say_once("GET", PATH, Answer(body={"results": [DEPLOYER]}))
+    assert "deployer" in run("role", "list", "--organization", "acme").stdout
+
+
+def test_of_an_organization_that_one_has_nothing_to_do_with_nothing_is_listed(server: ApiServer, run: Run) -> None:
+    server.say_once("GET", "/organizations", Answer(body={"next": None, "previous": None, "results": []}))
+    result = run("role", "list", "--organization", "globex")
+    assert result.exit_code == 4
+    assert "no organization 'globex' that you may see" in result.stderr
+
+
 def test_a_role_is_defined_by_its_actions(server: ApiServer, run: Run) -> None:
     acme(server)
     server.say_once("POST", PATH, Answer(201, DEPLOYER))

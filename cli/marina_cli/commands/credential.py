@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from marina_cli.credential_cache import Credential, CredentialCache, cache_key
-from marina_cli.errors import CliError, Unreachable, UsageProblem
+from marina_cli.errors import CliError, ExitCode, Unreachable, UsageProblem
 from marina_cli.lookup import is_id
 from marina_cli.session import Session, pass_session
 
@@ -58,9 +58,24 @@ def _credential(session: Session, cluster_id: str, level: str) -> Credential:
         if kept is None or kept.seconds_left(now) < LAST + MARGIN:
             raise
         return kept
+    except CliError as error:
+        if error.exit_code != ExitCode.NOT_FOUND:
+            raise
+        raise _lost(error, cluster_id, api.server) from None
     made = _read(answer, now)
     cache.write(key, made, now=now)
     return made
+
+
+def _lost(error: CliError, cluster_id: str, server: str) -> CliError:
+    """One line that says which cluster: kubectl shows it among its own words, and nothing else of the kubeconfig."""
+    words = f"There is no virtual cluster {cluster_id} on {server} that you may see. See what there is with"
+    return CliError(
+        f"{words} `marina list --all`; `marina kubeconfig NAME` makes a kubeconfig anew.",
+        exit_code=ExitCode.NOT_FOUND,
+        status=error.status,
+        code=error.code,
+    )
 
 
 def _read(answer: Mapping[str, object], now: datetime) -> Credential:

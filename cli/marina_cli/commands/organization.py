@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from marina_cli.errors import CliError, ExitCode, UsageProblem
+from marina_cli.errors import UsageProblem
+from marina_cli.lookup import organization_find
 from marina_cli.output import Column, output_option, print_fields, print_list, print_one
 from marina_cli.session import Session, pass_session
 from marina_cli.text import Json, word
@@ -76,10 +77,7 @@ def organization_set(
     body = {key: value for key, value in given.items() if value is not None}
     if not body:
         raise UsageProblem("Nothing to change was given.", hint="See `marina organization set --help`.")
-    item = next(iter(session.api.pages("/organizations", {"name": name})), None)
-    if item is None:
-        raise CliError(f"There is no organization {name!r} that you may see.", exit_code=ExitCode.NOT_FOUND)
-    print_one(session.api.change("PATCH", f"/organizations/{item['id']}", body), form, _show)
+    print_one(session.api.change("PATCH", f"/organizations/{organization_find(session, name)}", body), form, _show)
 
 
 def _show(item: Json) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from marina_cli.errors import CliError, ExitCode, UsageProblem
+from marina_cli.errors import UsageProblem
+from marina_cli.lookup import organization_find
 from marina_cli.output import Column, output_option, print_fields, print_list, print_one
 from marina_cli.session import Session, pass_session
 from marina_cli.text import Json, word
@@ -100,10 +101,7 @@ def role_delete(session: Session, name: str, organization: str, take: bool) -> N
 
 
 def _path(session: Session, organization: str) -> str:
-    item = next(iter(session.api.pages("/organizations", {"name": organization})), None)
-    if item is None:
-        raise CliError(f"There is no organization {organization!r} that you may see.", exit_code=ExitCode.NOT_FOUND)
-    return f"/organizations/{item['id']}/roles"
+    return f"/organizations/{organization_find(session, organization)}/roles"
 
 
 def _show(item: Json) -> None:
