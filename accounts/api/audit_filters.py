@@ -6,6 +6,7 @@ import django_filters
 from django.db.models import Q, QuerySet
 
 from accounts.api.actor import user_of
+from accounts.api.moments import MomentFilter
 from accounts.audit_reading import organization_seen
 from accounts.models import AuditEvent
 from accounts.selectors import uuid_of
@@ -25,8 +26,8 @@ class AuditEventFilters(django_filters.FilterSet):
     source = django_filters.CharFilter(label="The interface: api, cli, web, admin, marina.")
     token_prefix = django_filters.CharFilter(label="Of the access token that was used.")
     request_id = django_filters.CharFilter(label="The request's id, as answers and logs have it.")
-    since = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte", label="From this time on.")
-    until = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt", label="Before this time.")
+    since = MomentFilter(field_name="created_at", lookup_expr="gte", label="From this time on.")
+    until = MomentFilter(field_name="created_at", lookup_expr="lt", label="Before this time.")
 
     class Meta:
         model = AuditEvent

@@ -7,6 +7,7 @@ from typing import Any, Final
 import django_filters
 from django.db.models import Q, QuerySet
 
+from accounts.api.moments import MomentFilter
 from accounts.errors import InvalidInput
 from accounts.models import Organization, Project, User
 from accounts.selectors import uuid_of
@@ -34,8 +35,8 @@ class GatewayRequestFilters(django_filters.FilterSet):
     status = django_filters.CharFilter(method="of_status", label="One (`403`), a class (`4xx`) or a range (`400-499`).")
     acting_as = django_filters.CharFilter(label="The user that `--as` asked for.")
     broken_glass = django_filters.BooleanFilter(label="Whether platform staff did it who broke the glass.")
-    since = django_filters.IsoDateTimeFilter(method="from_then", label="From this time on.")
-    until = django_filters.IsoDateTimeFilter(method="before_then", label="Before this time.")
+    since = MomentFilter(method="from_then", label="From this time on.")
+    until = MomentFilter(method="before_then", label="Before this time.")
 
     class Meta:
         model = GatewayRequest

@@ -184,3 +184,11 @@ def test_a_secret_that_was_passed_by_mistake_is_not_written_down(world):
     for secret in ("hunter2", "apiVersion", "s" * 20, "c2lnbmF0dXJl"):
         assert secret not in text
     assert row.details["prefix"] == "abcd1234"
+
+
+@pytest.mark.parametrize(
+    "moment", ["2211-03-05T11:15:51-20:46", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"]
+)
+def test_times_with_offsets_that_the_database_does_not_know_are_read_or_refused(world, moment):
+    answer = signed_in(world.olivia).get(LIST, {"since": moment})
+    assert answer.status_code in (200, 400)
