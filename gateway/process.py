@@ -1,7 +1,6 @@
 """The gateway as a process: `python -m gateway`."""
 
 import asyncio
-import json
 import re
 import resource
 import signal
@@ -14,6 +13,7 @@ from django.db import connection
 from prometheus_client import start_http_server
 from urllib3.util import parse_url
 
+from clusters.gateway_address import gateway_urls
 from clusters.services.cluster_uses import cluster_uses_add
 from clusters.services.gateway_access import caller_of, callers_still
 from clusters.services.gateway_requests import gateway_requests_add
@@ -123,7 +123,7 @@ def _database_look() -> None:
 
 
 def _names() -> Names:
-    urls = [settings.GATEWAY_URL, *json.loads(settings.GATEWAY_URLS or "{}").values()]
+    urls = [settings.GATEWAY_URL, *gateway_urls().values()]
     hosts = {(parse_url(url).host or "").strip("[]").lower() for url in urls if url}
     return Names(frozenset(hosts), settings.GATEWAY_CLUSTER_DOMAIN)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -18,6 +19,8 @@ from provisioning.drivers.streams.dial import connect, tls_to
 from provisioning.drivers.streams.forward import forward
 from provisioning.drivers.streams.tls import TlsStream
 from provisioning.engine.errors import StepError
+from provisioning.steps.kubeconfig import CLUSTER_ROLES
+from provisioning.steps.names import MANAGED_BY, MARINA
 
 log = structlog.get_logger(__name__)
 
@@ -162,19 +165,18 @@ class Upstream:
         hostname = route.server_hostname or "localhost"
         if self._endpoint and time.monotonic() - self._endpoint_failed >= ENDPOINT_AGAIN_SECONDS:
             try:
-                return _speaking(protocol, await self._published(road, protocol))
+                return _speaking(protocol, await self._published(route.ssl_context, hostname))
             except OSError as error:
                 self._endpoint_failed = time.monotonic()
                 log.info("published endpoint does not answer", cluster=self._name, error=str(error))
         below = await forward(road.host, namespace=road.namespace, pod=road.pod, port=road.port)
         return _speaking(protocol, await tls_to(below, route.ssl_context, hostname))
 
-    async def _published(self, road: Road, protocol: str) -> TlsStream:
+    async def _published(self, context: ssl.SSLContext, hostname: str) -> TlsStream:
         url = parse_url(self._endpoint)
-        route = road.virtual(protocol)
         async with asyncio.timeout(ENDPOINT_CONNECT_SECONDS):
             below = await connect((url.host or "").strip("[]"), url.port or 443)
-            return await tls_to(below, route.ssl_context, route.server_hostname or "localhost")
+            return await tls_to(below, context, hostname)
 
     # --- what Marina keeps inside ---------------------------------------------------------------------------------
 
@@ -298,13 +300,11 @@ def _binding(level: str, role: str) -> dict[str, object]:
     return {
         "apiVersion": f"{rbac}/v1",
         "kind": "ClusterRoleBinding",
-        "metadata": {"name": f"marina:level:{level}", "labels": {"app.kubernetes.io/managed-by": "marina"}},
+        "metadata": {"name": f"marina:level:{level}", "labels": {MANAGED_BY: MARINA}},
         "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": role},
         "subjects": [{"apiGroup": rbac, "kind": "Group", "name": f"marina:level:{level}"}],
     }
 
 
-LEVEL_BINDINGS: Final = {
-    "marina:level:admin": _binding("admin", "cluster-admin"),
-    "marina:level:view": _binding("view", "view"),
-}
+LEVEL_BINDINGS: Final = {f"marina:level:{level}": _binding(level, role) for level, role in CLUSTER_ROLES.items()}
+"""What each level gives is the same as with a direct kubeconfig."""

@@ -17,8 +17,9 @@ from provisioning.engine.errors import PermanentError, TemporaryError
 PROTOCOL = "v4.channel.k8s.io"
 """The one subprotocol the port-forward endpoint speaks over WebSocket (v5 is for exec and attach)."""
 
-_DATA, _ERROR = 0, 1
-_LARGEST_FRAME = 32 * 1024
+DATA, ERROR = 0, 1
+"""The first byte of each message: which of a port's two channels it is of."""
+LARGEST_FRAME = 32 * 1024
 
 
 def port_forward(route: Route, *, namespace: str, pod: str, port: int) -> "ForwardedSocket":
@@ -26,7 +27,7 @@ def port_forward(route: Route, *, namespace: str, pod: str, port: int) -> "Forwa
 
     A pod that is not there or not running is `unreachable`, and no 404: nobody asked for the pod itself.
     """
-    path = f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/portforward?ports={port}"
+    path = forward_path(namespace, pod, port)
     try:
         with converting(route.target):
             channel = _open(route, "wss" + route.server.removeprefix("https") + path)
@@ -35,6 +36,11 @@ def port_forward(route: Route, *, namespace: str, pod: str, port: int) -> "Forwa
             raise
         raise TemporaryError(f"Pod {namespace}/{pod} cannot be reached: {error.message}", code="unreachable") from error
     return ForwardedSocket(channel, f"pod {namespace}/{pod}, port {port}")
+
+
+def forward_path(namespace: str, pod: str, port: int) -> str:
+    """Where an API server opens a port-forward."""
+    return f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/portforward?ports={port}"
 
 
 _ABOUT_US = ("unauthorized", "forbidden", "certificate")
@@ -76,8 +82,8 @@ class ForwardedSocket:
 
     def sendall(self, data: bytes) -> None:
         view = memoryview(data)
-        for start in range(0, len(view), _LARGEST_FRAME):
-            frame = bytes([_DATA]) + view[start : start + _LARGEST_FRAME]
+        for start in range(0, len(view), LARGEST_FRAME):
+            frame = bytes([DATA]) + view[start : start + LARGEST_FRAME]
             try:
                 self._channel.send_binary(frame)
             except websocket.WebSocketTimeoutException as error:
@@ -101,10 +107,10 @@ class ForwardedSocket:
         if channel not in self._greeted:  # the first frame of each channel only repeats the port's number
             self._greeted.add(channel)
             return b""
-        if channel == _ERROR:
+        if channel == ERROR:
             said = redact(data.decode("utf-8", "replace"))
             raise TemporaryError(f"The port-forward to {self._name} ended: {said}", code="unreachable")
-        return data if channel == _DATA else b""
+        return data if channel == DATA else b""
 
     def pending(self) -> bool:
         """True if bytes lie here that a poll on the descriptor does not see."""

@@ -4,7 +4,6 @@ Its twin for threads is provisioning/drivers/portforward.py; the protocol is the
 """
 
 from typing import Final
-from urllib.parse import quote
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
@@ -14,14 +13,12 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from provisioning.drivers.errors import redact, response_error
-from provisioning.drivers.portforward import PROTOCOL
+from provisioning.drivers.portforward import DATA, ERROR, LARGEST_FRAME, PROTOCOL, forward_path
 from provisioning.drivers.route import Route
 from provisioning.drivers.streams.byte_stream import ByteStream
 from provisioning.drivers.streams.dial import dial
 from provisioning.engine.errors import TemporaryError
 
-_DATA, _ERROR = 0, 1
-_LARGEST_FRAME: Final = 32 * 1024
 _LARGEST_RECEIVED: Final = 4 * 1024 * 1024
 """Bytes of one frame. API servers send far smaller ones; the limit bounds what a broken one can make us keep."""
 
@@ -31,10 +28,9 @@ async def forward(route: Route, *, namespace: str, pod: str, port: int) -> "Forw
 
     StepError where the API server refuses or has no such pod, OSError where it is not reached.
     """
-    path = f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/portforward?ports={port}"
     below = await dial(route)
     try:
-        channel, early = await _opened(below, route, path)
+        channel, early = await _opened(below, route, forward_path(namespace, pod, port))
     except BaseException:
         below.close()
         raise
@@ -127,16 +123,16 @@ class ForwardStream:
         if channel not in self._greeted:  # the first frame of each channel only repeats the port's number
             self._greeted.add(channel)
             return b""
-        if channel == _ERROR:
+        if channel == ERROR:
             said = redact(message[1:].decode("utf-8", "replace"))
             raise ConnectionResetError(f"The port-forward to {self._name} ended: {said}")
-        return message[1:] if channel == _DATA else b""
+        return message[1:] if channel == DATA else b""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         view = memoryview(data)
         try:
-            for start in range(0, len(view), _LARGEST_FRAME):
-                self._channel.send_binary(b"\0" + view[start : start + _LARGEST_FRAME])
+            for start in range(0, len(view), LARGEST_FRAME):
+                self._channel.send_binary(bytes([DATA]) + view[start : start + LARGEST_FRAME])
         except WebSocketException:
             raise ConnectionResetError(f"The port-forward to {self._name} has ended.") from None
         _send(self._below, self._channel)
