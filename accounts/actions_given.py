@@ -3,29 +3,13 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
-from django.db.models import Model, Q
+from django.db.models import Q
 
 from accounts.access import InProject
-from accounts.models import (
-    OrganizationGroupPermission,
-    OrganizationUserPermission,
-    ProjectGroupPermission,
-    ProjectUserPermission,
-    VirtualClusterGroupPermission,
-    VirtualClusterUserPermission,
-)
-
-_TABLES: Final[tuple[tuple[type[Model], str], ...]] = (
-    (VirtualClusterUserPermission, "user"),
-    (VirtualClusterGroupPermission, "group__user"),
-    (ProjectUserPermission, "user"),
-    (ProjectGroupPermission, "group__user"),
-    (OrganizationUserPermission, "user"),
-    (OrganizationGroupPermission, "group__user"),
-)
+from accounts.permission_tables import OF_TEAMS, OF_USERS, last_end
 
 Given: TypeAlias = Mapping[str, datetime | None]
 """Actions, each with the last end of the roles that give it; None: it does not end by itself."""
@@ -55,10 +39,11 @@ def _ends(
     scopes = [{scope[number] for scope in map(_scopes, clusters)} for number in range(3)]
     lasting = Q(expires_at=None) | Q(expires_at__gt=now)
     queries = []
-    for number, (table, holder) in enumerate(_TABLES):
-        where: dict[str, Any] = {f"{holder}__in": users, "content_object__in": scopes[number // 2]}
-        rows = table._default_manager.filter(lasting, **where, permission__codename__in=actions)
-        queries.append(rows.values_list(holder, "content_object", "permission__codename", "expires_at"))
+    for tables, holder in ((OF_USERS, "user"), (OF_TEAMS, "group__user")):
+        for table, keys in zip(tables, scopes, strict=True):
+            where: dict[str, Any] = {f"{holder}__in": users, "content_object__in": keys}
+            rows = table._default_manager.filter(lasting, **where, permission__codename__in=actions)
+            queries.append(rows.values_list(holder, "content_object", "permission__codename", "expires_at"))
     found: dict[tuple[UUID, UUID], list[tuple[str, datetime | None]]] = defaultdict(list)
     # ids are unique among all tables, so one says which kind of scope it is of
     for user, scope, action, end in queries[0].union(*queries[1:], all=True):
@@ -67,8 +52,7 @@ def _ends(
 
 
 def _together(rows: Sequence[Sequence[tuple[str, datetime | None]]]) -> Given:
-    found: dict[str, datetime | None] = {}
+    ends: dict[str, list[datetime | None]] = defaultdict(list)
     for action, end in (row for each in rows for row in each):
-        known = found.get(action, end)
-        found[action] = None if known is None or end is None else max(known, end)
-    return found
+        ends[action].append(end)
+    return {action: last_end(found) for action, found in ends.items()}

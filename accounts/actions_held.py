@@ -1,31 +1,16 @@
 """All that somebody may do in one place, asked with one query: for who gives, takes or defines roles there."""
 
+from collections import defaultdict
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from django.db.models import Model, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.access import Scope, token_allows
-from accounts.models import (
-    Organization,
-    OrganizationGroupPermission,
-    OrganizationUserPermission,
-    Project,
-    ProjectGroupPermission,
-    ProjectUserPermission,
-    User,
-    VirtualClusterGroupPermission,
-    VirtualClusterUserPermission,
-)
+from accounts.models import Organization, Project, User
+from accounts.permission_tables import OF_TEAMS, OF_USERS, last_end
 from accounts.roles import CLUSTER_ACTIONS, ORGANIZATION_ACTIONS, PROJECT_ACTIONS
-
-_TABLES: Final[tuple[tuple[type[Model], type[Model]], ...]] = (
-    (OrganizationUserPermission, OrganizationGroupPermission),
-    (ProjectUserPermission, ProjectGroupPermission),
-    (VirtualClusterUserPermission, VirtualClusterGroupPermission),
-)
-"""For users and for teams, from the widest scope to the narrowest."""
 
 
 def actions_at(scope: Scope) -> tuple[str, ...]:
@@ -42,11 +27,11 @@ def actions_held(user: User, scope: Scope) -> dict[str, datetime | None]:
     """
     if not user.is_active or not _token_reaches(user, scope):
         return {}
-    known, found = frozenset(actions_at(scope)), dict[str, datetime | None]()
+    known, ends = frozenset(actions_at(scope)), defaultdict[str, list[datetime | None]](list)
     for action, end in _rows(user, scope):
         if action in known and token_allows(user, action):
-            found[action] = _later(found[action], end) if action in found else end
-    return found
+            ends[action].append(end)
+    return {action: last_end(found) for action, found in ends.items()}
 
 
 def _token_reaches(user: User, scope: Scope) -> bool:
@@ -63,8 +48,8 @@ def _rows(user: User, scope: Scope) -> Any:
         table._default_manager.filter(not_ended, **holder, content_object=key).values_list(
             "permission__codename", "expires_at"
         )
-        for key, tables in zip(_keys(scope), _TABLES, strict=False)
-        for table, holder in zip(tables, ({"user": user}, {"group__user": user}), strict=True)
+        for tables, holder in ((OF_USERS, {"user": user}), (OF_TEAMS, {"group__user": user}))
+        for key, table in zip(_keys(scope), reversed(tables), strict=False)
     ]
     return queries[0].union(*queries[1:])
 
@@ -76,7 +61,3 @@ def _keys(scope: Scope) -> tuple[Any, ...]:
     if isinstance(scope, Project):
         return scope.organization_id, scope.pk
     return scope.project.organization_id, scope.project.pk, scope.pk
-
-
-def _later(one: datetime | None, other: datetime | None) -> datetime | None:
-    return None if one is None or other is None else max(one, other)

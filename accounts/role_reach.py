@@ -1,44 +1,26 @@
 """What access rows say beyond yes or no: until when somebody may do something to a cluster, and what a team may."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from django.db.models import Model, Q
 from django.db.models.functions import Now
 
 from accounts.access import InProject
-from accounts.models import (
-    OrganizationGroupPermission,
-    OrganizationUserPermission,
-    ProjectGroupPermission,
-    ProjectUserPermission,
-    Team,
-    User,
-    VirtualClusterGroupPermission,
-    VirtualClusterUserPermission,
-)
-
-_OF_USERS: Final[tuple[type[Model], ...]] = (
-    VirtualClusterUserPermission,
-    ProjectUserPermission,
-    OrganizationUserPermission,
-)
-_OF_TEAMS: Final[tuple[type[Model], ...]] = (
-    VirtualClusterGroupPermission,
-    ProjectGroupPermission,
-    OrganizationGroupPermission,
-)
+from accounts.models import Team, User
+from accounts.permission_tables import OF_TEAMS, OF_USERS, last_end
 
 
 def allowed_until(user: User, action: str, cluster: InProject) -> datetime | None:
     """When the last of the roles ends that give `action` to somebody who has it; None: never."""
-    ends = _ends(_OF_USERS, {"user": user}, action, cluster) + _ends(_OF_TEAMS, {"group__user": user}, action, cluster)
-    return None if None in ends else max((end for end in ends if end), default=None)
+    return last_end(
+        _ends(OF_USERS, {"user": user}, action, cluster) + _ends(OF_TEAMS, {"group__user": user}, action, cluster)
+    )
 
 
 def team_allowed(team: Team, action: str, cluster: InProject) -> bool:
     """Whether a role of the team itself gives `action` for the cluster."""
-    return bool(_ends(_OF_TEAMS, {"group": team.group_id}, action, cluster))
+    return bool(_ends(OF_TEAMS, {"group": team.group_id}, action, cluster))
 
 
 def _ends(
