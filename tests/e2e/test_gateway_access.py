@@ -142,25 +142,26 @@ def test_a_user_who_is_deactivated_is_out(hidden: Json, guest: tuple[Api, Json],
 
 
 def test_a_ceiling_that_is_lowered_ends_what_is_above_it_and_leaves_the_rest(
-    cluster: Json, admin: Api, viewer: Api, guest: tuple[Api, Json], gate: Gate, tell: Callable[[str], None]
+    hidden: Json, admin: Api, viewer: Api, guest: tuple[Api, Json], gate: Gate, tell: Callable[[str], None]
 ) -> None:
     api, _ = guest
-    path = f"/virtual-clusters/{cluster['id']}"
-    assert asked(gate, cluster, api.token, SECRETS).status == 200
-    with Watch(gate, cluster, api.token) as above, Watch(gate, cluster, viewer.token) as below:
+    # not the shared one: a lower ceiling ends everybody's direct kubeconfigs too, those of other tests among them
+    path = f"/virtual-clusters/{hidden['id']}"
+    assert asked(gate, hidden, api.token, SECRETS).status == 200
+    with Watch(gate, hidden, api.token) as above, Watch(gate, hidden, viewer.token) as below:
         admin("PATCH", path, {"kubeconfig_ceiling": "view"})
         try:
             took = above.until_ended(seconds=2 * WITHIN_SECONDS)
             tell(f"gateway: ceiling lowered: open watches above it ended after {took:.1f} s")
             assert took < WITHIN_SECONDS
-            assert asked(gate, cluster, api.token, SECRETS).status == 403
-            assert asked(gate, cluster, api.token).status == 200, "the level view is left"
+            assert asked(gate, hidden, api.token, SECRETS).status == 403
+            assert asked(gate, hidden, api.token).status == 200, "the level view is left"
             with pytest.raises(AssertionError, match="still open"):
                 below.until_ended(seconds=1)
         finally:
             admin("PATCH", path, {"kubeconfig_ceiling": "admin"})
     wait_until(
-        lambda: asked(gate, cluster, api.token, SECRETS).status == 200, seconds=20, what="The level did not come back"
+        lambda: asked(gate, hidden, api.token, SECRETS).status == 200, seconds=20, what="The level did not come back"
     )
 
 
