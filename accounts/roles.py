@@ -33,6 +33,11 @@ PROJECT_ACTIONS: Final = (
     "virtualcluster.create",
     "virtualcluster.update",
     "virtualcluster.delete",
+    "virtualcluster.sleep",
+    "virtualcluster.wake",
+    "virtualcluster.lifecycle",
+    "virtualcluster.export",
+    "virtualcluster.export.read",
     "virtualcluster.share",
     "virtualcluster.transfer",
     "virtualcluster.ceiling",
@@ -53,12 +58,18 @@ CLUSTER_ACTIONS: Final = tuple(
 )
 
 _PROJECT_VIEWER: Final = frozenset(
-    {"project.view", "virtualcluster.view", "virtualcluster.kubeconfig.view", "operation.view"}
+    # whoever may use a cluster may wake it
+    {"project.view", "virtualcluster.view", "virtualcluster.wake", "virtualcluster.kubeconfig.view", "operation.view"}
 )
 _PROJECT_DEVELOPER: Final = _PROJECT_VIEWER | {
     "virtualcluster.create",
     "virtualcluster.update",
     "virtualcluster.delete",
+    "virtualcluster.sleep",
+    "virtualcluster.lifecycle",
+    "virtualcluster.export",
+    # an export holds the cluster's secrets, which a developer can read inside it
+    "virtualcluster.export.read",
     # inside, a developer is cluster-admin and could let others in anyway; so it is better done where it is seen
     "virtualcluster.share",
     "virtualcluster.kubeconfig.admin",
@@ -84,6 +95,7 @@ _SEEN_BY: Final = (
     ("virtualcluster.", "virtualcluster.view"),
     ("virtualcluster.create", "project.view"),
     ("virtualcluster.kubeconfig.admin", "virtualcluster.kubeconfig.view"),
+    ("virtualcluster.export.read", "virtualcluster.kubeconfig.admin"),
     ("operation.", "operation.view"),
     ("serviceaccount.", "project.view"),
     ("project.update", "project.view"),

@@ -30,7 +30,16 @@ class Meeting(StrEnum):
 
 
 HOST_KINDS: Final = (Kind.CONNECT, Kind.RENEW_CREDENTIAL)
-VIRTUAL_CLUSTER_KINDS: Final = (Kind.PROVISION, Kind.ADOPT, Kind.CONFIGURE, Kind.DELETE)
+VIRTUAL_CLUSTER_KINDS: Final = (
+    Kind.PROVISION,
+    Kind.ADOPT,
+    Kind.CONFIGURE,
+    Kind.SLEEP,
+    Kind.WAKE,
+    Kind.EXPORT,
+    Kind.RESTORE,
+    Kind.DELETE,
+)
 # These change nothing that another operation of their object leans on, so they take no lock.
 UNLOCKED_KINDS: Final = (Kind.ISSUE_KUBECONFIG, Kind.REVOKE_ACCESS)
 
@@ -43,17 +52,65 @@ MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     (Kind.PROVISION, Kind.PROVISION): Meeting.NO_OP,
     (Kind.PROVISION, Kind.ADOPT): Meeting.REFUSE,
     (Kind.PROVISION, Kind.CONFIGURE): Meeting.NO_OP,  # it goes through the same steps
+    (Kind.PROVISION, Kind.SLEEP): Meeting.REFUSE,
+    (Kind.PROVISION, Kind.WAKE): Meeting.REFUSE,
+    (Kind.PROVISION, Kind.EXPORT): Meeting.REFUSE,
+    (Kind.PROVISION, Kind.RESTORE): Meeting.REFUSE,
     (Kind.PROVISION, Kind.DELETE): Meeting.REFUSE,
     (Kind.ADOPT, Kind.PROVISION): Meeting.REFUSE,
     (Kind.ADOPT, Kind.ADOPT): Meeting.NO_OP,
     (Kind.ADOPT, Kind.CONFIGURE): Meeting.REFUSE,
+    (Kind.ADOPT, Kind.SLEEP): Meeting.REFUSE,
+    (Kind.ADOPT, Kind.WAKE): Meeting.REFUSE,
+    (Kind.ADOPT, Kind.EXPORT): Meeting.REFUSE,
+    (Kind.ADOPT, Kind.RESTORE): Meeting.REFUSE,
     (Kind.ADOPT, Kind.DELETE): Meeting.REFUSE,
     (Kind.CONFIGURE, Kind.PROVISION): Meeting.QUEUE_ONCE,
     (Kind.CONFIGURE, Kind.ADOPT): Meeting.QUEUE_ONCE,
     (Kind.CONFIGURE, Kind.CONFIGURE): Meeting.QUEUE_ONCE,  # the active one may have read what was wanted before
+    (Kind.CONFIGURE, Kind.SLEEP): Meeting.QUEUE_ONCE,  # what is asleep stays asleep through it
+    (Kind.CONFIGURE, Kind.WAKE): Meeting.QUEUE_ONCE,
+    (Kind.CONFIGURE, Kind.EXPORT): Meeting.QUEUE_ONCE,
+    (Kind.CONFIGURE, Kind.RESTORE): Meeting.QUEUE_ONCE,
     (Kind.CONFIGURE, Kind.DELETE): Meeting.REFUSE,
+    (Kind.SLEEP, Kind.PROVISION): Meeting.QUEUE,
+    (Kind.SLEEP, Kind.ADOPT): Meeting.QUEUE,
+    (Kind.SLEEP, Kind.CONFIGURE): Meeting.QUEUE,
+    (Kind.SLEEP, Kind.SLEEP): Meeting.NO_OP,
+    (Kind.SLEEP, Kind.WAKE): Meeting.QUEUE,
+    (Kind.SLEEP, Kind.EXPORT): Meeting.QUEUE,
+    (Kind.SLEEP, Kind.RESTORE): Meeting.QUEUE,
+    (Kind.SLEEP, Kind.DELETE): Meeting.REFUSE,
+    (Kind.WAKE, Kind.PROVISION): Meeting.QUEUE,
+    (Kind.WAKE, Kind.ADOPT): Meeting.QUEUE,
+    (Kind.WAKE, Kind.CONFIGURE): Meeting.QUEUE,
+    (Kind.WAKE, Kind.SLEEP): Meeting.SUPERSEDE,  # somebody wants to use it: nobody waits for it to fall asleep first
+    (Kind.WAKE, Kind.WAKE): Meeting.NO_OP,
+    (Kind.WAKE, Kind.EXPORT): Meeting.QUEUE,
+    (Kind.WAKE, Kind.RESTORE): Meeting.QUEUE,
+    (Kind.WAKE, Kind.DELETE): Meeting.REFUSE,
+    (Kind.EXPORT, Kind.PROVISION): Meeting.QUEUE,
+    (Kind.EXPORT, Kind.ADOPT): Meeting.QUEUE,
+    (Kind.EXPORT, Kind.CONFIGURE): Meeting.QUEUE,
+    (Kind.EXPORT, Kind.SLEEP): Meeting.REFUSE,  # which makes one itself, and then nothing can be read any more
+    (Kind.EXPORT, Kind.WAKE): Meeting.QUEUE,
+    (Kind.EXPORT, Kind.EXPORT): Meeting.QUEUE_ONCE,  # the active one may have read what was changed since
+    (Kind.EXPORT, Kind.RESTORE): Meeting.QUEUE,
+    (Kind.EXPORT, Kind.DELETE): Meeting.REFUSE,
+    (Kind.RESTORE, Kind.PROVISION): Meeting.QUEUE,
+    (Kind.RESTORE, Kind.ADOPT): Meeting.QUEUE,
+    (Kind.RESTORE, Kind.CONFIGURE): Meeting.QUEUE,
+    (Kind.RESTORE, Kind.SLEEP): Meeting.REFUSE,
+    (Kind.RESTORE, Kind.WAKE): Meeting.QUEUE,
+    (Kind.RESTORE, Kind.EXPORT): Meeting.QUEUE,
+    (Kind.RESTORE, Kind.RESTORE): Meeting.QUEUE,
+    (Kind.RESTORE, Kind.DELETE): Meeting.REFUSE,
     (Kind.DELETE, Kind.PROVISION): Meeting.SUPERSEDE,
     (Kind.DELETE, Kind.ADOPT): Meeting.SUPERSEDE,
     (Kind.DELETE, Kind.CONFIGURE): Meeting.SUPERSEDE,
+    (Kind.DELETE, Kind.SLEEP): Meeting.SUPERSEDE,
+    (Kind.DELETE, Kind.WAKE): Meeting.SUPERSEDE,
+    (Kind.DELETE, Kind.EXPORT): Meeting.SUPERSEDE,  # it makes one itself
+    (Kind.DELETE, Kind.RESTORE): Meeting.SUPERSEDE,
     (Kind.DELETE, Kind.DELETE): Meeting.NO_OP,
 }

@@ -26,6 +26,10 @@ class OperationKind(models.TextChoices):
     CONFIGURE = "configure"
     ADOPT = "adopt"
     REVOKE_ACCESS = "revoke-access"
+    SLEEP = "sleep"
+    WAKE = "wake"
+    EXPORT = "export"
+    RESTORE = "restore"
 
 
 class OperationState(models.TextChoices):

@@ -84,6 +84,16 @@ class VirtualCluster(Row, Revised):
     conditions = models.JSONField(default=list, editable=False)
     observed_generation = models.PositiveIntegerField(default=0, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    sleeping = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Its release is kept without replicas, whatever else is changed of it; waking ends that.",
+    )
+    asleep_since = models.DateTimeField(null=True, blank=True, editable=False)
+    asleep_by = models.CharField(
+        max_length=160, blank=True, editable=False, help_text="Who or what put it to sleep, in words."
+    )
+    asleep_why = models.TextField(blank=True, editable=False)
 
     class Meta:
         ordering = ["-created_at"]

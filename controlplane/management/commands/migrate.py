@@ -4,7 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
+from django.utils import timezone
 
+from accounts.services.permission_check import permission_differences_repair
 from controlplane.database_roles import database_roles_apply, owner_alias
 
 
@@ -19,3 +21,6 @@ class Command(migrate.Command):
         super().handle(*args, **options)
         if not (options["plan"] or options["check_unapplied"]) and options["database"] == owner_alias():
             database_roles_apply()
+            if not options["app_label"]:
+                # a new version's roles may allow more: who has one already gets that too
+                permission_differences_repair(now=timezone.now())
