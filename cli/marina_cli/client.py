@@ -89,16 +89,24 @@ class Api:
         A dry run is answered the same, after every check, and starts nothing. A server that does not know of it would
         do it in earnest, so its answer has to say that it was one.
         """
-        params = {"dry_run": "true"} if dry_run else None
         headers = {"Idempotency-Key": str(uuid4())}
-        response = self._send(method, path, params=params, body=body, headers=headers)
+        response = self._send(method, path, params=_tried(dry_run), body=body, headers=headers)
+        return self._json(self._tried_check(response, dry_run))
+
+    def change(
+        self, method: str, path: str, body: Json | None = None, *, repeat: bool = True, dry_run: bool = False
+    ) -> Json:
+        """Change something at once (PATCH, DELETE, or a POST that starts no work, which is never repeated).
+
+        A dry run as with `start`.
+        """
+        response = self._send(method, path, params=_tried(dry_run), body=body, repeat=repeat)
+        return self._json(self._tried_check(response, dry_run))
+
+    def _tried_check(self, response: httpx.Response, dry_run: bool) -> httpx.Response:
         if dry_run and response.headers.get("marina-dry-run") != "true":
             raise CliError(f"{self.server} does not know dry runs, and may have done it.", hint="Look what is there.")
-        return self._json(response)
-
-    def change(self, method: str, path: str, body: Json | None = None, *, repeat: bool = True) -> Json:
-        """Change something at once (PATCH, DELETE, or a POST that starts no work, which is never repeated)."""
-        return self._json(self._send(method, path, body=body, repeat=repeat))
+        return response
 
     def edit(self, path: str, changed: Callable[[Json], Json]) -> Json:
         """Change an object to what `changed` makes of it as it is; a conflict where somebody was quicker (If-Match)."""
@@ -153,6 +161,10 @@ class Api:
                 hint="Log in with the address it sends you to: `marina login SERVER`.",
             )
         raise problem_to_error(response, self.server)
+
+
+def _tried(dry_run: bool) -> Mapping[str, str] | None:
+    return {"dry_run": "true"} if dry_run else None
 
 
 def _retry_pause(response: httpx.Response, delay: float | None, repeat: bool) -> float | None:
