@@ -108,12 +108,14 @@ class Api:
             raise CliError(f"{self.server} does not know dry runs, and may have done it.", hint="Look what is there.")
         return response
 
-    def edit(self, path: str, changed: Callable[[Json], Json]) -> Json:
+    def edit(self, path: str, changed: Callable[[Json], Json], *, dry_run: bool = False) -> Json:
         """Change an object to what `changed` makes of it as it is; a conflict where somebody was quicker (If-Match)."""
         response = self._send("GET", path)
         tag = response.headers.get("etag", "")
         headers = {"If-Match": tag} if tag else None
-        return self._json(self._send("PATCH", path, body=changed(self._json(response)), headers=headers))
+        body = changed(self._json(response))
+        response = self._send("PATCH", path, params=_tried(dry_run), body=body, headers=headers)
+        return self._json(self._tried_check(response, dry_run))
 
     def _json(self, response: httpx.Response) -> Json:
         if response.status_code == 204 or not response.content:
