@@ -44,6 +44,7 @@ from marina_cli.commands.static_kubeconfig import static_kubeconfig
 from marina_cli.commands.team import team
 from marina_cli.commands.token import token
 from marina_cli.commands.transfer import ceiling, transfer
+from marina_cli.commands.user import user
 from marina_cli.commands.webhook import webhook
 from marina_cli.errors import CliError
 from marina_cli.session import Session
@@ -106,7 +107,7 @@ for command in (
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
     *(cluster_sleep, cluster_wake),
     *(share, shares, unshare, transfer, ceiling),
-    *(project, member, team, invite, invitation, organization, role),
+    *(project, member, team, invite, invitation, organization, role, user),
     *(audit, requests, uses, inbox, webhook, group_mapping, break_glass),
     *(kubeconfigs, static_kubeconfig, credential, token, service_account, federation),
     *(session_group, second_factor),

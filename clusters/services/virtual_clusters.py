@@ -22,7 +22,14 @@ from clusters.placing import HostChoice, hosts_choose
 from clusters.selectors import chart_schema, chart_versions
 from clusters.services.generations import GENERATION_FIELDS, generation_pass
 from clusters.services.operations import operation_start
-from clusters.services.ownership import Owner, about_cluster, cluster_link, owner_check, owner_columns
+from clusters.services.ownership import (
+    Owner,
+    about_cluster,
+    cluster_link,
+    owner_awaited,
+    owner_check,
+    owner_columns,
+)
 from clusters.services.project_limits import cluster_limit_check, lifetime_end, project_locked
 from clusters.sizes import SIZES
 from clusters.versions import KubernetesVersion, chart_support, check_chart_can_run, kubernetes_version_resolve
@@ -107,6 +114,7 @@ def virtual_cluster_create(
     user = acting_user(actor)
     actor_require(actor, "virtualcluster.create", project)
     wanted = spec.with_defaults()
+    owner_awaited(owner or user, project)
     locked = project_locked(project)
     _check(project=locked, name=name, spec=wanted, host=host, labels=labels or {}, user=user)
     cluster_limit_check(locked)

@@ -125,7 +125,7 @@ def test_static_ones_are_listed_replaced_and_ended(server: ApiServer, run: Run, 
     assert asked.body == {"overlap": 3600}
     assert read((home / "new").read_text())[1] == {"token": "mgs_prefix01_the-static-secret"}
     assert "mgs_prefix01 takes the place of mgs_prefix00" in rotated.stderr
-    assert run("static-kubeconfig", "revoke", "hello", "lens").exit_code == 1, "two of that name"
+    assert run("static-kubeconfig", "revoke", "hello", "lens").exit_code == 2, "two of that name"
     assert run("static-kubeconfig", "revoke", "hello", "mgs_prefix01").exit_code == 0
     assert run("static-kubeconfig", "revoke", "hello", "mgs_prefix01").exit_code == 4
 

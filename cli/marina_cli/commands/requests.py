@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from marina_cli.completing import complete_clusters
-from marina_cli.durations import age
+from marina_cli.durations import age, second
 from marina_cli.given import moment_given
 from marina_cli.lookup import cluster_find
 from marina_cli.output import Column, output_option, print_list
@@ -33,7 +33,7 @@ def use_columns(now: datetime) -> tuple[Column, ...]:
 def request_columns(now: datetime) -> tuple[Column, ...]:
     """The columns of `marina requests`."""
     return (
-        Column("TIME", lambda item: word(item.get("at"))[:19].replace("T", " "), wide=True),
+        Column("TIME", lambda item: second(item.get("at")), wide=True),
         Column("AGE", lambda item: age(item.get("at"), now)),
         Column("WHO", _who),
         Column("CLUSTER", lambda item: word(item.get("cluster"))),
