@@ -15,6 +15,7 @@ from accounts.models import RequestAudit
 from gateway import metrics
 from gateway.acting_as import acting_as
 from gateway.answers import SAFE, Refused
+from gateway.claimed import claimed
 from gateway.client import Client, ClientGone
 from gateway.doorman import Admission, Doorman
 from gateway.heads import BadRequest, Head, cluster_and_path, cluster_of_host
@@ -170,7 +171,7 @@ class _Request:
         self._address = address
         self._began = time.monotonic()
         self._forbidden = False
-        self._as = head.header(b"impersonate-user").decode("utf-8", "replace")
+        self._as = claimed(head)
         self._booked = False
 
     async def serve_and_book(self) -> None:
