@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
-from uuid import UUID
 
 import structlog
 from django.utils import timezone
@@ -18,10 +17,11 @@ from gateway.answers import SAFE, Refused
 from gateway.claimed import claimed
 from gateway.client import Client, ClientGone
 from gateway.doorman import Admission, Doorman
-from gateway.heads import BadRequest, Head, cluster_and_path, cluster_of_host
+from gateway.heads import Head, cluster_and_path
 from gateway.http2 import Exchange, Headers, NotProcessed
 from gateway.identity import claims_check, impersonation, passed_on
 from gateway.limits import Limits
+from gateway.names import Names
 from gateway.records import Bookkeeper, Record
 from gateway.resources import Doing, doing
 from gateway.upgraded import upgraded
@@ -36,22 +36,6 @@ READY_PATIENCE: Final = 4.0
 _AGAIN: Final = 0.25
 _DROPPED: Final = frozenset((b"set-cookie", b"connection", b"transfer-encoding", b"keep-alive", b"alt-svc", b"upgrade"))
 _SAFE_NAMES: Final = frozenset(name for name, _ in SAFE)
-
-
-@dataclass(frozen=True)
-class Names:
-    """What this gateway is called: `hosts` it answers to (empty: any), and the domain of clusters' own names."""
-
-    hosts: frozenset[str]
-    cluster_domain: str
-
-    def cluster_of(self, host: str) -> UUID | None:
-        """The cluster of a host name of its own. BadRequest (421) for one that is not the gateway's."""
-        cluster = cluster_of_host(host, self.cluster_domain)
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-        if cluster is None and self.hosts and name.lower().strip("[]") not in self.hosts:
-            raise BadRequest("This is the gateway of other host names.", status=421)
-        return cluster
 
 
 class Door:

@@ -14,6 +14,7 @@ import h11
 LONGEST_HEAD: Final = 64 * 1024
 """Bytes. Tokens and label selectors are a few hundred, so this is far more than any client needs."""
 _PREFIX: Final = re.compile(rb"^/v1/clusters/([0-9a-fA-F-]{36})(?=[/?]|$)")
+_ID: Final = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BARE: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)|\0")
 _FOLDED: Final = re.compile(rb"\r\n[ \t]")
 _LENGTHS: Final = re.compile(rb"\r\ncontent-length[ \t]*:", re.IGNORECASE)
@@ -173,7 +174,5 @@ def cluster_of_host(host: str, domain: str) -> UUID | None:
     name = host.partition(":")[0].lower()
     if not domain or not name.endswith(f".{domain.lower()}"):
         return None
-    try:
-        return UUID(name.removesuffix(f".{domain.lower()}"))
-    except ValueError:
-        return None
+    label = name.removesuffix(f".{domain.lower()}")
+    return UUID(label) if _ID.fullmatch(label) else None

@@ -22,10 +22,11 @@ from gateway import metrics
 from gateway.bookkeeping import Bookkeeper
 from gateway.certificate import Certificate
 from gateway.database import Database, DatabaseAway
-from gateway.door import Door, Names
+from gateway.door import Door
 from gateway.doorman import Doorman, Questions
-from gateway.health import Health
+from gateway.health import Health, Readiness
 from gateway.limits import Limits
+from gateway.names import Names
 from gateway.server import Server
 from gateway.targets import road_finder, targets_of
 from gateway.upstreams import Upstreams
@@ -55,9 +56,10 @@ class Gateway:
         )
         self._upstreams = Upstreams(road_finder(Clients()))
         self._limits = Limits(rate=settings.GATEWAY_RATE, streams=settings.GATEWAY_STREAMS)
-        self._not_ready = "starting"
+        self._readiness = Readiness()
+        names = _names()
         door = Door(
-            names=_names(),
+            names=names,
             doorman=self._doorman,
             upstreams=self._upstreams,
             limits=self._limits,
@@ -68,7 +70,7 @@ class Gateway:
         self._certificate = Certificate.of_settings()
         self._server = Server(
             door,
-            Health(lambda: self._not_ready),
+            Health(self._readiness, names),
             tls=self._certificate.context if self._certificate else None,
             connections=settings.GATEWAY_CONNECTIONS,
             newcomers=settings.GATEWAY_NEWCOMERS,
@@ -89,7 +91,7 @@ class Gateway:
         host, _, port = settings.GATEWAY_BIND.rpartition(":")
         started(await self._server.start(host.strip("[]"), int(port)))
         await stopping.wait()
-        self._not_ready = "stopping"
+        self._readiness.stop()
         await self._server.stop(grace=settings.STOP_GRACE_SECONDS)
         await self._books.close()
         for task in tending:
@@ -104,9 +106,9 @@ class Gateway:
         while True:
             try:
                 await self._database.ask(_database_look)
-                self._not_ready = ""
+                self._readiness.heard("")
             except DatabaseAway:
-                self._not_ready = "the database does not answer"
+                self._readiness.heard("the database does not answer")
             await asyncio.sleep(READY_SECONDS)
 
     async def _tidy(self) -> None:

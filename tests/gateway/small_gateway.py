@@ -11,10 +11,11 @@ from pathlib import Path
 
 from clusters.connection import HostConnection
 from gateway.database import Database
-from gateway.door import Door, Names
+from gateway.door import Door
 from gateway.doorman import Doorman, Questions
 from gateway.health import Health
 from gateway.limits import Limits
+from gateway.names import Names
 from gateway.records import Record
 from gateway.server import Patience, Server
 from gateway.targets import Target
@@ -29,6 +30,7 @@ from tests.provisioning.drivers.fault_servers import HERE, certificate_pem
 
 TOKEN = "mar_ab12cd34_secret"
 BINDINGS = b"/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/"
+ANY_NAME = Names(frozenset(), "")
 Answering = Callable[[H2Server, int, Asked], None]
 
 
@@ -43,6 +45,7 @@ class Small:
     answer: Answering = lambda server, stream_id, asked: server.answer(stream_id, 200, b"ok")
     takes: bool = True
     phase: Target | None = None
+    names: Names = ANY_NAME
     port: int = 0
     upstreams: list[H2Server] = field(default_factory=list)
     woken: int = 0
@@ -158,7 +161,7 @@ async def _opened(small: Small) -> AsyncIterator[Server]:
     upstreams = Upstreams(lambda _: road)
     asking = small.books.questions
     door = Door(
-        names=Names(frozenset(), ""),
+        names=small.names,
         doorman=Doorman(
             database,
             Questions(asking.caller_of, asking.callers_still, lambda ids: dict.fromkeys(ids, there)),
@@ -171,7 +174,7 @@ async def _opened(small: Small) -> AsyncIterator[Server]:
     )
     server = Server(
         door,
-        Health(lambda: ""),
+        Health(lambda: "", small.names),
         tls=None,
         connections=small.connections,
         newcomers=small.newcomers,
