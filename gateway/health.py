@@ -3,23 +3,43 @@
 Probes come by any name, such as an address; only by a cluster's own host name is the cluster's API server meant.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from gateway.answers import SAFE, Answer
+from gateway.database import DatabaseAway
 from gateway.heads import Head
 from gateway.names import Names
 
 
-class Readiness:
-    """Why nobody new can be let in now: "" where they can. Who is told to stop does not become ready again."""
+READY_SECONDS: Final = 2.0
 
-    def __init__(self) -> None:
+
+class Readiness:
+    """Why nobody new can be let in now: "" where they can. Who is told to stop does not become ready again.
+
+    `look` asks the database, and raises DatabaseAway where it does not answer.
+    """
+
+    def __init__(self, look: Callable[[], Awaitable[object]]) -> None:
+        self._look = look
         self._database = "starting"
         self._stopping = False
 
-    def heard(self, database: str) -> None:
-        """What the database said last: "" when it answers."""
-        self._database = database
+    async def watch(self) -> None:
+        """Looks every READY_SECONDS, until it is cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(READY_SECONDS)
+
+    async def look(self) -> None:
+        """Once."""
+        try:
+            await self._look()
+            self._database = ""
+        except DatabaseAway:
+            self._database = "the database does not answer"
 
     def stop(self) -> None:
         self._stopping = True

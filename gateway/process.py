@@ -21,7 +21,7 @@ from clusters.services.waking import wake_for
 from gateway import metrics
 from gateway.bookkeeping import Bookkeeper
 from gateway.certificate import Certificate
-from gateway.database import Database, DatabaseAway
+from gateway.database import Database
 from gateway.door import Door
 from gateway.doorman import Doorman, Questions
 from gateway.health import Health, Readiness
@@ -35,7 +35,6 @@ from provisioning.drivers.clients import Clients
 
 log = structlog.get_logger(__name__)
 
-READY_SECONDS = 2.0
 TIDY_SECONDS = 10.0
 BATCH_SECONDS = 120.0
 """A batch that is only slow must not be taken for one that was not written: it would be written twice."""
@@ -56,7 +55,7 @@ class Gateway:
         )
         self._upstreams = Upstreams(road_finder(Clients()))
         self._limits = Limits(rate=settings.GATEWAY_RATE, streams=settings.GATEWAY_STREAMS)
-        self._readiness = Readiness()
+        self._readiness = Readiness(lambda: self._database.ask(_database_look))
         names = _names()
         door = Door(
             names=names,
@@ -83,7 +82,7 @@ class Gateway:
             for work in (
                 self._doorman.watch(),
                 self._upstreams.tend(),
-                self._ready(),
+                self._readiness.watch(),
                 self._tidy(),
                 self._books.keep(),
             )
@@ -101,15 +100,6 @@ class Gateway:
         self._books_database.close()
         self._rechecks.close()
         self._database.close()
-
-    async def _ready(self) -> None:
-        while True:
-            try:
-                await self._database.ask(_database_look)
-                self._readiness.heard("")
-            except DatabaseAway:
-                self._readiness.heard("the database does not answer")
-            await asyncio.sleep(READY_SECONDS)
 
     async def _tidy(self) -> None:
         while True:
