@@ -12,7 +12,6 @@ from gateway.database import DatabaseAway
 from gateway.heads import Head
 from gateway.names import Names
 
-
 READY_SECONDS: Final = 2.0
 
 
