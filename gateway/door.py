@@ -24,8 +24,9 @@ from gateway.limits import Limits
 from gateway.names import Names
 from gateway.records import Bookkeeper, Record
 from gateway.resources import Doing, doing
+from gateway.unreachable import Unreachable
 from gateway.upgraded import upgraded
-from gateway.upstream import Unreachable, Upstream
+from gateway.upstream import Upstream
 from gateway.upstreams import Upstreams
 from gateway.waking import HOLD_SECONDS, RETRY_AFTER, WakeRules, not_served
 

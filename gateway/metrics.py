@@ -17,7 +17,12 @@ LATENCY: Final = Histogram(
     buckets=_SECONDS,
     registry=REGISTRY,
 )
-DIALS: Final = Counter("marina_gateway_dials", "Connections made to virtual APIs.", ("result",), registry=REGISTRY)
+DIALS: Final = Counter(
+    "marina_gateway_dials",
+    "Attempts to connect to virtual APIs: made, or why not (timeout, unreachable, not-ready, forbidden ...).",
+    ("result",),
+    registry=REGISTRY,
+)
 DIAL_SECONDS: Final = Histogram(
     "marina_gateway_dial_seconds", "Seconds to make one.", buckets=_SECONDS, registry=REGISTRY
 )

@@ -331,7 +331,7 @@ def test_a_forbidden_answer_has_the_levels_bindings_looked_after(small: Small) -
         assert (await small.ask()).status == 403
         assert len(small.bindings) == 2
         upstream = next(iter(server._door._upstreams._open.values()))[2]
-        upstream._roles_kept -= 6
+        upstream._roles._kept -= 6
         assert (await small.ask()).status == 403
         while len(small.bindings) < 4:
             await asyncio.sleep(0.01)
