@@ -8,8 +8,8 @@ from typing import Final
 from clusters.services.gateway_access import Caller
 from gateway.answers import Refused
 from gateway.claimed import EXTRA, GROUP, UID, USER, claims_fit, claims_of, extra_key
+from gateway.exchange import Headers
 from gateway.heads import Head
-from gateway.http2 import Headers
 from gateway.identity import EXTRA_HANDLE, EXTRA_NAME, NEVER_GROUPS, NEVER_USERS, groups, username
 from gateway.upstream import Upstream
 

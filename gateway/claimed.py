@@ -5,8 +5,8 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from gateway.answers import Refused
+from gateway.exchange import Headers
 from gateway.heads import Head
-from gateway.http2 import Headers
 
 USER: Final = b"impersonate-user"
 UID: Final = b"impersonate-uid"

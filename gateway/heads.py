@@ -63,6 +63,8 @@ class Head:
     bearer: str
     upgrade: bytes
     has_body: bool
+    length: int = 0
+    """Bytes of the body where the head says it; 0 where it does not, or where there is none."""
 
     @property
     def target(self) -> bytes:
@@ -121,6 +123,7 @@ def _checked(event: h11.Request) -> Head:
         bearer=_bearer(dict(fields).get(b"authorization", b"")),
         upgrade=_upgrade(fields),
         has_body=b"transfer-encoding" in names or dict(fields).get(b"content-length", b"0") != b"0",
+        length=int(dict(fields).get(b"content-length", b"0")),
     )
 
 

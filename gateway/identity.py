@@ -6,8 +6,8 @@ from urllib.parse import quote
 from clusters.services.gateway_access import Caller
 from gateway.answers import Refused
 from gateway.claimed import IMPERSONATE, claims_of
+from gateway.exchange import Headers
 from gateway.heads import Head
-from gateway.http2 import Headers
 
 _CLAIMS: Final = (b"x-remote-", b"x-forwarded-", b"x-client-")
 NEVER_USERS: Final = frozenset((b"kubernetes-super-admin", b"system:admin"))

@@ -12,7 +12,7 @@ REQUESTS: Final = Counter(
 )
 LATENCY: Final = Histogram(
     "marina_gateway_seconds",
-    "Seconds that each part of a request took: auth, upstream (to the answer's head).",
+    "Seconds that each part of a request took: auth, dial (to a connection), upstream (to the answer's head).",
     ("part",),
     buckets=_SECONDS,
     registry=REGISTRY,

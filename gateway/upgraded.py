@@ -13,8 +13,8 @@ import h11
 
 from gateway.answers import Refused
 from gateway.client import Client, ClientGone
+from gateway.exchange import Headers
 from gateway.heads import Head
-from gateway.http2 import Headers
 from gateway.upstream import AUTHORITY
 from provisioning.drivers.streams.byte_stream import ByteStream
 

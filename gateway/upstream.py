@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import Final
 
 from gateway.dialling import Dialler, RoadFinder
-from gateway.http2 import Exchange, Headers, Http2Connection
+from gateway.exchange import Exchange, Headers
+from gateway.http2 import Http2Connection
 from gateway.inside import ROLES_DOUBTED_SECONDS, ROLES_SECONDS, Roles, until_ready
 from gateway.unreachable import Unreachable
 from provisioning.drivers.streams.byte_stream import ByteStream

@@ -46,6 +46,8 @@ class Small:
     takes: bool = True
     phase: Target | None = None
     names: Names = ANY_NAME
+    published: bool = True
+    """Whether the API server listens at all."""
     port: int = 0
     upstreams: list[H2Server] = field(default_factory=list)
     woken: int = 0
@@ -153,6 +155,8 @@ async def _opened(small: Small) -> AsyncIterator[Server]:
     tls.set_alpn_protocols(["h2"])
     api = await asyncio.start_server(small._serve, HERE, 0, ssl=tls)
     endpoint = f"https://{HERE}:{api.sockets[0].getsockname()[1]}"
+    if not small.published:
+        api.close()
     connection = HostConnection(server=endpoint, ca_pem=certificate, token="t", tls_server_name=HERE)
     nowhere = route_to(replace(connection, server=f"https://{HERE}:1"), target="east", timeouts=Timeouts(2, 2))
     road = Road(host=nowhere, namespace="n", pod="p", connection=connection, name="web")

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from clusters.connection import HostConnection
 from gateway import dialling
-from gateway.http2 import Exchange
+from gateway.exchange import Exchange
 from gateway.unreachable import Unreachable
 from gateway.upstream import Upstream
 from provisioning.drivers.errors import CERTIFICATE_HINT
