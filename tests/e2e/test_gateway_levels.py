@@ -44,7 +44,7 @@ FURTHER = {
     "attach": ["attach", "web"],
     "cp": ["cp", "web:/etc/passwd", "/dev/null"],
     "port-forward": ["port-forward", "pod/web", ":80"],
-    "debug": ["debug", "web", "--image=busybox", "--", "id"],
+    "debug": ["debug", "web", "--image=busybox", "--container=mine", "--", "id"],
     "a service's proxy": ["get", "--raw", "/api/v1/namespaces/{namespace}/services/web:80/proxy/"],
     "a pod's proxy": ["get", "--raw", "/api/v1/namespaces/{namespace}/pods/https:web:443/proxy/"],
     "a node's proxy": ["get", "--raw", "/api/v1/nodes/{node}/proxy/pods"],
