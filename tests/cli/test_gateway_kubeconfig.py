@@ -53,11 +53,16 @@ def test_a_level_and_what_was_said_of_the_server_stay(server: ApiServer, run: Ru
         ("https://127.0.0.1:8443", "https://127.0.0.1:8443/v1/clusters/{id}"),
         ("https://127.0.0.1:8443/", "https://127.0.0.1:8443/v1/clusters/{id}"),
         ("https://proxy.example/marina", "https://proxy.example/marina"),
+        ("https://{id}.clusters.example:8443", "https://{id}.clusters.example:8443"),
+        ("https://other.clusters.example", "https://other.clusters.example/v1/clusters/{id}"),
     ],
 )
-def test_another_address_of_the_gateway_keeps_the_cluster_s_path(run: Run, hello: Json, given: str, there: str) -> None:
+def test_another_address_of_the_gateway_keeps_the_cluster_s_path_unless_it_is_the_cluster_s_own(
+    run: Run, hello: Json, given: str, there: str
+) -> None:
     for kind in ((), ("--static",)):
-        assert read(run("kubeconfig", "hello", "--server", given, *kind).stdout)[0] == there.format(id=hello["id"])
+        shown = run("kubeconfig", "hello", "--server", given.format(id=hello["id"]), *kind).stdout
+        assert read(shown)[0] == there.format(id=hello["id"])
     assert run("kubeconfig", "hello", "--server", "http://127.0.0.1").exit_code == 2
 
 

@@ -51,7 +51,13 @@ def _who(item: Json) -> str:
     who = word(item.get("user"))
     if item.get("broken_glass"):
         who += " (broken glass)"
-    return f"{who} as {word(item['acting_as'])}" if item.get("acting_as") else who
+    return f"{who} as {_other(item)}" if item.get("acting_as") else who
+
+
+def _other(item: Json) -> str:
+    """Whom `--as` asked for: of the groups each, since they are what gives rights."""
+    groups = ", ".join(map(word, item.get("acting_as_groups") or ()))
+    return f"{word(item['acting_as'])} in {groups}" if groups else word(item["acting_as"])
 
 
 def _what(item: Json) -> str:
