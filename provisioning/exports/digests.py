@@ -184,6 +184,12 @@ def is_custom(obj: Json) -> bool:
     return group_of(obj) not in BUILT_IN_GROUPS
 
 
+def object_key(obj: Json) -> str:
+    """APIVERSION/KIND/NAMESPACE/NAME, as manifests name objects."""
+    meta = obj["metadata"]
+    return f"{obj['apiVersion']}/{obj['kind']}/{meta.get('namespace', '')}/{meta['name']}"
+
+
 def object_digest(obj: Json) -> str:
     """SHA-256 of what counts of an object, in hexadecimal digits. The object is left as it is."""
     text = json.dumps(digested(obj), sort_keys=True, separators=(",", ":"), ensure_ascii=True)

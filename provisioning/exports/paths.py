@@ -13,44 +13,37 @@ Wanted = Callable[[Mapping[str, Any], Any], bool]
 
 
 def path_remove(value: Any, path: Path, wanted: Wanted) -> bool:
-    """Takes what the path names out of the value, in place, and the mappings and lists that are empty by that.
+    """Takes what the path names out of the value, in place, and the mappings on its way that are empty without it.
 
-    True where the value itself is empty now and was not before.
+    True where the value itself is such a mapping.
     """
     if path[0] == ANYWHERE:
-        return _removed_anywhere(value, path, wanted)
+        return _removed_anywhere(value, path[1], wanted)
     if isinstance(value, list):
-        return path[0] == ANY and _removed_from_items(value, path[1:], wanted)
+        # an item stays where it is even when it is empty: the number of items tells something
+        for item in value if path[0] == ANY and len(path) > 1 else ():
+            path_remove(item, path[1:], wanted)
+        return False
     if not isinstance(value, dict):
         return False
-    removed = False
     for key in list(value) if path[0] == ANY else [path[0]] if path[0] in value else []:
         last = len(path) == 1
         if (last and wanted(value, value[key])) or (not last and path_remove(value[key], path[1:], wanted)):
             del value[key]
-            removed = True
-    return removed and not value
+    return not value
 
 
-def _removed_from_items(items: list[Any], path: Path, wanted: Wanted) -> bool:
-    # an item stays where it is even when it is empty: the number of items tells something
-    for item in items if path else ():
-        path_remove(item, path, wanted)
-    return False
-
-
-def _removed_anywhere(value: Any, path: Path, wanted: Wanted) -> bool:
-    emptied = False
-    if isinstance(value, dict):
-        for key in list(value):
-            if _removed_anywhere(value[key], path, wanted):
-                del value[key]
-                emptied = True
-        return path_remove(value, path[1:], wanted) or (emptied and not value)
+def _removed_anywhere(value: Any, key: str, wanted: Wanted) -> bool:
+    """As `path_remove` for a key at any depth; what was empty before stays."""
     if isinstance(value, list):
         for item in value:
-            _removed_anywhere(item, path, wanted)
-    return False
+            _removed_anywhere(item, key, wanted)
+    if not isinstance(value, dict) or not value:
+        return False
+    for inner in list(value):
+        if _removed_anywhere(value[inner], key, wanted) or (inner == key and wanted(value, value[inner])):
+            del value[inner]
+    return not value
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -83,7 +83,7 @@ def as_sent(obj: Json) -> Json:
     manifest = sendable(obj)
     if title_of(obj) == "Pod":
         for computed in ("priority", "preemptionPolicy"):  # from its priority class; given, they may be refused
-            manifest["spec"].pop(computed, None)
+            manifest.get("spec", {}).pop(computed, None)
     return manifest
 
 
