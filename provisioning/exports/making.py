@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from provisioning.drivers.errors import ConflictError, ForbiddenError, NotFound
+from provisioning.drivers.errors import ForbiddenError, NotFound
 from provisioning.drivers.kinds import Json, Kind
 from provisioning.drivers.kube import KubeClient
-from provisioning.engine.errors import PermanentError, TemporaryError
+from provisioning.engine.errors import PermanentError, StepError, TemporaryError
 from provisioning.exports.digests import sendable
 from provisioning.exports.identity import ObjectId, owner_id
 from provisioning.exports.merging import merge_patch
@@ -48,12 +48,16 @@ class Made:
 
 
 class NotYet(Exception):
-    """Worth another try a little later. `alone`: the others need not wait for it. The message says why."""
+    """Worth another try a little later. `alone`: the others need not wait for it. `why` is a sentence.
 
-    def __init__(self, why: str, *, alone: bool) -> None:
+    `otherwise` is what is to be noted once nobody waits any longer.
+    """
+
+    def __init__(self, why: str, *, alone: bool, otherwise: Made | None = None) -> None:
         super().__init__(why)
         self.why = why
         self.alone = alone
+        self.otherwise = otherwise or Made(Outcome.REFUSED, why)
 
 
 @dataclass(frozen=True)
@@ -136,20 +140,27 @@ class Maker:
     # Objects
 
     def _made(self, planned: Planned, served: ServedKind) -> Made:
-        manifest, note = self._manifest(planned, served.kind)
+        manifest, lost = self._manifest(planned, served.kind)
+        note = f"Its owner is not there: {', '.join(map(str, lost))}." if lost else ""
+        made = self._sent(planned, served, manifest, note)
+        if any(owner in self._exported for owner in lost):  # of a ring one is made before its owner
+            raise NotYet(note, alone=True, otherwise=made)
+        return made
+
+    def _sent(self, planned: Planned, served: ServedKind, manifest: Json, note: str) -> Made:
         try:
             made = self._virtual.create_as(served.kind, manifest, manager=self._way.created_by)
-        except ConflictError as error:
-            if not error.already_exists:
+        except StepError as error:
+            # a webhook may refuse what is there before the server sees that it is
+            if error.code in _SERVERS_TROUBLE or (found := self._found(served.kind, planned.key)) is None:
                 raise
-            return self._there(planned, served, manifest, note)
+            return self._there(planned, served, found, manifest, note)
         self._uids[planned.key] = made["metadata"]["uid"]
         self._carry_status(planned, served, made)
         return Made(Outcome.CREATED, note)
 
-    def _there(self, planned: Planned, served: ServedKind, manifest: Json, note: str) -> Made:
-        found = self._found(served.kind, planned.key)
-        if found is None:
+    def _there(self, planned: Planned, served: ServedKind, found: Json, manifest: Json, note: str) -> Made:
+        if found["metadata"].get("deletionTimestamp"):
             raise NotYet(f"{planned.key} is being deleted.", alone=True)
         self._uids[planned.key] = found["metadata"]["uid"]
         managers = {each.get("manager") for each in found["metadata"].get("managedFields") or []}
@@ -193,29 +204,31 @@ class Maker:
 
     # References
 
-    def _manifest(self, planned: Planned, kind: Kind) -> tuple[Json, str]:
-        """What is sent, and what it lost."""
+    def _manifest(self, planned: Planned, kind: Kind) -> tuple[Json, list[ObjectId]]:
+        """What is sent, and the owners that it lost."""
         manifest = {**planned.manifest, "apiVersion": kind.api_version}
         references = manifest["metadata"].get("ownerReferences") or []
         manifest["metadata"] = {key: value for key, value in manifest["metadata"].items() if key != "ownerReferences"}
         manifest = references_rewritten(manifest, self._renewed)
-        owners = [(reference, self._owner_uid(reference, planned.key.namespace)) for reference in references]
-        known = [{**reference, "uid": uid} for reference, uid in owners if uid]
+        owners = [(each, self._owner_of(each, planned.key.namespace)) for each in references]
+        known = [{**reference, "uid": uid} for reference, owner in owners if (uid := self._uids.get(owner))]
         if known:
             manifest["metadata"]["ownerReferences"] = known
-        lost = [f"{reference['kind']} {reference['name']}" for reference, uid in owners if not uid]
-        return manifest, f"Its owner is not there: {', '.join(lost)}." if lost else ""
+        return manifest, [owner for _, owner in owners if not self._uids.get(owner)]
 
-    def _owner_uid(self, reference: Json, namespace: str) -> str | None:
+    def _owner_of(self, reference: Json, namespace: str) -> ObjectId:
+        """Whom a reference means; its uid is known from then on where it is there."""
         owner = owner_id(reference, namespace=namespace)
         key = found_in(self._exported, owner)
         if key is not None:
-            return self._uid_of(key)
-        # none of the export's: it may be there all the same, such as a node or what was left out
+            self._uid_of(key)
+            return key
+        # none of the export's: it may be there all the same
         served = self._served.kind_of({"apiVersion": reference["apiVersion"], "kind": reference["kind"]})
-        if served is None:
-            return None
-        return self._looked_up(owner if served.kind.namespaced else owner._replace(namespace=""), served.kind)
+        key = owner if served is None or served.kind.namespaced else owner._replace(namespace="")
+        if served is not None:
+            self._looked_up(key, served.kind)
+        return key
 
     def _renewed(self, uid: str) -> str | None:
         """The uid that the object has now which had this one when it was exported."""

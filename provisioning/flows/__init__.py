@@ -12,6 +12,7 @@ from provisioning.flows.delete import DELETE
 from provisioning.flows.issue_kubeconfig import ISSUE_KUBECONFIG
 from provisioning.flows.provision import PROVISION
 from provisioning.flows.renew_credential import RENEW_CREDENTIAL
+from provisioning.flows.restore import RESTORE
 from provisioning.flows.revoke_access import REVOKE_ACCESS
 
 FLOWS: Final[Mapping[OperationKind, Flow]] = {
@@ -25,5 +26,6 @@ FLOWS: Final[Mapping[OperationKind, Flow]] = {
         DELETE,
         ISSUE_KUBECONFIG,
         REVOKE_ACCESS,
+        RESTORE,
     )
 }

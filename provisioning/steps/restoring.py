@@ -92,7 +92,7 @@ def _next(context: StepContext, plan: RestorePlan, maker: Maker, progress: Progr
         elif progress.waited(f"{planned.key.kind}.{planned.key.group}", context.now) < KIND_PATIENCE:
             return Wait(0.3, later.why)
         else:
-            progress.note(progress.at, Made(Outcome.REFUSED, later.why))
+            progress.note(progress.at, later.otherwise)
     return None
 
 
@@ -101,25 +101,25 @@ def _tried_again(context: StepContext, plan: RestorePlan) -> StepResult:
     progress = _progress(context)
     if not progress.again:
         return None
-    refused: dict[int, str] = {}
+    refused: dict[int, NotYet] = {}
     with context.virtual() as virtual:
         maker = Maker(virtual, plan, _way(context))
         for number in progress.again:
             try:
                 progress.note(number, maker.make(plan.wanted[number]))
             except NotYet as later:
-                refused[number] = later.why
+                refused[number] = later
     progress.again = list(refused)
     patient = progress.waited("refused for now", context.now) < REFUSAL_PATIENCE
     if refused and not patient:
-        for number, why in refused.items():
-            progress.note(number, Made(Outcome.REFUSED, why))
+        for number, later in refused.items():
+            progress.note(number, later.otherwise)
         progress.again = []
     _saved(context, plan, progress)
     if not progress.again:
         return None
-    number, why = next(iter(refused.items()))
-    return Wait(1.0, f"{len(refused)} objects are refused for now, such as {plan.wanted[number].key}: {why}")
+    number, later = next(iter(refused.items()))
+    return Wait(1.0, f"{len(refused)} objects are not taken yet, such as {plan.wanted[number].key}: {later.why}")
 
 
 def _way(context: StepContext) -> Way:

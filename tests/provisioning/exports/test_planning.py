@@ -30,7 +30,7 @@ def test_what_has_ended_is_listed_and_not_run_again() -> None:
         obj("v1", "Secret", "token", "a", type="kubernetes.io/service-account-token"),
     ]
     plan = restore_plan(objects)
-    assert [each.key.name for each in plan.wanted] == ["going", "runs"]
+    assert [each.key.name for each in plan.wanted] == ["runs", "going"]
     assert {each.key.name: each.why for each in plan.not_run} == {
         "broke": "It had ended (Failed); it is not run again.",
         "done": "It had ended (Complete); it is not run again.",
