@@ -14,6 +14,8 @@ from provisioning.flows.provision import PROVISION
 from provisioning.flows.renew_credential import RENEW_CREDENTIAL
 from provisioning.flows.restore import RESTORE
 from provisioning.flows.revoke_access import REVOKE_ACCESS
+from provisioning.flows.sleep import SLEEP
+from provisioning.flows.wake import WAKE
 
 FLOWS: Final[Mapping[OperationKind, Flow]] = {
     flow.kind: flow
@@ -23,6 +25,8 @@ FLOWS: Final[Mapping[OperationKind, Flow]] = {
         PROVISION,
         ADOPT,
         CONFIGURE,
+        SLEEP,
+        WAKE,
         DELETE,
         ISSUE_KUBECONFIG,
         REVOKE_ACCESS,
