@@ -1,6 +1,6 @@
 """Making again what an export holds: inside a virtual cluster that is there, or in one that is made for it."""
 
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from accounts.access import actor_require
 from accounts.errors import Conflict, InvalidInput
 from accounts.models import Project
 from accounts.services.audit import Actor, audit_record
-from clusters.export_spec import ExportedSpec, exported_spec
+from clusters.exports.secrets import spec_of
 from clusters.models import (
     Export,
     ExportState,
@@ -85,25 +85,28 @@ def restore_as_new(
     InvalidInput names one that is free. All else is as for any new cluster: limits, hosts, the right to create it.
     """
     _export_check(export, actor)
-    spec = exported_spec(export)
+    spec = spec_of(export)
     target = project or export.virtual_cluster.project
     actor_require(actor, "virtualcluster.create", target)
-    wanted = name or spec.name
+    wanted = name or str(spec["name"])
     _name_check(target, wanted)
     version = _version(kubernetes_version, spec, export)
     _version_check(export, version, "The new cluster would run", allowed=older_kubernetes)
     work = virtual_cluster_create(
         project=target,
         name=wanted,
-        spec=_spec(spec, version),
+        spec=_spec(spec, version, anywhere=host is not None),
         actor=actor,
         now=now,
         host=host,
-        labels=spec.labels,
-        deletion_protection=spec.deletion_protection,
+        labels=spec["labels"],
+        deletion_protection=spec["deletion_protection"],
     )
-    started = _started(export, work.virtual_cluster, actor, now, overwrite=True)
-    return replace(started, created=True)
+    if target.pk != export.virtual_cluster.project_id and actor.user is not None and not actor.platform:
+        ceiling_check("admin", work.virtual_cluster)  # the project's: the cluster has none of its own yet
+    _ceiling_keep(work.virtual_cluster, spec["kubeconfig_ceiling"])
+    # what a new cluster has of itself (its namespace `default`, say) is to be as it was exported
+    return _started(export, work.virtual_cluster, actor, now, overwrite=True)
 
 
 def _export_check(export: Export, actor: Actor) -> None:
@@ -164,13 +167,13 @@ def free_name(name: str, taken: set[str]) -> str:
     return found
 
 
-def _version(asked: str, spec: ExportedSpec, export: Export) -> str:
+def _version(asked: str, spec: Mapping[str, Any], export: Export) -> str:
     """Of the new cluster: the one asked for, else its own, else the newest patch of its own line."""
     if asked:
         return str(
             kubernetes_version_resolve(asked, supported=settings.KUBERNETES_VERSIONS, field="kubernetes_version")
         )
-    had = KubernetesVersion.parse(spec.kubernetes_version or export.kubernetes_version, field="kubernetes_version")
+    had = KubernetesVersion.parse(spec["kubernetes_version"], field="kubernetes_version")
     offered = {KubernetesVersion.parse(text) for text in settings.KUBERNETES_VERSIONS}
     same_line = [each for each in offered if each.line == had.line]
     if had in offered or not same_line:
@@ -178,19 +181,24 @@ def _version(asked: str, spec: ExportedSpec, export: Export) -> str:
     return str(max(same_line))
 
 
-def _spec(spec: ExportedSpec, version: str) -> VirtualClusterSpec:
-    """As it was; with the present chart where its own is no longer there."""
-    known = spec.chart_version in chart_versions()
+def _spec(spec: Mapping[str, Any], version: str, *, anywhere: bool) -> VirtualClusterSpec:
+    """As it was; with the present chart where its own is no longer there, and where a host is named in any region."""
     return VirtualClusterSpec(
         kubernetes_version=version,
-        chart_version=spec.chart_version if known else "",
-        size=spec.size,
-        exposure=spec.exposure,
-        values=spec.values,
-        replicas=spec.replicas,
-        region=spec.region,
-        host_labels=spec.host_labels,
+        chart_version=spec["chart_version"] if spec["chart_version"] in chart_versions() else "",
+        size=spec["size"],
+        exposure=spec["exposure"],
+        values=spec["values"],
+        replicas=spec["replicas"],
+        region="" if anywhere else spec["region"],
+        host_labels={} if anywhere else spec["host_labels"],
     )
+
+
+def _ceiling_keep(cluster: VirtualCluster, ceiling: str) -> None:
+    """Making it again opens nothing that was closed."""
+    cluster.kubeconfig_ceiling = ceiling
+    cluster.save(update_fields=["kubeconfig_ceiling"])
 
 
 def _started(export: Export, cluster: VirtualCluster, actor: Actor, now: datetime, *, overwrite: bool) -> ClusterWork:

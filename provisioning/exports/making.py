@@ -89,6 +89,7 @@ class Maker:
         self._exported = {each.key: each for each in plan.wanted}
         self._had = uids_of(each.exported for each in plan.wanted)
         self._uids: dict[ObjectId, str | None] = {}
+        self._created: set[str] = set()
         self._established: set[tuple[str, str]] = set()
 
     def make(self, planned: Planned) -> Made:
@@ -155,20 +156,20 @@ class Maker:
             if error.code in _SERVERS_TROUBLE or (found := self._found(served.kind, planned.key)) is None:
                 raise
             return self._there(planned, served, found, manifest, note)
-        self._uids[planned.key] = made["metadata"]["uid"]
+        self._note(planned.key, made)
         self._carry_status(planned, served, made)
         return Made(Outcome.CREATED, note)
 
     def _there(self, planned: Planned, served: ServedKind, found: Json, manifest: Json, note: str) -> Made:
         if found["metadata"].get("deletionTimestamp"):
             raise NotYet(f"{planned.key} is being deleted.", alone=True)
-        self._uids[planned.key] = found["metadata"]["uid"]
-        managers = {each.get("manager") for each in found["metadata"].get("managedFields") or []}
+        self._note(planned.key, found)
+        managers = _managers(found)
         if self._way.created_by in managers or self._way.overwritten_by in managers:
             return self._ours(planned, served, found, manifest, note)
         if counts_the_same({**planned.exported, "apiVersion": served.kind.api_version}, found):
             return Made(Outcome.SAME, note)
-        if _controllers(manifest) & _controllers(found):
+        if _controllers(manifest) & _controllers(found) & self._created:
             return Made(Outcome.REMADE, note)
         if not self._way.overwrite:
             return Made(Outcome.CONFLICT, note)
@@ -182,8 +183,8 @@ class Maker:
             found = self._virtual.patch_as(served.kind, found, patch, manager=self._way.created_by)
         if not found.get("status"):
             self._carry_status(planned, served, found)
-        managers = {each.get("manager") for each in found["metadata"].get("managedFields") or []}
-        return Made(Outcome.OVERWRITTEN if self._way.overwritten_by in managers else Outcome.CREATED, note)
+        changed = self._way.overwritten_by in _managers(found)
+        return Made(Outcome.OVERWRITTEN if changed else Outcome.CREATED, note)
 
     def _overwritten(self, planned: Planned, served: ServedKind, found: Json, manifest: Json, note: str) -> Made:
         patch = merge_patch(sendable(found), manifest)
@@ -244,9 +245,19 @@ class Maker:
 
     def _looked_up(self, key: ObjectId, kind: Kind) -> str | None:
         if not self._uids.get(key):
-            found = self._found(kind, key)
-            self._uids[key] = found["metadata"]["uid"] if found else None
+            self._note(key, self._found(kind, key))
         return self._uids[key]
+
+    def _note(self, key: ObjectId, found: Json | None) -> None:
+        """Its uid, and whether it is this restore that made it."""
+        uid = found["metadata"]["uid"] if found else None
+        self._uids[key] = uid
+        if found and uid and self._way.created_by in _managers(found):
+            self._created.add(uid)
+
+
+def _managers(obj: Json) -> set[str]:
+    return {str(each.get("manager")) for each in obj["metadata"].get("managedFields") or []}
 
 
 def _controllers(obj: Json) -> set[str]:

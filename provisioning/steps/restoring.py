@@ -2,15 +2,16 @@
 
 from typing import Final
 
-from clusters.models import Export, Operation
-from clusters.restoration import PROGRESS, RESULT
+from clusters.models import Operation
+from clusters.restoration import EXPORT, OVERWRITE, PROGRESS, RESULT
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError
 from provisioning.engine.flow import Done, StepResult, Wait, step
 from provisioning.exports.comparing import compared, found_again, sentence_of
-from provisioning.exports.making import Made, Maker, NotYet, Outcome, Way
+from provisioning.exports.making import Maker, NotYet, Way
+from provisioning.exports.opening import export_plan
 from provisioning.exports.progress import Progress
-from provisioning.exports.restoring import RestorePlan, restore_plan
+from provisioning.exports.restoring import RestorePlan
 from provisioning.steps.deleting import placed
 
 SAVED_EVERY: Final = 50
@@ -24,7 +25,7 @@ REFUSAL_PATIENCE: Final = 90.0
 
 def plan_of(context: StepContext) -> RestorePlan:
     """What the operation's export asks for. PermanentError where the export is gone or damaged."""
-    raise NotImplementedError
+    return export_plan(context.params[EXPORT])
 
 
 @step("Look at the export", on_host=False)
@@ -123,7 +124,7 @@ def _tried_again(context: StepContext, plan: RestorePlan) -> StepResult:
 
 
 def _way(context: StepContext) -> Way:
-    return Way(mark=context.operation.pk.hex[-12:], overwrite=bool(context.params.get("overwrite")))
+    return Way(mark=context.operation.pk.hex[-12:], overwrite=bool(context.params.get(OVERWRITE)))
 
 
 def _progress(context: StepContext) -> Progress:
@@ -138,6 +139,3 @@ def _saved(context: StepContext, plan: RestorePlan, progress: Progress) -> bool:
         Operation.objects.filter(pk=row.pk).update(**fields, **told)
     context.operation.params = fields["params"]
     return not row.abort_requested
-
-
-__all__ = ["Export"]
