@@ -51,6 +51,12 @@ def export_opened(name: str) -> Iterator[IO[bytes]]:
         file.close()
 
 
+def export_erase(name: str) -> None:
+    """Takes away one file; nothing where it is not there."""
+    with _told("erase an export"), contextlib.suppress(FileNotFoundError):
+        exports_storage().delete(name)
+
+
 def export_folder_erase(folder: str) -> None:
     """Takes away all that was ever kept there for one export; nothing where nothing is."""
     storage = exports_storage()

@@ -9,6 +9,7 @@ from provisioning.flows.adopt import ADOPT
 from provisioning.flows.configure import CONFIGURE
 from provisioning.flows.connect import CONNECT
 from provisioning.flows.delete import DELETE
+from provisioning.flows.export import EXPORT
 from provisioning.flows.issue_kubeconfig import ISSUE_KUBECONFIG
 from provisioning.flows.provision import PROVISION
 from provisioning.flows.renew_credential import RENEW_CREDENTIAL
@@ -28,6 +29,7 @@ FLOWS: Final[Mapping[OperationKind, Flow]] = {
         SLEEP,
         WAKE,
         DELETE,
+        EXPORT,
         ISSUE_KUBECONFIG,
         REVOKE_ACCESS,
         RESTORE,
