@@ -247,6 +247,17 @@ WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=10)
 HOST_CONNECT_TIMEOUT_SECONDS = env.float("HOST_CONNECT_TIMEOUT_SECONDS", default=3.0)
 HOST_READ_TIMEOUT_SECONDS = env.float("HOST_READ_TIMEOUT_SECONDS", default=10.0)
 
+# --- exports --------------------------------------------------------------------------------------------------------
+EXPORT_FOLDER = env.str("EXPORT_FOLDER", default=str(STATE_FOLDER / "exports"))  # of workers and web processes alike
+EXPORT_S3_BUCKET = env.str("EXPORT_S3_BUCKET", default="")  # takes the place of the folder
+EXPORT_S3_ENDPOINT = env.str("EXPORT_S3_ENDPOINT", default="")  # empty: Amazon's
+EXPORT_S3_REGION = env.str("EXPORT_S3_REGION", default="")
+EXPORT_S3_PREFIX = env.str("EXPORT_S3_PREFIX", default="")
+EXPORT_S3_ACCESS_KEY = env.str("EXPORT_S3_ACCESS_KEY", default="")
+EXPORT_S3_SECRET_KEY = env.str("EXPORT_S3_SECRET_KEY", default="")
+EXPORT_DAYS = env.int("EXPORT_DAYS", default=30)
+EXPORT_DELETED_DAYS = env.int("EXPORT_DELETED_DAYS", default=30)  # of a cluster that was deleted
+
 # --- kubeconfigs ----------------------------------------------------------------------------------------------------
 KUBECONFIG_MINIMUM_SECONDS = 600  # the least that TokenRequest grants (facts: 300 s is refused)
 KUBECONFIG_DEFAULT_SECONDS = env.int("KUBECONFIG_DEFAULT_SECONDS", default=3600)
@@ -334,7 +345,20 @@ STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+    "exports": {"BACKEND": "clusters.exports.folder.ExportFolder", "OPTIONS": {"location": EXPORT_FOLDER}},
 }
+if EXPORT_S3_BUCKET:
+    STORAGES["exports"] = {
+        "BACKEND": "clusters.exports.bucket.ExportBucket",
+        "OPTIONS": {
+            "bucket_name": EXPORT_S3_BUCKET,
+            "endpoint_url": EXPORT_S3_ENDPOINT,
+            "region_name": EXPORT_S3_REGION,
+            "location": EXPORT_S3_PREFIX,
+            "access_key": EXPORT_S3_ACCESS_KEY,
+            "secret_key": EXPORT_S3_SECRET_KEY,
+        },
+    }
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "start"
 UNFOLD = {

@@ -26,6 +26,7 @@ from accounts.services.webhook_delivering import postman, webhook_deliveries_rem
 from clusters.services.announcing import operations_announce
 from clusters.services.credentials import credentials_renew
 from clusters.services.durations import durations_measure
+from clusters.services.export_retention import exports_expire
 from clusters.services.gateway_requests import gateway_requests_remove
 from clusters.services.gateway_token_upkeep import gateway_tokens_shorten, gateway_tokens_without_role_revoke
 from clusters.services.host_notices import hosts_tell
@@ -65,6 +66,7 @@ def tidy_hourly() -> None:
     ended_sessions_forget(now=now)
     revisions_tidy(now=now)
     gateway_requests_remove(now=now)
+    exports_expire(now=now)
 
 
 @shared_task(name="provisioning.events_publish")

@@ -18,7 +18,7 @@ from accounts.services.notifications import notification_send
 from accounts.services.permissions import organization_lock
 from accounts.services.role_giving import role_remove
 from clusters.access import hosts_offered
-from clusters.models import Operation, OperationKind, VirtualCluster
+from clusters.models import Export, Operation, OperationKind, VirtualCluster
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.services.generations import GENERATION_FIELDS, generation_pass
 from clusters.services.operations import operation_start
@@ -143,7 +143,8 @@ def _move(locked: VirtualCluster, project: Project, actor: Actor, now: datetime)
     locked.expires_at = lifetime_end_in(project, locked.expires_at, now)
     locked.save(update_fields=["project", "expires_at"])
     # whose turn it is, and who sees them, goes by these columns
-    Operation.objects.filter(virtual_cluster=locked).update(project=project, organization=project.organization)
+    for rows in (Operation.objects, Export.objects):
+        rows.filter(virtual_cluster=locked).update(project=project, organization=project.organization)
 
 
 def _hosts_check(locked: VirtualCluster, project: Project) -> None:

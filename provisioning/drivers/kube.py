@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from provisioning.drivers.calls import APPLY_PATCH, JSON, MERGE_PATCH, METADATA, ApiCalls, no_effect_check
+from provisioning.drivers.calls import AGGREGATED, APPLY_PATCH, JSON, MERGE_PATCH, METADATA, no_effect_check
 from provisioning.drivers.errors import ConflictError, NotFound
 from provisioning.drivers.kinds import EVENT, SERVICE_ACCOUNT, Json, Kind, kind_of
+from provisioning.drivers.objects import ObjectCalls
 from provisioning.drivers.transport import ApiConnection
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.failpoints import failpoint_register
@@ -45,7 +46,7 @@ class Subject:
     groups: tuple[str, ...]
 
 
-class KubeClient(ApiCalls):
+class KubeClient(ObjectCalls):
     """Thread-safe, and cheap to make: connections belong to the ApiConnection, which the maker closes or caches."""
 
     def __init__(self, api: ApiConnection, *, before_effect: Callable[[], None] = no_effect_check) -> None:
@@ -111,6 +112,18 @@ class KubeClient(ApiCalls):
             token = page.get("metadata", {}).get("continue", "")
             if not token:
                 return items
+
+    def page(self, kind: Kind, *, limit: int = PAGE, token: str = "") -> Json:
+        """One page of all there are in the whole cluster, as the server gives it; the next one by its `continue`.
+
+        `limit` 0 gives all in one. ConflictError where the server forgot the token's place.
+        """
+        query = {"limit": limit, "continue": token}
+        return self._read(kind.path(), {key: value for key, value in query.items() if value})
+
+    def discovery(self, path: str) -> Json:
+        """What is served below /api, /apis or a group's version: with all resources at once where the server can."""
+        return self._read(path, accept=AGGREGATED)
 
     def events(self, namespace: str, *, kind: str, name: str) -> JsonList:
         """The events about one object, newest first."""

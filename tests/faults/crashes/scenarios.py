@@ -13,6 +13,7 @@ from accounts.services.role_bindings import role_binding_delete
 from clusters.connection import kubeconfig_render
 from clusters.models import HostMode, Operation, OperationKind, Placement, VirtualCluster
 from clusters.services.configuring import SpecChange, virtual_cluster_configure
+from clusters.services.exports import export_start
 from clusters.services.hosts import HostSettings, host_connect
 from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import kubeconfig_issue
@@ -181,6 +182,11 @@ def _configure_asleep(stage: Stage) -> Operation:
     return work.operation
 
 
+def _export(stage: Stage) -> Operation:
+    cluster = stage.ready_cluster(stage.host())
+    return export_start(virtual_cluster=cluster, actor=stage.actor, now=timezone.now()).operation
+
+
 SCENARIOS = (
     Scenario("connect", OperationKind.CONNECT, _connect(HostMode.CLUSTER)),
     Scenario("connect-given-namespaces", OperationKind.CONNECT, _connect(HostMode.NAMESPACES)),
@@ -198,6 +204,7 @@ SCENARIOS = (
     Scenario("delete-given-namespace", OperationKind.DELETE, _delete(HostMode.NAMESPACES)),
     Scenario("delete-priority-classes", OperationKind.DELETE, _delete_with_priority_classes),
     Scenario("delete-adopted", OperationKind.DELETE, delete_adopted),
+    Scenario("export", OperationKind.EXPORT, _export),
     Scenario("issue-kubeconfig", OperationKind.ISSUE_KUBECONFIG, _issue_kubeconfig),
     Scenario("revoke-access", OperationKind.REVOKE_ACCESS, _revoke_access),
 )
