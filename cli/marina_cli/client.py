@@ -83,14 +83,23 @@ class Api:
             # only the question is taken from the link, so that a wrong one cannot lead the token elsewhere
             query = dict(httpx.URL(str(page["next"])).params)
 
-    def start(self, method: str, path: str, body: Json | None = None, *, dry_run: bool = False) -> Json:
+    def start(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        dry_run: bool = False,
+        params: Mapping[str, str] | None = None,
+    ) -> Json:
         """Start work. One key for all tries, so that a request whose answer was lost is not done twice.
 
         A dry run is answered the same, after every check, and starts nothing. A server that does not know of it would
         do it in earnest, so its answer has to say that it was one.
         """
         headers = {"Idempotency-Key": str(uuid4())}
-        response = self._send(method, path, params=_tried(dry_run), body=body, headers=headers)
+        asked = {**(params or {}), **(_tried(dry_run) or {})}
+        response = self._send(method, path, params=asked or None, body=body, headers=headers)
         return self._json(self._tried_check(response, dry_run))
 
     def change(
