@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -73,7 +74,11 @@ def test_auditors_and_admins_read_them_and_nobody_else(world, people, cluster):
 
 
 def test_a_row_tells_who_did_what_where_and_no_secret(people, cluster):
-    other = {"acting_as": "system:serviceaccount:web:default", "acting_as_groups": ["ops"], "acting_as_extras": ["a/b"]}
+    other: dict[str, Any] = {
+        "acting_as": "system:serviceaccount:web:default",
+        "acting_as_groups": ["ops"],
+        "acting_as_extras": ["a/b"],
+    }
     written(request_row(cluster, people.dan, **other, broken_glass=True))
     (row,) = signed_in(people.ada).get(LIST).json()["results"]
     expected = {
