@@ -20,6 +20,7 @@ from marina_cli.commands.create import create
 from marina_cli.commands.credential import credential
 from marina_cli.commands.delete import cluster_delete
 from marina_cli.commands.discovered import discovered
+from marina_cli.commands.export import export
 from marina_cli.commands.federation import federation
 from marina_cli.commands.group_mapping import group_mapping
 from marina_cli.commands.host import host
@@ -105,8 +106,8 @@ def cli(ctx: click.Context, context: str | None, ca_file: str | None, insecure_h
 for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
-    *(cluster_sleep, cluster_wake),
-    *(share, shares, unshare, transfer, ceiling, restore),
+    *(cluster_sleep, cluster_wake, export, restore),
+    *(share, shares, unshare, transfer, ceiling),
     *(project, member, team, invite, invitation, organization, role),
     *(audit, requests, uses, inbox, webhook, group_mapping, break_glass),
     *(kubeconfigs, static_kubeconfig, credential, token, service_account, federation),

@@ -7,6 +7,7 @@ from django.contrib import admin
 
 from clusters.admin.books import ClusterUseAdmin, GatewayRequestAdmin
 from clusters.admin.discovered import DiscoveredClusterAdmin
+from clusters.admin.exports import ExportAdmin
 from clusters.admin.hosts import HostClusterAdmin
 from clusters.admin.operations import OperationAdmin
 from clusters.admin.records import ChartAdmin, HostCredentialAdmin, KubeconfigGrantAdmin, PlacementAdmin
@@ -16,6 +17,7 @@ from clusters.models import (
     Chart,
     ClusterUse,
     DiscoveredCluster,
+    Export,
     GatewayRequest,
     HostCluster,
     HostCredential,
@@ -34,6 +36,7 @@ admin.site.register(Placement, PlacementAdmin)
 admin.site.register(KubeconfigGrant, KubeconfigGrantAdmin)
 admin.site.register(DiscoveredCluster, DiscoveredClusterAdmin)
 admin.site.register(Operation, OperationAdmin)
+admin.site.register(Export, ExportAdmin)
 admin.site.register(Chart, ChartAdmin)
 admin.site.register(ClusterUse, ClusterUseAdmin)
 admin.site.register(GatewayRequest, GatewayRequestAdmin)

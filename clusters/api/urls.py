@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from clusters.api.batch_views import BatchResource
 from clusters.api.break_glass_views import BreakGlassResource
 from clusters.api.discovered_views import DiscoveredClusterViewSet
+from clusters.api.export_views import ClusterExportResource, ExportResource
 from clusters.api.gateway_request_views import GatewayRequestResource
 from clusters.api.gateway_token_views import GatewayTokenResource, GatewayTokenRevocation
 from clusters.api.gateway_views import GatewayResource
@@ -25,6 +26,7 @@ router.register("virtual-clusters", VirtualClusterViewSet, basename="virtual-clu
 router.register("discovered-clusters", DiscoveredClusterViewSet, basename="discovered-cluster")
 router.register("region-offers", RegionOfferViewSet, basename="region-offer")
 router.register("operations", OperationViewSet, basename="operation")
+router.register("exports", ExportResource, basename="export")
 router.register("gateway-requests", GatewayRequestResource, basename="gateway-request")
 
 ONE = "virtual-clusters/<uuid:cluster>"
@@ -44,6 +46,7 @@ urlpatterns = [
     path(f"{ONE}/break-glass", BreakGlassResource.as_view({"get": "list", "post": "create"})),
     path(f"{ONE}/break-glass/<uuid:grant>", BreakGlassResource.as_view({"delete": "destroy"})),
     path("exports/<uuid:pk>/restore", RestoreResource.as_view({"post": "restore"})),
+    path(f"{ONE}/exports", ClusterExportResource.as_view({"get": "list", "post": "create"})),
     path(f"{ONE}/uses", ClusterUseResource.as_view({"get": "list"})),
     *router.urls,
 ]

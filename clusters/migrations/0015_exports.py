@@ -5,6 +5,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from accounts.revision_triggers import revised, unseen
+
 
 class Migration(migrations.Migration):
 
@@ -47,5 +49,14 @@ class Migration(migrations.Migration):
                 'ordering': ['-created_at'],
                 'indexes': [models.Index(fields=['virtual_cluster', '-created_at'], name='export_of_a_cluster'), models.Index(fields=['project', '-created_at'], name='export_of_a_project'), models.Index(condition=models.Q(('state', 'Complete')), fields=['expires_at'], name='export_ending'), models.Index(condition=models.Q(('state', 'Writing')), fields=['created_at'], name='export_writing')],
             },
+        ),
+        revised("clusters_export", kind="export", organization="organization_id", project="project_id"),
+        unseen(
+            "marina_moved",
+            "clusters_export",
+            kind="export",
+            key="id",
+            project="project_id",
+            when="OLD.project_id IS DISTINCT FROM NEW.project_id",
         ),
     ]

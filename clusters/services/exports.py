@@ -9,8 +9,8 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
-from accounts.access import actor_require
-from accounts.errors import Conflict
+from accounts.access import actor_require, require
+from accounts.errors import Conflict, NotAllowed
 from accounts.services.audit import Actor, audit_record
 from clusters.exports.storage import ExportStorageError, export_folder_erase
 from clusters.models import (
@@ -127,8 +127,11 @@ def export_file_erase(key: UUID, folder: str) -> bool:
     return True
 
 
-def export_read_note(*, export: Export, actor: Actor) -> None:
-    """Somebody was given what is in it."""
+def export_read(*, export: Export, actor: Actor) -> None:
+    """Lets pass, and writes down, who is given what is in it: a role takes it, whoever somebody is besides."""
+    if actor.user is None:
+        raise NotAllowed("Only a person or a service account can read an export.")
+    require(actor.user, "virtualcluster.export.read", export.virtual_cluster)
     _audit(actor, "virtualcluster.export.read", export)
 
 

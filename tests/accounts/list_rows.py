@@ -33,6 +33,7 @@ from accounts.models.base import new_id
 from clusters.models import (
     ClusterUse,
     DiscoveredCluster,
+    Export,
     GatewayRequest,
     GatewayToken,
     HostCluster,
@@ -324,6 +325,13 @@ def gateway_tokens(world: World, numbers: Numbers) -> None:
     )
 
 
+def exports(world: World, numbers: Numbers) -> None:
+    cluster = the_cluster(world)
+    people = users(world, numbers)
+    where = {"project": world.payments, "organization": world.acme, "virtual_cluster": cluster}
+    Export.objects.bulk_create(Export(cause="request", requested_by=each, **where) for each in people)
+
+
 def cluster_uses(world: World, numbers: Numbers) -> None:
     cluster, now = the_cluster(world), timezone.now()
     ClusterUse.objects.bulk_create(
@@ -378,6 +386,8 @@ MAKERS: dict[str, Callable[[World, Numbers], object]] = {
     "region-offers": region_offers,
     "virtual-clusters/{cluster}/shares": shares,
     "virtual-clusters/{cluster}/break-glass": glass_broken,
+    "virtual-clusters/{cluster}/exports": exports,
+    "exports": exports,
     "virtual-clusters/{cluster}/uses": cluster_uses,
     "gateway-requests": gateway_requests,
     "virtual-clusters/{pk}/kubeconfigs": kubeconfig_grants,

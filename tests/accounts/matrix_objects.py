@@ -36,6 +36,8 @@ from accounts.services.tokens import token_create
 from accounts.services.webhooks import webhook_create
 from clusters.models import (
     DiscoveredCluster,
+    Export,
+    ExportState,
     GatewayRequest,
     GatewayToken,
     HostCluster,
@@ -49,6 +51,7 @@ from clusters.services.cluster_uses import Use, cluster_uses_add
 from clusters.services.gateway_requests import gateway_requests_add
 from tests.accounts.conftest import MARINA, World, give, person
 from tests.accounts.machines import machine
+from tests.clusters.export_making import export_row
 from tests.clusters.gateway_books import request_row
 from tests.clusters.gateway_tokens import static
 from tests.clusters.making import operation_row, ready_row
@@ -74,6 +77,7 @@ class Objects:
     share: RoleBinding
     grant: RoleBinding
     operation: Operation
+    export: Export
     host: HostCluster
     host_operation: Operation
     discovered: DiscoveredCluster
@@ -128,6 +132,7 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         share=give(person(f"shared-{place}"), "viewer", cluster),
         grant=_glass_broken(world, cluster),
         operation=operation_row(cluster, OperationKind.CONFIGURE, state=OperationState.FAILED, message=HIDDEN),
+        export=export_row(cluster, state=ExportState.FAILED, message=HIDDEN),
         host=host,
         host_operation=operation_row(host, OperationKind.RENEW_CREDENTIAL, state=OperationState.FAILED),
         discovered=DiscoveredCluster.objects.create(
