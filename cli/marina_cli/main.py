@@ -35,6 +35,7 @@ from marina_cli.commands.options import COMPLETE_VARIABLE, completion, options
 from marina_cli.commands.organization import organization
 from marina_cli.commands.project import project
 from marina_cli.commands.requests import requests, uses
+from marina_cli.commands.restore import restore
 from marina_cli.commands.role import role
 from marina_cli.commands.second_factor import second_factor
 from marina_cli.commands.service_account import service_account
@@ -106,7 +107,7 @@ def cli(ctx: click.Context, context: str | None, ca_file: str | None, insecure_h
 for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
-    *(cluster_sleep, cluster_wake, export),
+    *(cluster_sleep, cluster_wake, export, restore),
     *(share, shares, unshare, transfer, ceiling),
     *(project, member, team, invite, invitation, organization, role, user),
     *(audit, requests, uses, inbox, webhook, group_mapping, break_glass),

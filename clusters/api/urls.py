@@ -14,6 +14,7 @@ from clusters.api.host_views import HostClusterViewSet
 from clusters.api.operation_views import OperationViewSet
 from clusters.api.option_views import OptionsView
 from clusters.api.region_offer_views import RegionOfferViewSet
+from clusters.api.restore_views import RestoreResource
 from clusters.api.sharing_views import ShareResource
 from clusters.api.transfer_views import TransferResource
 from clusters.api.use_views import ClusterUseResource
@@ -44,6 +45,7 @@ urlpatterns = [
     path(f"{ONE}/shares/<uuid:share>", ShareResource.as_view({"delete": "destroy"})),
     path(f"{ONE}/break-glass", BreakGlassResource.as_view({"get": "list", "post": "create"})),
     path(f"{ONE}/break-glass/<uuid:grant>", BreakGlassResource.as_view({"delete": "destroy"})),
+    path("exports/<uuid:pk>/restore", RestoreResource.as_view({"post": "restore"})),
     path(f"{ONE}/exports", ClusterExportResource.as_view({"get": "list", "post": "create"})),
     path(f"{ONE}/uses", ClusterUseResource.as_view({"get": "list"})),
     *router.urls,

@@ -87,6 +87,7 @@ def restore_as_new(
     _export_check(export, actor)
     spec = spec_of(export)
     target = project or export.virtual_cluster.project
+    at_home = target.pk == export.virtual_cluster.project_id
     actor_require(actor, "virtualcluster.create", target)
     wanted = name or str(spec["name"])
     _name_check(target, wanted)
@@ -101,8 +102,9 @@ def restore_as_new(
         host=host,
         labels=spec["labels"],
         deletion_protection=spec["deletion_protection"],
+        values_accepted=at_home,
     )
-    if target.pk != export.virtual_cluster.project_id and actor.user is not None and not actor.platform:
+    if not at_home and actor.user is not None and not actor.platform:
         ceiling_check("admin", work.virtual_cluster)  # the project's: the cluster has none of its own yet
     _ceiling_keep(work.virtual_cluster, spec["kubeconfig_ceiling"])
     # what a new cluster has of itself (its namespace `default`, say) is to be as it was exported

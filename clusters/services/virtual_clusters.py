@@ -106,8 +106,11 @@ def virtual_cluster_create(
     deletion_protection: bool = False,
     owner: Owner | None = None,
     lifetime: int | None = None,
+    values_accepted: bool = False,
 ) -> ClusterWork:
     """Writes the cluster and its `provision` operation. InvalidInput names the field; then nothing is written.
+
+    `values_accepted`: the project had a cluster with just these values, so also those that only staff may set stay.
 
     Its owner is whoever makes it unless another is given. `lifetime`: seconds, within what the project allows. Raises
     Conflict where the project has as many as it may have. The project's admins are told of what a service account made.
@@ -117,7 +120,8 @@ def virtual_cluster_create(
     wanted = spec.with_defaults()
     owner_awaited(owner or user, project)
     locked = project_locked(project)
-    _check(project=locked, name=name, spec=wanted, host=host, labels=labels or {}, user=user)
+    as_staff = values_accepted or platform_staff(user)
+    _check(project=locked, name=name, spec=wanted, host=host, labels=labels or {}, as_staff=as_staff)
     cluster_limit_check(locked)
     cluster = VirtualCluster(
         project=locked,
@@ -175,13 +179,13 @@ def _check(
     spec: VirtualClusterSpec,
     host: HostCluster | None,
     labels: dict[str, str],
-    user: User,
+    as_staff: bool,
 ) -> None:
     name_check(project=project, name=name)
     labels_validate(labels)
     spec_check(spec)
     if spec.values:  # the chart's schema is long, so it is read for those only who give some
-        values_check(spec.values, schema=chart_schema(spec.chart_version), acting_staff=platform_staff(user))
+        values_check(spec.values, schema=chart_schema(spec.chart_version), acting_staff=as_staff)
     _host_check(project=project, spec=spec, host=host)
 
 

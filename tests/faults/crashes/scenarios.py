@@ -23,6 +23,7 @@ from clusters.services.virtual_clusters import virtual_cluster_delete
 from provisioning.drivers.kinds import POD, PRIORITY_CLASS, STATEFUL_SET
 from tests.accounts.conftest import give, person
 from tests.faults.crashes.adopting import adopt, configure_adopted, delete_adopted
+from tests.faults.crashes.restoring import restore_into_its_own, restore_overwriting
 from tests.faults.crashes.stage import Stage
 
 RECIPIENT = PrivateKey(bytes(range(32)))
@@ -205,6 +206,8 @@ SCENARIOS = (
     Scenario("delete-priority-classes", OperationKind.DELETE, _delete_with_priority_classes),
     Scenario("delete-adopted", OperationKind.DELETE, delete_adopted),
     Scenario("export", OperationKind.EXPORT, _export),
+    Scenario("restore", OperationKind.RESTORE, restore_into_its_own),
+    Scenario("restore-overwriting", OperationKind.RESTORE, restore_overwriting),
     Scenario("issue-kubeconfig", OperationKind.ISSUE_KUBECONFIG, _issue_kubeconfig),
     Scenario("revoke-access", OperationKind.REVOKE_ACCESS, _revoke_access),
 )
