@@ -8,6 +8,8 @@ from clusters.models.duration import UsualDuration
 from clusters.models.gateway_request import GatewayRequest
 from clusters.models.gateway_token import GatewayToken
 from clusters.models.host import Breaker, Exposure, HostCluster, HostCredential, HostMode, HostPhase, HostScope
+from clusters.models.idle_signal import IdleSignal, SignalSource
+from clusters.models.known_writer import KnownWriter, Verdict
 from clusters.models.kubeconfig_grant import KubeconfigGrant
 from clusters.models.operation import (
     ACTIVE_STATES,
@@ -42,6 +44,8 @@ __all__ = [
     "HostPhase",
     "HostScope",
     "HostSlot",
+    "IdleSignal",
+    "KnownWriter",
     "KubeconfigGrant",
     "Operation",
     "OperationEvent",
@@ -51,7 +55,9 @@ __all__ = [
     "PlacementRole",
     "RegionOffer",
     "Schedule",
+    "SignalSource",
     "UsualDuration",
+    "Verdict",
     "VirtualCluster",
     "VirtualClusterPhase",
     "condition_set",
