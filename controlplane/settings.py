@@ -109,6 +109,7 @@ CELERY_TASK_ROUTES = {
     "provisioning.operation_run": {"queue": "operations"},
     "provisioning.hosts_probe": {"queue": "probes"},
     "provisioning.hosts_survey": {"queue": "probes"},
+    "provisioning.changes_survey": {"queue": "probes"},
     "provisioning.*": {"queue": "housekeeping"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
