@@ -326,6 +326,8 @@ SPECTACULAR_SETTINGS = {
         "InvitationState": ["open", "used", "revoked", "expired"],
         "KubeconfigCeiling": "accounts.models.KubeconfigCeiling",
         "PlacementRole": "clusters.models.PlacementRole",
+        "Verdict": "clusters.models.Verdict",
+        "VerdictGiven": ["person", "ci", "inside", "steady"],
     },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # one over 1 MiB must arrive to be refused by name

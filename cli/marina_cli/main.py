@@ -23,6 +23,7 @@ from marina_cli.commands.discovered import discovered
 from marina_cli.commands.federation import federation
 from marina_cli.commands.group_mapping import group_mapping
 from marina_cli.commands.host import host
+from marina_cli.commands.idle import idle
 from marina_cli.commands.inbox import inbox
 from marina_cli.commands.invitations import invitation, invite
 from marina_cli.commands.kubeconfig import kubeconfig
@@ -103,7 +104,7 @@ def cli(ctx: click.Context, context: str | None, ca_file: str | None, insecure_h
 for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
-    *(share, shares, unshare, transfer, ceiling),
+    *(share, shares, unshare, transfer, ceiling, idle),
     *(project, member, team, invite, invitation, organization, role),
     *(audit, requests, uses, inbox, webhook, group_mapping, break_glass),
     *(kubeconfigs, static_kubeconfig, credential, token, service_account, federation),
