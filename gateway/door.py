@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Final
 
+from clusters.services.gateway_access import Caller
 from gateway import metrics
 from gateway.answers import Refused
 from gateway.client import Client, ClientGone
@@ -14,8 +16,9 @@ from gateway.ending import AccessEnded, ended_with
 from gateway.heads import Head, cluster_and_path
 from gateway.limits import Limits
 from gateway.names import Names
-from gateway.records import Bookkeeper
-from gateway.request import Request
+from gateway.polling import PollRule
+from gateway.records import Bookkeeper, Holder
+from gateway.request import Books, Request
 from gateway.resources import Doing, doing
 from gateway.upstream import Upstream
 from gateway.upstreams import Upstreams
@@ -37,6 +40,7 @@ class Door:
         rules: WakeRules,
         wake: Callable[[Admission], None],
         book: Bookkeeper,
+        hold: Holder = lambda record: nullcontext(),
     ) -> None:
         self._names = names
         self._doorman = doorman
@@ -44,7 +48,8 @@ class Door:
         self._limits = limits
         self._rules = rules
         self._wake = wake
-        self._book = book
+        self._polls = PollRule(rules.never)
+        self._books = Books(book=book, hold=hold, polls=self._polling)
 
     async def serve(self, client: Client, head: Head, address: str, *, let_in: Callable[[], object]) -> None:
         """Answers the request; `let_in` is called when it is known whose it is.
@@ -62,7 +67,7 @@ class Door:
         self._limits.count(caller.user_id, cluster_id, caller.cluster_name)
         inside = replace(head, path=path)
         what = doing(head.method.decode(), path.decode(), head.query.decode("latin-1"))
-        request = Request(client, inside, admission, what, address, way=self._upstream_of, book=self._book)
+        request = Request(client, inside, admission, what, address, way=self._upstream_of, books=self._books)
         kind = "stream" if head.upgrade else "watch" if what.verb == "watch" else "request"
         try:
             with (
@@ -78,6 +83,17 @@ class Door:
             raise Refused(
                 503, f"Your rights in {caller.cluster_name} have just changed.", why="changed", retry_after=1
             ) from None
+
+    def _polling(self, head: Head, what: Doing, caller: Caller) -> bool:
+        """Whether nobody stands behind a request that is answered."""
+        return self._polls.polls(
+            head.header(b"user-agent").decode("latin-1"),
+            what,
+            who=f"{caller.user_id} {caller.cluster_id}",
+            target=head.target,
+            person=not caller.service_account,
+            now=time.monotonic(),
+        )
 
     async def _upstream_of(self, admission: Admission, head: Head, what: Doing) -> Upstream:
         """The way to the cluster, for which it is woken where the request is one that wakes."""

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 from django.utils import timezone
 
 from accounts.models import RequestAudit
+from clusters.services.gateway_access import Caller
 from gateway import metrics
 from gateway.acting_as import acting_as
 from gateway.answers import SAFE, Refused
@@ -20,7 +22,7 @@ from gateway.doorman import Admission
 from gateway.exchange import Exchange, Headers, NotProcessed
 from gateway.heads import Head
 from gateway.identity import claims_check, impersonation, passed_on
-from gateway.records import Bookkeeper, Record
+from gateway.records import Bookkeeper, Holder, Record
 from gateway.resources import Doing
 from gateway.unreachable import Unreachable
 from gateway.upgraded import upgraded
@@ -36,6 +38,15 @@ _DROPPED: Final = frozenset((b"set-cookie", b"connection", b"transfer-encoding",
 _SAFE_NAMES: Final = frozenset(name for name, _ in SAFE)
 
 
+@dataclass(frozen=True)
+class Books:
+    """What is kept of requests: `polls` tells whether nobody stands behind one, `hold` keeps an open stream in mind."""
+
+    book: Bookkeeper
+    hold: Holder
+    polls: Callable[[Head, Doing, Caller], bool]
+
+
 class Request:
     """One request of somebody who was let in."""
 
@@ -48,10 +59,10 @@ class Request:
         address: str,
         *,
         way: Callable[[Admission, Head, Doing], Awaitable[Upstream]],
-        book: Bookkeeper,
+        books: Books,
     ) -> None:
         self._way = way
-        self._keep_book = book
+        self._books = books
         self._client = client
         self._head = head
         self._admission = admission
@@ -140,7 +151,10 @@ class Request:
         if self._head.upgrade:
             with metrics.LATENCY.labels("dial").time():
                 stream = await upstream.stream()
-            status = await upgraded(self._client, self._head, headers, stream, self._note)
+            # somebody is in a pod for as long as it lasts; who only watches is not
+            held = contextlib.nullcontext() if self._doing.reads else self._books.hold(self._record(101))
+            with held:
+                status = await upgraded(self._client, self._head, headers, stream, self._note)
             if status:
                 self._note(status)
         else:
@@ -200,20 +214,24 @@ class Request:
         if self._booked:
             return
         self._booked = True
+        record = self._record(status, refused_for=refused_for)
+        if status and not refused_for:
+            record = replace(record, polls=self._books.polls(self._head, self._doing, record.caller))
+        self._books.book(record)
+
+    def _record(self, status: int, *, refused_for: str = "") -> Record:
         target = self._admission.target
-        self._keep_book(
-            Record(
-                at=timezone.now(),
-                caller=self._admission.caller,
-                doing=self._doing,
-                status=status,
-                seconds=time.monotonic() - self._began,
-                address=self._address,
-                user_agent=self._head.header(b"user-agent").decode("latin-1")[:200],
-                acting_as=self._as,
-                refused_for=refused_for,
-                wanted=target.request_audit if target else RequestAudit.WRITES,
-            )
+        return Record(
+            at=timezone.now(),
+            caller=self._admission.caller,
+            doing=self._doing,
+            status=status,
+            seconds=time.monotonic() - self._began,
+            address=self._address,
+            user_agent=self._head.header(b"user-agent").decode("latin-1")[:200],
+            acting_as=self._as,
+            refused_for=refused_for,
+            wanted=target.request_audit if target else RequestAudit.WRITES,
         )
 
 

@@ -24,6 +24,7 @@ from marina_cli.commands.export import export
 from marina_cli.commands.federation import federation
 from marina_cli.commands.group_mapping import group_mapping
 from marina_cli.commands.host import host
+from marina_cli.commands.idle import idle
 from marina_cli.commands.inbox import inbox
 from marina_cli.commands.invitations import invitation, invite
 from marina_cli.commands.kubeconfig import kubeconfig
@@ -107,7 +108,7 @@ def cli(ctx: click.Context, context: str | None, ca_file: str | None, insecure_h
 for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
-    *(cluster_sleep, cluster_wake, export, restore),
+    *(cluster_sleep, cluster_wake, idle, export, restore),
     *(share, shares, unshare, transfer, ceiling),
     *(project, member, team, invite, invitation, organization, role, user),
     *(audit, requests, uses, inbox, webhook, group_mapping, break_glass),

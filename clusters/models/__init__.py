@@ -9,6 +9,8 @@ from clusters.models.export import Export, ExportCause, ExportState
 from clusters.models.gateway_request import GatewayRequest
 from clusters.models.gateway_token import GatewayToken
 from clusters.models.host import Breaker, Exposure, HostCluster, HostCredential, HostMode, HostPhase, HostScope
+from clusters.models.idle_signal import IdleSignal, SignalSource
+from clusters.models.known_writer import KnownWriter, Verdict
 from clusters.models.kubeconfig_grant import KubeconfigGrant
 from clusters.models.operation import (
     ACTIVE_STATES,
@@ -46,6 +48,8 @@ __all__ = [
     "HostPhase",
     "HostScope",
     "HostSlot",
+    "IdleSignal",
+    "KnownWriter",
     "KubeconfigGrant",
     "Operation",
     "OperationEvent",
@@ -55,7 +59,9 @@ __all__ = [
     "PlacementRole",
     "RegionOffer",
     "Schedule",
+    "SignalSource",
     "UsualDuration",
+    "Verdict",
     "VirtualCluster",
     "VirtualClusterPhase",
     "condition_set",

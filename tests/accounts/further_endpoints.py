@@ -271,6 +271,14 @@ FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
     ),
     "DELETE exports/{pk}": (Case(on_cluster("virtualcluster.delete"), CLUSTER_SEEN, "export"),),
     "GET virtual-clusters/{cluster}/uses": (_on_cluster(CLUSTER_SEEN),),
+    "GET virtual-clusters/{cluster}/signals": (_on_cluster(CLUSTER_SEEN),),
+    "GET virtual-clusters/{cluster}/writers": (_on_cluster(CLUSTER_SEEN),),
+    "GET virtual-clusters/{cluster}/writers/{writer}": (_on_cluster(CLUSTER_SEEN, at={"writer": "writer"}),),
+    "PATCH virtual-clusters/{cluster}/writers/{writer}": (
+        _on_cluster(
+            on_cluster("virtualcluster.lifecycle"), at={"writer": "writer"}, body=lambda o: {"verdict": "inside"}
+        ),
+    ),
     "GET gateway-requests/{pk}": (_unseen_or_allowed(REQUESTS_READ, "gateway_request"),),
     "GET virtual-clusters/{cluster}/shares": (_on_cluster(CLUSTER_SEEN),),
     "POST virtual-clusters/{cluster}/shares": (

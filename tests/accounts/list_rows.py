@@ -38,6 +38,7 @@ from clusters.models import (
     GatewayToken,
     HostCluster,
     HostCredential,
+    KnownWriter,
     KubeconfigGrant,
     Operation,
     OperationKind,
@@ -340,6 +341,22 @@ def cluster_uses(world: World, numbers: Numbers) -> None:
     )
 
 
+def known_writers(world: World, numbers: Numbers) -> None:
+    cluster, now = the_cluster(world), timezone.now()
+    KnownWriter.objects.bulk_create(
+        KnownWriter(
+            virtual_cluster=cluster,
+            manager=f"w-{each.handle}",
+            first_seen_at=now,
+            last_write_at=now,
+            verdict="inside",
+            corrected="person",
+            corrected_by=each,
+        )
+        for each in users(world, numbers)
+    )
+
+
 def gateway_requests(world: World, numbers: Numbers) -> None:
     cluster = the_cluster(world)
     GatewayRequest.objects.bulk_create(request_row(cluster, world.olivia, name=f"pod-{number}") for number in numbers)
@@ -389,6 +406,7 @@ MAKERS: dict[str, Callable[[World, Numbers], object]] = {
     "virtual-clusters/{cluster}/exports": exports,
     "exports": exports,
     "virtual-clusters/{cluster}/uses": cluster_uses,
+    "virtual-clusters/{cluster}/writers": known_writers,
     "gateway-requests": gateway_requests,
     "virtual-clusters/{pk}/kubeconfigs": kubeconfig_grants,
     "virtual-clusters/{cluster}/gateway-tokens": gateway_tokens,

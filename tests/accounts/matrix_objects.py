@@ -41,10 +41,12 @@ from clusters.models import (
     GatewayRequest,
     GatewayToken,
     HostCluster,
+    KnownWriter,
     Operation,
     OperationKind,
     OperationState,
     RegionOffer,
+    Verdict,
     VirtualCluster,
 )
 from clusters.services.cluster_uses import Use, cluster_uses_add
@@ -83,6 +85,7 @@ class Objects:
     discovered: DiscoveredCluster
     platform_host: HostCluster
     gateway_token: GatewayToken
+    writer: KnownWriter
     machine: ServiceAccount
     machine_token: AccessToken
     federation_rule: FederationRule
@@ -140,6 +143,13 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         ),
         platform_host=platform,
         gateway_token=static(somebody, cluster, name=HIDDEN)[0],
+        writer=KnownWriter.objects.create(
+            virtual_cluster=cluster,
+            manager=f"helm-{HIDDEN}",
+            first_seen_at=now,
+            last_write_at=now,
+            verdict=Verdict.PERSON,
+        ),
         machine=program,
         machine_token=_token(program.user),
         federation_rule=FederationRule.objects.create(
