@@ -1,6 +1,7 @@
 """The models of this app, one family a file."""
 
 from clusters.models.chart import Chart
+from clusters.models.cleanup import CleanupAction, CleanupItem, CleanupRun, CleanupRunState, CleanupSwitch
 from clusters.models.cluster_use import ClusterUse
 from clusters.models.conditions import Condition, condition_set
 from clusters.models.discovered import DiscoveredCluster
@@ -9,6 +10,8 @@ from clusters.models.gateway_request import GatewayRequest
 from clusters.models.gateway_token import GatewayToken
 from clusters.models.host import Breaker, Exposure, HostCluster, HostCredential, HostMode, HostPhase, HostScope
 from clusters.models.kubeconfig_grant import KubeconfigGrant
+from clusters.models.lifecycle_columns import CLEANUP_COLUMNS, CleanupCause, CleanupState
+from clusters.models.lifecycle_policy import LifecyclePolicy
 from clusters.models.operation import (
     ACTIVE_STATES,
     PLATFORM,
@@ -21,15 +24,24 @@ from clusters.models.operation import (
 from clusters.models.placement import Placement, PlacementRole
 from clusters.models.region_offer import RegionOffer
 from clusters.models.schedule import Schedule
+from clusters.models.sleep_schedule import SleepSchedule
 from clusters.models.slot import HostSlot
 from clusters.models.virtual_cluster import VirtualCluster, VirtualClusterPhase
 
 __all__ = [
     "ACTIVE_STATES",
+    "CLEANUP_COLUMNS",
     "PLATFORM",
     "UNANNOUNCED",
     "Breaker",
     "Chart",
+    "CleanupAction",
+    "CleanupCause",
+    "CleanupItem",
+    "CleanupRun",
+    "CleanupRunState",
+    "CleanupState",
+    "CleanupSwitch",
     "ClusterUse",
     "Condition",
     "DiscoveredCluster",
@@ -43,6 +55,7 @@ __all__ = [
     "HostScope",
     "HostSlot",
     "KubeconfigGrant",
+    "LifecyclePolicy",
     "Operation",
     "OperationEvent",
     "OperationKind",
@@ -51,6 +64,7 @@ __all__ = [
     "PlacementRole",
     "RegionOffer",
     "Schedule",
+    "SleepSchedule",
     "UsualDuration",
     "VirtualCluster",
     "VirtualClusterPhase",

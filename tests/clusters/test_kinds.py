@@ -115,4 +115,7 @@ def test_an_outdated_page_fails_the_check(tmp_path, settings):
     call_command("render_kinds", stdout=io.StringIO())
     call_command("render_kinds", "--check")
     page = (tmp_path / "docs" / "operation-kinds.md").read_text()
-    assert "| `delete` | supersede | supersede | supersede | supersede | supersede | supersede | supersede | no-op |" in page
+    assert (
+        "| `delete` | supersede | supersede | supersede | supersede | supersede | supersede | supersede | no-op |"
+        in page
+    )
