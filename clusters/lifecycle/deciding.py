@@ -43,7 +43,11 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterFacts:
-    """What is known of a cluster. `serving`: whether workloads run in it; None: nobody has looked."""
+    """What is known of a cluster.
+
+    `serving`: whether workloads run in it; None: nobody has looked. `woken_at`: when it was woken last, by whatever, or
+    was to fall asleep and did not.
+    """
 
     phase: str
     created_at: datetime

@@ -1,18 +1,17 @@
 """Whether a cluster is used: what its signals say together. Unknown is never idle."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from clusters.lifecycle.required_signals import required_kinds
 from clusters.lifecycle.signal import Signal, SignalKind, SignalState
 
 INSIDE: Final = frozenset({SignalKind.CHANGE, SignalKind.CPU, SignalKind.INGRESS})
 """What is seen inside a cluster or on its host. While it is asleep there is nothing of the kind to be seen."""
 
-REQUIRED: Final = frozenset(
-    {SignalKind.GATEWAY_PERSON, SignalKind.GATEWAY_CI, SignalKind.CREDENTIAL, SignalKind.CHANGE}
-)
+REQUIRED: Final = required_kinds({})
 """What has to be known where the host does not say otherwise."""
 
 
@@ -31,16 +30,6 @@ class Use:
     def known(self) -> bool:
         """Whether everything that has to be known is."""
         return not self.unknown
-
-
-def required_of(says: Mapping[str, str] | None) -> frozenset[SignalKind]:
-    """The signals that a host requires, by what it says of each kind ("required" or "optional")."""
-    told = says or {}
-    return frozenset(
-        kind
-        for kind in SignalKind
-        if told.get(kind.value, "required" if kind in REQUIRED else "optional") == "required"
-    )
 
 
 def use_of(
