@@ -5,7 +5,7 @@ beside those for each that it puts to sleep or deletes, of which the settings al
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -31,7 +31,7 @@ from clusters.models import (
 )
 from clusters.services.cleanup_notices import Decided, deletions_tell, sleeps_tell, warnings_send
 from clusters.services.sleeping import virtual_cluster_sleep
-from clusters.services.virtual_clusters import virtual_cluster_delete
+from clusters.services.virtual_clusters import ClusterWork, virtual_cluster_delete
 
 CLEANUP: Final = "marina cleanup"
 """Who puts to sleep and deletes; a schedule does not wake what it put to sleep."""
@@ -194,35 +194,36 @@ def _deletions(sweeping: _Sweep, due: list[Decided]) -> None:
             _begin(sweeping, each, _delete)
 
 
-def _begin(sweeping: _Sweep, decided: Decided, do: Any) -> None:
+def _begin(sweeping: _Sweep, decided: Decided, do: Callable[[Decided, datetime], ClusterWork]) -> None:
     """In a transaction of its own: what one cluster refuses keeps nobody from the next."""
     try:
         with transaction.atomic():
             if decided[0].cluster.pk not in _locked([decided[0]]):
                 sweeping.note(decided, refused="It was changed meanwhile.")
                 return
-            operation = do(decided, sweeping.now)
+            work = do(decided, sweeping.now)
     except MarinaError as error:
         sweeping.note(decided, refused=str(error))
         return
-    sweeping.note(decided, operation=operation)
+    if work.created:
+        sweeping.note(decided, operation=work.operation)
 
 
-def _sleep(decided: Decided, now: datetime) -> Operation:
+def _sleep(decided: Decided, now: datetime) -> ClusterWork:
     case, decision = decided
     work = virtual_cluster_sleep(virtual_cluster=case.cluster, actor=ACTOR, now=now, by=CLEANUP, why=decision.why)
     if work.created:
         sleeps_tell([decided], now=now)
-    return work.operation
+    return work
 
 
-def _delete(decided: Decided, now: datetime) -> Operation:
+def _delete(decided: Decided, now: datetime) -> ClusterWork:
     case, decision = decided
     plans_write([(case.cluster.pk, decision.plan, decision.why)])
     work = virtual_cluster_delete(virtual_cluster=case.cluster, actor=ACTOR, now=now)
     if work.created:
         deletions_tell([decided], now=now)
-    return work.operation
+    return work
 
 
 # --- looking ahead ----------------------------------------------------------------------------------------------------

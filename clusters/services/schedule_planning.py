@@ -64,6 +64,6 @@ def clusters_unplanned() -> QuerySet[VirtualCluster]:
     wrong = (
         Q(planned_by__isnull=True, counts__isnull=False)
         | Q(planned_by__isnull=False, counts__isnull=True)
-        | ~Q(planned_by=F("counts"))
+        | Q(planned_by__isnull=False, counts__isnull=False) & ~Q(planned_by=F("counts"))
     )
     return counts.filter(off & Q(planned_by__isnull=False) | ~off & wrong)
