@@ -101,7 +101,7 @@ def not_served(target: Target | None, name: str, *, waking: bool) -> Refused:
     if target.phase == "Asleep" and not waking:
         return Refused(
             503,
-            f"{target.name} is asleep, and requests of this kind do not wake it: marina configure {short} -p {project}",
+            f"{target.name} is asleep, and requests of this kind do not wake it: marina wake {short} -p {project}",
             why="asleep",
         )
     why = target.phase.lower() if target.sentence else "unreachable"

@@ -1,6 +1,6 @@
 """Whether a host still has a virtual cluster as it is wanted: the condition InSync. Nothing is changed by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,44 +15,73 @@ from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.quantities import millicores
 from provisioning.flows.phases import IN_SYNC
 from provisioning.inventory import chart_version_of
+from provisioning.sleeping import falls_asleep, wakes
 from provisioning.steps.guardrails import guardrail_manifests, own_selector
 from provisioning.steps.names import owner_labels
 from provisioning.steps.namespaces import POD_SECURITY_LABEL, POD_SECURITY_LEVEL, STRICTER_LEVEL
-from provisioning.steps.release import PAUSED, annotations_of, workload_of
+from provisioning.steps.release import awake, paused, workload_of
 
 VANISHED = "Vanished"
-PAUSED_OUTSIDE = "PausedOutside"
+STOPPED_OUTSIDE = "StoppedOutside"
+RESUMED_OUTSIDE = "ResumedOutside"
 UPGRADED_OUTSIDE = "UpgradedOutside"
 CHANGED_OUTSIDE = "ChangedOutside"
 GUARDRAILS_CHANGED = "GuardrailsChanged"
-REASONS = (VANISHED, PAUSED_OUTSIDE, UPGRADED_OUTSIDE, CHANGED_OUTSIDE, GUARDRAILS_CHANGED)
+REASONS = (VANISHED, STOPPED_OUTSIDE, RESUMED_OUTSIDE, UPGRADED_OUTSIDE, CHANGED_OUTSIDE, GUARDRAILS_CHANGED)
 """The gravest first: the condition takes the first that is found, its message tells all."""
+
+LOOKED_AT = (VirtualClusterPhase.READY, VirtualClusterPhase.ASLEEP)
+OUTSIDE = "somebody on its host"
+"""Who put a cluster to sleep that was paused by upstream's command, or woke it."""
 
 Finding = tuple[str, str]
 """A reason, and a sentence that names the object."""
 
 
-def drift_note(*, placement: Placement, kube: KubeClient, now: datetime) -> None:
-    """Compares a Ready cluster's active placement with its host, by a few reads, and writes what it found.
+def drift_note(*, placement: Placement, kube: KubeClient, now: datetime, answers: Callable[[], bool]) -> None:
+    """Compares the active placement of a cluster that is Ready or Asleep with its host, and writes what it found.
 
-    An operation of the cluster makes both differ for a while, so what was read while one was at work counts for
-    nothing. Raises StepErrors where the host cannot be asked; then nothing is written.
+    One that was paused or resumed by upstream's command is Asleep or Ready from then on; `answers` asks its API, where
+    that makes the difference. An operation of the cluster makes both differ for a while, so what was read while one was
+    at work counts for nothing. Raises StepErrors where the host cannot be asked; then nothing is written.
     """
     before = _last_operation(placement)
     if before is not None and before[1] is None:
         return
     found = list(_findings(placement, kube))
+    changed = _sleep_changed(placement, kube, answers)
     with transaction.atomic():
         subject_lock(placement.virtual_cluster)
         if _last_operation(placement) != before:
             return
         cluster = VirtualCluster.objects.get(pk=placement.virtual_cluster_id)
+        if cluster.phase not in LOOKED_AT:
+            return
+        if changed is not None and changed != cluster.sleeping:
+            _sleep_note(cluster, now, asleep=changed)
         condition = _condition(cluster, placement, found)
-        if cluster.phase != VirtualClusterPhase.READY or condition is None:
+        if condition is None:
             return
         conditions = condition_set(cluster.conditions, condition, now=now)
         if not all(each in cluster.conditions for each in conditions):
             VirtualCluster.objects.filter(pk=cluster.pk).update(conditions=conditions)
+
+
+def _sleep_changed(placement: Placement, kube: KubeClient, answers: Callable[[], bool]) -> bool | None:
+    """Whether it sleeps now, by upstream's command; None where that cannot be told, or is as Marina knows it."""
+    workload = workload_of(kube, placement)
+    if workload is None:
+        return None
+    if not placement.virtual_cluster.sleeping:
+        return True if paused(workload) else None
+    return False if awake(workload) and answers() else None
+
+
+def _sleep_note(cluster: VirtualCluster, now: datetime, *, asleep: bool) -> None:
+    if asleep:
+        falls_asleep(cluster, now, by=OUTSIDE, why="It was paused by upstream's command.")
+    else:
+        wakes(cluster, now)
 
 
 def _last_operation(placement: Placement) -> tuple[UUID, datetime | None] | None:
@@ -96,8 +125,11 @@ def _of_release(placement: Placement, kube: KubeClient) -> Iterator[Finding]:
         yield VANISHED, f"The control plane {placement.release} is gone from namespace {placement.namespace}."
         return
     name = f"{workload['kind']} {placement.release}"
-    if annotations_of(workload).get(PAUSED) == "true" or not workload["spec"].get("replicas", 1):
-        yield PAUSED_OUTSIDE, f"Somebody paused {name} on the host: it has no replica."
+    asleep = placement.virtual_cluster.sleeping
+    if not asleep and not paused(workload) and not awake(workload):
+        yield STOPPED_OUTSIDE, f"Somebody took the replicas of {name} away on the host, or left it marked as paused."
+    if asleep and not paused(workload) and not awake(workload):
+        yield RESUMED_OUTSIDE, f"{name} is neither asleep nor awake on the host: marks and replicas do not agree."
     chart = chart_version_of(workload)
     if chart != placement.chart_version:
         yield (

@@ -9,7 +9,7 @@ from clusters.adoption import Adoption
 from clusters.host_rules import TENANT_ROLE
 from clusters.models import HostMode, Placement
 from clusters.services.kubeconfig_grants import access_to_end
-from provisioning.drivers.kinds import NAMESPACE, ROLE_BINDING
+from provisioning.drivers.kinds import NAMESPACE, POD, ROLE_BINDING
 from provisioning.engine.context import StepContext
 from provisioning.steps.connecting import preflight_name
 from provisioning.steps.deleting import not_ours, placed
@@ -72,6 +72,14 @@ def of_connecting(context: StepContext) -> Left:
         return []
     name = preflight_name(context.operation)
     return [{"kind": NAMESPACE.kind, "name": name, "namespace": "", "host": context.host.name}]
+
+
+def of_sleeping(context: StepContext) -> Left:
+    """Of `sleep`: the pods that it did not see ended."""
+    placement = placed(context)
+    if placement is None or "stop-workloads" not in _begun(context) - _done(context):
+        return []
+    return [_at(placement, POD.kind, f"*-x-{placement.release}")]
 
 
 def of_issuing(context: StepContext) -> Left:

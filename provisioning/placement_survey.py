@@ -17,6 +17,7 @@ from provisioning.drivers.calls import no_effect_check
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.kinds import EVENT, POD, Json
 from provisioning.drivers.kube import KubeClient, event_time
+from provisioning.engine.errors import TemporaryError
 
 REFUSED_REASONS = ("FailedCreate", "SyncError")
 QUOTED_MOST = 3
@@ -24,14 +25,23 @@ REFUSED_LATELY = timedelta(minutes=20)
 """Whoever is refused tries again within 17 minutes (the longest delay of vcluster's syncer): what is older is over."""
 
 
-def placements_running(host: HostCluster) -> list[Placement]:
-    """Those on the host whose virtual cluster should be at work."""
+def placements_settled(host: HostCluster) -> list[Placement]:
+    """Those on the host whose virtual cluster is at work, or asleep."""
     placements = Placement.objects.filter(host=host, role=PlacementRole.ACTIVE)
     return list(
-        placements.filter(virtual_cluster__phase=VirtualClusterPhase.READY)
+        placements.filter(virtual_cluster__phase__in=(VirtualClusterPhase.READY, VirtualClusterPhase.ASLEEP))
         .select_related("virtual_cluster", "host__credential")
         .order_by("pk")
     )
+
+
+def placement_answers(placement: Placement, *, clients: Clients) -> bool:
+    """Whether its virtual API calls itself ready."""
+    try:
+        with clients.virtual(placement, no_effect_check) as virtual:
+            return virtual.readyz()
+    except TemporaryError:
+        return False
 
 
 def placement_survey(placement: Placement, *, kube: KubeClient, clients: Clients, now: datetime) -> None:

@@ -26,7 +26,7 @@ from provisioning.drivers.kinds import NODE, POD, Json
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.errors import StepError
 from provisioning.inventory import inventory_note
-from provisioning.placement_survey import placement_survey, placements_running
+from provisioning.placement_survey import placement_answers, placement_survey, placements_settled
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +79,7 @@ def _surveyable() -> QuerySet[HostCluster]:
 def host_survey(
     host: HostCluster, *, clients: Clients, now: datetime, stopping: Callable[[], bool] = lambda: False
 ) -> None:
-    """Notes the host's capacity, then looks at each virtual cluster on it that should be running. Raises nothing."""
+    """Notes the host's capacity, then looks at each virtual cluster on it that is at work or asleep. Raises nothing."""
     try:
         kube = clients.kube(host, no_effect_check)
         capacity = capacity_read(host, kube)
@@ -88,14 +88,15 @@ def host_survey(
         log.info("a host could not be surveyed", host=host.name, reason=str(error))
         return
     HostCluster.objects.filter(pk=host.pk).exclude(capacity=capacity).update(capacity=capacity)
-    for placement in placements_running(host):
+    for placement in placements_settled(host):
         if stopping() or not _goes_on(host):
             return
         # one that vanished or was paused does not answer, which is no reason not to say so
-        for look in (
-            partial(drift_note, placement=placement, kube=kube, now=now),
-            partial(placement_survey, placement, kube=kube, clients=clients, now=now),
-        ):
+        answers = partial(placement_answers, placement, clients=clients)
+        looks = [partial(drift_note, placement=placement, kube=kube, now=now, answers=answers)]
+        if not placement.virtual_cluster.sleeping:
+            looks.append(partial(placement_survey, placement, kube=kube, clients=clients, now=now))
+        for look in looks:
             try:
                 look()
             except StepError as error:

@@ -28,6 +28,7 @@ _TYPES: Final[Mapping[str, str]] = {
     "virtualcluster.transfer": "virtual-cluster.transferred",
     "virtualcluster.inherit": "virtual-cluster.transferred",
     "virtualcluster.ceiling": "virtual-cluster.changed",
+    "virtualcluster.sleep": "virtual-cluster.changed",
     "virtualcluster.wake": "virtual-cluster.changed",
     "break-glass.begin": "break-glass.begun",
     "break-glass.end": "break-glass.ended",

@@ -39,6 +39,7 @@ from marina_cli.commands.second_factor import second_factor
 from marina_cli.commands.service_account import service_account
 from marina_cli.commands.sessions import session_group
 from marina_cli.commands.sharing import share, shares, unshare
+from marina_cli.commands.sleeping import cluster_sleep, cluster_wake
 from marina_cli.commands.static_kubeconfig import static_kubeconfig
 from marina_cli.commands.team import team
 from marina_cli.commands.token import token
@@ -103,6 +104,7 @@ def cli(ctx: click.Context, context: str | None, ca_file: str | None, insecure_h
 for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
+    *(cluster_sleep, cluster_wake),
     *(share, shares, unshare, transfer, ceiling),
     *(project, member, team, invite, invitation, organization, role),
     *(audit, requests, uses, inbox, webhook, group_mapping, break_glass),

@@ -106,6 +106,7 @@ def cluster_shown(cluster: VirtualCluster) -> dict[str, Any]:
         "generation": cluster.generation,
         "observed_generation": cluster.observed_generation,
         "phase": cluster.phase,
+        "asleep": asleep_shown(cluster),
         "conditions": _picked(cluster.conditions, _CONDITION),
         "not_synced": placements[0].not_synced if placements else [],
         "placement": placement_shown(placements[0]) if placements else None,
@@ -113,6 +114,13 @@ def cluster_shown(cluster: VirtualCluster) -> dict[str, Any]:
         "created_at": time_shown(cluster.created_at),
         "deleted_at": time_shown(cluster.deleted_at),
     }
+
+
+def asleep_shown(cluster: VirtualCluster) -> dict[str, Any] | None:
+    """As AsleepSerializer shows it."""
+    if cluster.asleep_since is None:
+        return None
+    return {"since": time_shown(cluster.asleep_since), "by": cluster.asleep_by, "why": cluster.asleep_why}
 
 
 def spec_shown(cluster: VirtualCluster) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from clusters.api.glass_noting import GlassNoted
 from clusters.api.operation_serializers import OperationSerializer
 from clusters.api.operation_views import operation_accepted
 from clusters.api.owners import OwnerTextField, owner_given
+from clusters.api.virtual_cluster_answer import VirtualClusterAnswer
 from clusters.api.virtual_cluster_serializers import VirtualClusterSerializer
-from clusters.api.virtual_cluster_views import VirtualClusterAnswer
 from clusters.models import VirtualCluster
 from clusters.selectors import operations_list, virtual_clusters_list
 from clusters.services.ownership import owner_may

@@ -12,7 +12,7 @@ from clusters.api.break_glass_views import BreakGlassSerializer
 from clusters.api.fields import ClusterNameField, HostField
 from clusters.api.operation_serializers import NamedSerializer, OperationSerializer, PersonSerializer
 from clusters.api.owners import OwnerTextField
-from clusters.api.shown import cluster_shown, owner_shown, spec_shown, time_shown
+from clusters.api.shown import asleep_shown, cluster_shown, owner_shown, spec_shown, time_shown
 from clusters.api.use_serializers import LastUserSerializer
 from clusters.gateway_address import gateway_url_of
 from clusters.models import Exposure, KubeconfigGrant, Placement, VirtualCluster
@@ -167,6 +167,14 @@ class KubeconfigRequestSerializer(StrictSerializer):
     public_key = serializers.CharField(max_length=100, help_text="Base64 of a one-time X25519 public key.")
 
 
+class AsleepSerializer(serializers.Serializer[Any]):
+    """Since when it is asleep, and who or what put it to sleep, in words."""
+
+    since = serializers.DateTimeField()
+    by = serializers.CharField(allow_blank=True)
+    why = serializers.CharField(allow_blank=True)
+
+
 class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     """A virtual cluster: what is wanted, and what is there."""
 
@@ -182,6 +190,7 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     gateway_url = serializers.SerializerMethodField()
     last_used_at = serializers.SerializerMethodField()
     last_used_by = serializers.SerializerMethodField()
+    asleep = serializers.SerializerMethodField()
 
     class Meta:
         model = VirtualCluster
@@ -203,6 +212,7 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
             "generation",
             "observed_generation",
             "phase",
+            "asleep",
             "conditions",
             "not_synced",
             "placement",
@@ -237,6 +247,11 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
         """By whom, and with what program."""
         found: dict[str, str] | None = getattr(cluster, "last_used_by", None)
         return found
+
+    @extend_schema_field(AsleepSerializer(allow_null=True))
+    def get_asleep(self, cluster: VirtualCluster) -> dict[str, Any] | None:
+        """Null while it is awake."""
+        return asleep_shown(cluster)
 
     @extend_schema_field(SpecSerializer)
     def get_spec(self, cluster: VirtualCluster) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from clusters.api.glass_noting import GlassNoted
 from clusters.api.operation_serializers import OperationSerializer
 from clusters.api.operation_views import OperationAnswer, operation_accepted
 from clusters.api.placement_preview import PlacementPreviewRequest, PlacementPreviewSerializer, preview_shown
+from clusters.api.sleep_views import SleepActions
+from clusters.api.virtual_cluster_answer import VirtualClusterAnswer
 from clusters.api.virtual_cluster_making import cluster_make, spec_given
 from clusters.api.virtual_cluster_serializers import (
     KubeconfigGrantSerializer,
@@ -72,13 +74,7 @@ class VirtualClusterFilter(filters.FilterSet):
         return found.filter(host, placements__role="active")
 
 
-class VirtualClusterAnswer(OperationAnswer):
-    """The operation at work, and the cluster."""
-
-    virtual_cluster = VirtualClusterSerializer()
-
-
-class VirtualClusterViewSet(GlassNoted, ListedResource[VirtualCluster]):
+class VirtualClusterViewSet(SleepActions, GlassNoted, ListedResource[VirtualCluster]):
     """Kubernetes control planes of one's own, on demand."""
 
     serializer_class = VirtualClusterSerializer
@@ -106,7 +102,7 @@ class VirtualClusterViewSet(GlassNoted, ListedResource[VirtualCluster]):
     @idempotent
     def create(self, request: Request) -> Response:
         """Starts a new virtual cluster; its operation tells how far it is."""
-        return self._answer(cluster_make(request, self.body(VirtualClusterCreateSerializer)))
+        return self.answer(cluster_make(request, self.body(VirtualClusterCreateSerializer)))
 
     @extend_schema(request=PlacementPreviewRequest, responses={200: PlacementPreviewSerializer})
     @action(detail=False, methods=["post"], url_path="placement-preview", filterset_class=None, pagination_class=None)
@@ -143,7 +139,7 @@ class VirtualClusterViewSet(GlassNoted, ListedResource[VirtualCluster]):
             work = virtual_cluster_configure(
                 virtual_cluster=seen, actor=self.actor, now=timezone.now(), change=change, **body
             )
-        return etag_set(self._answer(work), work.virtual_cluster)
+        return etag_set(self.answer(work), work.virtual_cluster)
 
     @extend_schema(request=None, responses={200: VirtualClusterAnswer, 202: VirtualClusterAnswer})
     @action(detail=True, methods=["post"])
@@ -151,7 +147,7 @@ class VirtualClusterViewSet(GlassNoted, ListedResource[VirtualCluster]):
     def configure(self, request: Request, pk: str) -> Response:
         """Brings it to what is wanted of it, whatever was done to it on its host. 200 where that waits already."""
         self.no_body()
-        return self._answer(
+        return self.answer(
             virtual_cluster_configure(virtual_cluster=self.get_object(), actor=self.actor, now=timezone.now())
         )
 
@@ -162,7 +158,7 @@ class VirtualClusterViewSet(GlassNoted, ListedResource[VirtualCluster]):
             seen = self.get_object()
             if_match_check(request, VirtualCluster.objects.select_for_update().get(pk=seen.pk))
             work = virtual_cluster_delete(virtual_cluster=seen, actor=self.actor, now=timezone.now())
-        return self._answer(work)
+        return self.answer(work)
 
     @extend_schema(request=KubeconfigRequestSerializer, responses={202: OperationAnswer})
     @action(detail=True, methods=["post"])
@@ -181,7 +177,8 @@ class VirtualClusterViewSet(GlassNoted, ListedResource[VirtualCluster]):
         page: Any = self.paginate_queryset(grants)
         return self.get_paginated_response(KubeconfigGrantSerializer(page, many=True).data)
 
-    def _answer(self, work: ClusterWork) -> Response:
+    def answer(self, work: ClusterWork) -> Response:
+        """The cluster and the operation at work on it: 202, or 200 where nothing was begun."""
         cluster = self.shown(work.virtual_cluster)
         newest = cluster["operation"]  # nearly always the one that was started, or found at work
         same = newest is not None and newest["id"] == str(work.operation.pk)

@@ -72,7 +72,7 @@ def virtual_cluster_configure(
         .select_related("project__organization")
         .get(pk=virtual_cluster.pk)
     )
-    _refuse_what_goes(locked)
+    gone_refuse(locked)
     wanted = _wanted(locked, change, staff=actor.user is None or platform_staff(actor.user)) if change else {}
     if labels is not None:
         labels_validate(labels)
@@ -92,8 +92,10 @@ def virtual_cluster_configure(
     return ClusterWork(locked, started.operation, created=started.created or bool(changed))
 
 
-def _refuse_what_goes(cluster: VirtualCluster) -> None:
-    """A deletion that began has taken something away for good; nobody is to believe that it comes back."""
+def gone_refuse(cluster: VirtualCluster) -> None:
+    """Raises Conflict for what is no more, or not Marina's yet.
+
+    A deletion that began has taken something away for good; nobody is to believe that it comes back."""
     if cluster.phase == Phase.DELETED:
         raise Conflict(f"{cluster} was deleted; nothing of it can be changed.")
     _refuse_half_adopted(cluster)

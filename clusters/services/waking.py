@@ -25,7 +25,7 @@ def wake_for(*, cluster_id: UUID, handle: str, now: datetime) -> Operation | Non
         return None
     actor = Actor(user=None, name=GATEWAY)
     try:
-        started = operation_start(kind=OperationKind.CONFIGURE, subject=cluster, actor=actor, now=now)
+        started = operation_start(kind=OperationKind.WAKE, subject=cluster, actor=actor, now=now)
     except Conflict:
         return None
     if started.created:

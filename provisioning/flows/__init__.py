@@ -13,6 +13,8 @@ from provisioning.flows.issue_kubeconfig import ISSUE_KUBECONFIG
 from provisioning.flows.provision import PROVISION
 from provisioning.flows.renew_credential import RENEW_CREDENTIAL
 from provisioning.flows.revoke_access import REVOKE_ACCESS
+from provisioning.flows.sleep import SLEEP
+from provisioning.flows.wake import WAKE
 
 FLOWS: Final[Mapping[OperationKind, Flow]] = {
     flow.kind: flow
@@ -22,6 +24,8 @@ FLOWS: Final[Mapping[OperationKind, Flow]] = {
         PROVISION,
         ADOPT,
         CONFIGURE,
+        SLEEP,
+        WAKE,
         DELETE,
         ISSUE_KUBECONFIG,
         REVOKE_ACCESS,

@@ -3,8 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from clusters.adoption import Adoption
-from clusters.models import Condition, Operation, OperationKind, Placement, PlacementRole, VirtualCluster
+from clusters.models import Condition, Operation, OperationKind, Placement, PlacementRole
 from clusters.models import VirtualClusterPhase as Phase
 from provisioning.engine.flow import Flow
 from provisioning.flows.phases import (
@@ -18,10 +17,12 @@ from provisioning.flows.phases import (
     work_begins,
 )
 from provisioning.left_behind import of_adopting
+from provisioning.sleeping import falls_asleep
 from provisioning.steps.access import access_put_right
 from provisioning.steps.adopting import adoption_of, import_release, look_at_api, mark_namespace
 
 AWAKE = Condition(type="Ready", status="True", reason="Adopted", message="Its API answers.")
+PAUSED_BEFORE = "It was paused when it was adopted."
 SILENT = Condition(type="Ready", status="False", reason="NotAnswering", message="Its API did not answer on adoption.")
 
 
@@ -31,19 +32,16 @@ def adopted(operation: Operation, now: datetime) -> None:
     adoption = replace(adoption_of(placement), complete=True)
     Placement.objects.filter(pk=placement.pk).update(adopted=adoption.as_json())
     cluster = cluster_locked(operation)
-    cluster.phase, ready = _standing(adoption, cluster)
+    if adoption.paused:
+        falls_asleep(cluster, now, by="", why=PAUSED_BEFORE)
+    else:
+        cluster.phase, ready = (Phase.READY, AWAKE) if adoption.answers else (Phase.FAILED, SILENT)
+        conditions_add(cluster, now, ready)
     cluster.observed_generation = generation_seen_through(operation)
     message = f"It is as it was found. `marina configure {cluster.name}` tells what differs from what is wanted."
     compared = Condition(type=IN_SYNC, status="Unknown", reason="Adopted", message=message)
-    conditions_add(cluster, now, ready, compared)
+    conditions_add(cluster, now, compared)
     cluster.save(update_fields=["phase", "observed_generation", "conditions"])
-
-
-def _standing(adoption: Adoption, cluster: VirtualCluster) -> tuple[Phase, Condition]:
-    if adoption.paused:
-        message = f"It was paused when it was adopted. `marina configure {cluster.name}` wakes it."
-        return Phase.ASLEEP, Condition(type="Ready", status="False", reason="Paused", message=message)
-    return (Phase.READY, AWAKE) if adoption.answers else (Phase.FAILED, SILENT)
 
 
 ADOPT = Flow(

@@ -6,7 +6,7 @@ from datetime import datetime
 from clusters.adoption import Adoption
 from clusters.models import Operation, OperationKind, Placement, PlacementRole, VirtualClusterPhase
 from provisioning.engine.flow import Flow
-from provisioning.flows.phases import cluster_of, not_configured, ready, work_begins
+from provisioning.flows.phases import cluster_of, not_configured, settled, work_begins
 from provisioning.left_behind import of_bringing
 from provisioning.steps.access import access_put_right
 from provisioning.steps.api_ready import prepare_inside, wait_for_rollout
@@ -20,11 +20,13 @@ from provisioning.steps.release import update_release
 
 def configured(operation: Operation, now: datetime) -> None:
     """As it is wanted; one that was adopted has been taken over with that."""
-    ready(operation, now)
-    placement = Placement.objects.filter(virtual_cluster=cluster_of(operation), role=PlacementRole.ACTIVE).first()
+    settled(operation, now)
+    cluster = cluster_of(operation)
+    placement = Placement.objects.filter(virtual_cluster=cluster, role=PlacementRole.ACTIVE).first()
     adoption = Adoption.of_json(placement.adopted) if placement else None
     if placement and adoption and not adoption.taken_over:
-        taken = replace(adoption, taken_over=now.isoformat(), paused=False, answers=True)
+        awake = not cluster.sleeping
+        taken = replace(adoption, taken_over=now.isoformat(), paused=not awake, answers=awake)
         Placement.objects.filter(pk=placement.pk).update(adopted=taken.as_json())
 
 

@@ -14,6 +14,7 @@ from clusters.models import (
     condition_set,
 )
 from provisioning.engine.flow import Hook
+from provisioning.sleeping import falls_asleep, wakes
 
 IN_SYNC: Final = "InSync"
 """The condition that tells whether the host has the cluster as it is wanted."""
@@ -60,6 +61,35 @@ def ready(operation: Operation, now: datetime) -> None:
     cluster.save(update_fields=["phase", "observed_generation", "conditions"])
 
 
+def settled(operation: Operation, now: datetime) -> None:
+    """As it was wanted when the operation began; one that sleeps sleeps on."""
+    cluster = cluster_locked(operation)
+    if not cluster.sleeping:
+        ready(operation, now)
+        return
+    cluster.phase = VirtualClusterPhase.ASLEEP
+    cluster.observed_generation = generation_seen_through(operation)
+    message = "Its host has it as it is wanted; it is asleep."
+    conditions_add(cluster, now, Condition(type=IN_SYNC, status="True", reason="Configured", message=message))
+    cluster.save(update_fields=["phase", "observed_generation", "conditions"])
+
+
+def asleep(operation: Operation, now: datetime) -> None:
+    """Nothing of it runs. Who or what put it to sleep, and why, stands in the operation's params."""
+    params = operation.params
+    falls_asleep(cluster_locked(operation), now, by=str(params.get("by", "")), why=str(params.get("why", "")))
+
+
+def awake_again(operation: Operation, now: datetime) -> None:
+    """Its API answers."""
+    wakes(cluster_locked(operation), now)
+
+
+def step_done(operation: Operation, key: str) -> bool:
+    """Whether the operation has that step behind it; it may have found nothing to do."""
+    return any(each["key"] == key and each["state"] == "done" for each in operation.steps)
+
+
 def generation_seen_through(operation: Operation) -> int:
     """As it stands in the database: a change that no worker has to follow moves it on."""
     params = Operation.objects.values_list("params", flat=True).get(pk=operation.pk)
@@ -85,7 +115,9 @@ def not_configured(operation: Operation, now: datetime) -> None:
     why = operation.message or ABORTED
     reason = "Aborted" if operation.state == OperationState.ABORTED else "ConfigureFailed"
     cluster = cluster_locked(operation)
-    if _answered_before(cluster) and not _being_replaced(operation):
+    if cluster.sleeping:
+        cluster.phase = VirtualClusterPhase.ASLEEP
+    elif _answered_before(cluster) and not _being_replaced(operation):
         cluster.phase = VirtualClusterPhase.READY
     else:
         cluster.phase = VirtualClusterPhase.FAILED
@@ -100,8 +132,7 @@ def _answered_before(cluster: VirtualCluster) -> bool:
 
 
 def _being_replaced(operation: Operation) -> bool:
-    state = {step["key"]: step["state"] for step in operation.steps}
-    return state.get("update-release") == "done" and state.get("wait-for-rollout") != "done"
+    return step_done(operation, "update-release") and not step_done(operation, "wait-for-rollout")
 
 
 def _not_ready(operation: Operation, now: datetime, *, reason: str, message: str) -> None:

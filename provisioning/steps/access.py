@@ -5,6 +5,7 @@ from clusters.services.kubeconfig_grants import access_to_end, grants_end
 from provisioning.drivers.kinds import CLUSTER_ROLE_BINDING, SERVICE_ACCOUNT
 from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Skip, StepResult, step
+from provisioning.steps.api_ready import ASLEEP
 from provisioning.steps.deleting import placed
 from provisioning.steps.kubeconfig import account_name, binding_name
 from provisioning.steps.names import ACCESS_NAMESPACE
@@ -17,6 +18,8 @@ def access_put_right(context: StepContext) -> StepResult:
     Whatever brings a virtual API back (waking, reconnecting) does this before anybody is let to it. It asks nothing of
     the API where nobody lost anything.
     """
+    if context.virtual_cluster.sleeping:
+        return ASLEEP
     ending = access_to_end(virtual_cluster=context.virtual_cluster, now=context.now)
     if not ending.accounts:
         return Skip("Everybody who has a kubeconfig may have it.")

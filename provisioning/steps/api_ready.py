@@ -8,11 +8,12 @@ from provisioning.drivers.kinds import INGRESS_CLASS, NAMESPACE, Json
 from provisioning.drivers.trouble import Trouble, why_not_ready
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
-from provisioning.engine.flow import StepResult, Wait, step
+from provisioning.engine.flow import Skip, StepResult, Wait, step
 from provisioning.steps.names import ACCESS_NAMESPACE, MANAGED_BY, MARINA
 from provisioning.steps.release import workload_of
 from provisioning.steps.timing import seconds_in_step
 
+ASLEEP = Skip("It is asleep; this is done when it wakes.")
 EVENTS_AFTER_SECONDS = 2.0
 """Until then a control plane that does not answer is just starting, and the host is not asked why."""
 
@@ -26,6 +27,8 @@ def wait_for_api(context: StepContext) -> StepResult:
 @step("Wait for the virtual cluster's API")
 def wait_for_rollout(context: StepContext) -> StepResult:
     """As for a new cluster, but not before the host has replaced a control plane that was as it was wanted before."""
+    if context.virtual_cluster.sleeping:
+        return ASLEEP
     return _wait(
         context,
         "Waiting for the host to replace the control plane.",
@@ -91,6 +94,8 @@ def prepare_inside(context: StepContext) -> StepResult:
     The classes are copied because the chart's own sync of them would need a ClusterRole on the host, which Marina's
     least privilege does not hold.
     """
+    if context.virtual_cluster.sleeping:
+        return ASLEEP
     labels = {MANAGED_BY: MARINA}
     with context.virtual() as virtual:
         virtual.apply(

@@ -23,7 +23,8 @@ from provisioning.steps.guardrails import exposure_of
 
 HELM_SECONDS = 120.0
 PAUSED = "loft.sh/paused"
-PAUSE_MARKS = (PAUSED, "loft.sh/paused-replicas", "loft.sh/paused-date")
+PAUSED_REPLICAS = "loft.sh/paused-replicas"
+PAUSE_MARKS = (PAUSED, PAUSED_REPLICAS, "loft.sh/paused-date")
 """Annotations of the workload: what upstream's `vcluster pause` writes (vcluster.md, "Pause and resume")."""
 
 
@@ -44,10 +45,12 @@ def update_release(context: StepContext) -> StepResult:
     """Installs the chart with the values that are wanted, whatever is there.
 
     It is never skipped: helm's record of a release says nothing of what was done to its objects since. Helm brings
-    back what is gone and sets what differs; where nothing does, no pod is replaced. What pausing left goes too.
+    back what is gone and sets what differs; where nothing does, no pod is replaced. One that is asleep stays asleep:
+    its values say so, as the release would wake it otherwise. Of one that is not, what pausing left goes too.
     """
     _install(context, chart_fetch(context.virtual_cluster.chart_version))
-    unpause(context.kube(), context.placement)
+    if not context.virtual_cluster.sleeping:
+        unpause(context.kube(), context.placement)
     return None
 
 
@@ -77,6 +80,16 @@ def workload_of(kube: KubeClient, placement: Placement) -> Json | None:
     return found or kube.get(DEPLOYMENT, placement.release, placement.namespace)
 
 
+def paused(workload: Json) -> bool:
+    """Whether it sleeps as upstream's pause leaves it: marked, and without a replica."""
+    return annotations_of(workload).get(PAUSED) == "true" and not workload["spec"].get("replicas", 1)
+
+
+def awake(workload: Json) -> bool:
+    """Whether it is meant to run: neither marked as paused nor without a replica."""
+    return annotations_of(workload).get(PAUSED) != "true" and bool(workload["spec"].get("replicas", 1))
+
+
 def unpause(kube: KubeClient, placement: Placement) -> None:
     """Takes away the marks that upstream's pause leaves; the replicas are the release's own again already."""
     workload = workload_of(kube, placement)
@@ -100,7 +113,7 @@ def release_values(context: StepContext) -> dict[str, Any]:
         kubernetes_version=KubernetesVersion.parse(cluster.kubernetes_version),
         chart_version=cluster.chart_version,
         size=SIZES[cluster.size],
-        replicas=cluster.replicas,
+        replicas=0 if cluster.sleeping else cluster.replicas,
         load_balancer=exposure_of(context) == Exposure.LOAD_BALANCER,
     )
     return values_render(

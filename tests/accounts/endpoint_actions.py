@@ -141,6 +141,8 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
     ),
     "DELETE virtual-clusters/{pk}": (_cluster("virtualcluster.delete"),),
     "POST virtual-clusters/{pk}/configure": (_cluster("virtualcluster.update"),),
+    "POST virtual-clusters/{pk}/sleep": (_cluster("virtualcluster.sleep"),),
+    "POST virtual-clusters/{pk}/wake": (_cluster("virtualcluster.wake"),),
     "POST virtual-clusters/{pk}/kubeconfigs": tuple(
         _cluster(
             f"virtualcluster.kubeconfig.{level}", body=lambda o, level=level: {"public_key": PUBLIC_KEY, "level": level}

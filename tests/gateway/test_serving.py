@@ -378,7 +378,7 @@ def test_a_dashboard_does_not_wake_and_gets_the_command_that_does(small: Small) 
     async def play(server: Server) -> None:
         answer = await small.ask("User-Agent: k9s/v0.50")
         assert answer.status == 503
-        assert "marina configure web -p acme/shop" in answer.message
+        assert "marina wake web -p acme/shop" in answer.message
         assert small.woken == 0
 
     small.phase = asleep(small)

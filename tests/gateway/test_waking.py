@@ -97,7 +97,7 @@ def test_who_does_not_wake_is_told_the_command_that_does() -> None:
     asleep = target(uuid4(), phase="Asleep", served=False, sentence="is asleep")
     told = not_served(asleep, "acme/shop/web", waking=False)
     assert (told.status, told.retry_after) == (503, None)
-    assert "marina configure web -p acme/shop" in told.message
+    assert "marina wake web -p acme/shop" in told.message
     held = not_served(asleep, "acme/shop/web", waking=True)
     assert (held.status, held.retry_after) == (503, 5)
 

@@ -78,6 +78,7 @@ def _fields(item: Json, now: datetime) -> list[tuple[str, str]]:
         ("owner", word(item.get("owner"))),
         ("created", f"{age(item.get('created_at'), now)} ago by {word(item.get('created_by'))}"),
         ("last used", _last_use(item, now)),
+        ("asleep", _asleep(item, now)),
         ("labels", labels(item.get("labels"))),
         ("lives until", _until(item)),
         ("ceiling", "" if item.get("kubeconfig_ceiling") == "admin" else word(item.get("kubeconfig_ceiling"))),
@@ -93,6 +94,16 @@ def _last_use(item: Json, now: datetime) -> str:
         return ""
     by = item.get("last_used_by") or {}
     return f"{age(item['last_used_at'], now)} ago by {word(by)} with {word(by.get('client'))}"
+
+
+def _asleep(item: Json, now: datetime) -> str:
+    """Since when, and who or what put it to sleep."""
+    asleep = item.get("asleep")
+    if not isinstance(asleep, dict):
+        return ""
+    by, why = asleep.get("by"), asleep.get("why")
+    told = f"for {age(asleep.get('since'), now)}" + (f", put to sleep by {word(by)}" if by else "")
+    return f"{told}: {word(why)}" if why else told
 
 
 def _until(item: Json) -> str:

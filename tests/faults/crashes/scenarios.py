@@ -11,14 +11,15 @@ from nacl.public import PrivateKey
 from accounts.services.audit import Actor
 from accounts.services.role_bindings import role_binding_delete
 from clusters.connection import kubeconfig_render
-from clusters.models import HostMode, Operation, OperationKind, Placement
+from clusters.models import HostMode, Operation, OperationKind, Placement, VirtualCluster
 from clusters.services.configuring import SpecChange, virtual_cluster_configure
 from clusters.services.hosts import HostSettings, host_connect
 from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import kubeconfig_issue
 from clusters.services.operations import operation_start
+from clusters.services.sleeping import virtual_cluster_sleep, virtual_cluster_wake
 from clusters.services.virtual_clusters import virtual_cluster_delete
-from provisioning.drivers.kinds import PRIORITY_CLASS, STATEFUL_SET
+from provisioning.drivers.kinds import POD, PRIORITY_CLASS, STATEFUL_SET
 from tests.accounts.conftest import give, person
 from tests.faults.crashes.adopting import adopt, configure_adopted, delete_adopted
 from tests.faults.crashes.stage import Stage
@@ -144,6 +145,42 @@ def _configure_paused(stage: Stage) -> Operation:
     return virtual_cluster_configure(virtual_cluster=cluster, actor=stage.actor, now=timezone.now()).operation
 
 
+def _workload(stage: Stage, placement: Placement) -> None:
+    """A pod as the syncer puts it on the host."""
+    labels = {"vcluster.loft.sh/managed-by": placement.release, "vcluster.loft.sh/namespace": "default"}
+    name = f"web-0-x-default-x-{placement.release}"
+    stage.kube.apply(
+        {
+            "apiVersion": POD.api_version,
+            "kind": POD.kind,
+            "metadata": {"name": name, "namespace": placement.namespace, "labels": labels},
+            "spec": {"containers": [{"name": "main", "image": "web:1"}]},
+        }
+    )
+
+
+def _sleep(stage: Stage) -> Operation:
+    cluster = stage.ready_cluster(stage.host())
+    _workload(stage, Placement.objects.get(virtual_cluster=cluster))
+    return virtual_cluster_sleep(virtual_cluster=cluster, actor=stage.actor, now=timezone.now()).operation
+
+
+def _asleep(stage: Stage) -> VirtualCluster:
+    operation = _sleep(stage)
+    stage.finish(operation.pk)
+    return VirtualCluster.objects.get(pk=operation.virtual_cluster_id)
+
+
+def _wake(stage: Stage) -> Operation:
+    return virtual_cluster_wake(virtual_cluster=_asleep(stage), actor=stage.actor, now=timezone.now()).operation
+
+
+def _configure_asleep(stage: Stage) -> Operation:
+    cluster, change = _asleep(stage), SpecChange(size="medium")
+    work = virtual_cluster_configure(virtual_cluster=cluster, actor=stage.actor, now=timezone.now(), change=change)
+    return work.operation
+
+
 SCENARIOS = (
     Scenario("connect", OperationKind.CONNECT, _connect(HostMode.CLUSTER)),
     Scenario("connect-given-namespaces", OperationKind.CONNECT, _connect(HostMode.NAMESPACES)),
@@ -153,6 +190,9 @@ SCENARIOS = (
     Scenario("configure-size", OperationKind.CONFIGURE, _configure_size, inside_helm=True),
     Scenario("configure-paused-outside", OperationKind.CONFIGURE, _configure_paused),
     Scenario("configure-adopted", OperationKind.CONFIGURE, configure_adopted),
+    Scenario("configure-asleep", OperationKind.CONFIGURE, _configure_asleep),
+    Scenario("sleep", OperationKind.SLEEP, _sleep),
+    Scenario("wake", OperationKind.WAKE, _wake),
     Scenario("adopt", OperationKind.ADOPT, adopt),
     Scenario("delete", OperationKind.DELETE, _delete(HostMode.CLUSTER), inside_helm=True),
     Scenario("delete-given-namespace", OperationKind.DELETE, _delete(HostMode.NAMESPACES)),
