@@ -109,6 +109,7 @@ CELERY_TASK_ROUTES = {
     "provisioning.operation_run": {"queue": "operations"},
     "provisioning.hosts_probe": {"queue": "probes"},
     "provisioning.hosts_survey": {"queue": "probes"},
+    "provisioning.changes_survey": {"queue": "probes"},
     "provisioning.*": {"queue": "housekeeping"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -127,6 +128,10 @@ CELERY_DB_REUSE_MAX = sys.maxsize
 
 PROBE_SECONDS = env.float("PROBE_SECONDS", default=30.0)
 SURVEY_SECONDS = env.float("SURVEY_SECONDS", default=60.0)
+# whether virtual clusters are used: how often who wrote inside is looked at, in how many objects at most
+CHANGE_SURVEY_SECONDS = env.float("CHANGE_SURVEY_SECONDS", default=600.0)
+CHANGE_SURVEY_OBJECTS = env.int("CHANGE_SURVEY_OBJECTS", default=20_000)
+IDLE_CPU_MILLICORES = env.int("IDLE_CPU_MILLICORES", default=50)
 # what is due at a tick stands in provisioning/schedules.py, and when it was done last in the database
 CELERY_BEAT_SCHEDULE = {"tick": {"task": "provisioning.schedules_tick", "schedule": 1.0, "options": {"expires": 5}}}
 

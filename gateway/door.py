@@ -12,6 +12,7 @@ import structlog
 from django.utils import timezone
 
 from accounts.models import RequestAudit
+from clusters.services.gateway_access import Caller
 from gateway import metrics
 from gateway.acting_as import acting_as
 from gateway.answers import SAFE, Refused
@@ -21,7 +22,8 @@ from gateway.heads import BadRequest, Head, cluster_and_path, cluster_of_host
 from gateway.http2 import Exchange, Headers, NotProcessed
 from gateway.identity import claims_check, impersonation, passed_on
 from gateway.limits import Limits
-from gateway.records import Bookkeeper, Record
+from gateway.polling import PollRule
+from gateway.records import Bookkeeper, Holder, Record
 from gateway.resources import Doing, doing
 from gateway.upgraded import upgraded
 from gateway.upstream import Unreachable, Upstream
@@ -66,6 +68,7 @@ class Door:
         rules: WakeRules,
         wake: Callable[[Admission], None],
         book: Bookkeeper,
+        hold: Holder = lambda record: contextlib.nullcontext(),
     ) -> None:
         self._names = names
         self._doorman = doorman
@@ -74,6 +77,8 @@ class Door:
         self._rules = rules
         self._wake = wake
         self._book = book
+        self._polls = PollRule(rules.never)
+        self.hold = hold
 
     async def serve(self, client: Client, head: Head, address: str, *, let_in: Callable[[], object]) -> None:
         """Answers the request; `let_in` is called when it is known whose it is.
@@ -130,6 +135,17 @@ class Door:
 
     def book(self, record: Record) -> None:
         self._book(record)
+
+    def polls(self, head: Head, what: Doing, caller: Caller) -> bool:
+        """Whether nobody stands behind a request that is answered."""
+        return self._polls.polls(
+            head.header(b"user-agent").decode("latin-1"),
+            what,
+            who=f"{caller.user_id} {caller.cluster_id}",
+            target=head.target,
+            person=not caller.service_account,
+            now=time.monotonic(),
+        )
 
 
 class _AccessEnded(Exception):
@@ -247,7 +263,10 @@ class _Request:
             identity = impersonation(self._admission.caller)
         headers = [*passed_on(self._head), *identity]
         if self._head.upgrade:
-            status = await upgraded(self._client, self._head, headers, await upstream.stream(), self._note)
+            # somebody is in a pod for as long as it lasts; who only watches is not
+            held = contextlib.nullcontext() if self._doing.reads else self._door.hold(self._record(101))
+            with held:
+                status = await upgraded(self._client, self._head, headers, await upstream.stream(), self._note)
             if status:
                 self._note(status)
         else:
@@ -304,20 +323,24 @@ class _Request:
         if self._booked:
             return
         self._booked = True
+        record = self._record(status, refused_for=refused_for)
+        if status and not refused_for:
+            record = replace(record, polls=self._door.polls(self._head, self._doing, record.caller))
+        self._door.book(record)
+
+    def _record(self, status: int, *, refused_for: str = "") -> Record:
         target = self._admission.target
-        self._door.book(
-            Record(
-                at=timezone.now(),
-                caller=self._admission.caller,
-                doing=self._doing,
-                status=status,
-                seconds=time.monotonic() - self._began,
-                address=self._address,
-                user_agent=self._head.header(b"user-agent").decode("latin-1")[:200],
-                acting_as=self._as,
-                refused_for=refused_for,
-                wanted=target.request_audit if target else RequestAudit.WRITES,
-            )
+        return Record(
+            at=timezone.now(),
+            caller=self._admission.caller,
+            doing=self._doing,
+            status=status,
+            seconds=time.monotonic() - self._began,
+            address=self._address,
+            user_agent=self._head.header(b"user-agent").decode("latin-1")[:200],
+            acting_as=self._as,
+            refused_for=refused_for,
+            wanted=target.request_audit if target else RequestAudit.WRITES,
         )
 
 

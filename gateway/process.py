@@ -1,15 +1,18 @@
 """The gateway as a process: `python -m gateway`."""
 
 import asyncio
+import os
 import re
 import resource
 import signal
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 from prometheus_client import start_http_server
 from urllib3.util import parse_url
 
@@ -17,6 +20,7 @@ from clusters.gateway_address import gateway_urls
 from clusters.services.cluster_uses import cluster_uses_add
 from clusters.services.gateway_access import caller_of, callers_still
 from clusters.services.gateway_requests import gateway_requests_add
+from clusters.services.signal_sources import GATEWAY, signal_source_ended, signal_source_written
 from clusters.services.waking import wake_for
 from gateway import metrics
 from gateway.bookkeeping import Bookkeeper
@@ -47,7 +51,13 @@ class Gateway:
         self._database = Database(threads=settings.GATEWAY_DATABASE_THREADS)
         # a thread of their own: a slow batch delays nobody who wants in
         self._books_database = Database(threads=1, patience=BATCH_SECONDS)
-        self._books = Bookkeeper(self._books_database, uses_add=cluster_uses_add, requests_add=gateway_requests_add)
+        self._name = f"{GATEWAY}{socket.gethostname()[:100]}:{os.getpid()}"
+        self._books = Bookkeeper(
+            self._books_database,
+            uses_add=cluster_uses_add,
+            requests_add=gateway_requests_add,
+            written=lambda until: signal_source_written(name=self._name, until=until),
+        )
         # and so are those who are in already: no crowd of unknown tokens makes them look forgotten
         self._rechecks = Database(threads=1)
         self._doorman = Doorman(
@@ -64,6 +74,7 @@ class Gateway:
             rules=WakeRules(re.compile(settings.GATEWAY_WAKES), re.compile(settings.GATEWAY_NEVER_WAKES)),
             wake=Waker(self._database, wake_for).wake,
             book=self._books.book,
+            hold=self._books.held,
         )
         self._certificate = Certificate.of_settings()
         self._server = Server(
@@ -92,6 +103,8 @@ class Gateway:
         self._not_ready = "stopping"
         await self._server.stop(grace=settings.STOP_GRACE_SECONDS)
         await self._books.close()
+        with suppress(DatabaseAway):
+            await self._database.ask(signal_source_ended, name=self._name, until=timezone.now())
         for task in tending:
             task.cancel()
         await asyncio.gather(*tending, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
@@ -21,7 +22,7 @@ class Record:
 
     `seconds` until the answer's head. `acting_as` is the user that `--as` asked for. `status` 0: it broke off before
     there was an answer. `refused_for`: why the gateway refused it itself. `wanted`: which requests its project wants
-    written down.
+    written down. `polls`: nobody stands behind it (gateway/polling.py).
     """
 
     at: datetime
@@ -34,10 +35,13 @@ class Record:
     acting_as: str = ""
     refused_for: str = ""
     wanted: str = RequestAudit.WRITES
+    polls: bool = False
 
 
 Bookkeeper = Callable[[Record], None]
 """Takes a record and returns at once."""
+Holder = Callable[[Record], AbstractContextManager[None]]
+"""Within it the record's stream is open."""
 
 _PRODUCT: Final = re.compile(rf"[a-z0-9._-]{{1,{CLIENT_LENGTH}}}")
 

@@ -56,6 +56,8 @@ def schedules() -> tuple[Scheduled, ...]:
         Scheduled("sleep-schedules", "provisioning.sleep_schedules_run", 20.0),
         Scheduled("cleanup", "provisioning.cleanup_sweep", settings.CLEANUP_SWEEP_SECONDS),
         Scheduled("probes", "provisioning.hosts_probe", settings.PROBE_SECONDS),
+        Scheduled("signals", "provisioning.signals_gather", 30.0),
+        Scheduled("changes", "provisioning.changes_survey", min(settings.CHANGE_SURVEY_SECONDS / 2, 5.0)),
         # more often than one host's turn comes: a message's worth of surveys is small
         Scheduled("surveys", "provisioning.hosts_survey", min(settings.SURVEY_SECONDS / 2, 5.0)),
     )

@@ -30,10 +30,11 @@ from clusters.services.durations import durations_measure
 from clusters.services.gateway_requests import gateway_requests_remove
 from clusters.services.gateway_token_upkeep import gateway_tokens_shorten, gateway_tokens_without_role_revoke
 from clusters.services.host_notices import hosts_tell
+from clusters.services.idle_signals import signals_gather
 from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import sealed_results_expire
 from clusters.services.schedule_running import sleep_schedules_run
-from provisioning import charts, probes, schedules, survey, worker
+from provisioning import change_survey, charts, probes, schedules, survey, worker
 
 log = structlog.get_logger(__name__)
 
@@ -171,3 +172,16 @@ def hosts_survey() -> None:
     """Looks at the hosts whose turn it is, and at what is placed there, for a few seconds."""
     own = worker.worker()
     survey.hosts_survey(clients=own.clients, clock=timezone.now, stopping=own.stopping.is_set)
+
+
+@shared_task(name="provisioning.signals_gather")
+def signals_gathered() -> None:
+    """Takes over what gateways and services wrote down of the use of clusters."""
+    signals_gather(now=timezone.now())
+
+
+@shared_task(name="provisioning.changes_survey")
+def changes_survey() -> None:
+    """Looks into the virtual clusters whose turn it is for who wrote there, for a few seconds."""
+    own = worker.worker()
+    change_survey.changes_survey(clients=own.clients, clock=timezone.now, stopping=own.stopping.is_set)

@@ -30,6 +30,7 @@ _TYPES: Final[Mapping[str, str]] = {
     "virtualcluster.ceiling": "virtual-cluster.changed",
     "virtualcluster.sleep": "virtual-cluster.changed",
     "virtualcluster.wake": "virtual-cluster.changed",
+    "virtualcluster.writer.correct": "virtual-cluster.changed",
     "break-glass.begin": "break-glass.begun",
     "break-glass.end": "break-glass.ended",
     "serviceaccount.create": "service-account.created",

@@ -10,6 +10,7 @@ from clusters.api.gateway_request_views import GatewayRequestResource
 from clusters.api.gateway_token_views import GatewayTokenResource, GatewayTokenRevocation
 from clusters.api.gateway_views import GatewayResource
 from clusters.api.host_views import HostClusterViewSet
+from clusters.api.idle_views import KnownWriterResource, SignalResource
 from clusters.api.operation_views import OperationViewSet
 from clusters.api.option_views import OptionsView
 from clusters.api.region_offer_views import RegionOfferViewSet
@@ -42,6 +43,9 @@ urlpatterns = [
     path(f"{ONE}/shares/<uuid:share>", ShareResource.as_view({"delete": "destroy"})),
     path(f"{ONE}/break-glass", BreakGlassResource.as_view({"get": "list", "post": "create"})),
     path(f"{ONE}/break-glass/<uuid:grant>", BreakGlassResource.as_view({"delete": "destroy"})),
+    path(f"{ONE}/signals", SignalResource.as_view({"get": "signals"})),
+    path(f"{ONE}/writers", KnownWriterResource.as_view({"get": "list"})),
+    path(f"{ONE}/writers/<uuid:writer>", KnownWriterResource.as_view({"get": "retrieve", "patch": "partial_update"})),
     path(f"{ONE}/uses", ClusterUseResource.as_view({"get": "list"})),
     *router.urls,
 ]

@@ -9,6 +9,8 @@ from clusters.models.duration import UsualDuration
 from clusters.models.gateway_request import GatewayRequest
 from clusters.models.gateway_token import GatewayToken
 from clusters.models.host import Breaker, Exposure, HostCluster, HostCredential, HostMode, HostPhase, HostScope
+from clusters.models.idle_signal import IdleSignal, SignalSource
+from clusters.models.known_writer import KnownWriter, Verdict
 from clusters.models.kubeconfig_grant import KubeconfigGrant
 from clusters.models.lifecycle_columns import CLEANUP_COLUMNS, CleanupCause, CleanupState
 from clusters.models.lifecycle_policy import LifecyclePolicy
@@ -54,6 +56,8 @@ __all__ = [
     "HostPhase",
     "HostScope",
     "HostSlot",
+    "IdleSignal",
+    "KnownWriter",
     "KubeconfigGrant",
     "LifecyclePolicy",
     "Operation",
@@ -64,8 +68,10 @@ __all__ = [
     "PlacementRole",
     "RegionOffer",
     "Schedule",
+    "SignalSource",
     "SleepSchedule",
     "UsualDuration",
+    "Verdict",
     "VirtualCluster",
     "VirtualClusterPhase",
     "condition_set",

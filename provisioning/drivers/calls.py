@@ -14,6 +14,8 @@ from provisioning.failpoints import failpoint
 JSON = "application/json"
 METADATA = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
 """Asks for a list without what its objects hold; a server that does not know how sends them whole."""
+AGGREGATED = f"{JSON};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,{JSON}"
+"""Asks /api and /apis for every group's resources at once; a server before 1.30 answers with the groups' names."""
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"  # JSON is YAML
 

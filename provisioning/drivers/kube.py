@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from provisioning.drivers.calls import APPLY_PATCH, JSON, MERGE_PATCH, METADATA, ApiCalls, no_effect_check
+from provisioning.drivers.calls import AGGREGATED, APPLY_PATCH, JSON, MERGE_PATCH, METADATA, ApiCalls, no_effect_check
 from provisioning.drivers.errors import ConflictError, NotFound
 from provisioning.drivers.kinds import EVENT, SERVICE_ACCOUNT, Json, Kind, kind_of
 from provisioning.drivers.transport import ApiConnection
@@ -111,6 +111,23 @@ class KubeClient(ApiCalls):
             token = page.get("metadata", {}).get("continue", "")
             if not token:
                 return items
+
+    def page(self, kind: Kind, *, limit: int = PAGE, token: str = "") -> Json:
+        """One page of all there are in the whole cluster, as the server gives it; the next one by its `continue`.
+
+        `limit` 0 gives all in one. ConflictError where the server forgot the token's place.
+        """
+        query = {"limit": limit, "continue": token}
+        return self._read(kind.path(), {key: value for key, value in query.items() if value})
+
+    def discovery(self, path: str) -> Json:
+        """What is served below /api, /apis or a group's version: with all resources at once where the server can."""
+        return self._read(path, accept=AGGREGATED)
+
+    def metadata_page(self, kind: Kind, *, limit: int = PAGE, token: str = "") -> Json:
+        """As `page`, without what the objects hold: who they are, and by metadata.managedFields who wrote them."""
+        query = {"limit": limit, "continue": token}
+        return self._read(kind.path(), {key: value for key, value in query.items() if value}, accept=METADATA)
 
     def events(self, namespace: str, *, kind: str, name: str) -> JsonList:
         """The events about one object, newest first."""

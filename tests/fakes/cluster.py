@@ -20,6 +20,7 @@ from provisioning.drivers.kinds import (
 from tests.fakes import answers
 from tests.fakes.access import Access, User, Wish
 from tests.fakes.controllers import Controllers
+from tests.fakes.discovery import discovery
 from tests.fakes.matching import fields_match, labels_match
 from tests.fakes.store import Store, Stored
 
@@ -27,7 +28,7 @@ VERSION = "1.36.3"
 JOB = Kind("batch/v1", "Job", "jobs", namespaced=True)
 _BY_PATH = {(kind.api_version, kind.plural): kind for kind in [*KINDS.values(), JOB]}
 _SHORTEST_TOKEN = 600
-_WITHOUT_RIGHTS = ("version", "readyz", "livez", "apis")
+_WITHOUT_RIGHTS = ("version", "readyz", "livez")
 _REVIEWS = {"selfsubjectaccessreviews", "selfsubjectreviews"}
 
 
@@ -42,6 +43,7 @@ class Request:
     body: Any = None
     content_type: str = "application/json"
     agent: str = ""
+    accept: str = ""
 
     @property
     def changes(self) -> bool:
@@ -60,10 +62,14 @@ class Target:
 
 
 class FakeCluster:
-    """The state outlives its clients. `before` and `after` see each request that changes something; tests hook them."""
+    """The state outlives its clients. `before` and `after` see each request that changes something; tests hook them.
+
+    `forgetful`: it never knows where a paged list was, as a server that compacted meanwhile.
+    """
 
     def __init__(self, *, version: str = VERSION) -> None:
         self.version = version
+        self.forgetful = False
         self.store = Store()
         self.access = Access(self.store)
         self.controllers = Controllers(self.store)
@@ -101,6 +107,10 @@ class FakeCluster:
         parts = [unquote(part) for part in request.path.strip("/").split("/")]
         if len(parts) == 1 and parts[0] in _WITHOUT_RIGHTS:
             return self._about(parts[0])
+        if parts[0] in ("api", "apis") and (
+            served := discovery(parts, _BY_PATH.values(), aggregated=self._aggregates(request))
+        ):
+            return served
         if parts[-1] in _REVIEWS:
             return self._review(request, parts[-1])
         target = _target(parts, request.path)
@@ -121,11 +131,11 @@ class FakeCluster:
         if what == "version":
             major, minor, _ = self.version.split(".")
             return {"gitVersion": f"v{self.version}", "major": major, "minor": minor}
-        if what == "apis":
-            groups = sorted({kind.api_version for kind in _BY_PATH.values() if kind.group})
-            listed = [{"name": g.partition("/")[0], "versions": [{"groupVersion": g}]} for g in groups]
-            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
         return {"ok": True}
+
+    def _aggregates(self, request: Request) -> bool:
+        """As servers do from 1.30 on, where they are asked for it."""
+        return "apidiscovery.k8s.io" in request.accept and int(self.version.split(".")[1]) >= 30
 
     def _review(self, request: Request, what: str) -> Json:
         if what == "selfsubjectreviews":
@@ -165,6 +175,8 @@ class FakeCluster:
         matches = [labels_match(query.get("labelSelector", "")), fields_match(query.get("fieldSelector", ""))]
         shown = [stored.shown() for stored in self.store.each(kind, target.namespace)]
         found = [item for item in shown if all(match(item) for match in matches)]
+        if self.forgetful and query.get("continue"):
+            raise answers.Refusal(410, "Expired", "The provided continue parameter is too old")
         start, limit = int(query.get("continue") or 0), int(query.get("limit") or 0)
         page = found[start : start + limit] if limit else found
         more = str(start + limit) if limit and len(found) > start + limit else ""

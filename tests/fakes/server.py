@@ -84,6 +84,7 @@ class Handler(BaseHTTPRequestHandler):
                 body=json.loads(content) if content else None,
                 content_type=self.headers.get("Content-Type", ""),
                 agent=self.headers.get("User-Agent", ""),
+                accept=self.headers.get("Accept", ""),
             )
             if upgrade := self.server.upgrades.get(parts.path.rpartition("/")[2]):
                 self.close_connection = True

@@ -283,3 +283,53 @@ def test_whatever_a_client_sends_its_row_fits_and_forges_no_line(change: Callabl
     for text in told.values():
         assert not isinstance(text, str) or text.isprintable()
         assert "hush" not in str(text)
+
+
+def test_polls_are_counted_and_are_no_use(books, shelf):
+    later = NOW + timedelta(seconds=9)
+    books.book(READ)
+    books.book(replace(READ, at=later, polls=True))
+    books.book(replace(WRITE, caller=replace(CALLER, user_id=uuid4()), polls=True))
+    write(books)
+    mine, other = sorted(shelf.uses, key=lambda use: use.writes)
+    assert (mine.reads, mine.last_read_at, mine.last_meant_at) == (2, later, NOW)
+    assert (other.writes, other.last_meant_at) == (1, None)
+
+
+def test_whoever_is_in_a_pod_uses_the_cluster_until_they_leave_it(shelf):
+    clock = [NOW]
+    books = Bookkeeper(
+        Database(threads=1), uses_add=shelf.uses_add, requests_add=shelf.requests_add, clock=lambda: clock[0]
+    )
+    shell = replace(READ, doing=doing("GET", "/api/v1/namespaces/web/pods/a/exec", "command=sh"))
+    with books.held(shell):
+        write(books)
+        assert shelf.uses == [], "its beginning is booked with its answer"
+        clock[0] += timedelta(hours=2)
+        write(books)
+        write(books)
+    (use,) = shelf.uses
+    assert (use.last_meant_at, use.reads, use.writes) == (clock[0], 0, 0)
+    clock[0] += timedelta(hours=2)
+    write(books)
+    assert len(shelf.uses) == 1
+
+
+def test_until_when_the_books_are_written_is_told_now_and_then_and_not_while_they_are_not(shelf):
+    clock, told = [NOW], []
+    books = Bookkeeper(
+        Database(threads=1),
+        uses_add=shelf.uses_add,
+        requests_add=shelf.requests_add,
+        written=told.append,
+        clock=lambda: clock[0],
+    )
+    for _ in range(31):
+        assert write(books)
+        clock[0] += timedelta(seconds=2)
+    assert told == [NOW + timedelta(seconds=20 * each) for each in range(4)]
+    shelf.away = OperationalError
+    books.book(WRITE)
+    clock[0] += timedelta(minutes=5)
+    assert not write(books)
+    assert len(told) == 4

@@ -1,0 +1,1 @@
+"""What an export takes of a virtual cluster, read through its API."""
