@@ -22,6 +22,8 @@ from clusters.models import CleanupCause as Cause
 from clusters.models import CleanupState as State
 from clusters.models import VirtualClusterPhase as Phase
 
+CLEANUP: Final = "marina cleanup"
+"""Who puts to sleep and deletes what nobody uses; no schedule wakes what it put to sleep."""
 STALE_AFTER: Final = timedelta(hours=6)
 """A signal that nobody looked at for so long tells nothing."""
 FRESH_FOR: Final = timedelta(days=2)

@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.errors import MarinaError
 from accounts.services.audit import Actor
-from clusters.lifecycle.deciding import decide
+from clusters.lifecycle.deciding import CLEANUP, decide
 from clusters.lifecycle.gathering import Case, ReadSignals, cases_of, clusters_living, plan_of
 from clusters.lifecycle.plans_writing import plans_write
 from clusters.lifecycle.signals import signals_of
@@ -33,8 +33,6 @@ from clusters.services.cleanup_notices import Decided, deletions_tell, sleeps_te
 from clusters.services.sleeping import virtual_cluster_sleep
 from clusters.services.virtual_clusters import ClusterWork, virtual_cluster_delete
 
-CLEANUP: Final = "marina cleanup"
-"""Who puts to sleep and deletes; a schedule does not wake what it put to sleep."""
 ACTOR: Final = Actor(user=None, name=CLEANUP)
 _GAP: Final = timedelta(hours=12)
 _DEAD_AFTER: Final = timedelta(minutes=30)

@@ -50,7 +50,7 @@ def _span_check(seconds: int, policy: ResolvedPolicy) -> None:
         return
     raise InvalidInput(
         f"It cannot be kept for {seconds} s more.",
-        field="for",
+        field="by",
         accepted=f"{SECONDS_MINIMUM} to {most} seconds ({most // 86400} days), as {_origin(policy)} says"
         if most >= SECONDS_MINIMUM
         else f"nothing: {_origin(policy)} allows no extension",

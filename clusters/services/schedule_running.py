@@ -10,9 +10,9 @@ from django.db.models import Q
 
 from accounts.errors import MarinaError
 from accounts.services.audit import Actor
+from clusters.lifecycle.deciding import CLEANUP
 from clusters.lifecycle.times import cron_last, cron_next
 from clusters.models import OperationKind, SleepSchedule, VirtualCluster, VirtualClusterPhase
-from clusters.services.cleanup import CLEANUP
 from clusters.services.operations import operation_start
 from clusters.services.schedule_planning import KINDS, PLAN, clusters_plan, clusters_unplanned, schedules_of
 from clusters.services.sleeping import virtual_cluster_sleep, virtual_cluster_wake
