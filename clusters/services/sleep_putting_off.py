@@ -25,7 +25,7 @@ def sleep_skip(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime) 
     # a time that was postponed is left out with the one that it came from
     locked.sleep_skipped_at, locked.sleep_postponed_at = planned, None
     locked.next_sleep_at = cron_next(schedule.sleep_cron, schedule.time_zone, planned)
-    return _saved(locked, actor, "virtualcluster.sleep-skip", planned)
+    return _audit_saved(locked, actor, "virtualcluster.sleep-skip", planned)
 
 
 @transaction.atomic
@@ -45,7 +45,7 @@ def sleep_postpone(*, virtual_cluster: VirtualCluster, seconds: int, actor: Acto
             accepted=f"{SECONDS_MINIMUM} to {most - 1} seconds: then it wakes, or sleeps the next time",
         )
     locked.sleep_postponed_at, locked.next_sleep_at = planned, planned + timedelta(seconds=seconds)
-    return _saved(locked, actor, "virtualcluster.sleep-postpone", planned)
+    return _audit_saved(locked, actor, "virtualcluster.sleep-postpone", planned)
 
 
 def _latest(schedule: SleepSchedule, planned: datetime) -> int:
@@ -72,7 +72,7 @@ def _planned(cluster: VirtualCluster, actor: Actor) -> tuple[VirtualCluster, Sle
     return locked, schedule, locked.next_sleep_at
 
 
-def _saved(cluster: VirtualCluster, actor: Actor, action: str, before: datetime) -> VirtualCluster:
+def _audit_saved(cluster: VirtualCluster, actor: Actor, action: str, before: datetime) -> VirtualCluster:
     cluster.save(update_fields=PLAN)
     audit_record(
         actor=actor,
