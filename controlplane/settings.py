@@ -263,6 +263,22 @@ EXPORT_S3_SECRET_KEY = env.str("EXPORT_S3_SECRET_KEY", default="")
 EXPORT_DAYS = env.int("EXPORT_DAYS", default=30)
 EXPORT_DELETED_DAYS = env.int("EXPORT_DELETED_DAYS", default=30)  # of a cluster that was deleted
 
+# --- sleep and cleanup of what nobody uses; 0: never ------------------------------------------------------------------
+CLEANUP_SWEEP_SECONDS = env.float("CLEANUP_SWEEP_SECONDS", default=3600.0)
+CLEANUP_SLEEP_AFTER_SECONDS = env.int("CLEANUP_SLEEP_AFTER_SECONDS", default=7 * 86400)
+CLEANUP_DELETE_AFTER_SECONDS = env.int("CLEANUP_DELETE_AFTER_SECONDS", default=90 * 86400)
+CLEANUP_PERSONAL_SLEEP_AFTER_SECONDS = env.int("CLEANUP_PERSONAL_SLEEP_AFTER_SECONDS", default=2 * 86400)
+CLEANUP_PERSONAL_DELETE_AFTER_SECONDS = env.int("CLEANUP_PERSONAL_DELETE_AFTER_SECONDS", default=45 * 86400)
+CLEANUP_CI_SLEEP_AFTER_SECONDS = env.int("CLEANUP_CI_SLEEP_AFTER_SECONDS", default=6 * 3600)
+CLEANUP_CI_DELETE_AFTER_SECONDS = env.int("CLEANUP_CI_DELETE_AFTER_SECONDS", default=14 * 86400)
+CLEANUP_WARN_BEFORE_SECONDS = [
+    int(each) for each in env.list("CLEANUP_WARN_BEFORE_SECONDS", default=["604800", "86400"])
+]
+CLEANUP_EXTENSION_MAXIMUM_SECONDS = env.int("CLEANUP_EXTENSION_MAXIMUM_SECONDS", default=30 * 86400)
+CLEANUP_DELETIONS_PER_RUN = env.int("CLEANUP_DELETIONS_PER_RUN", default=20)
+CLEANUP_SLEEPS_PER_RUN = env.int("CLEANUP_SLEEPS_PER_RUN", default=100)
+CLEANUP_REPORT_DAYS = env.int("CLEANUP_REPORT_DAYS", default=180)
+
 # --- kubeconfigs ----------------------------------------------------------------------------------------------------
 KUBECONFIG_MINIMUM_SECONDS = 600  # the least that TokenRequest grants (facts: 300 s is refused)
 KUBECONFIG_DEFAULT_SECONDS = env.int("KUBECONFIG_DEFAULT_SECONDS", default=3600)

@@ -24,6 +24,7 @@ from accounts.services.token_maximum import tokens_shorten
 from accounts.services.token_reach import tokens_without_reach_revoke
 from accounts.services.webhook_delivering import postman, webhook_deliveries_remove
 from clusters.services.announcing import operations_announce
+from clusters.services.cleanup import cleanup_runs_remove, sweep
 from clusters.services.credentials import credentials_renew
 from clusters.services.durations import durations_measure
 from clusters.services.export_retention import exports_expire
@@ -33,6 +34,7 @@ from clusters.services.host_notices import hosts_tell
 from clusters.services.idle_signals import signals_gather
 from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import sealed_results_expire
+from clusters.services.schedule_running import sleep_schedules_run
 from provisioning import change_survey, charts, probes, schedules, survey, worker
 
 log = structlog.get_logger(__name__)
@@ -68,6 +70,7 @@ def tidy_hourly() -> None:
     revisions_tidy(now=now)
     gateway_requests_remove(now=now)
     exports_expire(now=now)
+    cleanup_runs_remove(now=now)
 
 
 @shared_task(name="provisioning.events_publish")
@@ -140,6 +143,18 @@ def schedules_tick() -> None:
 
 def _send(scheduled: schedules.Scheduled) -> None:
     current_app.send_task(scheduled.task, expires=scheduled.expires, retry=False, ignore_result=True)
+
+
+@shared_task(name="provisioning.sleep_schedules_run")
+def sleep_schedules() -> None:
+    """Puts to sleep, wakes and exports what has its time."""
+    sleep_schedules_run(now=timezone.now())
+
+
+@shared_task(name="provisioning.cleanup_sweep")
+def cleanup_sweep() -> None:
+    """Warns of, puts to sleep and deletes what nobody uses."""
+    sweep(now=timezone.now())
 
 
 @shared_task(name="provisioning.hosts_probe")

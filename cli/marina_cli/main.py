@@ -13,6 +13,7 @@ import click
 from marina_cli import __version__
 from marina_cli.commands.audit import audit
 from marina_cli.commands.break_glass import break_glass
+from marina_cli.commands.cleanup import cleanup, extend
 from marina_cli.commands.clusters import cluster_get, cluster_list, cluster_protect, cluster_unprotect
 from marina_cli.commands.configure import configure
 from marina_cli.commands.contexts import context, use_project
@@ -34,10 +35,12 @@ from marina_cli.commands.member import member
 from marina_cli.commands.op import op
 from marina_cli.commands.options import COMPLETE_VARIABLE, completion, options
 from marina_cli.commands.organization import organization
+from marina_cli.commands.policy import policy
 from marina_cli.commands.project import project
 from marina_cli.commands.requests import requests, uses
 from marina_cli.commands.restore import restore
 from marina_cli.commands.role import role
+from marina_cli.commands.schedule import schedule
 from marina_cli.commands.second_factor import second_factor
 from marina_cli.commands.service_account import service_account
 from marina_cli.commands.sessions import session_group
@@ -109,6 +112,7 @@ for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
     *(cluster_sleep, cluster_wake, idle, export, restore),
+    *(schedule, policy, extend, cleanup),
     *(share, shares, unshare, transfer, ceiling),
     *(project, member, team, invite, invitation, organization, role, user),
     *(audit, requests, uses, inbox, webhook, group_mapping, break_glass),

@@ -1,6 +1,7 @@
 """The models of this app, one family a file."""
 
 from clusters.models.chart import Chart
+from clusters.models.cleanup import CleanupAction, CleanupItem, CleanupRun, CleanupRunState, CleanupSwitch
 from clusters.models.cluster_use import ClusterUse
 from clusters.models.conditions import Condition, condition_set
 from clusters.models.discovered import DiscoveredCluster
@@ -12,6 +13,8 @@ from clusters.models.host import Breaker, Exposure, HostCluster, HostCredential,
 from clusters.models.idle_signal import IdleSignal, SignalSource
 from clusters.models.known_writer import KnownWriter, Verdict
 from clusters.models.kubeconfig_grant import KubeconfigGrant
+from clusters.models.lifecycle_columns import CLEANUP_COLUMNS, CleanupCause, CleanupState
+from clusters.models.lifecycle_policy import LifecyclePolicy
 from clusters.models.operation import (
     ACTIVE_STATES,
     PLATFORM,
@@ -24,15 +27,24 @@ from clusters.models.operation import (
 from clusters.models.placement import Placement, PlacementRole
 from clusters.models.region_offer import RegionOffer
 from clusters.models.schedule import Schedule
+from clusters.models.sleep_schedule import SleepSchedule
 from clusters.models.slot import HostSlot
 from clusters.models.virtual_cluster import VirtualCluster, VirtualClusterPhase
 
 __all__ = [
     "ACTIVE_STATES",
+    "CLEANUP_COLUMNS",
     "PLATFORM",
     "UNANNOUNCED",
     "Breaker",
     "Chart",
+    "CleanupAction",
+    "CleanupCause",
+    "CleanupItem",
+    "CleanupRun",
+    "CleanupRunState",
+    "CleanupState",
+    "CleanupSwitch",
     "ClusterUse",
     "Condition",
     "DiscoveredCluster",
@@ -51,6 +63,7 @@ __all__ = [
     "IdleSignal",
     "KnownWriter",
     "KubeconfigGrant",
+    "LifecyclePolicy",
     "Operation",
     "OperationEvent",
     "OperationKind",
@@ -60,6 +73,7 @@ __all__ = [
     "RegionOffer",
     "Schedule",
     "SignalSource",
+    "SleepSchedule",
     "UsualDuration",
     "Verdict",
     "VirtualCluster",

@@ -26,6 +26,7 @@ from tests.accounts.endpoint_rules import (
     staff,
 )
 from tests.accounts.further_endpoints import FURTHER_ENDPOINTS, FURTHER_LISTS
+from tests.accounts.lifecycle_endpoints import LIFECYCLE_ENDPOINTS, LIFECYCLE_LISTS
 from tests.clusters.making import PUBLIC_KEY
 from tests.clusters.rules.kubeconfigs import kubeconfig_with
 
@@ -206,6 +207,7 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
     "POST discovered-clusters/{pk}/ignore": (Case(HOST_INSIDE, HOST_INSIDE, "discovered"),),
     "POST discovered-clusters/{pk}/unignore": (Case(HOST_INSIDE, HOST_INSIDE, "discovered"),),
     **FURTHER_ENDPOINTS,
+    **LIFECYCLE_ENDPOINTS,
 }
 
 LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
@@ -225,6 +227,7 @@ LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
     "GET host-clusters": (("host", HOST_SEEN), ("platform_host", anyone)),
     "GET discovered-clusters": (("discovered", HOST_INSIDE),),
     **FURTHER_LISTS,
+    **LIFECYCLE_LISTS,
 }
 """Lists, and who finds which object in them."""
 

@@ -31,6 +31,8 @@ from accounts.models import (
 )
 from accounts.models.base import new_id
 from clusters.models import (
+    CleanupItem,
+    CleanupRun,
     ClusterUse,
     DiscoveredCluster,
     Export,
@@ -40,11 +42,13 @@ from clusters.models import (
     HostCredential,
     KnownWriter,
     KubeconfigGrant,
+    LifecyclePolicy,
     Operation,
     OperationKind,
     OperationState,
     Placement,
     RegionOffer,
+    SleepSchedule,
     VirtualCluster,
     VirtualClusterPhase,
 )
@@ -284,6 +288,31 @@ def region_offers(world: World, numbers: Numbers) -> None:
     )
 
 
+def sleep_schedules(world: World, numbers: Numbers) -> None:
+    made = projects(world, numbers)
+    SleepSchedule.objects.bulk_create(SleepSchedule(project=each, sleep_cron="0 20 * * *") for each in made)
+
+
+def lifecycle_policies(world: World, numbers: Numbers) -> None:
+    LifecyclePolicy.objects.bulk_create(
+        LifecyclePolicy(project=each, sleep_after=86400) for each in projects(world, numbers)
+    )
+
+
+def cleanup_runs(world: World, numbers: Numbers) -> list[CleanupRun]:
+    now = timezone.now()
+    return CleanupRun.objects.bulk_create(
+        CleanupRun(started_at=now - timedelta(hours=number), state="Done") for number in numbers
+    )
+
+
+def cleanup_items(world: World, numbers: Numbers) -> None:
+    run, cluster = cleanup_runs(world, [1])[0], the_cluster(world)
+    CleanupItem.objects.bulk_create(
+        CleanupItem(run=run, virtual_cluster=cluster, action="warn", why=str(number)) for number in numbers
+    )
+
+
 def shares(world: World, numbers: Numbers) -> None:
     numbers = list(numbers)
     half = len(numbers) // 2
@@ -401,6 +430,10 @@ MAKERS: dict[str, Callable[[World, Numbers], object]] = {
     "webhooks": webhooks,
     "webhooks/{webhook}/deliveries": webhook_deliveries,
     "region-offers": region_offers,
+    "sleep-schedules": sleep_schedules,
+    "lifecycle-policies": lifecycle_policies,
+    "cleanup/runs": cleanup_runs,
+    "cleanup/items": cleanup_items,
     "virtual-clusters/{cluster}/shares": shares,
     "virtual-clusters/{cluster}/break-glass": glass_broken,
     "virtual-clusters/{cluster}/exports": exports,

@@ -35,6 +35,8 @@ from accounts.services.teams import team_create
 from accounts.services.tokens import token_create
 from accounts.services.webhooks import webhook_create
 from clusters.models import (
+    CleanupItem,
+    CleanupRun,
     DiscoveredCluster,
     Export,
     ExportState,
@@ -42,10 +44,12 @@ from clusters.models import (
     GatewayToken,
     HostCluster,
     KnownWriter,
+    LifecyclePolicy,
     Operation,
     OperationKind,
     OperationState,
     RegionOffer,
+    SleepSchedule,
     Verdict,
     VirtualCluster,
 )
@@ -102,6 +106,13 @@ class Objects:
     region_offer: RegionOffer
     region_offer_to_project: RegionOffer
     own_role: Role
+    schedule: SleepSchedule
+    schedule_of_project: SleepSchedule
+    policy: LifecyclePolicy
+    policy_of_project: LifecyclePolicy
+    policy_of_organization: LifecyclePolicy
+    cleanup_run: CleanupRun
+    cleanup_item: CleanupItem
     gateway_request: GatewayRequest
     audit_event: AuditEvent
     platform_event: AuditEvent
@@ -172,6 +183,13 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         region_offer=RegionOffer.objects.create(region=name, organization=organization),
         region_offer_to_project=RegionOffer.objects.create(region=name, project=project),
         own_role=role_create(actor=MARINA, organization=organization, name=name, actions=["organization.view"]),
+        schedule=SleepSchedule.objects.create(virtual_cluster=cluster, sleep_cron="0 20 * * *"),
+        schedule_of_project=SleepSchedule.objects.create(project=project, sleep_cron="0 20 * * *"),
+        policy=LifecyclePolicy.objects.create(virtual_cluster=cluster, sleep_after=86400),
+        policy_of_project=LifecyclePolicy.objects.create(project=project, sleep_after=86400),
+        policy_of_organization=LifecyclePolicy.objects.get_or_create(organization=organization, sleep_after=86400)[0],
+        cleanup_run=(run := CleanupRun.objects.create(started_at=now, state="Done")),
+        cleanup_item=CleanupItem.objects.create(run=run, virtual_cluster=cluster, action="warn", why=HIDDEN),
         gateway_request=_request(cluster, somebody),
         audit_event=AuditEvent.objects.filter(organization_id=organization.pk).latest("id"),
         platform_event=AuditEvent.objects.filter(organization_id=None).latest("id"),
