@@ -11,9 +11,9 @@ from marina_cli.commands.dry_run import dry_run_check, dry_run_option, dry_run_t
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import complete_clusters, complete_projects
 from marina_cli.durations import age, span
-from marina_cli.lookup import cluster_find, is_id
 from marina_cli.errors import UsageProblem
 from marina_cli.host_health import size_text
+from marina_cli.lookup import cluster_find, is_id
 from marina_cli.output import Column, note, output_option, print_list, print_one
 from marina_cli.private_file import private_bytes_opened
 from marina_cli.session import Session, pass_session, project_option
