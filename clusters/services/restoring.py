@@ -53,11 +53,12 @@ def restore_into(
     cluster of an older Kubernetes than the export's is InvalidInput unless `older_kubernetes`: what it does not know
     is listed, not restored.
     """
-    _export_check(export, actor)
+    actor_require(actor, READ, export.virtual_cluster)
     actor_require(actor, "virtualcluster.update", virtual_cluster)
     if actor.user is not None and not actor.platform:
         actor_require(actor, "virtualcluster.kubeconfig.admin", virtual_cluster)
         ceiling_check("admin", virtual_cluster)
+    _complete_check(export)
     rows = VirtualCluster.objects.select_for_update(of=("self",)).select_related("project__organization")
     locked = rows.get(pk=virtual_cluster.pk)
     _target_check(locked)
@@ -84,11 +85,12 @@ def restore_as_new(
     Name and project are those it had unless others are given; so is its Kubernetes version. Where the name is taken,
     InvalidInput names one that is free. All else is as for any new cluster: limits, hosts, the right to create it.
     """
-    _export_check(export, actor)
-    spec = spec_of(export)
     target = project or export.virtual_cluster.project
     at_home = target.pk == export.virtual_cluster.project_id
+    actor_require(actor, READ, export.virtual_cluster)
     actor_require(actor, "virtualcluster.create", target)
+    _complete_check(export)
+    spec = spec_of(export)
     wanted = name or str(spec["name"])
     _name_check(target, wanted)
     version = _version(kubernetes_version, spec, export)
@@ -111,8 +113,7 @@ def restore_as_new(
     return _started(export, work.virtual_cluster, actor, now, overwrite=True)
 
 
-def _export_check(export: Export, actor: Actor) -> None:
-    actor_require(actor, READ, export.virtual_cluster)
+def _complete_check(export: Export) -> None:
     if export.state != ExportState.COMPLETE:
         raise Conflict(
             f"This export is {export.state}; there is nothing to restore from.",
