@@ -327,6 +327,7 @@ SPECTACULAR_SETTINGS = {
         "StepState": ["waiting", "current", "done", "failed"],
         "OwnerKind": ["user", "team", "service-account"],
         "BreakGlassRole": ["viewer", "developer"],
+        "ExportState": "clusters.models.ExportState",
         "DeliveryState": "accounts.models.DeliveryState",
         "JoinState": "accounts.models.JoinState",
         "InvitationState": ["open", "used", "revoked", "expired"],

@@ -67,6 +67,17 @@ class Api:
         except httpx.TransportError as error:
             raise unreachable(self.server, error) from None
 
+    def content(self, path: str) -> Iterator[bytes]:
+        """What is no text, as it comes; an error where it breaks off."""
+        try:
+            with self._http.stream("GET", path, timeout=httpx.Timeout(300, connect=5)) as response:
+                if not response.is_success:
+                    response.read()
+                    self._accepted(response)
+                yield from response.iter_bytes()
+        except httpx.TransportError as error:
+            raise unreachable(self.server, error) from None
+
     def pages(self, path: str, params: Mapping[str, Any] | None = None, *, limit: int = 0) -> Iterator[Json]:
         """Every object of a list, page after page; at most `limit` when that is given."""
         query: Mapping[str, Any] = {"page_size": min(limit, 200) if limit else 200, **(params or {})}

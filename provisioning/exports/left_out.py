@@ -250,7 +250,7 @@ RULES: Final = (
     Rule(
         ("Deployment.apps", "ConfigMap", "Service", "ServiceAccount"),
         "coredns and kube-dns in the namespace kube-system",
-        "vcluster applies its DNS anew at each start, from the chart's values.",
+        "This is the DNS of vcluster, which applies it anew at each start from the chart's values.",
         lambda found: _meta(found).get("namespace") == "kube-system" and _named(found, *_DNS),
     ),
     Rule(
