@@ -25,7 +25,7 @@ def restored(operation: Operation, now: datetime) -> None:
     whole = all(not counts.get(what) for what in ("differing", "conflict", "missing", "refused"))
     message = f"{sentence_of(counts)} `marina op get {operation.pk}` lists what is not."
     reason = "AsExported" if whole else "PartlyRestored"
-    _told(operation, now, Condition(type=RESTORED, status=str(whole), reason=reason, message=message))
+    _told(operation, now, Condition(type=RESTORED, status="True" if whole else "False", reason=reason, message=message))
 
 
 def _not_restored(reason: str) -> Hook:

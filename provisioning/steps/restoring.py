@@ -112,14 +112,14 @@ def _tried_again(context: StepContext, plan: RestorePlan) -> StepResult:
     progress.again = list(refused)
     patient = progress.waited("refused for now", context.now) < REFUSAL_PATIENCE
     if refused and not patient:
-        for number, later in refused.items():
-            progress.note(number, later.otherwise)
+        for number, given_up in refused.items():
+            progress.note(number, given_up.otherwise)
         progress.again = []
     _saved(context, plan, progress)
     if not progress.again:
         return None
-    number, later = next(iter(refused.items()))
-    return Wait(1.0, f"{len(refused)} objects are not taken yet, such as {plan.wanted[number].key}: {later.why}")
+    number, first = next(iter(refused.items()))
+    return Wait(1.0, f"{len(refused)} objects are not taken yet, such as {plan.wanted[number].key}: {first.why}")
 
 
 def _way(context: StepContext) -> Way:

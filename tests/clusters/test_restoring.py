@@ -1,6 +1,7 @@
 """Restoring over the API: into a new cluster and into one that is there, and who may."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -181,7 +182,7 @@ def test_nobody_restores_into_a_cluster_in_which_a_ceiling_lets_nobody_write(dan
 
 
 def test_values_that_only_staff_may_set_stay_in_its_own_project_and_go_to_no_other(people, cluster, world):
-    values = {"controlPlane": {"advanced": {}}}
+    values: dict[str, Any] = {"controlPlane": {"advanced": {}}}
     export = export_of(cluster, values=values)
     deleted(cluster)
     give(people.dan, "developer", world.search)
