@@ -4,7 +4,7 @@ import pytest
 
 from dev.waiting import wait_until
 from provisioning.drivers.errors import NotFound
-from provisioning.drivers.kinds import CONFIG_MAP, DEPLOYMENT, NAMESPACE, ROLE_BINDING, SECRET, Kind
+from provisioning.drivers.kinds import CONFIG_MAP, DEPLOYMENT, NAMESPACE, ROLE_BINDING, SECRET, Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import kinds_served
 from provisioning.exports.reading import ClusterReading
@@ -78,7 +78,7 @@ def test_what_a_user_put_there_is_read_own_kinds_too_and_what_the_server_made_is
         kube.delete(DEFINITION, "trains.export.example.com")
 
 
-def eventually_posted(kube: KubeClient, path: str, manifest: dict[str, object]) -> None:
+def eventually_posted(kube: KubeClient, path: str, manifest: Json) -> None:
     """A definition is served a moment after it was made."""
 
     def posted() -> bool:
