@@ -118,7 +118,7 @@ class KubeClient(ObjectCalls):
 
         `limit` 0 gives all in one. ConflictError where the server forgot the token's place.
         """
-        query = {"limit": limit, "continue": token}
+        query: dict[str, str | int] = {"limit": limit, "continue": token}
         return self._read(kind.path(), {key: value for key, value in query.items() if value})
 
     def discovery(self, path: str) -> Json:

@@ -17,6 +17,7 @@ from clusters.models import (
     Chart,
     ClusterUse,
     DiscoveredCluster,
+    Export,
     GatewayRequest,
     HostCluster,
     HostCredential,
@@ -30,6 +31,7 @@ from clusters.models import (
     VirtualCluster,
 )
 from tests.accounts.conftest import person
+from tests.clusters.export_making import export_row
 from tests.clusters.gateway_books import request_row
 from tests.clusters.making import PUBLIC_KEY, SECRET, cluster_row, host_row, operation_row, ready_row
 from tests.clusters.rules.kubeconfigs import kubeconfig_with
@@ -45,6 +47,7 @@ MODELS = (
     DiscoveredCluster,
     ClusterUse,
     GatewayRequest,
+    Export,
 )
 TOKEN = "canary-token-7f3a9c"
 
@@ -93,6 +96,7 @@ def full(world):
     ClusterUse.objects.create(virtual_cluster=cluster, user=world.olivia, client="kubectl", last_used_at=now, reads=1)
     GatewayRequest.objects.bulk_create([request_row(cluster, world.olivia, name="web")])
     DiscoveredCluster.objects.create(host=host, namespace="team-tills", release="tills", uid="u-1", seen_at=now)
+    export_row(cluster, requested_by=world.olivia, counts={"v1/Secret": 1}, key=b"k", spec=b"s")
     steps = [
         {
             "key": "a",
@@ -213,6 +217,7 @@ def test_lists_cost_the_same_number_of_queries_for_any_number_of_rows(site, worl
             operation_row(cluster, OperationKind.DELETE, state=OperationState.FAILED)
             grant = {"user": world.olivia, "level": "view", "expires_at": timezone.now()}
             KubeconfigGrant.objects.create(virtual_cluster=cluster, **grant)
+            export_row(cluster, requested_by=world.olivia)
         found = []
         for model in MODELS:
             with CaptureQueriesContext(connection) as captured:

@@ -51,7 +51,7 @@ class Shop:
     def export(self, **fields: Any) -> Export:
         """Asked for and worked on until its operation has ended."""
         asked = self.ask(**fields)
-        operation_finish(Operation.objects.get(pk=asked.operation_id))
+        operation_finish(operation_of(asked))
         return fresh(asked)
 
     @property
@@ -60,6 +60,17 @@ class Shop:
 
     def files(self) -> list[Path]:
         return [each for each in self.folder.rglob("*") if each.is_file()]
+
+
+def operation_of(export: Export) -> Operation:
+    return Operation.objects.get(export=export)
+
+
+def kept(export: Export) -> timedelta:
+    """For how long, from its end."""
+    assert export.expires_at
+    assert export.finished_at
+    return export.expires_at - export.finished_at
 
 
 def fresh(export: Export) -> Export:
@@ -145,10 +156,10 @@ def test_it_is_kept_for_as_long_as_its_cause_says(shop, settings, cause, days):
     settings.EXPORT_DELETED_DAYS = 7
     flow = EXPORT if cause != "delete" else replace(EXPORT, steps=(export_before(cause),))
     asked = shop.ask(cause=cause)
-    operation_finish(Operation.objects.get(pk=asked.operation_id), flows={EXPORT.kind: flow})
+    operation_finish(operation_of(asked), flows={EXPORT.kind: flow})
     export = fresh(asked)
     assert export.cause == cause
-    assert export.expires_at - export.finished_at == timedelta(days=days)
+    assert kept(export) == timedelta(days=days)
 
 
 def test_a_storage_that_refuses_leaves_nothing_but_a_failed_row_with_the_reason(shop):
@@ -168,9 +179,9 @@ def test_a_cluster_that_went_away_in_the_middle_leaves_nothing_but_a_failed_row(
     inner = shop.fake.virtual(shop.placement.namespace, f"{shop.placement.release}-0")
     inner.access.admin_token = ""
     shop.fake._inner[next(iter(shop.fake._inner))][1].close()
-    operation_finish(Operation.objects.get(pk=asked.operation_id))
+    operation_finish(operation_of(asked))
     export = fresh(asked)
-    assert (export.state, export.operation.state) == ("Failed", "Failed")
+    assert (export.state, operation_of(export).state) == ("Failed", "Failed")
     assert shop.files() == []
     assert list(shop.folder.parent.joinpath("state").glob("tmp*")) == []
 
@@ -178,7 +189,7 @@ def test_a_cluster_that_went_away_in_the_middle_leaves_nothing_but_a_failed_row(
 def test_one_that_is_asleep_is_not_exported_and_the_way_out_is_named(shop):
     asked = shop.ask()
     paused(shop)
-    operation = operation_finish(Operation.objects.get(pk=asked.operation_id))
+    operation = operation_finish(operation_of(asked))
     assert (operation.state, operation.error_code, operation.error_hint) == ("Failed", "asleep", "marina wake shop")
     assert (fresh(asked).state, fresh(asked).message) == ("Failed", operation.error_message)
 
@@ -192,10 +203,12 @@ def paused(shop: Shop) -> None:
 def deleting(shop: Shop, **params: Any) -> Operation:
     """The step of a deletion by itself: what the deletion would do next is not done."""
     asked = shop.ask(cause="delete")
-    Export.objects.filter(pk=asked.pk).delete()
-    Operation.objects.filter(pk=asked.operation_id).update(params=params)
+    operation = operation_of(asked)
+    asked.delete()
+    operation.params = params
+    operation.save(update_fields=["params"])
     flow = replace(EXPORT, steps=(export_before("delete"),))
-    return operation_finish(Operation.objects.get(pk=asked.operation_id), flows={EXPORT.kind: flow})
+    return operation_finish(operation, flows={EXPORT.kind: flow})
 
 
 def test_a_deletion_exports_first_unless_it_is_for_good(shop):
@@ -213,7 +226,7 @@ def test_a_deletion_of_one_that_is_asleep_keeps_its_last_export_for_as_long_as_a
     operation = deleting(shop)
     assert operation.state == "Succeeded"
     assert "its last export is of" in operation.steps[0]["note"]
-    assert fresh(before).expires_at - fresh(before).finished_at > timedelta(days=8)
+    assert kept(fresh(before)) > timedelta(days=8)
 
 
 def test_a_deletion_of_one_that_is_asleep_and_was_never_exported_ends_before_anything_is_lost(shop):
@@ -241,11 +254,11 @@ def test_what_a_worker_stored_before_it_was_killed_gives_way_to_its_successors_f
     asked = shop.ask()
     monkeypatch.setenv("MARINA_FAILPOINT", "export.stored:raise")
     with pytest.raises(FailpointReached):
-        operation_finish(Operation.objects.get(pk=asked.operation_id))
+        operation_finish(operation_of(asked))
     assert len(shop.files()) == 1
     monkeypatch.delenv("MARINA_FAILPOINT")
     Operation.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
-    operation_finish(Operation.objects.get(pk=asked.operation_id))
+    operation_finish(operation_of(asked))
     assert fresh(asked).state == "Complete"
     assert [str(each.relative_to(shop.folder)) for each in shop.files()] == [fresh(asked).storage_name]
     assert len(content(fresh(asked))[1]) == 2

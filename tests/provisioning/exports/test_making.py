@@ -3,6 +3,7 @@
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -22,16 +23,22 @@ WAY = Way(mark="0123456789ab", overwrite=False)
 def all_made(kube: KubeClient, plan: RestorePlan, way: Way = WAY) -> Progress:
     """Each of them, as the flow does it."""
     progress, maker = Progress(), Maker(kube, plan, way)
+
+    def made(number: int) -> bool:
+        try:
+            progress.note(number, maker.make(plan.wanted[number]))
+        except NotYet as later:
+            if later.alone and number not in progress.again:
+                progress.again.append(number)
+            return later.alone and not tried_again
+        return True
+
+    tried_again = False
     for number, planned in enumerate(plan.wanted):
-
-        def made(number: int = number, planned: object = planned) -> bool:
-            try:
-                progress.note(number, maker.make(plan.wanted[number]))
-            except NotYet:
-                return False
-            return True
-
-        wait_until(made, seconds=60, what=f"{planned.key} is not made")
+        wait_until(partial(made, number), seconds=60, what=f"{planned.key} is not made")
+    tried_again = True
+    for number in progress.again:
+        wait_until(partial(made, number), seconds=60, what=f"{plan.wanted[number].key} is not made")
     return progress
 
 
