@@ -8,21 +8,33 @@ from django.contrib import admin
 from clusters.admin.books import ClusterUseAdmin, GatewayRequestAdmin
 from clusters.admin.discovered import DiscoveredClusterAdmin
 from clusters.admin.hosts import HostClusterAdmin
+from clusters.admin.lifecycle import (
+    CleanupItemAdmin,
+    CleanupRunAdmin,
+    CleanupSwitchAdmin,
+    LifecyclePolicyAdmin,
+    SleepScheduleAdmin,
+)
 from clusters.admin.operations import OperationAdmin
 from clusters.admin.records import ChartAdmin, HostCredentialAdmin, KubeconfigGrantAdmin, PlacementAdmin
 from clusters.admin.region_offers import RegionOfferAdmin
 from clusters.admin.virtual_clusters import VirtualClusterAdmin
 from clusters.models import (
     Chart,
+    CleanupItem,
+    CleanupRun,
+    CleanupSwitch,
     ClusterUse,
     DiscoveredCluster,
     GatewayRequest,
     HostCluster,
     HostCredential,
     KubeconfigGrant,
+    LifecyclePolicy,
     Operation,
     Placement,
     RegionOffer,
+    SleepSchedule,
     VirtualCluster,
 )
 
@@ -37,3 +49,8 @@ admin.site.register(Operation, OperationAdmin)
 admin.site.register(Chart, ChartAdmin)
 admin.site.register(ClusterUse, ClusterUseAdmin)
 admin.site.register(GatewayRequest, GatewayRequestAdmin)
+admin.site.register(SleepSchedule, SleepScheduleAdmin)
+admin.site.register(LifecyclePolicy, LifecyclePolicyAdmin)
+admin.site.register(CleanupRun, CleanupRunAdmin)
+admin.site.register(CleanupItem, CleanupItemAdmin)
+admin.site.register(CleanupSwitch, CleanupSwitchAdmin)
