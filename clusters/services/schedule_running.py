@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 import structlog
 from django.db import transaction
@@ -41,7 +42,7 @@ def _due(now: datetime) -> Q:
 
 
 @transaction.atomic
-def _run(key: object, now: datetime) -> bool:
+def _run(key: UUID, now: datetime) -> bool:
     rows = VirtualCluster.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
     cluster = rows.select_related("project__organization").filter(_due(now), pk=key).first()
     if cluster is None:  # another scheduler has it, or had it
