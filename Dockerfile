@@ -14,13 +14,14 @@ RUN python -m venv /opt/marina \
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent marina \
-    && install -d -o marina -g marina -m 0700 /var/lib/marina
+    && install -d -o marina -g marina -m 0700 /var/lib/marina /var/lib/marina-exports
 COPY --from=helm /out/helm /usr/local/bin/helm
 COPY --from=packages /opt/marina /opt/marina
 ENV PATH=/opt/marina/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DJANGO_SETTINGS_MODULE=controlplane.settings \
     MARINA_STATE_FOLDER=/var/lib/marina \
+    EXPORT_FOLDER=/var/lib/marina-exports \
     STATIC_ROOT=/srv/static \
     HELM_BINARY=/usr/local/bin/helm
 WORKDIR /srv/marina

@@ -76,6 +76,7 @@ _ALL: Final = (
         "Group mapping would have taken an organization's last admin, and kept them.",
         _BOTH,
     ),
+    NotificationKind("password", "Your password was set", "Platform staff set a new password for your account.", _BOTH),
     NotificationKind(
         "second-factor", "Your second factor changed", "Your second factor or recovery codes changed.", _BOTH
     ),

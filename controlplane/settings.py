@@ -252,6 +252,17 @@ WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=10)
 HOST_CONNECT_TIMEOUT_SECONDS = env.float("HOST_CONNECT_TIMEOUT_SECONDS", default=3.0)
 HOST_READ_TIMEOUT_SECONDS = env.float("HOST_READ_TIMEOUT_SECONDS", default=10.0)
 
+# --- exports --------------------------------------------------------------------------------------------------------
+EXPORT_FOLDER = env.str("EXPORT_FOLDER", default=str(STATE_FOLDER / "exports"))  # of workers and web processes alike
+EXPORT_S3_BUCKET = env.str("EXPORT_S3_BUCKET", default="")  # takes the place of the folder
+EXPORT_S3_ENDPOINT = env.str("EXPORT_S3_ENDPOINT", default="")  # empty: Amazon's
+EXPORT_S3_REGION = env.str("EXPORT_S3_REGION", default="")
+EXPORT_S3_PREFIX = env.str("EXPORT_S3_PREFIX", default="")
+EXPORT_S3_ACCESS_KEY = env.str("EXPORT_S3_ACCESS_KEY", default="")
+EXPORT_S3_SECRET_KEY = env.str("EXPORT_S3_SECRET_KEY", default="")
+EXPORT_DAYS = env.int("EXPORT_DAYS", default=30)
+EXPORT_DELETED_DAYS = env.int("EXPORT_DELETED_DAYS", default=30)  # of a cluster that was deleted
+
 # --- sleep and cleanup of what nobody uses; 0: never ------------------------------------------------------------------
 CLEANUP_SWEEP_SECONDS = env.float("CLEANUP_SWEEP_SECONDS", default=3600.0)
 CLEANUP_SLEEP_AFTER_SECONDS = env.int("CLEANUP_SLEEP_AFTER_SECONDS", default=7 * 86400)
@@ -337,11 +348,14 @@ SPECTACULAR_SETTINGS = {
         "StepState": ["waiting", "current", "done", "failed"],
         "OwnerKind": ["user", "team", "service-account"],
         "BreakGlassRole": ["viewer", "developer"],
+        "ExportState": "clusters.models.ExportState",
         "DeliveryState": "accounts.models.DeliveryState",
         "JoinState": "accounts.models.JoinState",
         "InvitationState": ["open", "used", "revoked", "expired"],
         "KubeconfigCeiling": "accounts.models.KubeconfigCeiling",
         "PlacementRole": "clusters.models.PlacementRole",
+        "Verdict": "clusters.models.Verdict",
+        "VerdictGiven": ["person", "ci", "inside", "steady"],
     },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # one over 1 MiB must arrive to be refused by name
@@ -355,7 +369,20 @@ STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+    "exports": {"BACKEND": "clusters.exports.folder.ExportFolder", "OPTIONS": {"location": EXPORT_FOLDER}},
 }
+if EXPORT_S3_BUCKET:
+    STORAGES["exports"] = {
+        "BACKEND": "clusters.exports.bucket.ExportBucket",
+        "OPTIONS": {
+            "bucket_name": EXPORT_S3_BUCKET,
+            "endpoint_url": EXPORT_S3_ENDPOINT,
+            "region_name": EXPORT_S3_REGION,
+            "location": EXPORT_S3_PREFIX,
+            "access_key": EXPORT_S3_ACCESS_KEY,
+            "secret_key": EXPORT_S3_SECRET_KEY,
+        },
+    }
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "start"
 UNFOLD = {

@@ -57,6 +57,7 @@ CHECKS = (
     Check("check --deploy", (*_MANAGE, "check", "--deploy", "--fail-level", "WARNING")),
     Check("roles' page", (*_MANAGE, "render_permissions", "--check")),
     Check("kinds' page", (*_MANAGE, "render_kinds", "--check")),
+    Check("exports' page", (*_MANAGE, "render_exports", "--check")),
     Check("API's document", (*_MANAGE, "render_openapi", "--check")),
     Check("requirements", (_BIN / "python", "-m", "dev.requirements", "check")),
 )

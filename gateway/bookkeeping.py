@@ -76,7 +76,8 @@ class Bookkeeper:
         if not record.refused_for and record.status:
             self._use(record)
         caller = record.caller
-        if request_recorded(wanted=record.wanted, reads=record.doing.reads, broken_glass=caller.broken_glass):
+        always = caller.broken_glass or record.acting_as is not None
+        if request_recorded(wanted=record.wanted, reads=record.doing.reads, always=always):
             self._request(request_told(record))
 
     @contextmanager
@@ -214,4 +215,4 @@ def _line(value: Any) -> Any:
     """As JSON has it."""
     if isinstance(value, datetime):
         return value.isoformat()
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    return value if isinstance(value, str | int | float | bool | list | None) else str(value)

@@ -26,10 +26,11 @@ from gateway import metrics
 from gateway.bookkeeping import Bookkeeper
 from gateway.certificate import Certificate
 from gateway.database import Database, DatabaseAway
-from gateway.door import Door, Names
+from gateway.door import Door
 from gateway.doorman import Doorman, Questions
-from gateway.health import Health
+from gateway.health import Health, Readiness
 from gateway.limits import Limits
+from gateway.names import Names
 from gateway.server import Server
 from gateway.targets import road_finder, targets_of
 from gateway.upstreams import Upstreams
@@ -38,7 +39,6 @@ from provisioning.drivers.clients import Clients
 
 log = structlog.get_logger(__name__)
 
-READY_SECONDS = 2.0
 TIDY_SECONDS = 10.0
 BATCH_SECONDS = 120.0
 """A batch that is only slow must not be taken for one that was not written: it would be written twice."""
@@ -65,9 +65,10 @@ class Gateway:
         )
         self._upstreams = Upstreams(road_finder(Clients()))
         self._limits = Limits(rate=settings.GATEWAY_RATE, streams=settings.GATEWAY_STREAMS)
-        self._not_ready = "starting"
+        self._readiness = Readiness(lambda: self._database.ask(_database_look))
+        names = _names()
         door = Door(
-            names=_names(),
+            names=names,
             doorman=self._doorman,
             upstreams=self._upstreams,
             limits=self._limits,
@@ -79,7 +80,7 @@ class Gateway:
         self._certificate = Certificate.of_settings()
         self._server = Server(
             door,
-            Health(lambda: self._not_ready),
+            Health(self._readiness, names),
             tls=self._certificate.context if self._certificate else None,
             connections=settings.GATEWAY_CONNECTIONS,
             newcomers=settings.GATEWAY_NEWCOMERS,
@@ -92,7 +93,7 @@ class Gateway:
             for work in (
                 self._doorman.watch(),
                 self._upstreams.tend(),
-                self._ready(),
+                self._readiness.watch(),
                 self._tidy(),
                 self._books.keep(),
             )
@@ -100,7 +101,7 @@ class Gateway:
         host, _, port = settings.GATEWAY_BIND.rpartition(":")
         started(await self._server.start(host.strip("[]"), int(port)))
         await stopping.wait()
-        self._not_ready = "stopping"
+        self._readiness.stop()
         await self._server.stop(grace=settings.STOP_GRACE_SECONDS)
         await self._books.close()
         with suppress(DatabaseAway):
@@ -112,15 +113,6 @@ class Gateway:
         self._books_database.close()
         self._rechecks.close()
         self._database.close()
-
-    async def _ready(self) -> None:
-        while True:
-            try:
-                await self._database.ask(_database_look)
-                self._not_ready = ""
-            except DatabaseAway:
-                self._not_ready = "the database does not answer"
-            await asyncio.sleep(READY_SECONDS)
 
     async def _tidy(self) -> None:
         while True:

@@ -34,8 +34,14 @@ _SAYS_VERSION = {
     },
     "v1.35": {"k8s.io/component-base/version.gitVersion": "v1.35.4"},
     "toxiproxy": {"github.com/Shopify/toxiproxy/v2.Version": "2.5.0"},
+    "versitygw": {"main.Version": "v1.8.0"},
 }
-_USUAL_TIME = {"v1.36": "4 to 7 minutes", "v1.35": "2 to 3 minutes", "toxiproxy": "10 to 40 seconds"}
+_USUAL_TIME = {
+    "v1.36": "4 to 7 minutes",
+    "v1.35": "2 to 3 minutes",
+    "toxiproxy": "10 to 40 seconds",
+    "versitygw": "1 to 2 minutes",
+}
 
 
 def build(

@@ -49,6 +49,8 @@ class Tools:
     kwok: Path
     toxiproxy: Path
     """Puts faults between a client and a server; no host needs it, tests do."""
+    versitygw: Path
+    """An S3 server over a folder; no host needs it, tests do."""
     kube_apiservers: Mapping[str, Path]
     """By exact version ("1.36.3"), since image tags name a patch release."""
 
@@ -73,6 +75,7 @@ def _tool(name: str, module: str, package: str, version: tuple[str, ...], fits: 
 
 _AN_ETCD = "go.etcd.io/etcd/server/v3"
 _TOXIPROXY = "github.com/Shopify/toxiproxy/v2/cmd/server"
+_VERSITYGW = "github.com/versity/versitygw/cmd/versitygw"
 _FLAG = ("--version",)
 
 TOOLS = (
@@ -87,6 +90,7 @@ TOOLS = (
     _apiserver(HOST_VERSION, "v1.36"),
     _apiserver(OLDER_VERSION, "v1.35"),
     Tool("toxiproxy", "toxiproxy", _TOXIPROXY, ("-version",), _exactly("2.5.0"), "toxiproxy-server"),
+    _tool("versitygw", "versitygw", _VERSITYGW, _FLAG, _minors((1, 8))),
 )
 
 
@@ -121,7 +125,7 @@ def _missing_from(found: Mapping[str, Path]) -> list[Tool]:
 
 
 def _look(folder: Path) -> dict[str, Path]:
-    """Asking nine programs for their version takes 0.1-0.3 s together, so they are asked at the same time."""
+    """Asking ten programs for their version takes 0.1-0.3 s together, so they are asked at the same time."""
     with ThreadPoolExecutor(len(TOOLS)) as pool:
         paths = pool.map(lambda tool: _find(tool, folder / "bin"), TOOLS)
         return {tool.name: path for tool, path in zip(TOOLS, paths, strict=True) if path}
@@ -159,5 +163,6 @@ def _as_tools(found: Mapping[str, Path]) -> Tools:
         kube_controller_manager=found["kube-controller-manager"],
         kwok=found["kwok"],
         toxiproxy=found["toxiproxy"],
+        versitygw=found["versitygw"],
         kube_apiservers={version: found[f"kube-apiserver-{version}"] for version in (HOST_VERSION, OLDER_VERSION)},
     )

@@ -27,6 +27,7 @@ from clusters.services.announcing import operations_announce
 from clusters.services.cleanup import cleanup_runs_remove, sweep
 from clusters.services.credentials import credentials_renew
 from clusters.services.durations import durations_measure
+from clusters.services.export_retention import exports_expire
 from clusters.services.gateway_requests import gateway_requests_remove
 from clusters.services.gateway_token_upkeep import gateway_tokens_shorten, gateway_tokens_without_role_revoke
 from clusters.services.host_notices import hosts_tell
@@ -68,6 +69,7 @@ def tidy_hourly() -> None:
     ended_sessions_forget(now=now)
     revisions_tidy(now=now)
     gateway_requests_remove(now=now)
+    exports_expire(now=now)
     cleanup_runs_remove(now=now)
 
 

@@ -89,7 +89,7 @@ _REFUSALS: Final = {
     "415": "The body is not JSON.",
     "422": "The Idempotency-Key was used for another request.",
     "429": "Too many requests; see Retry-After.",
-    "503": "The issuer of the token cannot be asked now.",
+    "503": "Another service that this needs cannot be asked now: the issuer of the token, the storage of exports.",
 }
 
 

@@ -44,7 +44,7 @@ def capacity_sentence(item: Json) -> str:
     requested, has = capacity["requested"], has if isinstance(has, dict) else {}
     parts = [
         f"CPU {_of(requested, has, 'cpu', _cores)}",
-        f"memory {_of(requested, has, 'memory', _size)}",
+        f"memory {_of(requested, has, 'memory', size_text)}",
         f"pods {_of(requested, has, 'pods', word)}",
     ]
     if capacity.get("nodes") is not None:
@@ -67,7 +67,8 @@ def _cores(millicores: float) -> str:
     return f"{millicores / 1000:g}"
 
 
-def _size(amount: float) -> str:
+def size_text(amount: float) -> str:
+    """Bytes, in the unit that fits."""
     unit = 0
     while amount >= 1024 and unit < len(_SIZES) - 1:
         amount, unit = amount / 1024, unit + 1

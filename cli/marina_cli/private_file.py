@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 import click
 
@@ -26,6 +26,19 @@ def private_file_write(path: Path, text: str) -> None:
 @contextlib.contextmanager
 def private_file_opened(path: Path) -> Iterator[TextIO]:
     """The same for what is written bit by bit: it takes the old file's place at the end, if nothing went wrong."""
+    with _descriptor(path) as handle, os.fdopen(handle, "w", encoding="utf-8", closefd=False) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def private_bytes_opened(path: Path) -> Iterator[BinaryIO]:
+    """The same for what is no text."""
+    with _descriptor(path) as handle, os.fdopen(handle, "wb", closefd=False) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _descriptor(path: Path) -> Iterator[int]:
     target = Path(os.path.realpath(path.expanduser()))
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -34,14 +47,13 @@ def private_file_opened(path: Path) -> Iterator[TextIO]:
     except OSError as error:
         raise _cannot_write(target, error) from None
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield handle
+        os.fsync(handle)
         Path(temporary).replace(target)
     except OSError as error:
         raise _cannot_write(target, error) from None
     finally:
+        os.close(handle)
         Path(temporary).unlink(missing_ok=True)
 
 

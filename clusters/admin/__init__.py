@@ -7,7 +7,9 @@ from django.contrib import admin
 
 from clusters.admin.books import ClusterUseAdmin, GatewayRequestAdmin
 from clusters.admin.discovered import DiscoveredClusterAdmin
+from clusters.admin.exports import ExportAdmin
 from clusters.admin.hosts import HostClusterAdmin
+from clusters.admin.idle import IdleSignalAdmin, KnownWriterAdmin
 from clusters.admin.lifecycle import (
     CleanupItemAdmin,
     CleanupRunAdmin,
@@ -26,9 +28,12 @@ from clusters.models import (
     CleanupSwitch,
     ClusterUse,
     DiscoveredCluster,
+    Export,
     GatewayRequest,
     HostCluster,
     HostCredential,
+    IdleSignal,
+    KnownWriter,
     KubeconfigGrant,
     LifecyclePolicy,
     Operation,
@@ -46,9 +51,12 @@ admin.site.register(Placement, PlacementAdmin)
 admin.site.register(KubeconfigGrant, KubeconfigGrantAdmin)
 admin.site.register(DiscoveredCluster, DiscoveredClusterAdmin)
 admin.site.register(Operation, OperationAdmin)
+admin.site.register(Export, ExportAdmin)
 admin.site.register(Chart, ChartAdmin)
 admin.site.register(ClusterUse, ClusterUseAdmin)
 admin.site.register(GatewayRequest, GatewayRequestAdmin)
+admin.site.register(IdleSignal, IdleSignalAdmin)
+admin.site.register(KnownWriter, KnownWriterAdmin)
 admin.site.register(SleepSchedule, SleepScheduleAdmin)
 admin.site.register(LifecyclePolicy, LifecyclePolicyAdmin)
 admin.site.register(CleanupRun, CleanupRunAdmin)

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.strict import StrictSerializer
@@ -45,6 +46,7 @@ class KnownWriterSerializer(serializers.ModelSerializer[KnownWriter]):
     counts = serializers.BooleanField(help_text="Whether what it writes is use.")
     kinds = serializers.ListField(child=serializers.CharField(), help_text="Kinds of objects, as KIND.GROUP.")
     last_use_at = serializers.DateTimeField(allow_null=True, help_text="Its last write that counted; null: none did.")
+    verdict = serializers.ChoiceField(choices=Verdict.choices, help_text="What was learnt.")
     corrected = serializers.SerializerMethodField(help_text="What people said; null: as learnt.")
     corrected_by = PersonSerializer(allow_null=True)
     corrected_at = serializers.DateTimeField(allow_null=True)
@@ -70,8 +72,9 @@ class KnownWriterSerializer(serializers.ModelSerializer[KnownWriter]):
     def get_reason(self, writer: KnownWriter) -> str:
         return verdict_reason(writer)
 
-    def get_corrected(self, writer: KnownWriter) -> Verdict | None:
-        return Verdict(writer.corrected) if writer.corrected else None
+    @extend_schema_field(serializers.ChoiceField(choices=Verdict.choices, allow_null=True))
+    def get_corrected(self, writer: KnownWriter) -> str | None:
+        return writer.corrected or None
 
 
 class WriterCorrection(StrictSerializer):

@@ -6,8 +6,10 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from clusters.api.restored_serializers import RestoredSerializer
 from clusters.api.shown import operation_shown
-from clusters.models import Operation, OperationEvent
+from clusters.models import Operation, OperationEvent, OperationKind
+from clusters.restoration import RESULT
 
 
 class NamedSerializer(serializers.Serializer[Any]):
@@ -139,9 +141,15 @@ class OperationDetailSerializer(OperationSerializer):
 
     events = OperationEventSerializer(many=True)
     difference = DifferenceSerializer(many=True)
+    restored = serializers.SerializerMethodField()
+
+    @extend_schema_field(RestoredSerializer(allow_null=True))
+    def get_restored(self, operation: Operation) -> dict[str, Any] | None:
+        """What came of a restore, once it has succeeded; null for all other operations."""
+        return operation.params.get(RESULT) if operation.kind == OperationKind.RESTORE else None
 
     def to_representation(self, instance: Operation) -> dict[str, Any]:
         return serializers.ModelSerializer.to_representation(self, instance)
 
     class Meta(OperationSerializer.Meta):
-        fields: ClassVar[list[str]] = [*OperationSerializer.Meta.fields, "difference", "events"]
+        fields: ClassVar[list[str]] = [*OperationSerializer.Meta.fields, "difference", "restored", "events"]

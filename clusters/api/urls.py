@@ -13,6 +13,7 @@ from clusters.api.cleanup_views import (
     PreviewResource,
 )
 from clusters.api.discovered_views import DiscoveredClusterViewSet
+from clusters.api.export_views import ClusterExportResource, ExportResource
 from clusters.api.gateway_request_views import GatewayRequestResource
 from clusters.api.gateway_token_views import GatewayTokenResource, GatewayTokenRevocation
 from clusters.api.gateway_views import GatewayResource
@@ -22,6 +23,7 @@ from clusters.api.lifecycle_policy_views import LifecyclePolicyViewSet
 from clusters.api.operation_views import OperationViewSet
 from clusters.api.option_views import OptionsView
 from clusters.api.region_offer_views import RegionOfferViewSet
+from clusters.api.restore_views import RestoreResource
 from clusters.api.sharing_views import ShareResource
 from clusters.api.sleep_schedule_views import NotTonightResource, SleepScheduleViewSet
 from clusters.api.transfer_views import TransferResource
@@ -36,6 +38,7 @@ router.register("region-offers", RegionOfferViewSet, basename="region-offer")
 router.register("sleep-schedules", SleepScheduleViewSet, basename="sleep-schedule")
 router.register("lifecycle-policies", LifecyclePolicyViewSet, basename="lifecycle-policy")
 router.register("operations", OperationViewSet, basename="operation")
+router.register("exports", ExportResource, basename="export")
 router.register("gateway-requests", GatewayRequestResource, basename="gateway-request")
 
 ONE = "virtual-clusters/<uuid:cluster>"
@@ -54,6 +57,8 @@ urlpatterns = [
     path(f"{ONE}/shares/<uuid:share>", ShareResource.as_view({"delete": "destroy"})),
     path(f"{ONE}/break-glass", BreakGlassResource.as_view({"get": "list", "post": "create"})),
     path(f"{ONE}/break-glass/<uuid:grant>", BreakGlassResource.as_view({"delete": "destroy"})),
+    path("exports/<uuid:pk>/restore", RestoreResource.as_view({"post": "restore"})),
+    path(f"{ONE}/exports", ClusterExportResource.as_view({"get": "list", "post": "create"})),
     path(f"{ONE}/signals", SignalResource.as_view({"get": "signals"})),
     path(f"{ONE}/writers", KnownWriterResource.as_view({"get": "list"})),
     path(f"{ONE}/writers/<uuid:writer>", KnownWriterResource.as_view({"get": "retrieve", "patch": "partial_update"})),

@@ -6,6 +6,7 @@ from clusters.models.cluster_use import ClusterUse
 from clusters.models.conditions import Condition, condition_set
 from clusters.models.discovered import DiscoveredCluster
 from clusters.models.duration import UsualDuration
+from clusters.models.export import Export, ExportCause, ExportState
 from clusters.models.gateway_request import GatewayRequest
 from clusters.models.gateway_token import GatewayToken
 from clusters.models.host import Breaker, Exposure, HostCluster, HostCredential, HostMode, HostPhase, HostScope
@@ -47,6 +48,9 @@ __all__ = [
     "ClusterUse",
     "Condition",
     "DiscoveredCluster",
+    "Export",
+    "ExportCause",
+    "ExportState",
     "Exposure",
     "GatewayRequest",
     "GatewayToken",

@@ -26,6 +26,7 @@ from clusters.models import (
     OperationState,
     VirtualCluster,
 )
+from clusters.services.export_writing import export_of_operation_fail
 
 NEVER_RETRIED: Final[Mapping[OperationKind, str]] = {
     OperationKind.CONNECT: "Its credential was erased when it failed. Give the host one again (marina host renew).",
@@ -139,6 +140,8 @@ def _abort(operation: Operation, *, why: str, now: datetime) -> None:
             "published_at",
         ]
     )
+    if operation.finished and operation.kind == OperationKind.EXPORT:
+        export_of_operation_fail(operation, now)
     transaction.on_commit(partial(operation_wake, operation.pk))
 
 

@@ -13,8 +13,8 @@ from accounts.errors import MarinaError
 from accounts.services.audit import Actor
 from clusters.lifecycle.deciding import CLEANUP
 from clusters.lifecycle.times import cron_last, cron_next
-from clusters.models import OperationKind, SleepSchedule, VirtualCluster, VirtualClusterPhase
-from clusters.services.operations import operation_start
+from clusters.models import ExportCause, SleepSchedule, VirtualCluster, VirtualClusterPhase
+from clusters.services.exports import export_start
 from clusters.services.schedule_planning import KINDS, PLAN, clusters_plan, clusters_unplanned, schedules_of
 from clusters.services.sleeping import virtual_cluster_sleep, virtual_cluster_wake
 
@@ -104,7 +104,7 @@ def _wake(cluster: VirtualCluster, why: str, now: datetime) -> None:
 
 
 def _export(cluster: VirtualCluster, now: datetime) -> None:
-    operation_start(kind=OperationKind.EXPORT, subject=cluster, actor=ACTOR, now=now, params={"cause": "schedule"})
+    export_start(virtual_cluster=cluster, actor=ACTOR, now=now, cause=ExportCause.SCHEDULE)
 
 
 def _attempt(cluster: VirtualCluster, what: str, do: Callable[[], None]) -> None:

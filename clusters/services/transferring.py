@@ -18,7 +18,7 @@ from accounts.services.notifications import notification_send
 from accounts.services.permissions import organization_lock
 from accounts.services.role_giving import role_remove
 from clusters.access import hosts_offered
-from clusters.models import Operation, OperationKind, VirtualCluster
+from clusters.models import Export, Operation, OperationKind, VirtualCluster
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.services.generations import GENERATION_FIELDS, generation_pass
 from clusters.services.operations import operation_start
@@ -26,6 +26,7 @@ from clusters.services.ownership import (
     Owner,
     about_cluster,
     cluster_link,
+    owner_awaited,
     owner_check,
     owner_columns,
     owner_may,
@@ -65,6 +66,7 @@ def virtual_cluster_transfer(
         raise InvalidInput("Say who is to own it, or which project it goes to.", field="owner", accepted="an owner")
     moves = project is not None and project.pk != virtual_cluster.project_id
     _require(actor, virtual_cluster, project if moves else None)
+    owner_awaited(owner or actor.user, project or virtual_cluster.project)
     _organizations_lock(virtual_cluster, project)
     locked = _locked(virtual_cluster)
     _require(actor, locked, project if moves else None)  # whoever owned it before may have given it away meanwhile
@@ -141,7 +143,8 @@ def _move(locked: VirtualCluster, project: Project, actor: Actor, now: datetime)
     locked.expires_at = lifetime_end_in(project, locked.expires_at, now)
     locked.save(update_fields=["project", "expires_at"])
     # whose turn it is, and who sees them, goes by these columns
-    Operation.objects.filter(virtual_cluster=locked).update(project=project, organization=project.organization)
+    for rows in (Operation.objects, Export.objects):
+        rows.filter(virtual_cluster=locked).update(project=project, organization=project.organization)
 
 
 def _hosts_check(locked: VirtualCluster, project: Project) -> None:

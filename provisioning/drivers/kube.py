@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from provisioning.drivers.calls import AGGREGATED, APPLY_PATCH, JSON, MERGE_PATCH, METADATA, ApiCalls, no_effect_check
+from provisioning.drivers.calls import AGGREGATED, APPLY_PATCH, JSON, MERGE_PATCH, METADATA, no_effect_check
 from provisioning.drivers.errors import ConflictError, NotFound
 from provisioning.drivers.kinds import EVENT, SERVICE_ACCOUNT, Json, Kind, kind_of
+from provisioning.drivers.objects import ObjectCalls
 from provisioning.drivers.transport import ApiConnection
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.failpoints import failpoint_register
@@ -45,7 +46,7 @@ class Subject:
     groups: tuple[str, ...]
 
 
-class KubeClient(ApiCalls):
+class KubeClient(ObjectCalls):
     """Thread-safe, and cheap to make: connections belong to the ApiConnection, which the maker closes or caches."""
 
     def __init__(self, api: ApiConnection, *, before_effect: Callable[[], None] = no_effect_check) -> None:

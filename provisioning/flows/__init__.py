@@ -9,9 +9,11 @@ from provisioning.flows.adopt import ADOPT
 from provisioning.flows.configure import CONFIGURE
 from provisioning.flows.connect import CONNECT
 from provisioning.flows.delete import DELETE
+from provisioning.flows.export import EXPORT
 from provisioning.flows.issue_kubeconfig import ISSUE_KUBECONFIG
 from provisioning.flows.provision import PROVISION
 from provisioning.flows.renew_credential import RENEW_CREDENTIAL
+from provisioning.flows.restore import RESTORE
 from provisioning.flows.revoke_access import REVOKE_ACCESS
 from provisioning.flows.sleep import SLEEP
 from provisioning.flows.wake import WAKE
@@ -27,7 +29,9 @@ FLOWS: Final[Mapping[OperationKind, Flow]] = {
         SLEEP,
         WAKE,
         DELETE,
+        EXPORT,
         ISSUE_KUBECONFIG,
         REVOKE_ACCESS,
+        RESTORE,
     )
 }

@@ -30,6 +30,8 @@ from tests.accounts.lifecycle_endpoints import LIFECYCLE_ENDPOINTS, LIFECYCLE_LI
 from tests.clusters.making import PUBLIC_KEY
 from tests.clusters.rules.kubeconfigs import kubeconfig_with
 
+PERSON_SEEN = either(staff, PROJECT_SEEN, ORGANIZATION_SEEN)
+
 
 def _cluster(action: str, **more: Any) -> Case:
     return Case(on_cluster(action), CLUSTER_SEEN, "cluster", **more)
@@ -123,8 +125,15 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
     ),
     "PATCH role-bindings/{pk}": _bindings(body=lambda o: {"expires_at": "2031-01-01T00:00:00Z"}),
     "DELETE role-bindings/{pk}": _bindings(),
-    "GET users/{pk}": (
-        Case(either(PROJECT_SEEN, ORGANIZATION_SEEN), either(PROJECT_SEEN, ORGANIZATION_SEEN), "person"),
+    "GET users/{pk}": (Case(PERSON_SEEN, PERSON_SEEN, "person"),),
+    "POST users": (Case(staff, body=lambda o: {"handle": NEW}),),
+    "PATCH users/{pk}": (
+        Case(staff, PERSON_SEEN, "person", body=lambda o: {"name": NEW}),
+        Case(staff, PERSON_SEEN, "person", body=lambda o: {"is_active": False}),
+    ),
+    # a token alone proves nobody, and who asks in the matrix has neither a password nor a second factor
+    "POST users/{pk}/password": (
+        Case(no_one, PERSON_SEEN, "person", body=lambda o: {"new_password": "a-Battery-of-77-horses"}),
     ),
     "POST virtual-clusters": (
         Case(
@@ -212,7 +221,7 @@ LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
         ("share", CLUSTER_SEEN),
         ("grant", CLUSTER_SEEN),
     ),
-    "GET users": (("person", either(PROJECT_SEEN, ORGANIZATION_SEEN)),),
+    "GET users": (("person", PERSON_SEEN),),
     "GET virtual-clusters": (("cluster", CLUSTER_SEEN),),
     "GET operations": (("operation", OPERATION_SEEN), ("host_operation", HOST_INSIDE)),
     "GET host-clusters": (("host", HOST_SEEN), ("platform_host", anyone)),

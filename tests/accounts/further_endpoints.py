@@ -113,7 +113,7 @@ FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
     "POST second-factor/confirm": (Case(no_one, body=lambda o: {"enrolment": NEW, "code": "123456"}),),
     "POST second-factor/recovery-codes": (Case(anyone, body=lambda o: {"code": "123456"}, further=(409,)),),
     "POST second-factor/turn-off": (Case(anyone, body=lambda o: {"code": "123456"}, further=(409,)),),
-    "POST second-factor/reset": (Case(staff, body=lambda o: {"user": o.person.handle}, further=(409,)),),
+    "POST second-factor/reset": (Case(no_one, body=lambda o: {"user": o.person.handle}),),
     "GET organizations/{organization}/roles": (_role(ROLES_SEEN),),
     "POST organizations/{organization}/roles": (
         _role(ORGANIZATION_MEMBERS, body=lambda o: {"name": NEW, "actions": ["project.view"]}),
@@ -262,7 +262,23 @@ FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
     "POST virtual-clusters/{pk}/transfer": (
         Case(on_cluster("virtualcluster.transfer"), CLUSTER_SEEN, "cluster", lambda o: {"owner": o.person.handle}),
     ),
+    "GET virtual-clusters/{cluster}/exports": (_on_cluster(CLUSTER_SEEN),),
+    "POST virtual-clusters/{cluster}/exports": (_on_cluster(on_cluster("virtualcluster.export"), further=(409,)),),
+    "GET exports/{pk}": (Case(CLUSTER_SEEN, CLUSTER_SEEN, "export"),),
+    # 409: those of the matrix have no file
+    "GET exports/{pk}/content": (
+        Case(on_cluster("virtualcluster.export.read"), CLUSTER_SEEN, "export", further=(409,)),
+    ),
+    "DELETE exports/{pk}": (Case(on_cluster("virtualcluster.delete"), CLUSTER_SEEN, "export"),),
     "GET virtual-clusters/{cluster}/uses": (_on_cluster(CLUSTER_SEEN),),
+    "GET virtual-clusters/{cluster}/signals": (_on_cluster(CLUSTER_SEEN),),
+    "GET virtual-clusters/{cluster}/writers": (_on_cluster(CLUSTER_SEEN),),
+    "GET virtual-clusters/{cluster}/writers/{writer}": (_on_cluster(CLUSTER_SEEN, at={"writer": "writer"}),),
+    "PATCH virtual-clusters/{cluster}/writers/{writer}": (
+        _on_cluster(
+            on_cluster("virtualcluster.lifecycle"), at={"writer": "writer"}, body=lambda o: {"verdict": "inside"}
+        ),
+    ),
     "GET gateway-requests/{pk}": (_unseen_or_allowed(REQUESTS_READ, "gateway_request"),),
     "GET virtual-clusters/{cluster}/shares": (_on_cluster(CLUSTER_SEEN),),
     "POST virtual-clusters/{cluster}/shares": (
@@ -292,6 +308,7 @@ FURTHER_LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
     "GET projects/joinable": (("project", joins),),
     "GET audit-events": (("audit_event", AUDITED), ("platform_event", staff)),
     "GET sessions": (("own_session", anyone), ("session", no_one)),
+    "GET exports": (("export", CLUSTER_SEEN),),
     "GET gateway-requests": (("gateway_request", REQUESTS_READ),),
     "GET notifications": (("own_notification", anyone), ("notification", no_one)),
     "GET webhooks": (("webhook", HOOKED), ("webhook_of_project", HOOKED_PROJECT)),

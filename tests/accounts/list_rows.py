@@ -35,10 +35,12 @@ from clusters.models import (
     CleanupRun,
     ClusterUse,
     DiscoveredCluster,
+    Export,
     GatewayRequest,
     GatewayToken,
     HostCluster,
     HostCredential,
+    KnownWriter,
     KubeconfigGrant,
     LifecyclePolicy,
     Operation,
@@ -353,10 +355,33 @@ def gateway_tokens(world: World, numbers: Numbers) -> None:
     )
 
 
+def exports(world: World, numbers: Numbers) -> None:
+    cluster = the_cluster(world)
+    people = users(world, numbers)
+    where = {"project": world.payments, "organization": world.acme, "virtual_cluster": cluster}
+    Export.objects.bulk_create(Export(cause="request", requested_by=each, **where) for each in people)
+
+
 def cluster_uses(world: World, numbers: Numbers) -> None:
     cluster, now = the_cluster(world), timezone.now()
     ClusterUse.objects.bulk_create(
         ClusterUse(virtual_cluster=cluster, user=each, client="kubectl", last_used_at=now, last_read_at=now, reads=1)
+        for each in users(world, numbers)
+    )
+
+
+def known_writers(world: World, numbers: Numbers) -> None:
+    cluster, now = the_cluster(world), timezone.now()
+    KnownWriter.objects.bulk_create(
+        KnownWriter(
+            virtual_cluster=cluster,
+            manager=f"w-{each.handle}",
+            first_seen_at=now,
+            last_write_at=now,
+            verdict="inside",
+            corrected="person",
+            corrected_by=each,
+        )
         for each in users(world, numbers)
     )
 
@@ -411,7 +436,10 @@ MAKERS: dict[str, Callable[[World, Numbers], object]] = {
     "cleanup/items": cleanup_items,
     "virtual-clusters/{cluster}/shares": shares,
     "virtual-clusters/{cluster}/break-glass": glass_broken,
+    "virtual-clusters/{cluster}/exports": exports,
+    "exports": exports,
     "virtual-clusters/{cluster}/uses": cluster_uses,
+    "virtual-clusters/{cluster}/writers": known_writers,
     "gateway-requests": gateway_requests,
     "virtual-clusters/{pk}/kubeconfigs": kubeconfig_grants,
     "virtual-clusters/{cluster}/gateway-tokens": gateway_tokens,

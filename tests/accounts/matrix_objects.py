@@ -38,21 +38,26 @@ from clusters.models import (
     CleanupItem,
     CleanupRun,
     DiscoveredCluster,
+    Export,
+    ExportState,
     GatewayRequest,
     GatewayToken,
     HostCluster,
+    KnownWriter,
     LifecyclePolicy,
     Operation,
     OperationKind,
     OperationState,
     RegionOffer,
     SleepSchedule,
+    Verdict,
     VirtualCluster,
 )
 from clusters.services.cluster_uses import Use, cluster_uses_add
 from clusters.services.gateway_requests import gateway_requests_add
 from tests.accounts.conftest import MARINA, World, give, person
 from tests.accounts.machines import machine
+from tests.clusters.export_making import export_row
 from tests.clusters.gateway_books import request_row
 from tests.clusters.gateway_tokens import static
 from tests.clusters.making import operation_row, ready_row
@@ -78,11 +83,13 @@ class Objects:
     share: RoleBinding
     grant: RoleBinding
     operation: Operation
+    export: Export
     host: HostCluster
     host_operation: Operation
     discovered: DiscoveredCluster
     platform_host: HostCluster
     gateway_token: GatewayToken
+    writer: KnownWriter
     machine: ServiceAccount
     machine_token: AccessToken
     federation_rule: FederationRule
@@ -139,6 +146,7 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         share=give(person(f"shared-{place}"), "viewer", cluster),
         grant=_glass_broken(world, cluster),
         operation=operation_row(cluster, OperationKind.CONFIGURE, state=OperationState.FAILED, message=HIDDEN),
+        export=export_row(cluster, state=ExportState.FAILED, message=HIDDEN),
         host=host,
         host_operation=operation_row(host, OperationKind.RENEW_CREDENTIAL, state=OperationState.FAILED),
         discovered=DiscoveredCluster.objects.create(
@@ -146,6 +154,13 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         ),
         platform_host=platform,
         gateway_token=static(somebody, cluster, name=HIDDEN)[0],
+        writer=KnownWriter.objects.create(
+            virtual_cluster=cluster,
+            manager=f"helm-{HIDDEN}",
+            first_seen_at=now,
+            last_write_at=now,
+            verdict=Verdict.PERSON,
+        ),
         machine=program,
         machine_token=_token(program.user),
         federation_rule=FederationRule.objects.create(

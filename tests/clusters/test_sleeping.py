@@ -114,5 +114,6 @@ def test_the_gateway_wakes_what_is_asleep_and_nothing_else(cluster):
     assert wake_for(cluster_id=cluster.pk, handle="ana", now=timezone.now()) is None
     asleep(cluster)
     operation = wake_for(cluster_id=cluster.pk, handle="ana", now=timezone.now())
+    assert operation is not None
     assert operation.kind == "wake"
     assert AuditEvent.objects.get(action="virtualcluster.wake").details["for"] == "ana"

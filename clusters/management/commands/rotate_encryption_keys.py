@@ -12,6 +12,7 @@ from accounts.services.encryption_keys import second_factors_rotate
 from accounts.services.invitation_mails import invitation_links_rotate
 from accounts.services.webhook_keys import webhook_secrets_rotate
 from clusters.models import HostCredential
+from clusters.services.export_keys import export_keys_rotate
 
 
 class Command(BaseCommand):
@@ -25,15 +26,17 @@ class Command(BaseCommand):
             for row in rows:
                 _rotate(row)
             HostCredential.objects.bulk_update(rows, ["ciphertext", "candidate"])
-            webhooks, factors, links = _others()
+            webhooks, factors, links, exports = _others()
         self.stdout.write(f"{len(rows)} credentials are now encrypted with the first key.")
         self.stdout.write(f"So are the secrets of {webhooks} webhooks, and {factors} parts of second factors.")
-        self.stdout.write(f"So are {links} links of invitations that wait to be mailed.")
+        self.stdout.write(
+            f"So are {links} links of invitations that wait to be mailed, and the keys of {exports} exports."
+        )
 
 
-def _others() -> tuple[int, int, int]:
+def _others() -> tuple[int, int, int, int]:
     try:
-        return webhook_secrets_rotate(), second_factors_rotate(), invitation_links_rotate()
+        return webhook_secrets_rotate(), second_factors_rotate(), invitation_links_rotate(), export_keys_rotate()
     except MarinaError as error:
         raise CommandError(f"{error} {error.hint}") from None
 

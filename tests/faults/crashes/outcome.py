@@ -15,11 +15,15 @@ from django.db.models import Model
 from nacl.public import SealedBox
 
 from clusters.encryption import connection_decrypt
-from clusters.models import HostCluster, HostCredential, HostSlot, KubeconfigGrant, Operation, Placement
+from clusters.exports.container import ExportReader
+from clusters.exports.secrets import key_of, spec_of
+from clusters.exports.storage import export_opened, exports_storage
+from clusters.models import Export, HostCluster, HostCredential, HostSlot, KubeconfigGrant, Operation, Placement
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.kinds import EVENT, KINDS, NAMESPACE, NODE, Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.errors import StepError
+from provisioning.exports.digests import object_key
 from provisioning.steps.names import SYNCED_BY
 from tests.fakes.releases import PENDING, release_decoded
 from tests.faults.crashes.scenarios import RECIPIENT
@@ -37,6 +41,7 @@ _ASIDE: dict[type[Model], set[str]] = {
     Operation: {"attempt", "lease_token", "published_at", "run_after", "created_at", "sealed_result"},
     HostCredential: {"generation", "ciphertext", "issued_at", "expires_at"},
     Placement: {"revision"},
+    Export: {"key", "spec", "size", "digest", "storage_name", "expires_at"},
     HostCluster: {"breaker_since", "answered_at", "probed_at", "surveyed_at"},
 }
 _MADE_BY = ("marina", "helm")
@@ -95,6 +100,7 @@ def _rows(operation: Operation, host: HostCluster, placement: Placement | None) 
         "virtual_cluster": _row(operation.virtual_cluster) if operation.virtual_cluster else None,
         "placement": _row(placement) if placement else None,
         "kubeconfigs": _kubeconfigs(operation),
+        "exports": _exports(operation),
         "slots taken": list(HostSlot.objects.filter(host=host, operation__isnull=False).values_list("number")),
     }
 
@@ -103,6 +109,18 @@ def _kubeconfigs(operation: Operation) -> list[tuple[str, bool]]:
     """Of each that was given out, oldest first, whether it counts as ended."""
     grants = KubeconfigGrant.objects.filter(virtual_cluster=operation.virtual_cluster_id).order_by("id")
     return [(grant.level, grant.revoked_at is not None) for grant in grants]
+
+
+def _exports(operation: Operation) -> list[Json]:
+    """With what can be read of each, and how many files there are: an attempt that ended early leaves none."""
+    found = []
+    for export in Export.objects.filter(virtual_cluster=operation.virtual_cluster_id).order_by("id"):
+        with export_opened(export.storage_name) as file:
+            reader = ExportReader(file, key_of(export))
+            objects = sorted(object_key(each) for each in reader.objects())
+        files = exports_storage().listdir(export.folder)[1]
+        found.append({**_row(export), "objects": objects, "files": len(files), "spec of": spec_of(export)["name"]})
+    return found
 
 
 def _row(row: Model) -> Json:

@@ -13,6 +13,7 @@ from accounts.services.role_bindings import role_binding_delete
 from clusters.connection import kubeconfig_render
 from clusters.models import HostMode, Operation, OperationKind, Placement, VirtualCluster
 from clusters.services.configuring import SpecChange, virtual_cluster_configure
+from clusters.services.exports import export_start
 from clusters.services.hosts import HostSettings, host_connect
 from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import kubeconfig_issue
@@ -22,6 +23,7 @@ from clusters.services.virtual_clusters import virtual_cluster_delete
 from provisioning.drivers.kinds import POD, PRIORITY_CLASS, STATEFUL_SET
 from tests.accounts.conftest import give, person
 from tests.faults.crashes.adopting import adopt, configure_adopted, delete_adopted
+from tests.faults.crashes.restoring import restore_into_its_own, restore_overwriting
 from tests.faults.crashes.stage import Stage
 
 RECIPIENT = PrivateKey(bytes(range(32)))
@@ -168,7 +170,7 @@ def _sleep(stage: Stage) -> Operation:
 def _asleep(stage: Stage) -> VirtualCluster:
     operation = _sleep(stage)
     stage.finish(operation.pk)
-    return VirtualCluster.objects.get(pk=operation.virtual_cluster_id)
+    return VirtualCluster.objects.get(operations=operation)
 
 
 def _wake(stage: Stage) -> Operation:
@@ -179,6 +181,11 @@ def _configure_asleep(stage: Stage) -> Operation:
     cluster, change = _asleep(stage), SpecChange(size="medium")
     work = virtual_cluster_configure(virtual_cluster=cluster, actor=stage.actor, now=timezone.now(), change=change)
     return work.operation
+
+
+def _export(stage: Stage) -> Operation:
+    cluster = stage.ready_cluster(stage.host())
+    return export_start(virtual_cluster=cluster, actor=stage.actor, now=timezone.now()).operation
 
 
 SCENARIOS = (
@@ -198,6 +205,9 @@ SCENARIOS = (
     Scenario("delete-given-namespace", OperationKind.DELETE, _delete(HostMode.NAMESPACES)),
     Scenario("delete-priority-classes", OperationKind.DELETE, _delete_with_priority_classes),
     Scenario("delete-adopted", OperationKind.DELETE, delete_adopted),
+    Scenario("export", OperationKind.EXPORT, _export),
+    Scenario("restore", OperationKind.RESTORE, restore_into_its_own),
+    Scenario("restore-overwriting", OperationKind.RESTORE, restore_overwriting),
     Scenario("issue-kubeconfig", OperationKind.ISSUE_KUBECONFIG, _issue_kubeconfig),
     Scenario("revoke-access", OperationKind.REVOKE_ACCESS, _revoke_access),
 )

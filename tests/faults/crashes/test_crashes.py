@@ -17,7 +17,6 @@ from tests.faults.crashes.scenarios import SCENARIOS, Scenario
 
 AT_ONCE = 6
 NEVER_PASSED = {
-    "kube.create": "no flow creates: all apply, which a second worker can repeat",
     "kube.delete_collection": "no flow deletes by selector alone: each object is named, with its uid",
 }
 

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0014_lifecycle_actions'),
-        ('clusters', '0015_signals'),
+        ('clusters', '0017_signals'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

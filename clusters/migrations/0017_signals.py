@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('clusters', '0014_sleep'),
+        ('clusters', '0016_exports'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,69 @@
+"""Exports in the admin site: that they are there, and never what is in them."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.utils.safestring import SafeString
+
+from accounts.admin.service_admin import ReadOnlyAdmin
+from clusters.admin.words import as_json
+from clusters.models import Export
+
+
+class ExportAdmin(ReadOnlyAdmin):
+    """Which there are, how large, and until when. Keys and files are not read for these pages."""
+
+    list_display = (
+        "virtual_cluster",
+        "cause",
+        "state",
+        "objects_count",
+        "size_told",
+        "requested_by",
+        "created_at",
+        "expires_at",
+    )
+    list_filter = ("state", "cause", "created_at", "expires_at")
+    list_select_related = ("virtual_cluster__project__organization", "requested_by")
+    search_fields = ("virtual_cluster__name", "project__name", "organization__name")
+    fields = (
+        "virtual_cluster",
+        "cause",
+        "state",
+        "message",
+        "requested_by",
+        "operation",
+        "created_at",
+        "started_at",
+        "finished_at",
+        "expires_at",
+        "objects_count",
+        "size_told",
+        "storage_name",
+        "digest",
+        "kubernetes_version",
+        "chart_version",
+        "counts_told",
+        "left_out_told",
+    )
+    readonly_fields = ("size_told", "counts_told", "left_out_told")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Export]:
+        rows: QuerySet[Export] = super().get_queryset(request)
+        return rows.defer("key", "spec")
+
+    @admin.display(description="size", ordering="size")
+    def size_told(self, export: Export) -> str:
+        """Of the file."""
+        return filesizeformat(export.size)
+
+    @admin.display(description="objects by kind")
+    def counts_told(self, export: Export) -> SafeString | str:
+        """How many there are of each."""
+        return as_json(export.counts)
+
+    @admin.display(description="left out")
+    def left_out_told(self, export: Export) -> SafeString | str:
+        """By rule, with the reason."""
+        return as_json({entry["rule"]: f"{entry['count']}: {entry['reason']}" for entry in export.left_out})

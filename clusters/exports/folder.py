@@ -1,0 +1,28 @@
+"""Exports in a folder that all of Marina's processes share."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import IO, Any
+
+from django.core.files.storage import FileSystemStorage
+
+
+class ExportFolder(FileSystemStorage):
+    """Nobody but Marina's own user may look in. A file is there as a whole or not at all."""
+
+    def _save(self, name: str, content: IO[Any]) -> str:
+        whole = Path(self.path(name))
+        Path(self.location).mkdir(mode=0o700, parents=True, exist_ok=True)
+        whole.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = whole.with_name(f"{whole.name}.part")
+        try:
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                shutil.copyfileobj(content, file)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(whole)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        return name

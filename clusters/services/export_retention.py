@@ -1,0 +1,54 @@
+"""The end of exports: what was kept for long enough goes, and of what ended early nothing stays."""
+
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from clusters.models import Export, ExportState, OperationState
+from clusters.services.export_writing import export_fail
+from clusters.services.exports import export_end, export_file_erase, restoring
+
+_ENDED: Final = (OperationState.SUCCEEDED, OperationState.FAILED, OperationState.ABORTED)
+BATCH: Final = 200
+
+
+def exports_expire(*, now: datetime) -> int:
+    """Removes those whose time is over, and says how many. Run by a schedule.
+
+    The last one of a cluster that is asleep stays: nothing else can tell what is in it.
+    """
+    _left_unfinished_fail(now)
+    removed = sum(_expire(export, now) for export in _over(now)[:BATCH])
+    for export in Export.objects.filter(state__in=(ExportState.REMOVED, ExportState.FAILED)).exclude(storage_name="")[
+        :BATCH
+    ]:
+        export_file_erase(export.pk, export.folder)
+    return removed
+
+
+def _over(now: datetime) -> QuerySet[Export]:
+    later = Export.objects.filter(
+        virtual_cluster=OuterRef("virtual_cluster"), state=ExportState.COMPLETE, finished_at__gt=OuterRef("finished_at")
+    )
+    over = Export.objects.filter(state=ExportState.COMPLETE, expires_at__lte=now)
+    return over.exclude(Q(virtual_cluster__sleeping=True) & ~Exists(later)).order_by("expires_at")
+
+
+@transaction.atomic
+def _expire(export: Export, now: datetime) -> bool:
+    locked = Export.objects.select_for_update(skip_locked=True).filter(pk=export.pk, state=ExportState.COMPLETE).first()
+    if locked is None or (locked.expires_at and locked.expires_at > now) or restoring(locked):
+        return False
+    export_end(export=locked, why="It was kept for as long as it was to be.", now=now)
+    return True
+
+
+def _left_unfinished_fail(now: datetime) -> None:
+    """Whose operation was aborted while it waited, or is forgotten."""
+    left = Export.objects.filter(state=ExportState.WRITING).filter(
+        Q(operation__isnull=True) | Q(operation__state__in=_ENDED)
+    )
+    for export in left.annotate(why=F("operation__message"))[:BATCH]:
+        export_fail(export=export, why=export.why or "Its operation ended before it was complete.", now=now)

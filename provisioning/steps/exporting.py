@@ -1,0 +1,148 @@
+"""Exporting everything that users own in a virtual cluster, before something that may lose it, or because it was asked.
+
+The file is written first, under a name that no other attempt uses, and the row says that it is there only under the
+operation's lease. So a worker that was taken for dead can neither end an export nor harm that of its successor.
+"""
+
+from contextlib import suppress
+from typing import Final
+
+from clusters.adoption import Adoption
+from clusters.exports.purging import PURGE
+from clusters.exports.storage import ExportStorageError, export_erase, export_folder_erase
+from clusters.models import Export, ExportCause, ExportState, Placement
+from clusters.services.export_writing import (
+    Written,
+    cluster_spec,
+    export_begin,
+    export_complete,
+    export_fail,
+    export_keep_for_deleted,
+    export_row,
+    newest_export,
+)
+from provisioning.engine.context import StepContext
+from provisioning.engine.errors import PermanentError, StepError
+from provisioning.engine.flow import Done, Skip, Step, StepResult, step
+from provisioning.engine.lease import LeaseLost
+from provisioning.exports.writing import ExportFile, export_write
+from provisioning.steps.deleting import NOT_OURS, NOT_PLACED, NOT_THERE, not_ours, placed
+from provisioning.steps.release import workload_of
+
+EXPORT_SECONDS: Final = 1800.0
+"""So long reading all of it may take, tries included."""
+NEVER_ANSWERED: Final = Skip("Its API never answered, so nobody put anything into it.")
+IS_PURGED: Final = Skip("It is deleted for good, without an export, as was asked for.")
+
+
+def export_before(cause: str) -> Step:
+    """The step that exports everything, for a flow that does afterwards what `cause` says."""
+    why = ExportCause(cause)
+
+    @step("Export everything in it", deadline=EXPORT_SECONDS)
+    def export_objects(context: StepContext) -> StepResult:
+        """Skipped where nothing can be in it. Ends the operation where it is asleep and cannot be read."""
+        placement = placed(context)
+        if placement is None:
+            return NOT_PLACED
+        return _nothing_to_export(context, placement) or _export(context, placement, why)
+
+    return export_objects
+
+
+def _nothing_to_export(context: StepContext, placement: Placement) -> Skip | None:
+    if context.params.get(PURGE):
+        return IS_PURGED
+    if not_ours(placement):
+        return NOT_OURS
+    if not placement.kubernetes_version and Adoption.of_json(placement.adopted) is None:
+        return NEVER_ANSWERED
+    return None
+
+
+def _export(context: StepContext, placement: Placement, cause: ExportCause) -> StepResult:
+    made = Export.objects.filter(operation=context.operation, state=ExportState.COMPLETE).first()
+    if made is not None:
+        return Done(_told(made))
+    workload = workload_of(context.kube(), placement)
+    if workload is None and cause == ExportCause.DELETE:
+        return NOT_THERE
+    if workload is not None and workload["spec"].get("replicas", 1) == 0:
+        return _asleep(context, cause)
+    export = _begun(context, cause)
+    try:
+        return Done(_told(_ended(context, placement, export)))
+    except StepError as error:
+        with context.fenced():
+            export_fail(export=export, why=error.message, now=context.now)
+        error.hint = _hint(context, cause, error.hint)
+        raise
+
+
+def _begun(context: StepContext, cause: ExportCause) -> Export:
+    with context.fenced():
+        export = export_row(operation=context.operation, cause=cause)
+        export_begin(export=export, attempt=context.lease.token, now=context.now)
+    with suppress(ExportStorageError):  # of an earlier attempt; what is not erased now goes when the export ends
+        export_folder_erase(export.folder)
+    return export
+
+
+def _ended(context: StepContext, placement: Placement, export: Export) -> Export:
+    cluster, name = context.virtual_cluster, export.storage_name
+    with context.virtual() as kube:
+        file = export_write(kube=kube, cluster=cluster, name=name, before_page=context.lease.check, clock=context.clock)
+    try:
+        with context.fenced():
+            export_complete(export=export, written=_as_written(file, export, placement), now=context.now)
+    except LeaseLost:
+        with suppress(ExportStorageError):
+            export_erase(name)
+        raise
+    return export
+
+
+def _as_written(file: ExportFile, export: Export, placement: Placement) -> Written:
+    return Written(
+        storage_name=export.storage_name,
+        key=file.key,
+        size=file.size,
+        counts=file.counts,
+        left_out=file.left_out,
+        digest=file.digest,
+        kubernetes_version=file.kubernetes_version,
+        spec=cluster_spec(export.virtual_cluster, placement),
+    )
+
+
+def _told(export: Export) -> str:
+    return f"{export.objects_count} objects of {len(export.counts)} kinds."
+
+
+def _asleep(context: StepContext, cause: ExportCause) -> StepResult:
+    """Nothing answers. What was in it is in the last export, from before it fell asleep."""
+    name, last = context.virtual_cluster.name, newest_export(context.virtual_cluster)
+    if cause == ExportCause.SLEEP:
+        return Skip("It is asleep already.")
+    if cause != ExportCause.DELETE:
+        raise PermanentError(
+            "It is asleep, and only one that is awake can be exported.", code="asleep", hint=f"marina wake {name}"
+        )
+    if last is None or last.finished_at is None:
+        raise PermanentError(
+            "It is asleep and was never exported, so what is in it would be lost.",
+            code="asleep",
+            hint=f"Wake it first (marina wake {name}), or delete it for good: marina delete {name} --purge.",
+        )
+    with context.fenced():
+        export_keep_for_deleted(export=last, now=context.now)
+    return Skip(f"It is asleep; its last export is of {last.finished_at:%Y-%m-%d %H:%M} UTC.")
+
+
+def _hint(context: StepContext, cause: ExportCause, hint: str) -> str:
+    if cause != ExportCause.DELETE:
+        return hint
+    purge = (
+        f"Nothing is deleted without an export, unless for good: marina delete {context.virtual_cluster.name} --purge."
+    )
+    return f"{hint} {purge}".strip()

@@ -1,0 +1,141 @@
+"""Making what an export holds again inside a virtual cluster, and looking at what came of it."""
+
+from typing import Final
+
+from clusters.models import Operation
+from clusters.restoration import EXPORT, OVERWRITE, PROGRESS, RESULT
+from provisioning.engine.context import StepContext
+from provisioning.engine.errors import PermanentError
+from provisioning.engine.flow import Done, StepResult, Wait, step
+from provisioning.exports.comparing import compared, found_again, sentence_of
+from provisioning.exports.making import Maker, NotYet, Way
+from provisioning.exports.opening import export_plan
+from provisioning.exports.progress import Progress
+from provisioning.exports.restoring import RestorePlan
+from provisioning.steps.deleting import placed
+
+SAVED_EVERY: Final = 50
+"""So many objects are looked at once more where a worker dies."""
+RESTORE_SECONDS: Final = 3600.0
+KIND_PATIENCE: Final = 60.0
+"""Seconds that a definition may take to be established before its objects are given up."""
+REFUSAL_PATIENCE: Final = 90.0
+"""Seconds for which what is refused may be refused for now only: a webhook's pods have to come up first."""
+
+
+def plan_of(context: StepContext) -> RestorePlan:
+    """What the operation's export asks for. PermanentError where the export is gone or damaged."""
+    return export_plan(context.params[EXPORT])
+
+
+@step("Look at the export", on_host=False)
+def look_at_export(context: StepContext) -> StepResult:
+    """Reads it to its end before anything is changed: what was cut or changed is told here."""
+    if placed(context) is None:
+        raise PermanentError(
+            "The virtual cluster that it is restored into could not be made.",
+            code="not-made",
+            hint="Look at its operation `provision`; once that has succeeded, retry this one.",
+        )
+    plan = plan_of(context)
+    return Done(f"{len(plan.wanted)} objects to restore, {len(plan.not_run)} to list only.")
+
+
+@step("Make what others lean on", deadline=RESTORE_SECONDS)
+def restore_foundations(context: StepContext) -> StepResult:
+    """Definitions of kinds, namespaces, classes and rights."""
+    plan = plan_of(context)
+    return _restored(context, plan, plan.leaned_on)
+
+
+@step("Restore the objects", deadline=RESTORE_SECONDS)
+def restore_objects(context: StepContext) -> StepResult:
+    """All others, webhooks last; then once more what was refused for now."""
+    plan = plan_of(context)
+    return _restored(context, plan, len(plan.wanted)) or _tried_again(context, plan)
+
+
+@step("Compare with the export")
+def compare_restored(context: StepContext) -> StepResult:
+    """Reads everything again and keeps what differs, is missing, was refused or was not run."""
+    plan, progress = plan_of(context), _progress(context)
+    with context.virtual() as virtual:
+        result = compared(plan, progress, found_again(virtual, plan))
+    params = {key: value for key, value in context.params.items() if key != PROGRESS}
+    context.write(context.operation, params={**params, RESULT: result.as_json()})
+    return Done(sentence_of(result.counts))
+
+
+def _restored(context: StepContext, plan: RestorePlan, end: int) -> StepResult:
+    """Goes on from where the last worker was. Waits where a kind is not served yet."""
+    progress = _progress(context)
+    with context.virtual() as virtual:
+        maker = Maker(virtual, plan, _way(context))
+        while progress.at < end:
+            wait = _next(context, plan, maker, progress)
+            if wait is None:
+                progress.at += 1
+            if (wait or progress.at % SAVED_EVERY == 0) and not _saved(context, plan, progress):
+                return Wait(0.0, "It is being aborted.")
+            if wait:
+                return wait
+    _saved(context, plan, progress)
+    return None
+
+
+def _next(context: StepContext, plan: RestorePlan, maker: Maker, progress: Progress) -> Wait | None:
+    planned = plan.wanted[progress.at]
+    try:
+        progress.note(progress.at, maker.make(planned))
+    except NotYet as later:
+        if later.alone:
+            progress.again.append(progress.at)
+        elif progress.waited(f"{planned.key.kind}.{planned.key.group}", context.now) < KIND_PATIENCE:
+            return Wait(0.3, later.why)
+        else:
+            progress.note(progress.at, later.otherwise)
+    return None
+
+
+def _tried_again(context: StepContext, plan: RestorePlan) -> StepResult:
+    """Waits for as long as one of them may still be taken."""
+    progress = _progress(context)
+    if not progress.again:
+        return None
+    refused: dict[int, NotYet] = {}
+    with context.virtual() as virtual:
+        maker = Maker(virtual, plan, _way(context))
+        for number in progress.again:
+            try:
+                progress.note(number, maker.make(plan.wanted[number]))
+            except NotYet as later:
+                refused[number] = later
+    progress.again = list(refused)
+    patient = progress.waited("refused for now", context.now) < REFUSAL_PATIENCE
+    if refused and not patient:
+        for number, later in refused.items():
+            progress.note(number, later.otherwise)
+        progress.again = []
+    _saved(context, plan, progress)
+    if not progress.again:
+        return None
+    number, later = next(iter(refused.items()))
+    return Wait(1.0, f"{len(refused)} objects are not taken yet, such as {plan.wanted[number].key}: {later.why}")
+
+
+def _way(context: StepContext) -> Way:
+    return Way(mark=context.operation.pk.hex[-12:], overwrite=bool(context.params.get(OVERWRITE)))
+
+
+def _progress(context: StepContext) -> Progress:
+    return Progress.of_json(context.params.get(PROGRESS))
+
+
+def _saved(context: StepContext, plan: RestorePlan, progress: Progress) -> bool:
+    """Keeps how far it has come. False where somebody wants it to end; LeaseLost where it is no longer ours."""
+    fields = {"params": {**context.params, PROGRESS: progress.as_json()}}
+    with context.fenced() as row:
+        told = {} if row.abort_requested else {"message": f"{progress.at} of {len(plan.wanted)} objects."}
+        Operation.objects.filter(pk=row.pk).update(**fields, **told)
+    context.operation.params = fields["params"]
+    return not row.abort_requested

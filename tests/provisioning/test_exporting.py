@@ -1,0 +1,268 @@
+"""The flow `export`: what there is afterwards, and that nothing half-written is ever left."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.services.audit import Actor
+from clusters.exports.container import ExportDamaged, ExportReader
+from clusters.exports.secrets import key_of, spec_of
+from clusters.exports.storage import export_opened
+from clusters.models import Export, Exposure, HostCluster, Operation, OperationState, Placement, VirtualCluster
+from clusters.services.exports import export_start
+from clusters.services.operations import operation_abort, operation_retry
+from clusters.services.virtual_clusters import VirtualClusterSpec, virtual_cluster_create
+from provisioning.drivers.clients import Clients
+from provisioning.drivers.kinds import STATEFUL_SET
+from provisioning.drivers.kube import KubeClient
+from provisioning.drivers.transport import connection_open
+from provisioning.failpoints import FailpointReached
+from provisioning.flows.export import EXPORT
+from provisioning.steps.exporting import export_before
+from tests.accounts.conftest import MARINA, World, world_make
+from tests.canaries import canary
+from tests.conftest import LOCAL_CHART
+from tests.e2e.in_process import operation_finish
+from tests.fakes.host import HELM, Certificates, FakeHost
+from tests.provisioning.hosts import host_at
+
+PASSWORD = canary("p4ssw0rd-in-a-secret-of-the-shop", "a value in a Secret of a tenant")
+CHART_VALUES = {"controlPlane": {"note": "what-the-chart-was-given"}}
+
+
+@dataclass
+class Shop:
+    """A cluster that is Ready on a fake host, with a namespace of its user's."""
+
+    world: World
+    fake: FakeHost
+    cluster: VirtualCluster
+    folder: Path
+
+    def ask(self, **fields: Any) -> Export:
+        now = timezone.now()
+        return export_start(virtual_cluster=self.cluster, actor=Actor(user=self.world.olivia), now=now, **fields).export
+
+    def export(self, **fields: Any) -> Export:
+        """Asked for and worked on until its operation has ended."""
+        asked = self.ask(**fields)
+        operation_finish(Operation.objects.get(pk=asked.operation_id))
+        return fresh(asked)
+
+    @property
+    def placement(self) -> Placement:
+        return Placement.objects.select_related("host__credential").get(virtual_cluster=self.cluster)
+
+    def files(self) -> list[Path]:
+        return [each for each in self.folder.rglob("*") if each.is_file()]
+
+
+def fresh(export: Export) -> Export:
+    return Export.objects.select_related("operation").get(pk=export.pk)
+
+
+def content(export: Export) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
+    with export_opened(export.storage_name) as file:
+        reader = ExportReader(file, key_of(export))
+        return reader.about, list(reader.objects()), reader.manifest
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def shop(db, certificates: Certificates, settings, tmp_path: Path) -> Iterator[Shop]:
+    settings.HELM_BINARY, settings.CHART_FOLDER = str(HELM), str(LOCAL_CHART)
+    settings.STATE_FOLDER = tmp_path / "state"
+    settings.RETRY_BASE_SECONDS, settings.RETRY_CAP_SECONDS, settings.ATTEMPT_LIMIT = 0.01, 0.02, 3
+    folder = tmp_path / "exports"
+    backend = {"BACKEND": "clusters.exports.folder.ExportFolder", "OPTIONS": {"location": str(folder)}}
+    settings.STORAGES = {**settings.STORAGES, "exports": backend}
+    world = world_make()
+    with FakeHost(certificates) as fake:
+        host = host_at(fake.connection, api_groups=api_groups(fake), exposure=Exposure.LOCAL)
+        yield Shop(world, fake, provisioned(world, host), folder)
+
+
+def api_groups(fake: FakeHost) -> list[str]:
+    with connection_open(fake.connection, target="host of the test") as api:
+        return KubeClient(api).api_groups()
+
+
+def provisioned(world: World, host: HostCluster) -> VirtualCluster:
+    work = virtual_cluster_create(
+        project=world.payments,
+        name="shop",
+        spec=VirtualClusterSpec(kubernetes_version="1.36.3"),
+        actor=Actor(user=world.olivia),
+        now=timezone.now(),
+        host=host,
+    )
+    assert operation_finish(work.operation).state == OperationState.SUCCEEDED
+    placement = Placement.objects.select_related("host__credential").get(virtual_cluster=work.virtual_cluster)
+    with Clients().virtual(placement, lambda: None) as virtual:
+        virtual.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "door", "namespace": "shop"}}
+        virtual.apply({**secret, "stringData": {"password": PASSWORD}})
+    VirtualCluster.objects.filter(pk=work.virtual_cluster.pk).update(values=CHART_VALUES)
+    return work.virtual_cluster
+
+
+def test_everything_of_a_user_is_in_it_encrypted_and_told(shop):
+    export = shop.export()
+    assert (export.state, export.message, export.operation.state) == ("Complete", "", "Succeeded")
+    about, objects, manifest = content(export)
+    assert (about["cluster"], about["name"], about["kubernetes_version"]) == (str(shop.cluster.pk), "shop", "1.36.3")
+    assert [(each["kind"], each["metadata"]["name"]) for each in objects] == [("Namespace", "shop"), ("Secret", "door")]
+    assert manifest["counts"] == export.counts == {"v1/Namespace": 1, "v1/Secret": 1}
+    assert manifest["left_out"] == export.left_out != []
+    assert (export.objects_count, export.kubernetes_version, len(export.digest)) == (2, "1.36.3", 64)
+    assert set(manifest["digests"]) == {"v1/Namespace//shop", "v1/Secret/shop/door"}
+    (file,) = shop.files()
+    assert export.size == file.stat().st_size
+    assert (file.stat().st_mode & 0o777, shop.folder.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert b"shop" not in file.read_bytes()
+    assert export.operation.steps[0]["note"] == "2 objects of 2 kinds."
+
+
+def test_it_knows_what_the_cluster_was_like_and_keeps_that_encrypted(shop):
+    export = shop.export()
+    spec = spec_of(export)
+    assert spec["values"] == CHART_VALUES
+    assert (spec["kubernetes_version"], spec["size"], spec["host"]) == ("1.36.3", "small", "east")
+    assert b"what-the-chart" not in bytes(export.spec)
+
+
+@pytest.mark.parametrize(("cause", "days"), [("request", 30), ("schedule", 30), ("delete", 7)])
+def test_it_is_kept_for_as_long_as_its_cause_says(shop, settings, cause, days):
+    settings.EXPORT_DELETED_DAYS = 7
+    flow = EXPORT if cause != "delete" else replace(EXPORT, steps=(export_before(cause),))
+    asked = shop.ask(cause=cause)
+    operation_finish(Operation.objects.get(pk=asked.operation_id), flows={EXPORT.kind: flow})
+    export = fresh(asked)
+    assert export.cause == cause
+    assert export.expires_at - export.finished_at == timedelta(days=days)
+
+
+def test_a_storage_that_refuses_leaves_nothing_but_a_failed_row_with_the_reason(shop):
+    shop.folder.write_text("no folder")
+    export = shop.export()
+    assert (export.state, export.operation.state, export.operation.error_code) == ("Failed", "Failed", "export-storage")
+    assert export.message.startswith("The storage for exports did not write an export: ")
+    assert "Whoever runs Marina can make room" in export.operation.error_hint
+    assert (export.key, export.size, export.counts) == (None, 0, {})
+    shop.folder.unlink()
+    operation_finish(operation_retry(operation=export.operation, actor=MARINA, now=timezone.now()))
+    assert (fresh(export).state, fresh(export).message, len(shop.files())) == ("Complete", "", 1)
+
+
+def test_a_cluster_that_went_away_in_the_middle_leaves_nothing_but_a_failed_row(shop):
+    asked = shop.ask()
+    inner = shop.fake.virtual(shop.placement.namespace, f"{shop.placement.release}-0")
+    inner.access.admin_token = ""
+    shop.fake._inner[next(iter(shop.fake._inner))][1].close()
+    operation_finish(Operation.objects.get(pk=asked.operation_id))
+    export = fresh(asked)
+    assert (export.state, export.operation.state) == ("Failed", "Failed")
+    assert shop.files() == []
+    assert list(shop.folder.parent.joinpath("state").glob("tmp*")) == []
+
+
+def test_one_that_is_asleep_is_not_exported_and_the_way_out_is_named(shop):
+    asked = shop.ask()
+    paused(shop)
+    operation = operation_finish(Operation.objects.get(pk=asked.operation_id))
+    assert (operation.state, operation.error_code, operation.error_hint) == ("Failed", "asleep", "marina wake shop")
+    assert (fresh(asked).state, fresh(asked).message) == ("Failed", operation.error_message)
+
+
+def paused(shop: Shop) -> None:
+    placement = shop.placement
+    with connection_open(shop.fake.connection, target="host of the test") as api:
+        KubeClient(api).patch_merge(STATEFUL_SET, placement.release, placement.namespace, {"spec": {"replicas": 0}})
+
+
+def deleting(shop: Shop, **params: Any) -> Operation:
+    """The step of a deletion by itself: what the deletion would do next is not done."""
+    asked = shop.ask(cause="delete")
+    Export.objects.filter(pk=asked.pk).delete()
+    Operation.objects.filter(pk=asked.operation_id).update(params=params)
+    flow = replace(EXPORT, steps=(export_before("delete"),))
+    return operation_finish(Operation.objects.get(pk=asked.operation_id), flows={EXPORT.kind: flow})
+
+
+def test_a_deletion_exports_first_unless_it_is_for_good(shop):
+    purged = deleting(shop, purge=True)
+    assert (purged.state, Export.objects.count()) == ("Succeeded", 0)
+    assert "without an export" in purged.steps[0]["note"]
+    assert deleting(shop).state == "Succeeded"
+    assert Export.objects.get().cause == "delete"
+
+
+def test_a_deletion_of_one_that_is_asleep_keeps_its_last_export_for_as_long_as_a_new_one(shop, settings):
+    settings.EXPORT_DAYS, settings.EXPORT_DELETED_DAYS = 2, 9
+    before = shop.export()
+    paused(shop)
+    operation = deleting(shop)
+    assert operation.state == "Succeeded"
+    assert "its last export is of" in operation.steps[0]["note"]
+    assert fresh(before).expires_at - fresh(before).finished_at > timedelta(days=8)
+
+
+def test_a_deletion_of_one_that_is_asleep_and_was_never_exported_ends_before_anything_is_lost(shop):
+    paused(shop)
+    operation = deleting(shop)
+    assert (operation.state, operation.error_code) == ("Failed", "asleep")
+    assert "marina wake shop" in operation.error_hint
+    assert "--purge" in operation.error_hint
+
+
+def test_a_deletion_that_cannot_export_says_how_to_do_without(shop):
+    shop.folder.write_text("no folder")
+    operation = deleting(shop)
+    assert operation.state == "Failed"
+    assert "marina delete shop --purge" in operation.error_hint
+
+
+def test_one_whose_api_never_answered_holds_nothing_to_export(shop):
+    Placement.objects.update(kubernetes_version="")
+    operation = deleting(shop)
+    assert (operation.state, Export.objects.count()) == ("Succeeded", 0)
+
+
+def test_what_a_worker_stored_before_it_was_killed_gives_way_to_its_successors_file(shop, monkeypatch):
+    asked = shop.ask()
+    monkeypatch.setenv("MARINA_FAILPOINT", "export.stored:raise")
+    with pytest.raises(FailpointReached):
+        operation_finish(Operation.objects.get(pk=asked.operation_id))
+    assert len(shop.files()) == 1
+    monkeypatch.delenv("MARINA_FAILPOINT")
+    Operation.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    operation_finish(Operation.objects.get(pk=asked.operation_id))
+    assert fresh(asked).state == "Complete"
+    assert [str(each.relative_to(shop.folder)) for each in shop.files()] == [fresh(asked).storage_name]
+    assert len(content(fresh(asked))[1]) == 2
+
+
+def test_an_export_that_waited_when_it_was_aborted_says_so(shop):
+    first, second = shop.ask(), shop.ask()
+    assert first.pk != second.pk
+    operation_abort(operation=second.operation, actor=MARINA, now=timezone.now())
+    assert (fresh(second).state, fresh(second).message) == ("Failed", "Aborted by tests.")
+
+
+def test_a_file_that_was_changed_is_refused_when_it_is_read(shop):
+    export = shop.export()
+    (file,) = shop.files()
+    changed = bytearray(file.read_bytes())
+    changed[-20] ^= 1
+    file.write_bytes(changed)
+    with pytest.raises(ExportDamaged, match="part 1"):
+        content(export)
