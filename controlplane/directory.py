@@ -14,6 +14,8 @@ NAMES: Final = {
     "virtual_clusters": "virtual-cluster-list",
     "host_clusters": "host-cluster-list",
     "region_offers": "region-offer-list",
+    "sleep_schedules": "sleep-schedule-list",
+    "lifecycle_policies": "lifecycle-policy-list",
     "discovered_clusters": "discovered-cluster-list",
     "operations": "operation-list",
     "gateway_requests": "gateway-request-list",

@@ -14,6 +14,7 @@ handler500 = "accounts.api.problems.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("accounts.ui.urls")),
+    path("", include("clusters.ui.urls")),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),

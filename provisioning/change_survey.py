@@ -29,11 +29,13 @@ from clusters.models import (
 )
 from clusters.services.idle_signals import Noted, idle_signals_write, unlooked_note
 from clusters.services.known_writers import writers_note
+from clusters.services.serving import serving_note
 from provisioning.change_reading import ChangeReading
 from provisioning.cpu_reading import cpu_noted
 from provisioning.drivers.calls import no_effect_check
 from provisioning.drivers.clients import Clients
 from provisioning.engine.errors import StepError
+from provisioning.serving_reading import serving_read
 
 log = structlog.get_logger(__name__)
 
@@ -102,6 +104,8 @@ def cluster_survey(placement: Placement, *, clients: Clients, now: datetime) -> 
     try:
         kube = clients.kube(placement.host, no_effect_check)
         idle_signals_write(noted=[cpu_noted(placement, kube, now=now)])
+        serving = serving_read(namespace=placement.namespace, release=placement.release, kube=kube)
+        serving_note(virtual_cluster_id=placement.virtual_cluster_id, serving=serving)
         with clients.virtual(placement, no_effect_check) as virtual:
             written = ChangeReading(virtual, most=settings.CHANGE_SURVEY_OBJECTS).writers()
     except StepError as error:

@@ -10,12 +10,22 @@ from clusters.admin.discovered import DiscoveredClusterAdmin
 from clusters.admin.exports import ExportAdmin
 from clusters.admin.hosts import HostClusterAdmin
 from clusters.admin.idle import IdleSignalAdmin, KnownWriterAdmin
+from clusters.admin.lifecycle import (
+    CleanupItemAdmin,
+    CleanupRunAdmin,
+    CleanupSwitchAdmin,
+    LifecyclePolicyAdmin,
+    SleepScheduleAdmin,
+)
 from clusters.admin.operations import OperationAdmin
 from clusters.admin.records import ChartAdmin, HostCredentialAdmin, KubeconfigGrantAdmin, PlacementAdmin
 from clusters.admin.region_offers import RegionOfferAdmin
 from clusters.admin.virtual_clusters import VirtualClusterAdmin
 from clusters.models import (
     Chart,
+    CleanupItem,
+    CleanupRun,
+    CleanupSwitch,
     ClusterUse,
     DiscoveredCluster,
     Export,
@@ -25,9 +35,11 @@ from clusters.models import (
     IdleSignal,
     KnownWriter,
     KubeconfigGrant,
+    LifecyclePolicy,
     Operation,
     Placement,
     RegionOffer,
+    SleepSchedule,
     VirtualCluster,
 )
 
@@ -45,3 +57,8 @@ admin.site.register(ClusterUse, ClusterUseAdmin)
 admin.site.register(GatewayRequest, GatewayRequestAdmin)
 admin.site.register(IdleSignal, IdleSignalAdmin)
 admin.site.register(KnownWriter, KnownWriterAdmin)
+admin.site.register(SleepSchedule, SleepScheduleAdmin)
+admin.site.register(LifecyclePolicy, LifecyclePolicyAdmin)
+admin.site.register(CleanupRun, CleanupRunAdmin)
+admin.site.register(CleanupItem, CleanupItemAdmin)
+admin.site.register(CleanupSwitch, CleanupSwitchAdmin)

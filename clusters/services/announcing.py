@@ -18,6 +18,7 @@ from accounts.services.audit_events import organization_short, project_short
 from accounts.services.webhook_events import Event, events_publish
 from clusters.models import UNANNOUNCED, Operation, OperationKind, OperationState
 from clusters.services.failure_notices import failures_tell
+from clusters.services.sleep_notices import refused_sleeps_tell
 
 BATCH: Final = 500
 
@@ -54,6 +55,7 @@ def operations_announce(*, now: datetime) -> int:
 
 def _told(keys: list[UUID], now: datetime) -> int:
     failures_tell(keys, now=now)
+    refused_sleeps_tell(keys, now=now)
     return Operation.objects.filter(pk__in=keys).update(announced_at=F("finished_at"))
 
 

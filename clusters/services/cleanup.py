@@ -17,10 +17,11 @@ from django.db import IntegrityError, transaction
 from accounts.errors import MarinaError
 from accounts.services.audit import Actor
 from clusters.lifecycle.deciding import CLEANUP, decide
-from clusters.lifecycle.gathering import Case, ReadSignals, cases_of, clusters_living, plan_of
+from clusters.lifecycle.gathering import Case, ReadSignals, cases_of, clusters_living
 from clusters.lifecycle.plans_writing import plans_write
 from clusters.lifecycle.signals import signals_of
 from clusters.models import (
+    CLEANUP_COLUMNS,
     CleanupAction,
     CleanupItem,
     CleanupRun,
@@ -37,6 +38,7 @@ ACTOR: Final = Actor(user=None, name=CLEANUP)
 _GAP: Final = timedelta(hours=12)
 _DEAD_AFTER: Final = timedelta(minutes=30)
 """A run that did not end by then died with its worker."""
+_DECIDING: Final = ("phase", "deletion_protection", "expires_at", "kept_until", "project_id")
 
 
 @dataclass
@@ -166,13 +168,12 @@ def _locked(cases: Iterable[Case]) -> dict[UUID, VirtualCluster]:
     if not read:
         return {}
     rows = VirtualCluster.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=read).order_by("pk")
-    return {row.pk: row for row in rows.defer("values") if _same(row, read[row.pk])}
+    return {row.pk: row for row in rows.only(*_DECIDING, *CLEANUP_COLUMNS) if _same(row, read[row.pk])}
 
 
 def _same(row: VirtualCluster, read: VirtualCluster) -> bool:
     """Whether what decides is as it was."""
-    columns = ("phase", "deletion_protection", "expires_at", "kept_until", "consent_at", "project_id")
-    return plan_of(row) == plan_of(read) and all(getattr(row, each) == getattr(read, each) for each in columns)
+    return all(getattr(row, each) == getattr(read, each) for each in (*_DECIDING, *CLEANUP_COLUMNS))
 
 
 def _sleeps(sweeping: _Sweep, due: list[Decided]) -> None:

@@ -113,7 +113,14 @@ def _told(policy: LifecyclePolicy) -> dict[str, Any]:
     return {name: value for name in FIELDS if (value := getattr(policy, name)) is not None}
 
 
-def _audit(actor: Actor, action: str, policy: LifecyclePolicy, **told: Mapping[str, Any]) -> None:
+def _audit(
+    actor: Actor,
+    action: str,
+    policy: LifecyclePolicy,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
     scope = policy.scope
     audit_record(
         actor=actor,
@@ -122,7 +129,8 @@ def _audit(actor: Actor, action: str, policy: LifecyclePolicy, **told: Mapping[s
         object_id=policy.pk,
         name=str(policy)[:120],
         organization_id=organization_of(scope).pk,
-        **told,
+        before=before,
+        after=after,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 import structlog
 from django.db import transaction
@@ -12,8 +13,8 @@ from accounts.errors import MarinaError
 from accounts.services.audit import Actor
 from clusters.lifecycle.deciding import CLEANUP
 from clusters.lifecycle.times import cron_last, cron_next
-from clusters.models import OperationKind, SleepSchedule, VirtualCluster, VirtualClusterPhase
-from clusters.services.operations import operation_start
+from clusters.models import ExportCause, SleepSchedule, VirtualCluster, VirtualClusterPhase
+from clusters.services.exports import export_start
 from clusters.services.schedule_planning import KINDS, PLAN, clusters_plan, clusters_unplanned, schedules_of
 from clusters.services.sleeping import virtual_cluster_sleep, virtual_cluster_wake
 
@@ -41,7 +42,7 @@ def _due(now: datetime) -> Q:
 
 
 @transaction.atomic
-def _run(key: object, now: datetime) -> bool:
+def _run(key: UUID, now: datetime) -> bool:
     rows = VirtualCluster.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
     cluster = rows.select_related("project__organization").filter(_due(now), pk=key).first()
     if cluster is None:  # another scheduler has it, or had it
@@ -103,7 +104,7 @@ def _wake(cluster: VirtualCluster, why: str, now: datetime) -> None:
 
 
 def _export(cluster: VirtualCluster, now: datetime) -> None:
-    operation_start(kind=OperationKind.EXPORT, subject=cluster, actor=ACTOR, now=now, params={"cause": "schedule"})
+    export_start(virtual_cluster=cluster, actor=ACTOR, now=now, cause=ExportCause.SCHEDULE)
 
 
 def _attempt(cluster: VirtualCluster, what: str, do: Callable[[], None]) -> None:

@@ -89,7 +89,14 @@ def _told(schedule: SleepSchedule) -> dict[str, Any]:
     return {name: getattr(schedule, name) for name in FIELDS}
 
 
-def _audit(actor: Actor, action: str, schedule: SleepSchedule, **told: Mapping[str, Any]) -> None:
+def _audit(
+    actor: Actor,
+    action: str,
+    schedule: SleepSchedule,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
     scope = schedule.scope
     project = scope if isinstance(scope, Project) else scope.project
     audit_record(
@@ -99,5 +106,6 @@ def _audit(actor: Actor, action: str, schedule: SleepSchedule, **told: Mapping[s
         object_id=schedule.pk,
         name=str(schedule)[:120],
         organization_id=project.organization_id,
-        **told,
+        before=before,
+        after=after,
     )

