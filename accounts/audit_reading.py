@@ -20,20 +20,26 @@ def audit_events_visible_to(user: User) -> QuerySet[AuditEvent]:
 def audit_require(user: User, organization: str = "") -> None:
     """Lets pass who may read the log of this organization (id or name), or of any where none is named.
 
-    Raises NotAllowed, with the roles that it takes. An organization that the user does not even see passes: the list
-    of its rows is empty, as for one that is not there.
+    Raises NotAllowed, with the roles that it takes: for an organization that the user does not see the same as for
+    one that is not there, as an empty list would look like a log in which nothing stands.
     """
     if not organization:
-        if platform_staff(user) or organizations_where(user, "organization.audit").exists():
-            return
-        raise NotAllowed(
-            "You may not read the audit log of any organization.",
-            hint=f"It takes one of these roles: {', '.join(roles_that_may('organization.audit'))}.",
-            action="organization.audit",
-        )
+        if not platform_staff(user) and not organizations_where(user, "organization.audit").exists():
+            raise _refused("You may not read the audit log of any organization.")
+        return
     seen = organization_seen(user, organization)
-    if seen is not None:
-        require(user, "organization.audit", seen)
+    if seen is None:
+        raise _refused(f"You may not read the audit log of an organization {organization[:80]!r}, or there is none.")
+    require(user, "organization.audit", seen)
+
+
+def _refused(sentence: str) -> NotAllowed:
+    roles = ", ".join(roles_that_may("organization.audit"))
+    return NotAllowed(
+        sentence,
+        hint=f"It takes one of these roles: {roles}. Platform staff read rows of no organization.",
+        action="organization.audit",
+    )
 
 
 def organization_seen(user: User, text: str) -> Organization | None:

@@ -45,6 +45,21 @@ _ALL: Final = (
     NotificationKind(
         "staff-joined", "Platform staff joined", "Platform staff gave themselves a role in your organization.", _BOTH
     ),
+    NotificationKind(
+        "cleanup-warning", "A cluster is to be deleted", "A virtual cluster of yours is to be deleted.", _BOTH
+    ),
+    NotificationKind(
+        "cleanup-deleted", "A cluster was cleaned up", "The cleanup deletes a virtual cluster of yours.", _BOTH
+    ),
+    NotificationKind(
+        "put-to-sleep", "A cluster was put to sleep", "An unused virtual cluster of yours was put to sleep.", _INBOX
+    ),
+    NotificationKind(
+        "sleep-refused",
+        "A cluster did not fall asleep",
+        "A virtual cluster of yours could not be put to sleep.",
+        _INBOX,
+    ),
     NotificationKind("operation-failed", "An operation failed", "An operation that you asked for failed.", _BOTH),
     NotificationKind(
         "host-unreachable", "A host does not answer", "A host cluster that you look after does not answer.", _BOTH
@@ -61,6 +76,7 @@ _ALL: Final = (
         "Group mapping would have taken an organization's last admin, and kept them.",
         _BOTH,
     ),
+    NotificationKind("password", "Your password was set", "Platform staff set a new password for your account.", _BOTH),
     NotificationKind(
         "second-factor", "Your second factor changed", "Your second factor or recovery codes changed.", _BOTH
     ),

@@ -18,7 +18,9 @@ This page is made from `accounts/roles.py` by `manage.py render_permissions`; `m
 A role is given to a user, a team or a service account, in an organization, in a project or for a single virtual
 cluster, with an end or without. What a role of an
 organization allows holds in every project of that organization. Roles add up. Platform staff operate hosts and see
-operations; none of this comes with that: without a role they see no organization, project or virtual cluster.
+the operations of hosts; none of this comes with that: without a role they see no organization, project or virtual
+cluster, and no operation of one. Where that has to be, they [break the glass](people.md#breaking-the-glass); the
+administration site shows every operation to superusers.
 
 What somebody may not see answers as if it were not there (404). What they see but may not do is refused with the names
 of the roles that may (403).

@@ -143,7 +143,7 @@ def discovered_visible(user: User) -> QuerySet[DiscoveredCluster]:
 def operations_visible(user: User) -> QuerySet[Operation]:
     """Operations of the projects a user may look into; for platform staff also those of hosts.
 
-    Staff see that an operation of a tenant is there by its host's pages and the admin, not here.
+    A tenant's is shown to staff by a role, broken glass included, or to superusers by the admin site; not here.
     """
     mine = in_reach(user, "operation.view", cluster="virtual_cluster")
     of_hosts = Q(project__isnull=True, host__in=hosts_visible(user).values("pk"))

@@ -18,6 +18,7 @@ from clusters.host_rules import (
     HOST_ROLE,
     HOST_RULES,
     LONG_LIVED,
+    METRICS_RULES,
     NAMESPACE_ROLE,
     RENEWAL_ROLE,
     RENEWAL_RULES,
@@ -110,7 +111,7 @@ def _cluster_documents() -> Iterable[str]:
         "What Marina may do in the namespace of a virtual cluster. It holds only where Marina binds it.",
         "ClusterRole",
         TENANT_ROLE,
-        TENANT_RULES,
+        (*TENANT_RULES, *METRICS_RULES),
     )
     yield _binding("Gives the first of these two to Marina.", "ClusterRoleBinding", HOST_ROLE, role_kind="ClusterRole")
 
@@ -118,7 +119,7 @@ def _cluster_documents() -> Iterable[str]:
 def _namespace_documents(namespace: str) -> Iterable[str]:
     for purpose, name, rules in (
         (f"What Marina may do with the namespace {namespace} itself.", NAMESPACE_ROLE, namespace_rules(namespace)),
-        (f"What Marina may do in the namespace {namespace}.", TENANT_ROLE, TENANT_RULES),
+        (f"What Marina may do in the namespace {namespace}.", TENANT_ROLE, (*TENANT_RULES, *METRICS_RULES)),
     ):
         yield _role(purpose, "Role", name, rules, namespace=namespace)
         yield _binding("Gives it to Marina.", "RoleBinding", name, role_kind="Role", namespace=namespace)

@@ -167,6 +167,16 @@ TENANT_RULES: Final = (
 )
 """Of marina-tenant, which holds in the namespaces of virtual clusters only."""
 
+METRICS_RULES: Final = (
+    Rule(
+        api_groups=("metrics.k8s.io",),
+        resources=("pods",),
+        verbs=("list",),
+        needed_for="telling by the CPU of its pods whether a virtual cluster is in use; it works without",
+    ),
+)
+"""Of marina-tenant as well. A host that lacks them is as good: then CPU is no signal of use there."""
+
 RENEWAL_RULES: Final = (
     Rule(
         resources=("serviceaccounts/token",),

@@ -109,6 +109,7 @@ CELERY_TASK_ROUTES = {
     "provisioning.operation_run": {"queue": "operations"},
     "provisioning.hosts_probe": {"queue": "probes"},
     "provisioning.hosts_survey": {"queue": "probes"},
+    "provisioning.changes_survey": {"queue": "probes"},
     "provisioning.*": {"queue": "housekeeping"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -127,6 +128,10 @@ CELERY_DB_REUSE_MAX = sys.maxsize
 
 PROBE_SECONDS = env.float("PROBE_SECONDS", default=30.0)
 SURVEY_SECONDS = env.float("SURVEY_SECONDS", default=60.0)
+# whether virtual clusters are used: how often who wrote inside is looked at, in how many objects at most
+CHANGE_SURVEY_SECONDS = env.float("CHANGE_SURVEY_SECONDS", default=600.0)
+CHANGE_SURVEY_OBJECTS = env.int("CHANGE_SURVEY_OBJECTS", default=20_000)
+IDLE_CPU_MILLICORES = env.int("IDLE_CPU_MILLICORES", default=50)
 # what is due at a tick stands in provisioning/schedules.py, and when it was done last in the database
 CELERY_BEAT_SCHEDULE = {"tick": {"task": "provisioning.schedules_tick", "schedule": 1.0, "options": {"expires": 5}}}
 
@@ -258,6 +263,22 @@ EXPORT_S3_SECRET_KEY = env.str("EXPORT_S3_SECRET_KEY", default="")
 EXPORT_DAYS = env.int("EXPORT_DAYS", default=30)
 EXPORT_DELETED_DAYS = env.int("EXPORT_DELETED_DAYS", default=30)  # of a cluster that was deleted
 
+# --- sleep and cleanup of what nobody uses; 0: never ------------------------------------------------------------------
+CLEANUP_SWEEP_SECONDS = env.float("CLEANUP_SWEEP_SECONDS", default=3600.0)
+CLEANUP_SLEEP_AFTER_SECONDS = env.int("CLEANUP_SLEEP_AFTER_SECONDS", default=7 * 86400)
+CLEANUP_DELETE_AFTER_SECONDS = env.int("CLEANUP_DELETE_AFTER_SECONDS", default=90 * 86400)
+CLEANUP_PERSONAL_SLEEP_AFTER_SECONDS = env.int("CLEANUP_PERSONAL_SLEEP_AFTER_SECONDS", default=2 * 86400)
+CLEANUP_PERSONAL_DELETE_AFTER_SECONDS = env.int("CLEANUP_PERSONAL_DELETE_AFTER_SECONDS", default=45 * 86400)
+CLEANUP_CI_SLEEP_AFTER_SECONDS = env.int("CLEANUP_CI_SLEEP_AFTER_SECONDS", default=6 * 3600)
+CLEANUP_CI_DELETE_AFTER_SECONDS = env.int("CLEANUP_CI_DELETE_AFTER_SECONDS", default=14 * 86400)
+CLEANUP_WARN_BEFORE_SECONDS = [
+    int(each) for each in env.list("CLEANUP_WARN_BEFORE_SECONDS", default=["604800", "86400"])
+]
+CLEANUP_EXTENSION_MAXIMUM_SECONDS = env.int("CLEANUP_EXTENSION_MAXIMUM_SECONDS", default=30 * 86400)
+CLEANUP_DELETIONS_PER_RUN = env.int("CLEANUP_DELETIONS_PER_RUN", default=20)
+CLEANUP_SLEEPS_PER_RUN = env.int("CLEANUP_SLEEPS_PER_RUN", default=100)
+CLEANUP_REPORT_DAYS = env.int("CLEANUP_REPORT_DAYS", default=180)
+
 # --- kubeconfigs ----------------------------------------------------------------------------------------------------
 KUBECONFIG_MINIMUM_SECONDS = 600  # the least that TokenRequest grants (facts: 300 s is refused)
 KUBECONFIG_DEFAULT_SECONDS = env.int("KUBECONFIG_DEFAULT_SECONDS", default=3600)
@@ -333,6 +354,8 @@ SPECTACULAR_SETTINGS = {
         "InvitationState": ["open", "used", "revoked", "expired"],
         "KubeconfigCeiling": "accounts.models.KubeconfigCeiling",
         "PlacementRole": "clusters.models.PlacementRole",
+        "Verdict": "clusters.models.Verdict",
+        "VerdictGiven": ["person", "ci", "inside", "steady"],
     },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # one over 1 MiB must arrive to be refused by name

@@ -19,6 +19,8 @@ from localkube.lifetime import dies_with_parent
 from localkube.pki import Authority
 from localkube.ports import free_ports
 
+CLUSTER_DOMAIN = "clusters.localhost"
+"""Of the host name that each virtual cluster has at the gateway."""
 _READY_WITHIN_SECONDS = 60.0
 _WEB_THREADS = 8
 _PROBES_AT_ONCE = "8"
@@ -178,9 +180,11 @@ class Stack:
 
     def _gateway_settings(self) -> dict[str, str]:
         """The authority is made at the first start and kept, so that kubeconfigs of an earlier run hold on."""
-        certificate, key = self._authority.issue_files("gateway", "localhost", hosts=["localhost", "127.0.0.1", "::1"])
+        hosts = ["localhost", "127.0.0.1", "::1", f"*.{CLUSTER_DOMAIN}"]
+        certificate, key = self._authority.issue_files("gateway", "localhost", hosts=hosts)
         return {
             "GATEWAY_URL": self.gateway_url,
+            "GATEWAY_CLUSTER_DOMAIN": CLUSTER_DOMAIN,
             "GATEWAY_BIND": self.gateway_url.removeprefix("https://"),
             "GATEWAY_CA_FILE": str(self._authority.certificate_file),
             "GATEWAY_TLS_CERT": str(certificate),

@@ -4,26 +4,26 @@ import asyncio
 import json
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 from clusters.services.gateway_access import Caller
 from gateway.answers import Refused
+from gateway.claimed import EXTRA, GROUP, UID, USER, claims_fit, claims_of, extra_key
+from gateway.exchange import Headers
 from gateway.heads import Head
-from gateway.http2 import Headers
 from gateway.identity import EXTRA_HANDLE, EXTRA_NAME, NEVER_GROUPS, NEVER_USERS, groups, username
 from gateway.upstream import Upstream
 
 _REVIEW: Final = b"/apis/authorization.k8s.io/v1/subjectaccessreviews"
-_EXTRA: Final = b"impersonate-extra-"
-_ONE: Final = (b"impersonate-user", b"impersonate-uid")
-_WHO: Final = (*_ONE, b"impersonate-group")
+_ONE: Final = (USER, UID)
+_WHO: Final = (*_ONE, GROUP)
 REVIEW_SECONDS: Final = 10.0
 _LONGEST_REVIEW: Final = 64 * 1024
 
 
 async def acting_as(head: Head, caller: Caller, upstream: Upstream) -> Headers:
     """The fields of the identity that was asked for. Refused where the person may not take it, or nobody may."""
-    fields = [field for field in head.headers if field[0].startswith(b"impersonate-")]
+    fields = claims_of(head)
+    claims_fit(head)
     for name, value in fields:
         _never(name, value)
     _unmistakable(fields)
@@ -48,9 +48,7 @@ def _unmistakable(fields: Headers) -> None:
 
 
 def _never(name: bytes, value: bytes) -> None:
-    forbidden = (name == b"impersonate-user" and value in NEVER_USERS) or (
-        name == b"impersonate-group" and value in NEVER_GROUPS
-    )
+    forbidden = (name == USER and value in NEVER_USERS) or (name == GROUP and value in NEVER_GROUPS)
     if forbidden:
         raise Refused(
             403,
@@ -77,14 +75,14 @@ async def _ask(name: bytes, value: bytes, caller: Caller, upstream: Upstream) ->
 
 def _attributes(name: bytes, value: bytes) -> dict[str, str]:
     said = value.decode("utf-8", "replace")
-    if name == b"impersonate-user":
+    if name == USER:
         return _user_attributes(said)
-    if name == b"impersonate-group":
+    if name == GROUP:
         return {"resource": "groups", "name": said}
-    if name == b"impersonate-uid":
+    if name == UID:
         return {"group": "authentication.k8s.io", "resource": "uids", "name": said}
-    if name.startswith(_EXTRA):
-        key = unquote_to_bytes(name.removeprefix(_EXTRA)).decode("utf-8", "replace")
+    if name.startswith(EXTRA):
+        key = extra_key(name)
         return {"group": "authentication.k8s.io", "resource": "userextras", "subresource": key, "name": said}
     raise Refused(403, f"There is no header {name.decode('latin-1')}.", why="impersonation")
 

@@ -14,6 +14,7 @@ REASONS: Final = {
     408: "Timeout",
     409: "Conflict",
     410: "Gone",
+    413: "RequestEntityTooLarge",
     429: "TooManyRequests",
     500: "InternalError",
     503: "ServiceUnavailable",

@@ -6,20 +6,23 @@ finds none is counted and told. Each request's own line of the log is written at
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
 import structlog
 from django.db import DataError
+from django.utils import timezone
 
 from clusters.models import GatewayRequest
 from clusters.services.cluster_uses import OTHER, Use, UseKey
 from clusters.services.gateway_requests import request_recorded
 from gateway import metrics
 from gateway.database import Database, DatabaseAway
+from gateway.polling import is_use
 from gateway.records import Record, client_of, request_told
 
 log = structlog.get_logger(__name__)
@@ -33,6 +36,10 @@ _AGAIN: Final = 0.25
 MOST_REQUESTS: Final = 20_000
 """So many wait in memory at most, about 40 MB."""
 MOST_USES: Final = 10_000
+TELL_SECONDS: Final = 20.0
+"""How often it is told that the books are written, for who asks whether nobody came."""
+HELD_SECONDS: Final = 60.0
+"""How often a stream that stays open counts as a use anew."""
 
 
 class Bookkeeper:
@@ -44,12 +51,18 @@ class Bookkeeper:
         *,
         uses_add: Callable[..., object],
         requests_add: Callable[..., object],
+        written: Callable[[datetime], object] | None = None,
+        clock: Callable[[], datetime] = timezone.now,
         most_requests: int = MOST_REQUESTS,
         most_uses: int = MOST_USES,
     ) -> None:
         self._database = database
         self._uses_add = uses_add
         self._requests_add = requests_add
+        self._written_until = written
+        self._clock = clock
+        self._told_at: datetime | None = None
+        self._held: dict[int, Record] = {}
         self._most_requests = most_requests
         self._most_uses = most_uses
         self._uses: dict[UseKey, Use] = {}
@@ -63,11 +76,30 @@ class Bookkeeper:
         if not record.refused_for and record.status:
             self._use(record)
         caller = record.caller
-        if request_recorded(wanted=record.wanted, reads=record.doing.reads, broken_glass=caller.broken_glass):
+        always = caller.broken_glass or record.acting_as is not None
+        if request_recorded(wanted=record.wanted, reads=record.doing.reads, always=always):
             self._request(request_told(record))
 
+    @contextmanager
+    def held(self, record: Record) -> Iterator[None]:
+        """While a stream is open somebody is there, however long ago it was asked for."""
+        self._held[id(record)] = record
+        try:
+            yield
+        finally:
+            self._held.pop(id(record), None)
+
+    def _held_on(self) -> None:
+        now = self._clock()
+        for key, record in self._held.items():
+            if now - record.at >= timedelta(seconds=HELD_SECONDS):
+                self._held[key] = replace(record, at=now)
+                self._add(replace(_use_of(self._held[key]), reads=0, writes=0))
+
     def _use(self, record: Record) -> None:
-        use = _use_of(record)
+        self._add(_use_of(record))
+
+    def _add(self, use: Use) -> None:
         known = self._uses.get(use.key)
         if known is None and len(self._uses) + len(self._uses_going) >= self._most_uses:
             self._drop("uses", 1)
@@ -110,7 +142,21 @@ class Bookkeeper:
         """Writes what there is; False where the database is away, and then it is kept."""
         async with self._writing:
             self._tell_dropped()
-            return await self._write_uses() and await self._write_requests()
+            self._held_on()
+            began = self._clock()
+            if not (await self._write_uses() and await self._write_requests()):
+                return False
+            await self._tell_written(began)
+            return True
+
+    async def _tell_written(self, until: datetime) -> None:
+        """That this is missing tells others that they do not know whether a cluster is idle."""
+        told = self._told_at
+        if self._written_until is None or (told and until - told < timedelta(seconds=TELL_SECONDS)):
+            return
+        with suppress(DatabaseAway):
+            await self._database.ask(self._written_until, until)
+            self._told_at = until
 
     async def _write_uses(self) -> bool:
         while self._uses_going or self._uses:
@@ -161,6 +207,7 @@ def _use_of(record: Record) -> Use:
         writes=int(not reads),
         last_read_at=record.at if reads else None,
         last_write_at=None if reads else record.at,
+        last_meant_at=record.at if is_use(record.doing, polls=record.polls) else None,
     )
 
 
@@ -168,4 +215,4 @@ def _line(value: Any) -> Any:
     """As JSON has it."""
     if isinstance(value, datetime):
         return value.isoformat()
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    return value if isinstance(value, str | int | float | bool | list | None) else str(value)

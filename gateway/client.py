@@ -20,6 +20,8 @@ _MOST_BEFORE_ANSWER: Final = 256 * 1024
 """Bytes of a refused request's body that are read away, so that the answer is not lost with them."""
 
 
+STALLED_SECONDS: Final = 600.0
+"""For who reads nothing of an upgraded stream: somebody may look at a page of `kubectl exec ... | less` for so long."""
 _MOST_AFTER_ANSWER: Final = 64 * 1024 * 1024
 _LINGER_SECONDS: Final = 2.0
 
@@ -31,8 +33,18 @@ class ClientGone(ConnectionError):
 class Client:
     """Reads with a deadline, writes with a deadline, and knows where one request ends and the next begins."""
 
-    def __init__(self, stream: ByteStream, *, head_seconds: float, idle_seconds: float, write_seconds: float) -> None:
+    def __init__(
+        self,
+        stream: ByteStream,
+        *,
+        head_seconds: float,
+        idle_seconds: float,
+        write_seconds: float,
+        stalled_seconds: float = STALLED_SECONDS,
+    ) -> None:
         self._stream = stream
+        self.stalled_seconds = stalled_seconds
+        """How long nothing may pass on it once it is switched."""
         self._head_seconds = head_seconds
         self._idle_seconds = idle_seconds
         self._write_seconds = write_seconds
@@ -200,7 +212,7 @@ class Client:
         rest = bytes(self._http.trailing_data[0]) + bytes(self._buffer)
         self._buffer.clear()
         self.switched = True
-        return _Switched(self._stream, rest, self._reading)
+        return _Switched(self._stream, rest, self._reading, stalled_seconds=self.stalled_seconds)
 
     async def _write(self, data: bytes | bytearray | memoryview) -> None:
         if not data:
@@ -219,10 +231,13 @@ class Client:
 
 
 class _Switched:
-    """The client's stream after the switch: first what was read already."""
+    """The client's stream after the switch: first what was read already. Who takes nothing for long is gone."""
 
-    def __init__(self, stream: ByteStream, early: bytes, reading: asyncio.Task[bytes] | None) -> None:
+    def __init__(
+        self, stream: ByteStream, early: bytes, reading: asyncio.Task[bytes] | None, *, stalled_seconds: float
+    ) -> None:
         self._stream = stream
+        self._stalled_seconds = stalled_seconds
         self._early = early
         self._reading = reading
 
@@ -239,7 +254,11 @@ class _Switched:
         self._stream.write(data)
 
     async def drain(self) -> None:
-        await self._stream.drain()
+        try:
+            async with asyncio.timeout(self._stalled_seconds):
+                await self._stream.drain()
+        except TimeoutError:
+            raise ClientGone("The client takes nothing.") from None
 
     def close(self) -> None:
         self._stream.close()

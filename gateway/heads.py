@@ -14,6 +14,7 @@ import h11
 LONGEST_HEAD: Final = 64 * 1024
 """Bytes. Tokens and label selectors are a few hundred, so this is far more than any client needs."""
 _PREFIX: Final = re.compile(rb"^/v1/clusters/([0-9a-fA-F-]{36})(?=[/?]|$)")
+_ID: Final = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BARE: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)|\0")
 _FOLDED: Final = re.compile(rb"\r\n[ \t]")
 _LENGTHS: Final = re.compile(rb"\r\ncontent-length[ \t]*:", re.IGNORECASE)
@@ -62,6 +63,8 @@ class Head:
     bearer: str
     upgrade: bytes
     has_body: bool
+    length: int = 0
+    """Bytes of the body where the head says it; 0 where it does not, or where there is none."""
 
     @property
     def target(self) -> bytes:
@@ -120,6 +123,7 @@ def _checked(event: h11.Request) -> Head:
         bearer=_bearer(dict(fields).get(b"authorization", b"")),
         upgrade=_upgrade(fields),
         has_body=b"transfer-encoding" in names or dict(fields).get(b"content-length", b"0") != b"0",
+        length=int(dict(fields).get(b"content-length", b"0")),
     )
 
 
@@ -173,7 +177,5 @@ def cluster_of_host(host: str, domain: str) -> UUID | None:
     name = host.partition(":")[0].lower()
     if not domain or not name.endswith(f".{domain.lower()}"):
         return None
-    try:
-        return UUID(name.removesuffix(f".{domain.lower()}"))
-    except ValueError:
-        return None
+    label = name.removesuffix(f".{domain.lower()}")
+    return UUID(label) if _ID.fullmatch(label) else None

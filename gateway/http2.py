@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -26,9 +24,8 @@ from h2.exceptions import H2Error
 from h2.settings import SettingCodes
 from hyperframe.frame import Frame, GoAwayFrame
 
+from gateway.exchange import Exchange, Headers, NotProcessed
 from provisioning.drivers.streams.byte_stream import ByteStream
-
-Headers = Sequence[tuple[bytes, bytes]]
 
 STREAM_WINDOW: Final = 512 * 1024
 """Bytes of one answer that wait here for a slow client, at most."""
@@ -43,10 +40,6 @@ _LAST_STREAM: Final = 2**31 - 10_000
 """A connection has so many numbers for requests; before they are used up another one takes its place."""
 
 
-class NotProcessed(ConnectionError):
-    """The server said of this request that it did nothing with it: it may be sent again as it is."""
-
-
 class _GracefulH2(H2Connection):
     """h2 takes every GOAWAY for the end. One without an error only says: nothing new; what is under way may end."""
 
@@ -58,90 +51,6 @@ class _GracefulH2(H2Connection):
         told.last_stream_id = frame.last_stream_id
         told.additional_data = frame.additional_data or None
         return [], [told]
-
-
-class Exchange:
-    """One request and its answer. Errors are ConnectionError, and NotProcessed among them."""
-
-    def __init__(self, connection: "Http2Connection", stream_id: int) -> None:
-        self._connection = connection
-        self.stream_id = stream_id
-        self._head: asyncio.Future[tuple[int, Headers]] = asyncio.get_running_loop().create_future()
-        self._parts: deque[bytes] = deque()
-        self._something = asyncio.Event()
-        self._ended = False
-        self._failed: Exception | None = None
-        self.window_opened = asyncio.Event()
-        self.takes_no_more = False
-
-    async def head(self) -> tuple[int, Headers]:
-        """Status and header fields of the answer, without pseudo fields."""
-        return await asyncio.shield(self._head)
-
-    async def read(self) -> bytes:
-        """The next part of the answer's body; b"" at its end."""
-        while not self._parts:
-            if self._failed is not None:
-                raise self._failed
-            if self._ended:
-                return b""
-            self._something.clear()
-            await self._something.wait()
-        part = b"".join(self._parts)
-        self._parts.clear()
-        if not self._ended:
-            self._connection.taken(self.stream_id, len(part))
-        return part
-
-    async def send(self, data: bytes) -> None:
-        """A part of the request's body, as fast as the server takes it."""
-        await self._connection.send(self, data)
-
-    async def end(self) -> None:
-        """The request's body is over."""
-        self._connection.end(self.stream_id)
-        await self._connection.drain()
-
-    def cancel(self) -> None:
-        """Nobody waits for the rest. Always called in the end: what is over already does not mind."""
-        self._connection.leave(self.stream_id)
-
-    @property
-    def failed(self) -> Exception | None:
-        """Why it cannot go on, or None."""
-        return self._failed
-
-    def on_head(self, status: int, headers: Headers) -> None:
-        if not self._head.done():
-            self._head.set_result((status, headers))
-
-    def on_data(self, data: bytes) -> None:
-        self._parts.append(data)
-        self._something.set()
-
-    def on_end(self) -> None:
-        self._ended = True
-        self.on_head(502, ())  # one without an answer's head
-        self._wake()
-
-    def on_reset(self, error: Exception) -> None:
-        """The server wants nothing more of it; where the whole answer came before, that stands."""
-        self.takes_no_more = True
-        self.window_opened.set()
-        self.on_failure(error)
-
-    def on_failure(self, error: Exception) -> None:
-        if self._ended or self._failed is not None:
-            return
-        self._failed = error
-        if not self._head.done():
-            self._head.set_exception(error)
-            self._head.exception()  # nobody may be waiting for it any more
-        self._wake()
-
-    def _wake(self) -> None:
-        self._something.set()
-        self.window_opened.set()
 
 
 class Http2Connection:

@@ -5,11 +5,11 @@ from urllib.parse import quote
 
 from clusters.services.gateway_access import Caller
 from gateway.answers import Refused
+from gateway.claimed import IMPERSONATE, claims_of
+from gateway.exchange import Headers
 from gateway.heads import Head
-from gateway.http2 import Headers
 
 _CLAIMS: Final = (b"x-remote-", b"x-forwarded-", b"x-client-")
-IMPERSONATE: Final = b"impersonate-"
 NEVER_USERS: Final = frozenset((b"kubernetes-super-admin", b"system:admin"))
 NEVER_GROUPS: Final = frozenset((b"system:masters",))
 EXTRA_HANDLE: Final = "marina.dev/handle"
@@ -49,8 +49,7 @@ def claims_check(head: Head, caller: Caller) -> bool:
             f"The header {claimed[0].decode('latin-1')} says who you are, and only Marina does that.",
             why="identity-header",
         )
-    asked = {name for name in names if name.startswith(IMPERSONATE)}
-    if not asked:
+    if not claims_of(head):
         return False
     if caller.level != "admin":
         raise Refused(

@@ -12,12 +12,17 @@ REQUESTS: Final = Counter(
 )
 LATENCY: Final = Histogram(
     "marina_gateway_seconds",
-    "Seconds that each part of a request took: auth, upstream (to the answer's head).",
+    "Seconds that each part of a request took: auth, dial (to a connection), upstream (to the answer's head).",
     ("part",),
     buckets=_SECONDS,
     registry=REGISTRY,
 )
-DIALS: Final = Counter("marina_gateway_dials", "Connections made to virtual APIs.", ("result",), registry=REGISTRY)
+DIALS: Final = Counter(
+    "marina_gateway_dials",
+    "Attempts to connect to virtual APIs: made, or why not (timeout, unreachable, not-ready, forbidden ...).",
+    ("result",),
+    registry=REGISTRY,
+)
 DIAL_SECONDS: Final = Histogram(
     "marina_gateway_dial_seconds", "Seconds to make one.", buckets=_SECONDS, registry=REGISTRY
 )

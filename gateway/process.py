@@ -1,15 +1,18 @@
 """The gateway as a process: `python -m gateway`."""
 
 import asyncio
+import os
 import re
 import resource
 import signal
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 from prometheus_client import start_http_server
 from urllib3.util import parse_url
 
@@ -17,15 +20,17 @@ from clusters.gateway_address import gateway_urls
 from clusters.services.cluster_uses import cluster_uses_add
 from clusters.services.gateway_access import caller_of, callers_still
 from clusters.services.gateway_requests import gateway_requests_add
+from clusters.services.signal_sources import GATEWAY, signal_source_ended, signal_source_written
 from clusters.services.waking import wake_for
 from gateway import metrics
 from gateway.bookkeeping import Bookkeeper
 from gateway.certificate import Certificate
 from gateway.database import Database, DatabaseAway
-from gateway.door import Door, Names
+from gateway.door import Door
 from gateway.doorman import Doorman, Questions
-from gateway.health import Health
+from gateway.health import Health, Readiness
 from gateway.limits import Limits
+from gateway.names import Names
 from gateway.server import Server
 from gateway.targets import road_finder, targets_of
 from gateway.upstreams import Upstreams
@@ -34,7 +39,6 @@ from provisioning.drivers.clients import Clients
 
 log = structlog.get_logger(__name__)
 
-READY_SECONDS = 2.0
 TIDY_SECONDS = 10.0
 BATCH_SECONDS = 120.0
 """A batch that is only slow must not be taken for one that was not written: it would be written twice."""
@@ -47,7 +51,13 @@ class Gateway:
         self._database = Database(threads=settings.GATEWAY_DATABASE_THREADS)
         # a thread of their own: a slow batch delays nobody who wants in
         self._books_database = Database(threads=1, patience=BATCH_SECONDS)
-        self._books = Bookkeeper(self._books_database, uses_add=cluster_uses_add, requests_add=gateway_requests_add)
+        self._name = f"{GATEWAY}{socket.gethostname()[:100]}:{os.getpid()}"
+        self._books = Bookkeeper(
+            self._books_database,
+            uses_add=cluster_uses_add,
+            requests_add=gateway_requests_add,
+            written=lambda until: signal_source_written(name=self._name, until=until),
+        )
         # and so are those who are in already: no crowd of unknown tokens makes them look forgotten
         self._rechecks = Database(threads=1)
         self._doorman = Doorman(
@@ -55,20 +65,22 @@ class Gateway:
         )
         self._upstreams = Upstreams(road_finder(Clients()))
         self._limits = Limits(rate=settings.GATEWAY_RATE, streams=settings.GATEWAY_STREAMS)
-        self._not_ready = "starting"
+        self._readiness = Readiness(lambda: self._database.ask(_database_look))
+        names = _names()
         door = Door(
-            names=_names(),
+            names=names,
             doorman=self._doorman,
             upstreams=self._upstreams,
             limits=self._limits,
             rules=WakeRules(re.compile(settings.GATEWAY_WAKES), re.compile(settings.GATEWAY_NEVER_WAKES)),
             wake=Waker(self._database, wake_for).wake,
             book=self._books.book,
+            hold=self._books.held,
         )
         self._certificate = Certificate.of_settings()
         self._server = Server(
             door,
-            Health(lambda: self._not_ready),
+            Health(self._readiness, names),
             tls=self._certificate.context if self._certificate else None,
             connections=settings.GATEWAY_CONNECTIONS,
             newcomers=settings.GATEWAY_NEWCOMERS,
@@ -81,7 +93,7 @@ class Gateway:
             for work in (
                 self._doorman.watch(),
                 self._upstreams.tend(),
-                self._ready(),
+                self._readiness.watch(),
                 self._tidy(),
                 self._books.keep(),
             )
@@ -89,9 +101,11 @@ class Gateway:
         host, _, port = settings.GATEWAY_BIND.rpartition(":")
         started(await self._server.start(host.strip("[]"), int(port)))
         await stopping.wait()
-        self._not_ready = "stopping"
+        self._readiness.stop()
         await self._server.stop(grace=settings.STOP_GRACE_SECONDS)
         await self._books.close()
+        with suppress(DatabaseAway):
+            await self._database.ask(signal_source_ended, name=self._name, until=timezone.now())
         for task in tending:
             task.cancel()
         await asyncio.gather(*tending, return_exceptions=True)
@@ -99,15 +113,6 @@ class Gateway:
         self._books_database.close()
         self._rechecks.close()
         self._database.close()
-
-    async def _ready(self) -> None:
-        while True:
-            try:
-                await self._database.ask(_database_look)
-                self._not_ready = ""
-            except DatabaseAway:
-                self._not_ready = "the database does not answer"
-            await asyncio.sleep(READY_SECONDS)
 
     async def _tidy(self) -> None:
         while True:

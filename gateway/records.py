@@ -1,7 +1,8 @@
 """What was done through the gateway: one record a request, for those who keep books of it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
@@ -12,6 +13,7 @@ from accounts.secret_names import secrets_removed
 from clusters.models.cluster_use import CLIENT_LENGTH
 from clusters.models.gateway_request import request_id_at
 from clusters.services.gateway_access import Caller
+from gateway.claimed import LONGEST_CLAIMS, LONGEST_NAME, Claimed
 from gateway.resources import Doing
 
 
@@ -19,9 +21,9 @@ from gateway.resources import Doing
 class Record:
     """One request that somebody was let in with. Never a body, a header or a query: they may hold secrets.
 
-    `seconds` until the answer's head. `acting_as` is the user that `--as` asked for. `status` 0: it broke off before
+    `seconds` until the answer's head. `acting_as`: whom `--as` asked for, if it did. `status` 0: it broke off before
     there was an answer. `refused_for`: why the gateway refused it itself. `wanted`: which requests its project wants
-    written down.
+    written down. `polls`: nobody stands behind it (gateway/polling.py).
     """
 
     at: datetime
@@ -31,13 +33,16 @@ class Record:
     seconds: float
     address: str
     user_agent: str
-    acting_as: str = ""
+    acting_as: Claimed | None = None
     refused_for: str = ""
     wanted: str = RequestAudit.WRITES
+    polls: bool = False
 
 
 Bookkeeper = Callable[[Record], None]
 """Takes a record and returns at once."""
+Holder = Callable[[Record], AbstractContextManager[None]]
+"""Within it the record's stream is open."""
 
 _PRODUCT: Final = re.compile(rf"[a-z0-9._-]{{1,{CLIENT_LENGTH}}}")
 
@@ -50,7 +55,7 @@ def client_of(user_agent: str) -> str:
 
 def request_told(record: Record) -> dict[str, Any]:
     """The record as columns of GatewayRequest, each cut to what fits and without what cannot be shown."""
-    caller, doing = record.caller, record.doing
+    caller, doing, other = record.caller, record.doing, record.acting_as or Claimed()
     return {
         "id": request_id_at(record.at),
         "at": record.at,
@@ -63,7 +68,10 @@ def request_told(record: Record) -> dict[str, Any]:
         "by_token": caller.token[:60],
         "access": caller.level,
         "broken_glass": caller.broken_glass,
-        "acting_as": _plain(record.acting_as, 253),
+        "acting_as": _plain(other.user, LONGEST_NAME),
+        "acting_as_uid": _plain(other.uid, LONGEST_NAME),
+        "acting_as_groups": _names(other.groups),
+        "acting_as_extras": _names(other.extras),
         "verb": _plain(doing.verb, 20),
         "group": _plain(doing.group, 253),
         "version": _plain(doing.version, 63),
@@ -84,6 +92,17 @@ def _plain(text: str, most: int) -> str:
     """Clients may send anything: NUL, which no column takes, what would forge lines of a log, a token in a name."""
     shown = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[: 2 * most])
     return str(secrets_removed(shown))[:most]
+
+
+def _names(texts: Iterable[str]) -> list[str]:
+    """As many of them as fit. None is missing of a request that was not refused (gateway/claimed.py)."""
+    kept, room = list[str](), LONGEST_CLAIMS
+    for text in texts:
+        room -= len(text)
+        if room < 0:
+            break
+        kept.append(_plain(text, LONGEST_NAME))
+    return kept
 
 
 def _address(text: str) -> str | None:

@@ -10,7 +10,7 @@ import structlog
 
 from gateway import metrics
 from gateway.answers import REASONS, Refused, status_answer
-from gateway.client import Client, ClientGone
+from gateway.client import STALLED_SECONDS, Client, ClientGone
 from gateway.door import Door
 from gateway.heads import BadRequest, Head
 from gateway.health import Health
@@ -28,12 +28,16 @@ _LEAVING = 64
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds that a client is given: for TLS and for a request's head, between requests, and to take what is sent."""
+    """Seconds that a client is given: for TLS and for a request's head, between requests, and to take what is sent.
+
+    `stalled`: to take something of an upgraded stream (exec, port-forward).
+    """
 
     handshake: float = 10.0
     head: float = 10.0
     idle: float = 120.0
     write: float = 60.0
+    stalled: float = STALLED_SECONDS
 
 
 class Server:
@@ -146,7 +150,13 @@ class Server:
 
     async def _requests(self, stream: ByteStream, tcp: TcpStream) -> None:
         patience = self._patience
-        client = Client(stream, head_seconds=patience.head, idle_seconds=patience.idle, write_seconds=patience.write)
+        client = Client(
+            stream,
+            head_seconds=patience.head,
+            idle_seconds=patience.idle,
+            write_seconds=patience.write,
+            stalled_seconds=patience.stalled,
+        )
         self._clients.add(client)
         if self._stopping:
             client.leave(QUIET_SECONDS)

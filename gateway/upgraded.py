@@ -4,6 +4,7 @@ Each has an upstream connection of its own: on real nodes one broken exec ends e
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Final
@@ -12,8 +13,8 @@ import h11
 
 from gateway.answers import Refused
 from gateway.client import Client, ClientGone
+from gateway.exchange import Headers
 from gateway.heads import Head
-from gateway.http2 import Headers
 from gateway.upstream import AUTHORITY
 from provisioning.drivers.streams.byte_stream import ByteStream
 
@@ -63,7 +64,7 @@ async def _carried(
     note(101)
     both = await client.switch(fields)
     both.write(talk.trailing_data[0])
-    await _carry(both, upstream)
+    await _Carriage(both, upstream, client.stalled_seconds).carry()
     return 0
 
 
@@ -125,19 +126,45 @@ async def _refused(
     await client.answer_end()
 
 
-async def _carry(client: ByteStream, upstream: ByteStream) -> None:
-    """Until either side ends, and then both: a port-forward's WebSocket cannot be closed by halves."""
-    directions = [asyncio.create_task(_pump(client, upstream)), asyncio.create_task(_pump(upstream, client))]
-    try:
-        await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in directions:
-            task.cancel()
-        await asyncio.gather(*directions, return_exceptions=True)
+class _Carriage:
+    """Both directions of a switched stream."""
 
+    def __init__(self, client: ByteStream, upstream: ByteStream, stalled_seconds: float) -> None:
+        self._client = client
+        self._upstream = upstream
+        self._stalled_seconds = stalled_seconds
+        self._answered = time.monotonic()
 
-async def _pump(source: ByteStream, sink: ByteStream) -> None:
-    with suppress(OSError):
-        while data := await source.read():
-            sink.write(data)
-            await sink.drain()
+    async def carry(self) -> None:
+        """Until either side ends, and then both: a port-forward's WebSocket cannot be closed by halves."""
+        directions = [asyncio.create_task(self._up()), asyncio.create_task(self._down())]
+        try:
+            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in directions:
+                task.cancel()
+            await asyncio.gather(*directions, return_exceptions=True)
+
+    async def _down(self) -> None:
+        with suppress(OSError):
+            while data := await self._upstream.read():
+                self._answered = time.monotonic()
+                self._client.write(data)
+                await self._client.drain()
+
+    async def _up(self) -> None:
+        with suppress(OSError):
+            while data := await self._client.read():
+                self._upstream.write(data)
+                while not await self._taken():
+                    if time.monotonic() - self._answered > self._stalled_seconds:
+                        return  # whether the client is still there would not be noticed either
+
+    async def _taken(self) -> bool:
+        """A program that never reads its input may work all the same: while it says something it is not given up."""
+        try:
+            async with asyncio.timeout(self._stalled_seconds):
+                await self._upstream.drain()
+        except TimeoutError:
+            return False
+        return True

@@ -9,8 +9,10 @@ from django.core.exceptions import ObjectDoesNotExist
 
 from gateway import metrics
 from gateway.database import DatabaseAway, asked
+from gateway.dialling import RoadFinder
 from gateway.targets import Target
-from gateway.upstream import RoadFinder, Unreachable, Upstream
+from gateway.unreachable import Unreachable
+from gateway.upstream import Upstream
 from provisioning.drivers.road import Road
 
 TEND_SECONDS = 5.0
@@ -35,7 +37,7 @@ class Upstreams:
         if known is not None:
             known[2].retire()
             self._retired.append(known[2])
-        upstream = Upstream(self._finder(target), endpoint=target.endpoint, name=target.name)
+        upstream = Upstream(self._finder(target), endpoint=target.endpoint, name=target.name, host=target.host_name)
         self._open[target.cluster_id] = (target.key, target.endpoint, upstream)
         return upstream
 

@@ -3,10 +3,7 @@
 import asyncio
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +14,7 @@ from gateway.answers import Refused
 from gateway.database import Database, DatabaseAway
 from gateway.doorman import Admission
 from gateway.heads import Head
+from gateway.polling import PollRule
 from gateway.resources import Doing
 from gateway.targets import Target
 
@@ -27,38 +25,26 @@ HOLD_SECONDS: Final = 25.0
 RETRY_AFTER: Final = 5
 """client-go asks ten times where it is told when: held and told to wait, that is five minutes in all."""
 WAKE_AGAIN_SECONDS: Final = 10.0
-REPEATED_SECONDS: Final = 120.0
-"""The same list by the same client within so long is a poll, and no wish of a person."""
 
-_MOST_SEEN: Final = 10_000
 _AGENT: Final = 256
 """Bytes of a User-Agent that are looked at."""
 
 
-@dataclass
 class WakeRules:
     """Whose requests wake: by User-Agent, as regular expressions. What neither knows does not wake."""
 
-    wakes: re.Pattern[str]
-    never: re.Pattern[str]
-    seen: OrderedDict[bytes, float] = field(default_factory=OrderedDict)
-    """When which list was asked for, by its digest: of clients' own words nothing is kept, however long they are."""
+    def __init__(self, wakes: re.Pattern[str], never: re.Pattern[str]) -> None:
+        self._wakes = wakes
+        self.never = never
+        # soon after is how kubectl asks again when it is told to
+        self.polls = PollRule(never, again_seconds=HOLD_SECONDS + 2 * RETRY_AFTER)
 
     def waking(self, head: Head, doing: Doing, who: str, *, now: Callable[[], float] = time.monotonic) -> bool:
         """Whether this request says that somebody wants to use the cluster."""
-        agent = head.header(b"user-agent")[:_AGENT].decode("latin-1")
-        if doing.verb == "watch" or self.never.search(agent) or not self.wakes.search(agent):
+        agent = head.header(b"user-agent").decode("latin-1")[:_AGENT]
+        if self.never.search(agent) or not self._wakes.search(agent):
             return False
-        words = (who.encode(), agent.encode(), head.target)
-        return doing.verb != "list" or not self._repeated(sha256(b"\0".join(words)).digest(), now())
-
-    def _repeated(self, key: bytes, now: float) -> bool:
-        """Whether the same was asked for a while ago. Soon after is how kubectl asks again when it is told to."""
-        last, self.seen[key] = self.seen.get(key), now
-        self.seen.move_to_end(key)
-        if len(self.seen) > _MOST_SEEN:
-            self.seen.popitem(last=False)
-        return last is not None and HOLD_SECONDS + 2 * RETRY_AFTER < now - last < REPEATED_SECONDS
+        return not self.polls.polls(agent, doing, who=who, target=head.target, person=True, now=now())
 
 
 class Waker:

@@ -53,7 +53,11 @@ def schedules() -> tuple[Scheduled, ...]:
         Scheduled("credentials-renew", "provisioning.credentials_renew", 60.0),
         Scheduled("chart", "provisioning.chart_note", 60.0),
         Scheduled("durations", "provisioning.durations_measure", 60.0),
+        Scheduled("sleep-schedules", "provisioning.sleep_schedules_run", 20.0),
+        Scheduled("cleanup", "provisioning.cleanup_sweep", settings.CLEANUP_SWEEP_SECONDS),
         Scheduled("probes", "provisioning.hosts_probe", settings.PROBE_SECONDS),
+        Scheduled("signals", "provisioning.signals_gather", 30.0),
+        Scheduled("changes", "provisioning.changes_survey", min(settings.CHANGE_SURVEY_SECONDS / 2, 5.0)),
         # more often than one host's turn comes: a message's worth of surveys is small
         Scheduled("surveys", "provisioning.hosts_survey", min(settings.SURVEY_SECONDS / 2, 5.0)),
     )

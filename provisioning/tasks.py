@@ -24,15 +24,18 @@ from accounts.services.token_maximum import tokens_shorten
 from accounts.services.token_reach import tokens_without_reach_revoke
 from accounts.services.webhook_delivering import postman, webhook_deliveries_remove
 from clusters.services.announcing import operations_announce
+from clusters.services.cleanup import cleanup_runs_remove, sweep
 from clusters.services.credentials import credentials_renew
 from clusters.services.durations import durations_measure
 from clusters.services.export_retention import exports_expire
 from clusters.services.gateway_requests import gateway_requests_remove
 from clusters.services.gateway_token_upkeep import gateway_tokens_shorten, gateway_tokens_without_role_revoke
 from clusters.services.host_notices import hosts_tell
+from clusters.services.idle_signals import signals_gather
 from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import sealed_results_expire
-from provisioning import charts, probes, schedules, survey, worker
+from clusters.services.schedule_running import sleep_schedules_run
+from provisioning import change_survey, charts, probes, schedules, survey, worker
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +70,7 @@ def tidy_hourly() -> None:
     revisions_tidy(now=now)
     gateway_requests_remove(now=now)
     exports_expire(now=now)
+    cleanup_runs_remove(now=now)
 
 
 @shared_task(name="provisioning.events_publish")
@@ -141,6 +145,18 @@ def _send(scheduled: schedules.Scheduled) -> None:
     current_app.send_task(scheduled.task, expires=scheduled.expires, retry=False, ignore_result=True)
 
 
+@shared_task(name="provisioning.sleep_schedules_run")
+def sleep_schedules() -> None:
+    """Puts to sleep, wakes and exports what has its time."""
+    sleep_schedules_run(now=timezone.now())
+
+
+@shared_task(name="provisioning.cleanup_sweep")
+def cleanup_sweep() -> None:
+    """Warns of, puts to sleep and deletes what nobody uses."""
+    sweep(now=timezone.now())
+
+
 @shared_task(name="provisioning.hosts_probe")
 def hosts_probe() -> None:
     """Asks every host whose turn it is whether it is there; another worker is called where there are many."""
@@ -158,3 +174,16 @@ def hosts_survey() -> None:
     """Looks at the hosts whose turn it is, and at what is placed there, for a few seconds."""
     own = worker.worker()
     survey.hosts_survey(clients=own.clients, clock=timezone.now, stopping=own.stopping.is_set)
+
+
+@shared_task(name="provisioning.signals_gather")
+def signals_gathered() -> None:
+    """Takes over what gateways and services wrote down of the use of clusters."""
+    signals_gather(now=timezone.now())
+
+
+@shared_task(name="provisioning.changes_survey")
+def changes_survey() -> None:
+    """Looks into the virtual clusters whose turn it is for who wrote there, for a few seconds."""
+    own = worker.worker()
+    change_survey.changes_survey(clients=own.clients, clock=timezone.now, stopping=own.stopping.is_set)

@@ -116,7 +116,7 @@ class UserAdmin(ServiceAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
             answer: HttpResponse = super().user_change_password(request, id, form_url)
             user = User.objects.filter(pk=id).first()
             if user is not None and user.password != before:
-                user_password_changed(actor=admin_actor(request), user=user)
+                user_password_changed(actor=admin_actor(request), user=user, now=timezone.now())
         return answer
 
     @admin.action(description="Deactivate: ends sessions and tokens at once", permissions=["change"])

@@ -34,7 +34,7 @@ class AuditEventFilters(django_filters.FilterSet):
         fields = ("object_kind", "object_id", "source", "token_prefix", "request_id")
 
     def of_organization(self, queryset: QuerySet[AuditEvent], name: str, value: str) -> QuerySet[AuditEvent]:
-        """None of what the asker does not see."""
+        """None of what the asker does not see; the view has refused that before."""
         found = organization_seen(user_of(self.request), value) if self.request else None
         return queryset.filter(organization_id=found.pk) if found else queryset.none()
 

@@ -31,6 +31,14 @@ def dry_run_asked(request: Any) -> bool:
     return request.method not in _SAFE and any(_VALUES.get(value, False) for value in values)
 
 
+def flag_given(request: Request, name: str) -> bool:
+    """A query parameter that says yes or no; no where it is not there. InvalidInput for anything else."""
+    values = request.query_params.getlist(name)
+    if any(value not in _VALUES for value in values):
+        raise InvalidInput("This is neither yes nor no.", field=name, accepted="true or false")
+    return any(_VALUES[value] for value in values)
+
+
 class DryRun(APIView):
     """For views that change something.
 
@@ -82,9 +90,7 @@ class DryRun(APIView):
                 raise InvalidInput(
                     "There is no such parameter here.", field=name[:80], accepted=name_suggested(name, known)
                 )
-        for value in request.query_params.getlist(PARAMETER):
-            if value not in _VALUES:
-                raise InvalidInput("This is neither yes nor no.", field=PARAMETER, accepted="true or false")
+        flag_given(request, PARAMETER)
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         if not dry_run_asked(request):

@@ -19,6 +19,7 @@ from accounts.api.field_errors import field_errors_of
 from accounts.api.rates import rate_note, stranger
 from accounts.api.refusals import request_refused
 from accounts.errors import Conflict, FieldError, InvalidInput, MarinaError
+from accounts.spans import span_words
 
 CONTENT_TYPE: Final = "application/problem+json"
 API_PREFIX: Final = "/api/"
@@ -161,7 +162,7 @@ def _of_framework(exc: exceptions.APIException) -> Problem:
         case exceptions.Throttled():
             wait = max(1, round(getattr(exc, "wait", None) or 1))
             headers["Retry-After"] = str(wait)
-            detail = f"Too many requests. Try again in {wait} s."
+            detail = f"Too many requests. Try again in {span_words(wait)}."
     return Problem(status=exc.status_code, code=code, detail=detail, headers=headers)
 
 

@@ -18,7 +18,7 @@ from accounts.api.strict import StrictSerializer
 from accounts.errors import InvalidInput, NotAllowed
 from accounts.models import AccessToken
 from accounts.services.audit_refusals import sign_in_refused
-from accounts.services.second_factors import WRONG_CODE, code_use
+from accounts.services.second_factors import WRONG_CODE, code_use, second_factor_has
 from accounts.sign_in import code_count, sign_in_count
 
 
@@ -87,6 +87,23 @@ class Prover:
         if code_use(actor=actor, user=user, code=self.body["code"], now=timezone.now()) is None:
             self._refused("The code of the second factor did not fit.")
             raise InvalidInput(WRONG_CODE, field="code")
+
+    def staff(self) -> None:
+        """For what platform staff do to others: with a token the own password, and a code of who has a factor.
+
+        Of who has no password the code alone. Raises InvalidInput, Throttled, or NotAllowed for who has neither.
+        """
+        proved = not self.by_token or self.password()
+        if second_factor_has(user_of(self.request)):
+            if not self.body.get("code"):
+                raise InvalidInput("This takes a code of your own second factor too.", field="code")
+            self.code()
+        elif not proved:
+            raise NotAllowed(
+                "An access token alone does not prove who you are, and you have no password and no second factor.",
+                hint="Set a second factor up in the browser, where you are signed in by your issuer "
+                "(/account/second-factor): a code of it proves you.",
+            )
 
     def _refused(self, why: str) -> None:
         sender, handle = sender_of(self.request), user_of(self.request).handle

@@ -22,13 +22,12 @@ from accounts.api.parsing import BoundedJSONParser
 from accounts.api.proofs import CodeProof, PasswordProof, Prover
 from accounts.api.schema import MarinaSchema
 from accounts.api.strict import NoBody, StrictSerializer
-from accounts.errors import Conflict, InvalidInput, NotFound
+from accounts.errors import Conflict, NotFound
 from accounts.models import User
 from accounts.services.audit import Actor
 from accounts.services.second_factor_enrolment import enrolment_begin, enrolment_open
 from accounts.services.second_factors import (
     recovery_codes_renew,
-    second_factor_has,
     second_factor_may_begin,
     second_factor_remove,
     second_factor_required,
@@ -153,21 +152,13 @@ class SecondFactorResource(DryRun, ViewSet):
         """
         body = self._body(SecondFactorReset)
         staff_require(self._actor, "reset the second factor of others")
-        self._staff_proved(Prover(self, request, body))
+        Prover(self, request, body).staff()
         user = User.objects.filter(handle=body["user"], is_service_account=False).first()
         if user is None:
             raise NotFound(f"There is no user {body['user']}.")
         if not second_factor_reset(actor=self._actor, user=user, now=timezone.now()):
             raise Conflict(f"{user.handle} has no second factor.")
         return Response(status=204)
-
-    def _staff_proved(self, prover: Prover) -> None:
-        if prover.by_token:
-            prover.password()
-        if second_factor_has(user_of(prover.request)):
-            if not prover.body.get("code"):
-                raise InvalidInput("This takes a code of your own second factor too.", field="code")
-            prover.code()
 
     @property
     def _actor(self) -> Actor:

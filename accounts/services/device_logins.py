@@ -14,6 +14,7 @@ from accounts.services.audit import Actor, audit_record
 from accounts.services.rows import row_validate
 from accounts.services.token_maximum import TOKEN_MINIMUM_SECONDS, token_maximum
 from accounts.services.tokens import TokenMade, token_create
+from accounts.spans import span_words, spans_accepted
 from accounts.token_scope import unlimited_require
 
 INTERVAL_SECONDS: Final = 5
@@ -45,8 +46,11 @@ def device_login_begin(
     """A request to log in for a token of `expires_in` seconds (None: the default). Anybody may make one."""
     most = settings.ACCESS_TOKEN_MAXIMUM_SECONDS
     if expires_in is not None and not TOKEN_MINIMUM_SECONDS <= expires_in <= most:
-        accepted = f"seconds from {TOKEN_MINIMUM_SECONDS} to {most}"
-        raise InvalidInput(f"A token cannot be valid for {expires_in} s.", field="expires_in", accepted=accepted)
+        raise InvalidInput(
+            f"A token cannot be valid for {span_words(expires_in)}.",
+            field="expires_in",
+            accepted=spans_accepted(TOKEN_MINIMUM_SECONDS, most),
+        )
     DeviceLogin.objects.filter(expires_at__lte=now - _KEPT).delete()
     device_code, user_code = device_code_new(), user_code_new()
     login = DeviceLogin(

@@ -23,6 +23,7 @@ from accounts.services.role_giving import role_put
 from accounts.services.roles_named import NamedRole, role_named
 from accounts.services.rows import row_validate
 from accounts.sign_in import INVITATION_MAILS, invitation_mail_count
+from accounts.spans import span_words, spans_accepted
 from accounts.token_scope import unlimited_require
 
 DEFAULT_SECONDS: Final = 7 * 86400
@@ -112,9 +113,9 @@ def _open_until(expires_in: int | None, now: datetime) -> datetime:
     seconds = DEFAULT_SECONDS if expires_in is None else expires_in
     if not MINIMUM_SECONDS <= seconds <= MAXIMUM_SECONDS:
         raise InvalidInput(
-            f"An invitation cannot be open for {seconds} s.",
+            f"An invitation cannot be open for {span_words(seconds)}.",
             field="expires_in",
-            accepted=f"seconds from {MINIMUM_SECONDS} to {MAXIMUM_SECONDS} (30 days)",
+            accepted=spans_accepted(MINIMUM_SECONDS, MAXIMUM_SECONDS),
         )
     return now + timedelta(seconds=seconds)
 
@@ -125,7 +126,7 @@ def _inviter(actor: Actor, email: str) -> User:
     if email and mail_configured() and (wait := invitation_mail_count(person=actor.user.pk)):
         raise Conflict(
             f"You had {INVITATION_MAILS.tries} invitations mailed within an hour.",
-            hint=f"Go on in {wait} s, or make them without an address and hand the links over yourself.",
+            hint=f"Go on in {span_words(wait)}, or make them without an address and hand the links over yourself.",
         )
     return actor.user
 

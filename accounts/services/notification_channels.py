@@ -41,12 +41,17 @@ def webhook_deliveries_make(rows: Sequence[Notification], *, now: datetime) -> N
     They differ by their recipients only. A job makes the event, so that nothing that becomes of a webhook meanwhile
     disturbs the transaction in which people are told.
     """
-    if not rows or not _wanted(rows[0]):
-        return
+    if rows and _wanted(rows[0]):
+        webhook_rows_make([rows], now=now)
+
+
+def webhook_rows_make(told: Iterable[Sequence[Notification]], *, now: datetime) -> None:
+    """As above for several messages, each with its rows, where it is known that a webhook may want them."""
     NotificationDelivery.objects.bulk_create(
         NotificationDelivery(
             notification=row, channel=NotificationDelivery.By.WEBHOOK, event=rows[0].pk, next_attempt_at=now
         )
+        for rows in told
         for row in rows
     )
 

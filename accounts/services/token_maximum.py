@@ -11,6 +11,7 @@ from django.db.models import F, Q, QuerySet
 from accounts.errors import InvalidInput
 from accounts.models import AccessToken, Organization, Project, RoleBinding, Team, User
 from accounts.services.audit import Actor, audit_record
+from accounts.spans import span_words, spans_accepted
 
 TOKEN_MINIMUM_SECONDS: Final = 60
 _DAY: Final = 86400
@@ -27,9 +28,9 @@ def token_seconds(*, holder: User, projects: Sequence[Project], wanted: int | No
     if not TOKEN_MINIMUM_SECONDS <= wanted <= most:
         told = f" ({by.name} allows {by.token_maximum_days} days at most)" if by else ""
         raise InvalidInput(
-            f"A token cannot be valid for {wanted} s{told}.",
+            f"A token cannot be valid for {span_words(wanted)}{told}.",
             field="expires_in",
-            accepted=f"seconds from {TOKEN_MINIMUM_SECONDS} to {most}",
+            accepted=spans_accepted(TOKEN_MINIMUM_SECONDS, most),
         )
     return wanted
 

@@ -15,6 +15,7 @@ from accounts.models import User
 from accounts.services.audit_refusals import sign_in_refused
 from accounts.services.second_factors import WRONG_CODE, code_use
 from accounts.sign_in import code_count, handle_of, sign_in_count
+from accounts.spans import span_words
 
 
 class PageForm(forms.Form):
@@ -48,7 +49,7 @@ def code_field(label: str, help_text: str = "") -> forms.CharField:
 
 def too_many(wait: int) -> ValidationError:
     """What is said to who tried too often."""
-    return ValidationError(f"Too many tries. Try again in {wait} s.", code="throttled")
+    return ValidationError(f"Too many tries. Try again in {span_words(wait)}.", code="throttled")
 
 
 class SignInForm(PageForm):

@@ -94,29 +94,48 @@ class Api:
             # only the question is taken from the link, so that a wrong one cannot lead the token elsewhere
             query = dict(httpx.URL(str(page["next"])).params)
 
-    def start(self, method: str, path: str, body: Json | None = None, *, dry_run: bool = False) -> Json:
+    def start(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        dry_run: bool = False,
+        params: Mapping[str, str] | None = None,
+    ) -> Json:
         """Start work. One key for all tries, so that a request whose answer was lost is not done twice.
 
         A dry run is answered the same, after every check, and starts nothing. A server that does not know of it would
         do it in earnest, so its answer has to say that it was one.
         """
-        params = {"dry_run": "true"} if dry_run else None
         headers = {"Idempotency-Key": str(uuid4())}
-        response = self._send(method, path, params=params, body=body, headers=headers)
+        asked = {**(params or {}), **(_tried(dry_run) or {})}
+        response = self._send(method, path, params=asked or None, body=body, headers=headers)
+        return self._json(self._tried_check(response, dry_run))
+
+    def change(
+        self, method: str, path: str, body: Json | None = None, *, repeat: bool = True, dry_run: bool = False
+    ) -> Json:
+        """Change something at once (PATCH, DELETE, or a POST that starts no work, which is never repeated).
+
+        A dry run as with `start`.
+        """
+        response = self._send(method, path, params=_tried(dry_run), body=body, repeat=repeat)
+        return self._json(self._tried_check(response, dry_run))
+
+    def _tried_check(self, response: httpx.Response, dry_run: bool) -> httpx.Response:
         if dry_run and response.headers.get("marina-dry-run") != "true":
             raise CliError(f"{self.server} does not know dry runs, and may have done it.", hint="Look what is there.")
-        return self._json(response)
+        return response
 
-    def change(self, method: str, path: str, body: Json | None = None, *, repeat: bool = True) -> Json:
-        """Change something at once (PATCH, DELETE, or a POST that starts no work, which is never repeated)."""
-        return self._json(self._send(method, path, body=body, repeat=repeat))
-
-    def edit(self, path: str, changed: Callable[[Json], Json]) -> Json:
+    def edit(self, path: str, changed: Callable[[Json], Json], *, dry_run: bool = False) -> Json:
         """Change an object to what `changed` makes of it as it is; a conflict where somebody was quicker (If-Match)."""
         response = self._send("GET", path)
         tag = response.headers.get("etag", "")
         headers = {"If-Match": tag} if tag else None
-        return self._json(self._send("PATCH", path, body=changed(self._json(response)), headers=headers))
+        body = changed(self._json(response))
+        response = self._send("PATCH", path, params=_tried(dry_run), body=body, headers=headers)
+        return self._json(self._tried_check(response, dry_run))
 
     def _json(self, response: httpx.Response) -> Json:
         if response.status_code == 204 or not response.content:
@@ -164,6 +183,10 @@ class Api:
                 hint="Log in with the address it sends you to: `marina login SERVER`.",
             )
         raise problem_to_error(response, self.server)
+
+
+def _tried(dry_run: bool) -> Mapping[str, str] | None:
+    return {"dry_run": "true"} if dry_run else None
 
 
 def _retry_pause(response: httpx.Response, delay: float | None, repeat: bool) -> float | None:

@@ -74,3 +74,9 @@ def minute(value: Any) -> str:
     """A time of the API in the local time, to the minute; a dash where there is none, and as it is if it is no time."""
     moment = time_parse(value)
     return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else word(value)
+
+
+def second(value: Any) -> str:
+    """A time of the API in UTC, which its Z says, to the second; a dash where there is none."""
+    moment = time_parse(value)
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if moment else word(value)

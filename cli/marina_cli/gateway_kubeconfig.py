@@ -44,11 +44,15 @@ def _written(document: Json, server: str | None) -> str:
 
 
 def _moved(address: str, server: str) -> str:
-    """The cluster's path at another address of the gateway; a `server` with a path of its own is taken as it is."""
-    given = urlsplit(server)
+    """The cluster's path at another address of the gateway; a `server` with a path of its own is taken as it is.
+
+    A host name that begins with the cluster's id is the cluster's own: all its paths are the cluster's.
+    """
+    given, path = urlsplit(server), urlsplit(address).path
     if given.path.strip("/"):
         return server
-    return urlunsplit((given.scheme, given.netloc, urlsplit(address).path, "", ""))
+    own = (given.hostname or "").partition(".")[0] == path.rpartition("/")[2].lower()
+    return urlunsplit((given.scheme, given.netloc, "" if own else path, "", ""))
 
 
 def _program(session: Session) -> str:

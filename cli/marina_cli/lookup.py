@@ -85,6 +85,17 @@ def service_account_find(session: Session, name: str) -> Json:
     )
 
 
+def user_find(session: Session, handle: str) -> Json:
+    """The person of this handle or id; CliError (4) where there is none that the user may see."""
+    if is_id(handle):
+        return session.api.get(f"/users/{handle}")
+    return _only(
+        (item for item in session.api.pages("/users", {"handle": handle}) if item.get("handle") == handle),
+        f"There is no user {handle!r} that you may see.",
+        "See who there is with `marina user list`.",
+    )
+
+
 def _only(found: Iterable[Json], missing: str, hint: str) -> Json:
     item = next(iter(found), None)
     if item is None:

@@ -13,6 +13,7 @@ import click
 from marina_cli import __version__
 from marina_cli.commands.audit import audit
 from marina_cli.commands.break_glass import break_glass
+from marina_cli.commands.cleanup import cleanup, extend
 from marina_cli.commands.clusters import cluster_get, cluster_list, cluster_protect, cluster_unprotect
 from marina_cli.commands.configure import configure
 from marina_cli.commands.contexts import context, use_project
@@ -24,6 +25,7 @@ from marina_cli.commands.export import export
 from marina_cli.commands.federation import federation
 from marina_cli.commands.group_mapping import group_mapping
 from marina_cli.commands.host import host
+from marina_cli.commands.idle import idle
 from marina_cli.commands.inbox import inbox
 from marina_cli.commands.invitations import invitation, invite
 from marina_cli.commands.kubeconfig import kubeconfig
@@ -33,10 +35,12 @@ from marina_cli.commands.member import member
 from marina_cli.commands.op import op
 from marina_cli.commands.options import COMPLETE_VARIABLE, completion, options
 from marina_cli.commands.organization import organization
+from marina_cli.commands.policy import policy
 from marina_cli.commands.project import project
 from marina_cli.commands.requests import requests, uses
 from marina_cli.commands.restore import restore
 from marina_cli.commands.role import role
+from marina_cli.commands.schedule import schedule
 from marina_cli.commands.second_factor import second_factor
 from marina_cli.commands.service_account import service_account
 from marina_cli.commands.sessions import session_group
@@ -46,6 +50,7 @@ from marina_cli.commands.static_kubeconfig import static_kubeconfig
 from marina_cli.commands.team import team
 from marina_cli.commands.token import token
 from marina_cli.commands.transfer import ceiling, transfer
+from marina_cli.commands.user import user
 from marina_cli.commands.webhook import webhook
 from marina_cli.errors import CliError
 from marina_cli.session import Session
@@ -106,9 +111,10 @@ def cli(ctx: click.Context, context: str | None, ca_file: str | None, insecure_h
 for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
-    *(cluster_sleep, cluster_wake, export, restore),
+    *(cluster_sleep, cluster_wake, idle, export, restore),
+    *(schedule, policy, extend, cleanup),
     *(share, shares, unshare, transfer, ceiling),
-    *(project, member, team, invite, invitation, organization, role),
+    *(project, member, team, invite, invitation, organization, role, user),
     *(audit, requests, uses, inbox, webhook, group_mapping, break_glass),
     *(kubeconfigs, static_kubeconfig, credential, token, service_account, federation),
     *(session_group, second_factor),

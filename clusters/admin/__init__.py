@@ -9,6 +9,7 @@ from clusters.admin.books import ClusterUseAdmin, GatewayRequestAdmin
 from clusters.admin.discovered import DiscoveredClusterAdmin
 from clusters.admin.exports import ExportAdmin
 from clusters.admin.hosts import HostClusterAdmin
+from clusters.admin.idle import IdleSignalAdmin, KnownWriterAdmin
 from clusters.admin.operations import OperationAdmin
 from clusters.admin.records import ChartAdmin, HostCredentialAdmin, KubeconfigGrantAdmin, PlacementAdmin
 from clusters.admin.region_offers import RegionOfferAdmin
@@ -21,6 +22,8 @@ from clusters.models import (
     GatewayRequest,
     HostCluster,
     HostCredential,
+    IdleSignal,
+    KnownWriter,
     KubeconfigGrant,
     Operation,
     Placement,
@@ -40,3 +43,5 @@ admin.site.register(Export, ExportAdmin)
 admin.site.register(Chart, ChartAdmin)
 admin.site.register(ClusterUse, ClusterUseAdmin)
 admin.site.register(GatewayRequest, GatewayRequestAdmin)
+admin.site.register(IdleSignal, IdleSignalAdmin)
+admin.site.register(KnownWriter, KnownWriterAdmin)

@@ -8,6 +8,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 
 from accounts.errors import InvalidInput
 from clusters.kubeconfig import kubeconfig_parse
+from clusters.lifecycle.required_signals import required_signals_check, signals_needed
 from clusters.models import HostCluster
 from clusters.services.hosts import HostSettings, host_change_check, host_settings_check
 
@@ -95,9 +96,22 @@ class HostChangeForm(_HostForm):
         required=False, widget=UnfoldAdminFileFieldWidget, help_text="Only to replace the credential."
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # all of them, also those that are as by default: what is left out stays as it is
+        self.initial["required_signals"] = signals_needed(self.instance.required_signals)
+
     class Meta:
         model = HostCluster
-        fields = SAID
+        fields = (*SAID, "required_signals")
+
+    def clean_required_signals(self) -> dict[str, str]:
+        """Kinds that the service would refuse are told at the field."""
+        told = self.cleaned_data["required_signals"] or {}
+        if not isinstance(told, dict):
+            raise forms.ValidationError('It is no object of kinds and what each is: {"cpu": "required"}.')
+        self.check(lambda: required_signals_check(told))
+        return told
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

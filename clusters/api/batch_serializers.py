@@ -24,6 +24,7 @@ class BatchDeleteItem(StrictSerializer):
     generation = serializers.IntegerField(
         required=False, min_value=1, help_text="Only if it is still at this one, as with If-Match."
     )
+    purge = serializers.BooleanField(required=False, help_text="For good: without an export of what is in it.")
 
 
 @extend_schema_field(

@@ -101,7 +101,8 @@ class BatchResource(GlassNoted):
                 f"It was changed since you read it: it is at generation {at[cluster.pk]} now.",
                 hint="Read it again, look at what changed, and repeat your change with the new generation.",
             )
-        return virtual_cluster_delete(virtual_cluster=cluster, actor=self.actor, now=timezone.now())
+        purge = body.get("purge", False)
+        return virtual_cluster_delete(virtual_cluster=cluster, actor=self.actor, now=timezone.now(), purge=purge)
 
     def _answer(self, tried: Sequence[tuple[Item, Attempt]], *, whole: bool) -> Response:
         outcomes = batch_run(item for item, _ in tried)

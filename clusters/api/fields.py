@@ -14,9 +14,9 @@ from accounts.errors import InvalidInput
 from accounts.models import Organization, Project, User
 from accounts.selectors import uuid_of
 from clusters.kubeconfig_yaml import ACCEPTED as KUBECONFIG_ACCEPTED
-from clusters.models import HostCluster
+from clusters.models import HostCluster, VirtualCluster
 from clusters.names import NAME_ACCEPTED, name_validate
-from clusters.selectors import hosts_list
+from clusters.selectors import hosts_list, virtual_clusters_list
 
 
 class ClusterNameField(NameField):
@@ -69,3 +69,16 @@ class HostProjectField(ProjectField):
 
     def among(self, user: User) -> QuerySet[Project]:
         return Project.objects.select_related("organization") if platform_staff(user) else super().among(user)
+
+
+@extend_schema_field(OpenApiTypes.UUID)
+class ClusterField(ReferenceField):
+    """A virtual cluster by id, among those the sender may see. Needs `request` in the context."""
+
+    noun = "virtual cluster"
+    accepted = "a virtual cluster's id"
+
+    def find(self, text: str) -> VirtualCluster | None:
+        key = uuid_of(text)
+        found = virtual_clusters_list(user_of(self.context["request"]))
+        return None if key is None else found.filter(pk=key).first()

@@ -16,6 +16,9 @@ from clusters.selectors_books import gateway_requests_require, gateway_requests_
 class GatewayRequestSerializer(serializers.ModelSerializer[GatewayRequest]):
     """One request through the gateway: who did what inside which cluster."""
 
+    acting_as_groups = serializers.ListField(child=serializers.CharField(), read_only=True)
+    acting_as_extras = serializers.ListField(child=serializers.CharField(), read_only=True)
+
     class Meta:
         model = GatewayRequest
         fields = (
@@ -31,6 +34,9 @@ class GatewayRequestSerializer(serializers.ModelSerializer[GatewayRequest]):
             "access",
             "broken_glass",
             "acting_as",
+            "acting_as_uid",
+            "acting_as_groups",
+            "acting_as_extras",
             "verb",
             "group",
             "version",
@@ -51,7 +57,7 @@ class GatewayRequestSerializer(serializers.ModelSerializer[GatewayRequest]):
 class GatewayRequestResource(ListedResource[GatewayRequest]):
     """Requests inside virtual clusters: for auditors and admins of the organization, and admins of the project.
 
-    Which of them are written down is the project's setting `request_audit`.
+    Which of them are written down is the project's setting `request_audit`; those made by `kubectl --as` always are.
     """
 
     serializer_class = GatewayRequestSerializer

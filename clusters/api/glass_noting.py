@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from accounts.api.actor import actor_of
 from accounts.api.resources import Resource
 from accounts.models import RoleBinding, User
-from clusters.models import Export, Operation, VirtualCluster
+from clusters.models import VirtualCluster
 from clusters.services.break_glass import break_glass_use_record
 
 
@@ -64,4 +64,5 @@ def _may_be_broken(row: Model, *, by: Any) -> bool:
 def _cluster_of(row: Model) -> UUID | None:
     if isinstance(row, VirtualCluster):
         return row.pk
-    return row.virtual_cluster_id if isinstance(row, Operation | Export) else None
+    of: UUID | None = getattr(row, "virtual_cluster_id", None)
+    return of

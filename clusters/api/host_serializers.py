@@ -13,9 +13,13 @@ from accounts.api.strict import StrictSerializer
 from clusters.access import organizations_running_hosts
 from clusters.api.fields import ClusterNameField, HostOrganizationField, HostProjectField, KubeconfigField
 from clusters.api.virtual_cluster_serializers import ConditionSerializer
+from clusters.lifecycle.required_signals import OPTIONAL, REQUIRED, signals_needed
 from clusters.models import Breaker, Exposure, HostCluster, HostMode, HostScope, RegionOffer
 
 _CONCURRENCY: Final = "How many operations may work on it at the same time, 1 to 100."
+_SIGNALS: Final = (
+    "Which signals of use it needs before a cluster there may be called idle: each kind as required or optional."
+)
 _INSIDE: Final = "Shown to platform staff and to admins of the organization whose host it is; else null."
 
 
@@ -55,6 +59,11 @@ class HostChangeSerializer(StrictSerializer):
     exposure = serializers.ChoiceField(Exposure.choices, required=False)
     values = serializers.DictField(required=False)
     concurrency = serializers.IntegerField(required=False, help_text=_CONCURRENCY)
+    required_signals = serializers.DictField(
+        child=serializers.ChoiceField(choices=[REQUIRED, OPTIONAL]),
+        required=False,
+        help_text=f"{_SIGNALS} Those left out stay as they are.",
+    )
     offered_to = OfferedToSerializer(required=False)
 
 
@@ -99,6 +108,7 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
     namespaces = serializers.ListField(child=serializers.CharField(), allow_null=True, help_text=_INSIDE)
     server = serializers.CharField(allow_null=True, help_text=_INSIDE)
     breaker = BreakerSerializer(source="*")
+    required_signals = serializers.SerializerMethodField(help_text=_SIGNALS)
     capacity = serializers.DictField(
         allow_null=True,
         help_text="CPU in millicores, memory in bytes, pods: allocatable by nodes that are ready, requested by pods in "
@@ -122,6 +132,7 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
             "offered_by_region",
             "cordoned",
             "concurrency",
+            "required_signals",
             "generation",
             "phase",
             "conditions",
@@ -154,6 +165,9 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
     def _own(self) -> set[UUID]:
         """Asked once for a whole list."""
         return set(organizations_running_hosts(user_of(self.context["request"])).values_list("pk", flat=True))
+
+    def get_required_signals(self, host: HostCluster) -> dict[str, str]:
+        return {kind.value: need for kind, need in signals_needed(host.required_signals).items()}
 
     @extend_schema_field({"type": ["object", "null"], "description": "Shown to platform staff only."})
     def get_values(self, host: HostCluster) -> dict[str, Any] | None:

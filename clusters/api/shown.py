@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import RoleBinding, User
 from clusters.gateway_address import gateway_url_of
+from clusters.lifecycle.deciding import CLEANUP
 from clusters.models import Operation, Placement, VirtualCluster
 
 _CONDITION: Final = ("type", "status", "reason", "message", "last_transition_time")
@@ -107,6 +108,8 @@ def cluster_shown(cluster: VirtualCluster) -> dict[str, Any]:
         "observed_generation": cluster.observed_generation,
         "phase": cluster.phase,
         "asleep": asleep_shown(cluster),
+        "schedule": schedule_shown(cluster),
+        "cleanup": cleanup_shown(cluster),
         "conditions": _picked(cluster.conditions, _CONDITION),
         "not_synced": placements[0].not_synced if placements else [],
         "placement": placement_shown(placements[0]) if placements else None,
@@ -121,6 +124,31 @@ def asleep_shown(cluster: VirtualCluster) -> dict[str, Any] | None:
     if cluster.asleep_since is None:
         return None
     return {"since": time_shown(cluster.asleep_since), "by": cluster.asleep_by, "why": cluster.asleep_why}
+
+
+def schedule_shown(cluster: VirtualCluster) -> dict[str, Any]:
+    """As ScheduleShownSerializer shows it."""
+    return {
+        "next_sleep_at": time_shown(cluster.next_sleep_at),
+        "next_wake_at": time_shown(cluster.next_wake_at) if cluster.asleep_by != CLEANUP else None,
+        "next_export_at": time_shown(cluster.next_export_at),
+        "sleep_skipped_at": time_shown(cluster.sleep_skipped_at),
+        "sleep_postponed_at": time_shown(cluster.sleep_postponed_at),
+    }
+
+
+def cleanup_shown(cluster: VirtualCluster) -> dict[str, Any] | None:
+    """As CleanupShownSerializer shows it."""
+    if cluster.cleanup_at is None and cluster.kept_until is None:
+        return None
+    return {
+        "at": time_shown(cluster.cleanup_at),
+        "cause": cluster.cleanup_cause,
+        "state": cluster.cleanup_state,
+        "why": cluster.cleanup_why,
+        "consent_at": time_shown(cluster.consent_at),
+        "kept_until": time_shown(cluster.kept_until),
+    }
 
 
 def spec_shown(cluster: VirtualCluster) -> dict[str, Any]:

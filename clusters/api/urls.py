@@ -5,17 +5,27 @@ from rest_framework.routers import SimpleRouter
 
 from clusters.api.batch_views import BatchResource
 from clusters.api.break_glass_views import BreakGlassResource
+from clusters.api.cleanup_views import (
+    CleanupItemResource,
+    CleanupRunResource,
+    CleanupSwitchResource,
+    ClusterCleanupResource,
+    PreviewResource,
+)
 from clusters.api.discovered_views import DiscoveredClusterViewSet
 from clusters.api.export_views import ClusterExportResource, ExportResource
 from clusters.api.gateway_request_views import GatewayRequestResource
 from clusters.api.gateway_token_views import GatewayTokenResource, GatewayTokenRevocation
 from clusters.api.gateway_views import GatewayResource
 from clusters.api.host_views import HostClusterViewSet
+from clusters.api.idle_views import KnownWriterResource, SignalResource
+from clusters.api.lifecycle_policy_views import LifecyclePolicyViewSet
 from clusters.api.operation_views import OperationViewSet
 from clusters.api.option_views import OptionsView
 from clusters.api.region_offer_views import RegionOfferViewSet
 from clusters.api.restore_views import RestoreResource
 from clusters.api.sharing_views import ShareResource
+from clusters.api.sleep_schedule_views import NotTonightResource, SleepScheduleViewSet
 from clusters.api.transfer_views import TransferResource
 from clusters.api.use_views import ClusterUseResource
 from clusters.api.virtual_cluster_views import VirtualClusterViewSet
@@ -25,6 +35,8 @@ router.register("host-clusters", HostClusterViewSet, basename="host-cluster")
 router.register("virtual-clusters", VirtualClusterViewSet, basename="virtual-cluster")
 router.register("discovered-clusters", DiscoveredClusterViewSet, basename="discovered-cluster")
 router.register("region-offers", RegionOfferViewSet, basename="region-offer")
+router.register("sleep-schedules", SleepScheduleViewSet, basename="sleep-schedule")
+router.register("lifecycle-policies", LifecyclePolicyViewSet, basename="lifecycle-policy")
 router.register("operations", OperationViewSet, basename="operation")
 router.register("exports", ExportResource, basename="export")
 router.register("gateway-requests", GatewayRequestResource, basename="gateway-request")
@@ -47,6 +59,19 @@ urlpatterns = [
     path(f"{ONE}/break-glass/<uuid:grant>", BreakGlassResource.as_view({"delete": "destroy"})),
     path("exports/<uuid:pk>/restore", RestoreResource.as_view({"post": "restore"})),
     path(f"{ONE}/exports", ClusterExportResource.as_view({"get": "list", "post": "create"})),
+    path(f"{ONE}/signals", SignalResource.as_view({"get": "signals"})),
+    path(f"{ONE}/writers", KnownWriterResource.as_view({"get": "list"})),
+    path(f"{ONE}/writers/<uuid:writer>", KnownWriterResource.as_view({"get": "retrieve", "patch": "partial_update"})),
     path(f"{ONE}/uses", ClusterUseResource.as_view({"get": "list"})),
+    path(f"{ONE}/sleep-skip", NotTonightResource.as_view({"post": "skip"})),
+    path(f"{ONE}/sleep-postponement", NotTonightResource.as_view({"post": "postpone"})),
+    path(f"{ONE}/cleanup", ClusterCleanupResource.as_view({"get": "outlook"})),
+    path(f"{ONE}/extension", ClusterCleanupResource.as_view({"post": "extend"})),
+    path(f"{ONE}/cleanup-consent", ClusterCleanupResource.as_view({"post": "consent"})),
+    path("cleanup/preview", PreviewResource.as_view({"get": "preview"})),
+    path("cleanup/runs", CleanupRunResource.as_view({"get": "list"})),
+    path("cleanup/runs/<uuid:pk>", CleanupRunResource.as_view({"get": "retrieve"})),
+    path("cleanup/items", CleanupItemResource.as_view({"get": "list"})),
+    path("cleanup/switch", CleanupSwitchResource.as_view({"get": "read", "put": "change"})),
     *router.urls,
 ]

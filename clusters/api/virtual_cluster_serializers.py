@@ -12,7 +12,15 @@ from clusters.api.break_glass_views import BreakGlassSerializer
 from clusters.api.fields import ClusterNameField, HostField
 from clusters.api.operation_serializers import NamedSerializer, OperationSerializer, PersonSerializer
 from clusters.api.owners import OwnerTextField
-from clusters.api.shown import asleep_shown, cluster_shown, owner_shown, spec_shown, time_shown
+from clusters.api.shown import (
+    asleep_shown,
+    cleanup_shown,
+    cluster_shown,
+    owner_shown,
+    schedule_shown,
+    spec_shown,
+    time_shown,
+)
 from clusters.api.use_serializers import LastUserSerializer
 from clusters.gateway_address import gateway_url_of
 from clusters.models import Exposure, KubeconfigGrant, Placement, VirtualCluster
@@ -175,6 +183,27 @@ class AsleepSerializer(serializers.Serializer[Any]):
     why = serializers.CharField(allow_blank=True)
 
 
+class ScheduleShownSerializer(serializers.Serializer[Any]):
+    """When its schedule acts next. What was put to sleep because nobody uses it is woken by no schedule."""
+
+    next_sleep_at = serializers.DateTimeField(allow_null=True)
+    next_wake_at = serializers.DateTimeField(allow_null=True)
+    next_export_at = serializers.DateTimeField(allow_null=True)
+    sleep_skipped_at = serializers.DateTimeField(allow_null=True, help_text="The time that was left out: not tonight.")
+    sleep_postponed_at = serializers.DateTimeField(allow_null=True, help_text="The time that was moved, once.")
+
+
+class CleanupShownSerializer(serializers.Serializer[Any]):
+    """When and why it is to be deleted, as its owner was told."""
+
+    at = serializers.DateTimeField(allow_null=True, help_text="Null: it is not.")
+    cause = serializers.CharField(allow_blank=True, help_text="idle or lifetime.")
+    state = serializers.CharField(allow_blank=True, help_text="warned, awaiting-consent or deleting.")
+    why = serializers.CharField(allow_blank=True)
+    consent_at = serializers.DateTimeField(allow_null=True, help_text="When its owner said yes.")
+    kept_until = serializers.DateTimeField(allow_null=True, help_text="Somebody keeps it until then, used or not.")
+
+
 class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     """A virtual cluster: what is wanted, and what is there."""
 
@@ -191,6 +220,8 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     last_used_at = serializers.SerializerMethodField()
     last_used_by = serializers.SerializerMethodField()
     asleep = serializers.SerializerMethodField()
+    schedule = serializers.SerializerMethodField()
+    cleanup = serializers.SerializerMethodField()
 
     class Meta:
         model = VirtualCluster
@@ -213,6 +244,8 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
             "observed_generation",
             "phase",
             "asleep",
+            "schedule",
+            "cleanup",
             "conditions",
             "not_synced",
             "placement",
@@ -252,6 +285,15 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     def get_asleep(self, cluster: VirtualCluster) -> dict[str, Any] | None:
         """Null while it is awake."""
         return asleep_shown(cluster)
+
+    @extend_schema_field(ScheduleShownSerializer)
+    def get_schedule(self, cluster: VirtualCluster) -> dict[str, Any]:
+        return schedule_shown(cluster)
+
+    @extend_schema_field(CleanupShownSerializer(allow_null=True))
+    def get_cleanup(self, cluster: VirtualCluster) -> dict[str, Any] | None:
+        """Null where nothing is planned and nobody keeps it."""
+        return cleanup_shown(cluster)
 
     @extend_schema_field(SpecSerializer)
     def get_spec(self, cluster: VirtualCluster) -> dict[str, Any]:

@@ -6,12 +6,13 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.dry_run import flag_given
 from accounts.api.filters import ProjectFilter, ReferenceFilter
 from accounts.api.idempotency import idempotent
 from accounts.api.preconditions import etag_set, if_match_check
@@ -81,6 +82,7 @@ class VirtualClusterViewSet(SleepActions, GlassNoted, ListedResource[VirtualClus
     filterset_class = VirtualClusterFilter
     search_fields: ClassVar[tuple[str, ...]] = ("name", "project__name")
     ordering_fields: ClassVar[tuple[str, ...]] = ("created_at", "name", "phase")
+    change_parameters: ClassVar[tuple[str, ...]] = ("purge",)
     changes: ClassVar[Changes] = Changes(
         kind="virtual-cluster",
         told=virtual_cluster_tombstones,
@@ -151,13 +153,17 @@ class VirtualClusterViewSet(SleepActions, GlassNoted, ListedResource[VirtualClus
             virtual_cluster_configure(virtual_cluster=self.get_object(), actor=self.actor, now=timezone.now())
         )
 
-    @extend_schema(responses={200: VirtualClusterAnswer, 202: VirtualClusterAnswer})
+    @extend_schema(
+        parameters=[OpenApiParameter("purge", bool, description="For good: without an export of what is in it.")],
+        responses={200: VirtualClusterAnswer, 202: VirtualClusterAnswer},
+    )
     def destroy(self, request: Request, pk: str) -> Response:
-        """Starts its deletion. 200 where one is under way."""
+        """Starts its deletion, which first exports what is in it. 200 where one is under way."""
+        purge = flag_given(request, "purge")
         with transaction.atomic():
             seen = self.get_object()
             if_match_check(request, VirtualCluster.objects.select_for_update().get(pk=seen.pk))
-            work = virtual_cluster_delete(virtual_cluster=seen, actor=self.actor, now=timezone.now())
+            work = virtual_cluster_delete(virtual_cluster=seen, actor=self.actor, now=timezone.now(), purge=purge)
         return self.answer(work)
 
     @extend_schema(request=KubeconfigRequestSerializer, responses={202: OperationAnswer})

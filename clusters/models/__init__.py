@@ -1,6 +1,7 @@
 """The models of this app, one family a file."""
 
 from clusters.models.chart import Chart
+from clusters.models.cleanup import CleanupAction, CleanupItem, CleanupRun, CleanupRunState, CleanupSwitch
 from clusters.models.cluster_use import ClusterUse
 from clusters.models.conditions import Condition, condition_set
 from clusters.models.discovered import DiscoveredCluster
@@ -9,7 +10,11 @@ from clusters.models.export import Export, ExportCause, ExportState
 from clusters.models.gateway_request import GatewayRequest
 from clusters.models.gateway_token import GatewayToken
 from clusters.models.host import Breaker, Exposure, HostCluster, HostCredential, HostMode, HostPhase, HostScope
+from clusters.models.idle_signal import IdleSignal, SignalSource
+from clusters.models.known_writer import KnownWriter, Verdict
 from clusters.models.kubeconfig_grant import KubeconfigGrant
+from clusters.models.lifecycle_columns import CLEANUP_COLUMNS, CleanupCause, CleanupState
+from clusters.models.lifecycle_policy import LifecyclePolicy
 from clusters.models.operation import (
     ACTIVE_STATES,
     PLATFORM,
@@ -22,15 +27,24 @@ from clusters.models.operation import (
 from clusters.models.placement import Placement, PlacementRole
 from clusters.models.region_offer import RegionOffer
 from clusters.models.schedule import Schedule
+from clusters.models.sleep_schedule import SleepSchedule
 from clusters.models.slot import HostSlot
 from clusters.models.virtual_cluster import VirtualCluster, VirtualClusterPhase
 
 __all__ = [
     "ACTIVE_STATES",
+    "CLEANUP_COLUMNS",
     "PLATFORM",
     "UNANNOUNCED",
     "Breaker",
     "Chart",
+    "CleanupAction",
+    "CleanupCause",
+    "CleanupItem",
+    "CleanupRun",
+    "CleanupRunState",
+    "CleanupState",
+    "CleanupSwitch",
     "ClusterUse",
     "Condition",
     "DiscoveredCluster",
@@ -46,7 +60,10 @@ __all__ = [
     "HostPhase",
     "HostScope",
     "HostSlot",
+    "IdleSignal",
+    "KnownWriter",
     "KubeconfigGrant",
+    "LifecyclePolicy",
     "Operation",
     "OperationEvent",
     "OperationKind",
@@ -55,7 +72,10 @@ __all__ = [
     "PlacementRole",
     "RegionOffer",
     "Schedule",
+    "SignalSource",
+    "SleepSchedule",
     "UsualDuration",
+    "Verdict",
     "VirtualCluster",
     "VirtualClusterPhase",
     "condition_set",

@@ -30,6 +30,9 @@ class ClusterUse(Row):
     last_read_at = models.DateTimeField(null=True)
     last_write_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField()
+    last_meant_at = models.DateTimeField(
+        null=True, help_text="The last request that was a use and no poll of a tool (gateway/polling.py)."
+    )
     reads = models.BigIntegerField(default=0)
     writes = models.BigIntegerField(default=0)
 

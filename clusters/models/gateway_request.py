@@ -40,6 +40,19 @@ class GatewayRequest(models.Model):
     access = models.CharField(max_length=10, help_text="admin or view: what the person had inside.")
     broken_glass = models.BooleanField(default=False, help_text="By platform staff who broke the glass.")
     acting_as = models.CharField(max_length=253, blank=True, help_text="The user that `--as` asked for.")
+    # what the database gives itself is for gateways of the version before, while they are replaced
+    acting_as_uid = models.CharField(
+        max_length=253, blank=True, default="", db_default="", help_text="The uid that `--as-uid` asked for."
+    )
+    acting_as_groups = models.JSONField(
+        blank=True, default=list, db_default=[], help_text="The groups that `--as-group` asked for."
+    )
+    acting_as_extras = models.JSONField(
+        blank=True,
+        default=list,
+        db_default=[],
+        help_text="Keys of the extras that were asked for. Their values may be secrets.",
+    )
     verb = models.CharField(max_length=20)
     group = models.CharField(max_length=253, blank=True)
     version = models.CharField(max_length=63, blank=True)

@@ -78,6 +78,9 @@ class HostCluster(Row, Revised):
         validators=[MinValueValidator(1), MaxValueValidator(100)],
         help_text="How many operations may work on it at the same time.",
     )
+    required_signals = models.JSONField(
+        default=dict, blank=True, help_text="Signals of use, as KIND: required or optional; others are as by default."
+    )
     generation = models.PositiveIntegerField(default=1, editable=False)
 
     # observed by the workers

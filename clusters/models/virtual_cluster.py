@@ -9,6 +9,7 @@ from accounts.models.organization import NAME_RULE
 from accounts.models.revisions import Revised
 from accounts.roles import CLUSTER_ACTIONS
 from clusters.models.host import Exposure, HostCluster
+from clusters.models.lifecycle_columns import CleanedUp, Scheduled
 
 
 class VirtualClusterPhase(models.TextChoices):
@@ -28,7 +29,7 @@ class VirtualClusterPhase(models.TextChoices):
     FAILED = "Failed"
 
 
-class VirtualCluster(Row, Revised):
+class VirtualCluster(Row, Revised, Scheduled, CleanedUp):
     """A Kubernetes control plane of its own inside a namespace of a host cluster.
 
     The columns of `spec` are desired; phase, conditions and observed_generation are what workers found. `generation`
@@ -45,8 +46,7 @@ class VirtualCluster(Row, Revised):
     expires_at = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="When its life is meant to end. It is shown and not yet enforced: what ends it (an export first, "
-        "then the deletion) comes later.",
+        help_text="When its life ends: its owner is warned, then it is exported and deleted.",
     )
     kubeconfig_ceiling = models.CharField(
         max_length=10,
@@ -109,6 +109,14 @@ class VirtualCluster(Row, Revised):
                 condition=Q(owner_user__isnull=False, owner_team__isnull=True)
                 | Q(owner_user__isnull=True, owner_team__isnull=False),
             ),
+        ]
+        indexes = [
+            models.Index(
+                name=f"cluster_next_{what}",
+                fields=[f"next_{what}_at"],
+                condition=Q(**{f"next_{what}_at__isnull": False}),
+            )
+            for what in ("sleep", "wake", "export")
         ]
 
     def __str__(self) -> str:

@@ -21,7 +21,10 @@ UseKey = tuple[UUID, UUID, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """What one person did with one kind of client since the last batch. The times are those of the last requests."""
+    """What one person did with one kind of client since the last batch. The times are those of the last requests.
+
+    `last_meant_at`: of the last one that says that somebody uses the cluster, as polls of tools do not.
+    """
 
     cluster_id: UUID
     user_id: UUID
@@ -30,6 +33,7 @@ class Use:
     writes: int = 0
     last_read_at: datetime | None = None
     last_write_at: datetime | None = None
+    last_meant_at: datetime | None = None
 
     @property
     def key(self) -> UseKey:
@@ -44,6 +48,7 @@ class Use:
             writes=self.writes + other.writes,
             last_read_at=_later(self.last_read_at, other.last_read_at),
             last_write_at=_later(self.last_write_at, other.last_write_at),
+            last_meant_at=_later(self.last_meant_at, other.last_meant_at),
         )
 
 
@@ -69,17 +74,20 @@ def cluster_uses_add(*, uses: Sequence[Use]) -> int:
 
 def _row(use: Use) -> tuple[object, ...]:
     times = (use.last_read_at, use.last_write_at)
-    return new_id(), use.cluster_id, use.user_id, use.client, *times, _later(*times), use.reads, use.writes
+    last = _later(*times, use.last_meant_at)
+    return new_id(), use.cluster_id, use.user_id, use.client, *times, last, use.last_meant_at, use.reads, use.writes
 
 
 _UPSERT: Final = """
 INSERT INTO clusters_clusteruse (
-    id, created_at, virtual_cluster_id, user_id, client, last_read_at, last_write_at, last_used_at, reads, writes)
-SELECT new.id, now(), new.cluster, new.person, new.client, new.read_at, new.write_at, new.used_at, new.reads, new.writes
+    id, created_at, virtual_cluster_id, user_id, client, last_read_at, last_write_at, last_used_at, last_meant_at,
+    reads, writes)
+SELECT new.id, now(), new.cluster, new.person, new.client, new.read_at, new.write_at, new.used_at, new.meant_at,
+    new.reads, new.writes
 FROM unnest(
     %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[],
-    %s::bigint[], %s::bigint[]
-) AS new (id, cluster, person, client, read_at, write_at, used_at, reads, writes)
+    %s::timestamptz[], %s::bigint[], %s::bigint[]
+) AS new (id, cluster, person, client, read_at, write_at, used_at, meant_at, reads, writes)
 JOIN clusters_virtualcluster ON clusters_virtualcluster.id = new.cluster
 JOIN accounts_user ON accounts_user.id = new.person
 WHERE new.used_at IS NOT NULL
@@ -88,6 +96,7 @@ ON CONFLICT (virtual_cluster_id, user_id, client) DO UPDATE SET
     last_read_at = GREATEST(clusters_clusteruse.last_read_at, excluded.last_read_at),
     last_write_at = GREATEST(clusters_clusteruse.last_write_at, excluded.last_write_at),
     last_used_at = GREATEST(clusters_clusteruse.last_used_at, excluded.last_used_at),
+    last_meant_at = GREATEST(clusters_clusteruse.last_meant_at, excluded.last_meant_at),
     reads = clusters_clusteruse.reads + excluded.reads,
     writes = clusters_clusteruse.writes + excluded.writes
 """

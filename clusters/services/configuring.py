@@ -12,6 +12,7 @@ from accounts.access import actor_require, platform_staff
 from accounts.errors import Conflict, InvalidInput
 from accounts.services.audit import Actor, audit_record
 from clusters.chart_values import values_check
+from clusters.exports.purging import took_something
 from clusters.models import (
     Exposure,
     Operation,
@@ -100,7 +101,7 @@ def gone_refuse(cluster: VirtualCluster) -> None:
         raise Conflict(f"{cluster} was deleted; nothing of it can be changed.")
     _refuse_half_adopted(cluster)
     begun = Operation.objects.filter(virtual_cluster=cluster, kind=OperationKind.DELETE, started_at__isnull=False)
-    ended = begun.exclude(finished_at=None).order_by("-id").first()
+    ended = next((each for each in begun.exclude(finished_at=None).order_by("-id") if took_something(each)), None)
     if ended is not None:
         raise Conflict(
             f"The deletion of {cluster} was begun, so what was in it may be gone.",

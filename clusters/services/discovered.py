@@ -22,6 +22,7 @@ from clusters.models import (
     VirtualCluster,
 )
 from clusters.services.operations import operation_start
+from clusters.services.ownership import owner_awaited
 from clusters.services.project_limits import cluster_limit_check, lifetime_end, project_locked
 from clusters.services.virtual_clusters import DEFAULT_SIZE, ClusterWork, acting_user, name_check
 
@@ -43,6 +44,7 @@ def discovered_adopt(
     for a new one. InvalidInput names the field, Conflict what is in the way; then nothing is written.
     """
     user = acting_user(actor)
+    owner_awaited(owner or user, project)
     found = _locked(discovered, actor)
     if not platform_staff(user):
         actor_require(actor, "virtualcluster.create", project)

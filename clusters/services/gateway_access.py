@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import structlog
 from django.contrib.postgres.expressions import ArraySubquery
+from django.db import DatabaseError, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.access import UNSEEN, require
@@ -19,6 +21,8 @@ from clusters.access import KUBECONFIG_LEVELS
 from clusters.gateway_presented import GET_ONE, Presented, token_presented
 from clusters.models import GatewayToken, VirtualCluster, VirtualClusterPhase
 from clusters.services.ceilings import ceiling_check, within_ceiling
+
+log = structlog.get_logger(__name__)
 
 _VIEW: Final = "virtualcluster.view"
 _OF_LEVEL: Final = {level: f"virtualcluster.kubeconfig.{level}" for level in KUBECONFIG_LEVELS}
@@ -161,14 +165,19 @@ def _caller(token: Presented, cluster: Any, level: str, *, role_until: datetime 
 
 
 def _use_note(token: Presented, now: datetime) -> None:
-    """At most once a minute, so that reading does not mean writing."""
-    static = token.gateway_token
-    if static is None:
-        if token.access_token is not None:
-            token_use_note(token=token.access_token, now=now)
-    elif static.last_used_at is None or now - static.last_used_at >= _USE_NOTED_EVERY:
-        stale = Q(last_used_at=None) | Q(last_used_at__lte=now - _USE_NOTED_EVERY)
-        GatewayToken.objects.filter(stale, pk=static.pk).update(last_used_at=now)
+    """At most once a minute, so that reading does not mean writing. A database that takes no notes keeps nobody out."""
+    noted = token.gateway_token or token.access_token
+    if noted is None or (noted.last_used_at is not None and now - noted.last_used_at < _USE_NOTED_EVERY):
+        return
+    try:
+        with transaction.atomic():
+            if isinstance(noted, AccessToken):
+                token_use_note(token=noted, now=now)
+            else:
+                stale = Q(last_used_at=None) | Q(last_used_at__lte=now - _USE_NOTED_EVERY)
+                GatewayToken.objects.filter(stale, pk=noted.pk).update(last_used_at=now)
+    except DatabaseError as error:
+        log.warning("the use of a token was not noted", by_token=token.told, error=str(error).strip())
 
 
 # --- many at once -----------------------------------------------------------------------------------------------------

@@ -13,12 +13,12 @@ from clusters.models.gateway_request import first_id_at
 _AT_ONCE: Final = 5000
 
 
-def request_recorded(*, wanted: str, reads: bool, broken_glass: bool) -> bool:
+def request_recorded(*, wanted: str, reads: bool, always: bool) -> bool:
     """Whether a request is written down where its project wants this (none, writes, all).
 
-    What platform staff do who broke the glass is written down always.
+    `always`: whatever the project says, as what platform staff do who broke the glass, and what is done by `--as`.
     """
-    if broken_glass or wanted == RequestAudit.ALL:
+    if always or wanted == RequestAudit.ALL:
         return True
     return wanted == RequestAudit.WRITES and not reads
 

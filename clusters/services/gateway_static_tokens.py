@@ -12,6 +12,7 @@ from accounts.models import AccessToken, ServiceAccount, User
 from accounts.services.audit import Actor, audit_record
 from accounts.services.rows import row_validate
 from accounts.services.token_maximum import TOKEN_MINIMUM_SECONDS, token_maximum, token_seconds
+from accounts.spans import span_words, spans_accepted
 from clusters.gateway_kubeconfig import gateway_require
 from clusters.gateway_tokens import StaticTokenText
 from clusters.models import GatewayToken, VirtualCluster, VirtualClusterPhase
@@ -156,9 +157,9 @@ def gateway_token_rotate(
 def _overlap_check(overlap: int) -> None:
     if not 0 <= overlap <= OVERLAP_MAXIMUM_SECONDS:
         raise InvalidInput(
-            f"The old token cannot hold for another {overlap} s.",
+            f"The old token cannot hold for another {span_words(overlap)}.",
             field="overlap",
-            accepted=f"0 to {OVERLAP_MAXIMUM_SECONDS} seconds",
+            accepted=spans_accepted(0, OVERLAP_MAXIMUM_SECONDS),
         )
 
 

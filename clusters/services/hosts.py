@@ -16,6 +16,7 @@ from clusters.connection import HostConnection, connection_expires_at
 from clusters.encryption import connection_encrypt
 from clusters.host_roles import namespaces_check
 from clusters.kubeconfig import kubeconfig_parse
+from clusters.lifecycle.required_signals import required_signals_check
 from clusters.models import (
     Exposure,
     HostCluster,
@@ -209,16 +210,21 @@ def host_update(
     exposure: Exposure | None = None,
     values: dict[str, Any] | None = None,
     concurrency: int | None = None,
+    required_signals: dict[str, str] | None = None,
     offered_to_all: bool | None = None,
     offered_to_organizations: tuple[Organization, ...] | None = None,
     offered_to_projects: tuple[Project, ...] | None = None,
 ) -> HostCluster:
-    """Changes what is given (None leaves a field as it is). What runs on the host is not touched by it."""
+    """Changes what is given (None leaves a field as it is). What runs on the host is not touched by it.
+
+    `required_signals` says of the kinds in it whether they are required, and nothing of the others.
+    """
     if actor.user is not None:
         host_require(actor.user, "host.update", host)
     host_change_check(
         labels=labels or {}, values=values or {}, concurrency=CONCURRENCY if concurrency is None else concurrency
     )
+    required_signals_check(required_signals or {})
     changes = {
         "cordoned": cordoned,
         "labels": labels,
@@ -226,9 +232,12 @@ def host_update(
         "exposure": exposure,
         "values": values,
         "concurrency": concurrency,
+        "required_signals": required_signals,
     }
     given = {name: value for name, value in changes.items() if value is not None}
     locked = HostCluster.objects.select_for_update(of=("self",)).get(pk=host.pk)
+    if required_signals is not None:
+        given["required_signals"] = {**locked.required_signals, **required_signals}
     offer = Offer(to_all=offered_to_all, organizations=offered_to_organizations, projects=offered_to_projects)
     offer_check(offer, organization=locked.organization, actor=actor)
     # values may hold what a host keeps to itself; that they changed is told, not how

@@ -13,6 +13,7 @@ from accounts.errors import Conflict, Gone, InvalidInput, NotFound
 from accounts.models import User
 from accounts.role_reach import allowed_until
 from accounts.services.audit import Actor, audit_record
+from accounts.spans import span_words, spans_accepted
 from clusters.access import KUBECONFIG_LEVELS
 from clusters.models import Operation, OperationKind, VirtualCluster, VirtualClusterPhase
 from clusters.services.ceilings import ceiling_check
@@ -78,8 +79,8 @@ def _within_role(user: User, cluster: VirtualCluster, level: str, seconds: int, 
     left = seconds if end is None else int((end - now).total_seconds())
     if left < settings.KUBECONFIG_MINIMUM_SECONDS:
         raise Conflict(
-            f"Your role for {cluster} ends in {max(left, 0)} s, and a kubeconfig holds for "
-            f"{settings.KUBECONFIG_MINIMUM_SECONDS} s at least.",
+            f"Your role for {cluster} ends in {span_words(max(left, 0))}, and a kubeconfig holds for "
+            f"{span_words(settings.KUBECONFIG_MINIMUM_SECONDS)} at least.",
             hint="Have the role prolonged, then ask again.",
             code="role-ends-soon",
         )
@@ -90,9 +91,9 @@ def _expiry(seconds: int) -> int:
     least, most = settings.KUBECONFIG_MINIMUM_SECONDS, settings.KUBECONFIG_MAXIMUM_SECONDS
     if not least <= seconds <= most:
         raise InvalidInput(
-            f"A kubeconfig cannot be valid for {seconds} s.",
+            f"A kubeconfig cannot be valid for {span_words(seconds)}.",
             field="expires_in",
-            accepted=f"{least} to {most} seconds (Kubernetes grants no less than {least})",
+            accepted=f"{spans_accepted(least, most)}; Kubernetes grants no less",
         )
     return seconds
 

@@ -13,6 +13,7 @@ from accounts.role_reach import team_allowed
 from accounts.services.audit import Actor, audit_record
 from accounts.services.notifications import About, notification_send
 from accounts.services.project_admins import project_admins
+from accounts.services.rows import row_lock
 from accounts.token_scope import token_leaves, without_limits
 from clusters.models import VirtualCluster, VirtualClusterPhase
 from clusters.services.generations import GENERATION_FIELDS, generation_pass
@@ -27,6 +28,17 @@ def owner_check(owner: Owner, cluster: VirtualCluster) -> None:
     """Whoever owns a cluster must see it; raises InvalidInput. The cluster may be one that is not written yet."""
     if not owner_sees(owner, cluster):
         raise owner_refused(cluster.project)
+
+
+def owner_awaited(owner: Owner | None, project: Project) -> None:
+    """Keeps a person from being deactivated until the transaction ends. Raises InvalidInput where they just were.
+
+    To be called before organizations and projects are locked, in which order those go who deactivate somebody.
+    """
+    if isinstance(owner, User) and not owner.is_service_account:
+        row_lock(owner)
+        if not owner.is_active:
+            raise owner_refused(project)
 
 
 def owner_refused(project: Project) -> InvalidInput:

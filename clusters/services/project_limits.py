@@ -5,6 +5,7 @@ from typing import Final
 
 from accounts.errors import Conflict, InvalidInput
 from accounts.models import Project
+from accounts.spans import span_words, spans_accepted
 from clusters.models import VirtualCluster, VirtualClusterPhase
 
 LIFETIME_MINIMUM_SECONDS: Final = 600
@@ -40,9 +41,9 @@ def lifetime_end(*, project: Project, seconds: int | None, now: datetime) -> dat
         return None if days is None else now + timedelta(days=days)
     if not LIFETIME_MINIMUM_SECONDS <= seconds <= most:
         raise InvalidInput(
-            f"A virtual cluster of {project} cannot live for {seconds} s.",
+            f"A virtual cluster of {project} cannot live for {span_words(seconds)}.",
             field="lifetime",
-            accepted=f"{LIFETIME_MINIMUM_SECONDS} to {most} seconds ({most // 86400} days)",
+            accepted=spans_accepted(LIFETIME_MINIMUM_SECONDS, most),
         )
     return now + timedelta(seconds=seconds)
 

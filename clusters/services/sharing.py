@@ -12,6 +12,7 @@ from accounts.models import RoleBinding
 from accounts.services.audit import Actor
 from accounts.services.permissions import Subject
 from accounts.services.role_bindings import role_binding_create
+from accounts.spans import span_words, spans_accepted
 from clusters.models import VirtualCluster, VirtualClusterPhase
 
 MAXIMUM_SECONDS: Final = 10 * 365 * 86400
@@ -49,7 +50,9 @@ def virtual_cluster_share(
         )
     if expires_in is not None and not 1 <= expires_in <= MAXIMUM_SECONDS:
         raise InvalidInput(
-            f"A role cannot hold for {expires_in} s.", field="expires_in", accepted=f"1 to {MAXIMUM_SECONDS} seconds"
+            f"A role cannot hold for {span_words(expires_in)}.",
+            field="expires_in",
+            accepted=spans_accepted(1, MAXIMUM_SECONDS),
         )
     if virtual_cluster.phase == VirtualClusterPhase.DELETED:
         raise Conflict(f"{virtual_cluster} was deleted; there is nothing to share.")

@@ -83,7 +83,7 @@ def _settled(cluster: VirtualCluster) -> Operation | None:
     operations = Operation.objects.filter(virtual_cluster=cluster, lock_key__isnull=False)
     if operations.exclude(state__in=ENDED).exists():
         return None
-    return operations.order_by("-finished_at", "-id").first()
+    return operations.order_by("-id").first()
 
 
 def _audit(actor: Actor, action: str, cluster: VirtualCluster, operation: Operation, why: str) -> None:

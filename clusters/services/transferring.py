@@ -26,6 +26,7 @@ from clusters.services.ownership import (
     Owner,
     about_cluster,
     cluster_link,
+    owner_awaited,
     owner_check,
     owner_columns,
     owner_may,
@@ -65,6 +66,7 @@ def virtual_cluster_transfer(
         raise InvalidInput("Say who is to own it, or which project it goes to.", field="owner", accepted="an owner")
     moves = project is not None and project.pk != virtual_cluster.project_id
     _require(actor, virtual_cluster, project if moves else None)
+    owner_awaited(owner or actor.user, project or virtual_cluster.project)
     _organizations_lock(virtual_cluster, project)
     locked = _locked(virtual_cluster)
     _require(actor, locked, project if moves else None)  # whoever owned it before may have given it away meanwhile

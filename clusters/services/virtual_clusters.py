@@ -14,6 +14,7 @@ from accounts.services.audit import Actor, audit_record
 from accounts.services.notifications import notification_send
 from accounts.services.project_admins import project_admins
 from clusters.chart_values import values_check
+from clusters.exports.purging import PURGE
 from clusters.models import Exposure, HostCluster, Operation, OperationKind, VirtualCluster, VirtualClusterPhase
 from clusters.names import labels_validate, name_validate
 from clusters.offering import who_can_offer
@@ -22,7 +23,14 @@ from clusters.placing import HostChoice, hosts_choose
 from clusters.selectors import chart_schema, chart_versions
 from clusters.services.generations import GENERATION_FIELDS, generation_pass
 from clusters.services.operations import operation_start
-from clusters.services.ownership import Owner, about_cluster, cluster_link, owner_check, owner_columns
+from clusters.services.ownership import (
+    Owner,
+    about_cluster,
+    cluster_link,
+    owner_awaited,
+    owner_check,
+    owner_columns,
+)
 from clusters.services.project_limits import cluster_limit_check, lifetime_end, project_locked
 from clusters.sizes import SIZES
 from clusters.versions import KubernetesVersion, chart_support, check_chart_can_run, kubernetes_version_resolve
@@ -110,6 +118,7 @@ def virtual_cluster_create(
     user = acting_user(actor)
     actor_require(actor, "virtualcluster.create", project)
     wanted = spec.with_defaults()
+    owner_awaited(owner or user, project)
     locked = project_locked(project)
     as_staff = values_accepted or platform_staff(user)
     _check(project=locked, name=name, spec=wanted, host=host, labels=labels or {}, as_staff=as_staff)
@@ -288,8 +297,13 @@ def virtual_cluster_update(
 
 
 @transaction.atomic
-def virtual_cluster_delete(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime) -> ClusterWork:
-    """Starts the deletion. Raises Conflict while it is protected, or where it is deleted already."""
+def virtual_cluster_delete(
+    *, virtual_cluster: VirtualCluster, actor: Actor, now: datetime, purge: bool = False
+) -> ClusterWork:
+    """Starts the deletion, which exports first what is in it, unless `purge` has it gone for good.
+
+    Raises Conflict while it is protected, or where it is deleted already. A deletion under way can be told to purge.
+    """
     actor_require(actor, "virtualcluster.delete", virtual_cluster)
     locked = (
         VirtualCluster.objects.select_for_update(of=("self",))
@@ -304,10 +318,15 @@ def virtual_cluster_delete(*, virtual_cluster: VirtualCluster, actor: Actor, now
             hint=f"Take the protection away first: marina unprotect {locked.name}.",
             code="protected",
         )
-    started = operation_start(kind=OperationKind.DELETE, subject=locked, actor=actor, now=now)
-    if started.created:
-        _audit(actor, "virtualcluster.delete", locked)
-    return ClusterWork(locked, started.operation, created=started.created)
+    params = {PURGE: True} if purge else {}
+    started = operation_start(kind=OperationKind.DELETE, subject=locked, actor=actor, now=now, params=params)
+    purged_later = purge and not started.created and not started.operation.params.get(PURGE)
+    if purged_later:
+        started.operation.params = {**started.operation.params, PURGE: True}
+        started.operation.save(update_fields=["params"])
+    if started.created or purged_later:
+        _audit(actor, "virtualcluster.delete", locked, purge=purge or None)
+    return ClusterWork(locked, started.operation, created=started.created or purged_later)
 
 
 def _audit(actor: Actor, action: str, cluster: VirtualCluster, **details: Any) -> None:

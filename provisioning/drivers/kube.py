@@ -125,6 +125,11 @@ class KubeClient(ObjectCalls):
         """What is served below /api, /apis or a group's version: with all resources at once where the server can."""
         return self._read(path, accept=AGGREGATED)
 
+    def metadata_page(self, kind: Kind, *, limit: int = PAGE, token: str = "") -> Json:
+        """As `page`, without what the objects hold: who they are, and by metadata.managedFields who wrote them."""
+        query = {"limit": limit, "continue": token}
+        return self._read(kind.path(), {key: value for key, value in query.items() if value}, accept=METADATA)
+
     def events(self, namespace: str, *, kind: str, name: str) -> JsonList:
         """The events about one object, newest first."""
         selector = f"involvedObject.kind={kind},involvedObject.name={name}"

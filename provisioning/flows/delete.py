@@ -2,11 +2,22 @@
 
 from datetime import datetime
 
-from clusters.models import Operation, OperationKind, Placement, VirtualCluster, VirtualClusterPhase
+from clusters.exports.purging import EXPORT_STEP
+from clusters.models import (
+    ExportCause,
+    Operation,
+    OperationKind,
+    OperationState,
+    Placement,
+    VirtualCluster,
+    VirtualClusterPhase,
+)
+from clusters.services.export_writing import export_of_operation_fail
 from provisioning.engine.flow import Flow
-from provisioning.flows.phases import aborted, cluster_of, failed, phase_becomes
+from provisioning.flows.phases import aborted, as_before, cluster_of, failed, phase_becomes, step_done
 from provisioning.left_behind import of_deleting
 from provisioning.steps.deleting import remove_namespace, remove_priority_classes, uninstall_release, verify_absence
+from provisioning.steps.exporting import export_before
 
 
 def gone(operation: Operation, now: datetime) -> None:
@@ -17,12 +28,29 @@ def gone(operation: Operation, now: datetime) -> None:
     )
 
 
+def not_deleted(operation: Operation, now: datetime) -> None:
+    """As it was before where nothing was taken away yet: what could not be exported stays."""
+    export_of_operation_fail(operation, now)
+    if not step_done(operation, EXPORT_STEP):
+        as_before(operation)
+    elif operation.state == OperationState.ABORTED:
+        aborted(operation, now)
+    else:
+        failed(operation, now)
+
+
 DELETE = Flow(
     kind=OperationKind.DELETE,
-    steps=(uninstall_release, remove_priority_classes, remove_namespace, verify_absence),
+    steps=(
+        export_before(ExportCause.DELETE),
+        uninstall_release,
+        remove_priority_classes,
+        remove_namespace,
+        verify_absence,
+    ),
     on_start=phase_becomes(VirtualClusterPhase.DELETING),
     on_success=gone,
-    on_failure=failed,
-    on_abort=aborted,
+    on_failure=not_deleted,
+    on_abort=not_deleted,
     left_behind=of_deleting,
 )

@@ -61,6 +61,16 @@ def ready(operation: Operation, now: datetime) -> None:
     cluster.save(update_fields=["phase", "observed_generation", "conditions"])
 
 
+def as_before(operation: Operation) -> None:
+    """What was begun changed nothing: asleep, Ready or Failed, as its columns and conditions tell."""
+    cluster = cluster_locked(operation)
+    if cluster.sleeping:
+        cluster.phase = VirtualClusterPhase.ASLEEP
+    else:
+        cluster.phase = VirtualClusterPhase.READY if _answered_before(cluster) else VirtualClusterPhase.FAILED
+    cluster.save(update_fields=["phase"])
+
+
 def settled(operation: Operation, now: datetime) -> None:
     """As it was wanted when the operation began; one that sleeps sleeps on."""
     cluster = cluster_locked(operation)

@@ -2,16 +2,19 @@
 
 from datetime import datetime
 
-from clusters.models import Condition, Operation, OperationKind, OperationState
+from clusters.models import Condition, ExportCause, Operation, OperationKind, OperationState
 from clusters.models import VirtualClusterPhase as Phase
+from clusters.services.export_writing import export_of_operation_fail
 from provisioning.engine.flow import Flow
 from provisioning.flows.phases import ABORTED, IN_SYNC, asleep, cluster_locked, conditions_add, phase_becomes, step_done
 from provisioning.left_behind import of_sleeping
+from provisioning.steps.exporting import export_before
 from provisioning.steps.sleeping import find_lone_pods, pause_control_plane, stop_workloads
 
 
 def not_asleep(operation: Operation, now: datetime) -> None:
     """As awake as before where its control plane was not paused yet; else asleep, with pods that may still run."""
+    export_of_operation_fail(operation, now)
     cluster = cluster_locked(operation)
     if not step_done(operation, "pause-control-plane"):
         cluster.phase = Phase.ASLEEP if cluster.sleeping else Phase.READY
@@ -28,7 +31,7 @@ def not_asleep(operation: Operation, now: datetime) -> None:
 
 SLEEP = Flow(
     kind=OperationKind.SLEEP,
-    steps=(find_lone_pods, pause_control_plane, stop_workloads),
+    steps=(find_lone_pods, export_before(ExportCause.SLEEP), pause_control_plane, stop_workloads),
     on_start=phase_becomes(Phase.FALLING_ASLEEP),
     on_success=asleep,
     on_failure=not_asleep,

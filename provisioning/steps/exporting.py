@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 from clusters.adoption import Adoption
+from clusters.exports.purging import PURGE
 from clusters.exports.storage import ExportStorageError, export_erase, export_folder_erase
 from clusters.models import Export, ExportCause, ExportState, Placement
 from clusters.services.export_writing import (
@@ -30,8 +31,6 @@ from provisioning.steps.release import workload_of
 
 EXPORT_SECONDS: Final = 1800.0
 """So long reading all of it may take, tries included."""
-PURGE: Final = "purge"
-"""In a `delete` operation's params: it is to go without an export."""
 NEVER_ANSWERED: Final = Skip("Its API never answered, so nobody put anything into it.")
 IS_PURGED: Final = Skip("It is deleted for good, without an export, as was asked for.")
 

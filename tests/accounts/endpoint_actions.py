@@ -26,8 +26,11 @@ from tests.accounts.endpoint_rules import (
     staff,
 )
 from tests.accounts.further_endpoints import FURTHER_ENDPOINTS, FURTHER_LISTS
+from tests.accounts.lifecycle_endpoints import LIFECYCLE_ENDPOINTS, LIFECYCLE_LISTS
 from tests.clusters.making import PUBLIC_KEY
 from tests.clusters.rules.kubeconfigs import kubeconfig_with
+
+PERSON_SEEN = either(staff, PROJECT_SEEN, ORGANIZATION_SEEN)
 
 
 def _cluster(action: str, **more: Any) -> Case:
@@ -122,8 +125,15 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
     ),
     "PATCH role-bindings/{pk}": _bindings(body=lambda o: {"expires_at": "2031-01-01T00:00:00Z"}),
     "DELETE role-bindings/{pk}": _bindings(),
-    "GET users/{pk}": (
-        Case(either(PROJECT_SEEN, ORGANIZATION_SEEN), either(PROJECT_SEEN, ORGANIZATION_SEEN), "person"),
+    "GET users/{pk}": (Case(PERSON_SEEN, PERSON_SEEN, "person"),),
+    "POST users": (Case(staff, body=lambda o: {"handle": NEW}),),
+    "PATCH users/{pk}": (
+        Case(staff, PERSON_SEEN, "person", body=lambda o: {"name": NEW}),
+        Case(staff, PERSON_SEEN, "person", body=lambda o: {"is_active": False}),
+    ),
+    # a token alone proves nobody, and who asks in the matrix has neither a password nor a second factor
+    "POST users/{pk}/password": (
+        Case(no_one, PERSON_SEEN, "person", body=lambda o: {"new_password": "a-Battery-of-77-horses"}),
     ),
     "POST virtual-clusters": (
         Case(
@@ -197,6 +207,7 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
     "POST discovered-clusters/{pk}/ignore": (Case(HOST_INSIDE, HOST_INSIDE, "discovered"),),
     "POST discovered-clusters/{pk}/unignore": (Case(HOST_INSIDE, HOST_INSIDE, "discovered"),),
     **FURTHER_ENDPOINTS,
+    **LIFECYCLE_ENDPOINTS,
 }
 
 LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
@@ -210,12 +221,13 @@ LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
         ("share", CLUSTER_SEEN),
         ("grant", CLUSTER_SEEN),
     ),
-    "GET users": (("person", either(PROJECT_SEEN, ORGANIZATION_SEEN)),),
+    "GET users": (("person", PERSON_SEEN),),
     "GET virtual-clusters": (("cluster", CLUSTER_SEEN),),
     "GET operations": (("operation", OPERATION_SEEN), ("host_operation", HOST_INSIDE)),
     "GET host-clusters": (("host", HOST_SEEN), ("platform_host", anyone)),
     "GET discovered-clusters": (("discovered", HOST_INSIDE),),
     **FURTHER_LISTS,
+    **LIFECYCLE_LISTS,
 }
 """Lists, and who finds which object in them."""
 

@@ -114,7 +114,7 @@ FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
     "POST second-factor/confirm": (Case(no_one, body=lambda o: {"enrolment": NEW, "code": "123456"}),),
     "POST second-factor/recovery-codes": (Case(anyone, body=lambda o: {"code": "123456"}, further=(409,)),),
     "POST second-factor/turn-off": (Case(anyone, body=lambda o: {"code": "123456"}, further=(409,)),),
-    "POST second-factor/reset": (Case(staff, body=lambda o: {"user": o.person.handle}, further=(409,)),),
+    "POST second-factor/reset": (Case(no_one, body=lambda o: {"user": o.person.handle}),),
     "GET organizations/{organization}/roles": (_role(ROLES_SEEN),),
     "POST organizations/{organization}/roles": (
         _role(ORGANIZATION_MEMBERS, body=lambda o: {"name": NEW, "actions": ["project.view"]}),
@@ -288,6 +288,14 @@ FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
     ),
     "DELETE exports/{pk}": (Case(on_cluster("virtualcluster.delete"), CLUSTER_SEEN, "export"),),
     "GET virtual-clusters/{cluster}/uses": (_on_cluster(CLUSTER_SEEN),),
+    "GET virtual-clusters/{cluster}/signals": (_on_cluster(CLUSTER_SEEN),),
+    "GET virtual-clusters/{cluster}/writers": (_on_cluster(CLUSTER_SEEN),),
+    "GET virtual-clusters/{cluster}/writers/{writer}": (_on_cluster(CLUSTER_SEEN, at={"writer": "writer"}),),
+    "PATCH virtual-clusters/{cluster}/writers/{writer}": (
+        _on_cluster(
+            on_cluster("virtualcluster.lifecycle"), at={"writer": "writer"}, body=lambda o: {"verdict": "inside"}
+        ),
+    ),
     "GET gateway-requests/{pk}": (_unseen_or_allowed(REQUESTS_READ, "gateway_request"),),
     "GET virtual-clusters/{cluster}/shares": (_on_cluster(CLUSTER_SEEN),),
     "POST virtual-clusters/{cluster}/shares": (

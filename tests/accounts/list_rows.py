@@ -31,6 +31,8 @@ from accounts.models import (
 )
 from accounts.models.base import new_id
 from clusters.models import (
+    CleanupItem,
+    CleanupRun,
     ClusterUse,
     DiscoveredCluster,
     Export,
@@ -38,12 +40,15 @@ from clusters.models import (
     GatewayToken,
     HostCluster,
     HostCredential,
+    KnownWriter,
     KubeconfigGrant,
+    LifecyclePolicy,
     Operation,
     OperationKind,
     OperationState,
     Placement,
     RegionOffer,
+    SleepSchedule,
     VirtualCluster,
     VirtualClusterPhase,
 )
@@ -283,6 +288,31 @@ def region_offers(world: World, numbers: Numbers) -> None:
     )
 
 
+def sleep_schedules(world: World, numbers: Numbers) -> None:
+    made = projects(world, numbers)
+    SleepSchedule.objects.bulk_create(SleepSchedule(project=each, sleep_cron="0 20 * * *") for each in made)
+
+
+def lifecycle_policies(world: World, numbers: Numbers) -> None:
+    LifecyclePolicy.objects.bulk_create(
+        LifecyclePolicy(project=each, sleep_after=86400) for each in projects(world, numbers)
+    )
+
+
+def cleanup_runs(world: World, numbers: Numbers) -> list[CleanupRun]:
+    now = timezone.now()
+    return CleanupRun.objects.bulk_create(
+        CleanupRun(started_at=now - timedelta(hours=number), state="Done") for number in numbers
+    )
+
+
+def cleanup_items(world: World, numbers: Numbers) -> None:
+    run, cluster = cleanup_runs(world, [1])[0], the_cluster(world)
+    CleanupItem.objects.bulk_create(
+        CleanupItem(run=run, virtual_cluster=cluster, action="warn", why=str(number)) for number in numbers
+    )
+
+
 def shares(world: World, numbers: Numbers) -> None:
     numbers = list(numbers)
     half = len(numbers) // 2
@@ -340,6 +370,22 @@ def cluster_uses(world: World, numbers: Numbers) -> None:
     )
 
 
+def known_writers(world: World, numbers: Numbers) -> None:
+    cluster, now = the_cluster(world), timezone.now()
+    KnownWriter.objects.bulk_create(
+        KnownWriter(
+            virtual_cluster=cluster,
+            manager=f"w-{each.handle}",
+            first_seen_at=now,
+            last_write_at=now,
+            verdict="inside",
+            corrected="person",
+            corrected_by=each,
+        )
+        for each in users(world, numbers)
+    )
+
+
 def gateway_requests(world: World, numbers: Numbers) -> None:
     cluster = the_cluster(world)
     GatewayRequest.objects.bulk_create(request_row(cluster, world.olivia, name=f"pod-{number}") for number in numbers)
@@ -384,11 +430,16 @@ MAKERS: dict[str, Callable[[World, Numbers], object]] = {
     "webhooks": webhooks,
     "webhooks/{webhook}/deliveries": webhook_deliveries,
     "region-offers": region_offers,
+    "sleep-schedules": sleep_schedules,
+    "lifecycle-policies": lifecycle_policies,
+    "cleanup/runs": cleanup_runs,
+    "cleanup/items": cleanup_items,
     "virtual-clusters/{cluster}/shares": shares,
     "virtual-clusters/{cluster}/break-glass": glass_broken,
     "virtual-clusters/{cluster}/exports": exports,
     "exports": exports,
     "virtual-clusters/{cluster}/uses": cluster_uses,
+    "virtual-clusters/{cluster}/writers": known_writers,
     "gateway-requests": gateway_requests,
     "virtual-clusters/{pk}/kubeconfigs": kubeconfig_grants,
     "virtual-clusters/{cluster}/gateway-tokens": gateway_tokens,

@@ -35,16 +35,22 @@ from accounts.services.teams import team_create
 from accounts.services.tokens import token_create
 from accounts.services.webhooks import webhook_create
 from clusters.models import (
+    CleanupItem,
+    CleanupRun,
     DiscoveredCluster,
     Export,
     ExportState,
     GatewayRequest,
     GatewayToken,
     HostCluster,
+    KnownWriter,
+    LifecyclePolicy,
     Operation,
     OperationKind,
     OperationState,
     RegionOffer,
+    SleepSchedule,
+    Verdict,
     VirtualCluster,
 )
 from clusters.services.cluster_uses import Use, cluster_uses_add
@@ -83,6 +89,7 @@ class Objects:
     discovered: DiscoveredCluster
     platform_host: HostCluster
     gateway_token: GatewayToken
+    writer: KnownWriter
     machine: ServiceAccount
     machine_token: AccessToken
     federation_rule: FederationRule
@@ -99,6 +106,13 @@ class Objects:
     region_offer: RegionOffer
     region_offer_to_project: RegionOffer
     own_role: Role
+    schedule: SleepSchedule
+    schedule_of_project: SleepSchedule
+    policy: LifecyclePolicy
+    policy_of_project: LifecyclePolicy
+    policy_of_organization: LifecyclePolicy
+    cleanup_run: CleanupRun
+    cleanup_item: CleanupItem
     gateway_request: GatewayRequest
     audit_event: AuditEvent
     platform_event: AuditEvent
@@ -140,6 +154,13 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         ),
         platform_host=platform,
         gateway_token=static(somebody, cluster, name=HIDDEN)[0],
+        writer=KnownWriter.objects.create(
+            virtual_cluster=cluster,
+            manager=f"helm-{HIDDEN}",
+            first_seen_at=now,
+            last_write_at=now,
+            verdict=Verdict.PERSON,
+        ),
         machine=program,
         machine_token=_token(program.user),
         federation_rule=FederationRule.objects.create(
@@ -162,6 +183,13 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         region_offer=RegionOffer.objects.create(region=name, organization=organization),
         region_offer_to_project=RegionOffer.objects.create(region=name, project=project),
         own_role=role_create(actor=MARINA, organization=organization, name=name, actions=["organization.view"]),
+        schedule=SleepSchedule.objects.create(virtual_cluster=cluster, sleep_cron="0 20 * * *"),
+        schedule_of_project=SleepSchedule.objects.create(project=project, sleep_cron="0 20 * * *"),
+        policy=LifecyclePolicy.objects.create(virtual_cluster=cluster, sleep_after=86400),
+        policy_of_project=LifecyclePolicy.objects.create(project=project, sleep_after=86400),
+        policy_of_organization=LifecyclePolicy.objects.get_or_create(organization=organization, sleep_after=86400)[0],
+        cleanup_run=(run := CleanupRun.objects.create(started_at=now, state="Done")),
+        cleanup_item=CleanupItem.objects.create(run=run, virtual_cluster=cluster, action="warn", why=HIDDEN),
         gateway_request=_request(cluster, somebody),
         audit_event=AuditEvent.objects.filter(organization_id=organization.pk).latest("id"),
         platform_event=AuditEvent.objects.filter(organization_id=None).latest("id"),

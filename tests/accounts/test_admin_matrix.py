@@ -42,6 +42,8 @@ ACTIONS: dict[str, set[str]] = {
     "clusters.Operation": {"retry", "abort"},
     "clusters.Chart": set(),
     "clusters.ClusterUse": set(),
+    "clusters.IdleSignal": set(),
+    "clusters.KnownWriter": set(),
     "clusters.GatewayRequest": set(),
 }
 """What can be done to selected rows of which list. All of it takes Django's own permission, and then the services'."""

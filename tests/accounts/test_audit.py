@@ -51,7 +51,7 @@ def test_a_change_that_is_undone_leaves_no_row(world):
 
 def test_passwords_and_tokens_are_in_no_audit_row_and_in_no_stored_answer(world):
     user = user_create(actor=MARINA, handle="cory", password=CANARY)
-    user_password_set(actor=MARINA, user=user, password=CANARY + "-2")
+    user_password_set(actor=MARINA, user=user, password=CANARY + "-2", now=timezone.now())
     made = token_create(actor=MARINA, user=user, name="ci", expires_in=None, now=timezone.now())
     client = signed_in(user)
     over_http = client.post("/api/v1/access-tokens", {"name": "x"}, format="json", HTTP_IDEMPOTENCY_KEY="k").json()

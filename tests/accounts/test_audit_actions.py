@@ -9,6 +9,15 @@ from accounts.webhook_event_types import EVENT_TYPES
 ROOT = Path(__file__).parents[2]
 
 NOT_TOLD = {
+    # told by what comes of them: clusters that sleep, wake and are warned of
+    "lifecycle-policy.create",
+    "lifecycle-policy.delete",
+    "lifecycle-policy.update",
+    "sleep-schedule.create",
+    "sleep-schedule.delete",
+    "sleep-schedule.update",
+    "cleanup.stop",
+    "cleanup.resume",
     # told by the operation that sees it through
     "virtualcluster.adopt",
     "virtualcluster.configure",

@@ -140,6 +140,8 @@ NOT_KEPT = {
     "POST second-factor/recovery-codes": HOLDS_SECRET,
     "POST second-factor/turn-off": "it is asked with a password, of which no digest is stored",
     "POST second-factor/reset": "it is asked with a password, of which no digest is stored",
+    "POST users": "it may be asked with a password, of which no digest is stored",
+    "POST users/{pk}/password": "it is asked with a password, of which no digest is stored",
     "POST virtual-clusters/placement-preview": "it changes nothing",
 }
 """POSTs that know no Idempotency-Key, and why."""

@@ -156,7 +156,7 @@ def test_codes_are_tried_only_so_often_also_with_right_ones_and_from_elsewhere(a
     for _ in range(3):
         assert "does not fit" in text(browser.post("/sign-in/code", {"code": "000000"}))
     refused = text(browser.post("/sign-in/code", {"code": code_now(secret)}))
-    assert "Too many tries. Try again in 60 s." in refused
+    assert "Too many tries. Try again in 1 minute." in refused
     elsewhere = browser.post("/sign-in/code", {"code": code_now(secret)}, REMOTE_ADDR="198.51.100.1")
     assert "Too many tries" in text(elsewhere)
     assert not signed_in(browser)

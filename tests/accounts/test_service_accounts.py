@@ -164,7 +164,7 @@ def test_nobody_signs_in_as_one_and_it_is_in_no_list_of_people(world, ada):
     assert handle not in [each["handle"] for each in listed]
     staff = Actor(user=world.staff)
     for change in (
-        lambda: user_password_set(actor=staff, user=account.user, password="correct-horse-battery"),
+        lambda: user_password_set(actor=staff, user=account.user, password="correct-horse-battery", now=timezone.now()),
         lambda: user_update(actor=staff, user=account.user, name="", email="", is_staff=True, is_superuser=True),
         lambda: user_activate(actor=staff, user=account.user),
     ):

@@ -135,7 +135,7 @@ def test_an_expiry_out_of_range_says_what_is_in_range(ana):
     assert answer.status_code == 400
     error = answer.json()["errors"][0]
     assert error["field"] == "expires_in"
-    assert error["accepted"] == "seconds from 60 to 31536000"
+    assert error["accepted"] == "60 to 31536000 seconds (1 minute to 365 days)"
 
 
 def test_a_token_survives_a_new_secret_key_while_the_old_one_is_a_fallback(ana, settings):

@@ -125,6 +125,42 @@ class MarinaItself:
         actor = Actor(user=self._world.olivia)
         self._ended(virtual_cluster_delete(virtual_cluster=cluster, actor=actor, now=timezone.now()).operation)
 
+    def sleep(self, name: str) -> None:
+        from clusters.services.sleeping import virtual_cluster_sleep
+
+        self._work(virtual_cluster_sleep, name)
+
+    def wake(self, name: str) -> None:
+        from clusters.services.sleeping import virtual_cluster_wake
+
+        self._work(virtual_cluster_wake, name)
+
+    def export(self, name: str) -> None:
+        from clusters.services.exports import export_start
+
+        self._work(export_start, name)
+
+    def restore(self, name: str, new: str) -> None:
+        """Makes `new` from the last export of the other."""
+        from django.utils import timezone
+
+        from accounts.services.audit import Actor
+        from clusters.models import Export
+        from clusters.services.restoring import restore_as_new
+
+        export = Export.objects.filter(virtual_cluster__name=name).latest("created_at")
+        actor = Actor(user=self._world.olivia)
+        self._ended(restore_as_new(export=export, actor=actor, now=timezone.now(), name=new).operation)
+
+    def _work(self, do: Callable[..., Any], name: str) -> None:
+        from django.utils import timezone
+
+        from accounts.services.audit import Actor
+        from clusters.models import VirtualCluster
+
+        cluster = VirtualCluster.objects.exclude(phase="Deleted").get(name=name)
+        self._ended(do(virtual_cluster=cluster, actor=Actor(user=self._world.olivia), now=timezone.now()).operation)
+
     def many(self, count: int) -> None:
         """Created and deleted, ALIVE of them at a time."""
         with ThreadPoolExecutor(ALIVE) as pool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from tests.cli.api_server import Answer, ApiServer, problem
@@ -19,6 +20,7 @@ def test_rows_are_listed_newest_first_with_what_changed_in_the_wide_form(server:
     wide = run("audit", "list", "-o", "wide").stdout
     assert "name: a -> b" in wide
     assert "192.0.2.7" in wide
+    assert re.search(r"2026-11-\d\d \d\d:\d\d:\d\dZ ", wide), "people see which zone it is"
 
 
 def test_at_most_as_many_as_asked_for(server: ApiServer, run: Run) -> None:

@@ -53,11 +53,16 @@ def test_a_level_and_what_was_said_of_the_server_stay(server: ApiServer, run: Ru
         ("https://127.0.0.1:8443", "https://127.0.0.1:8443/v1/clusters/{id}"),
         ("https://127.0.0.1:8443/", "https://127.0.0.1:8443/v1/clusters/{id}"),
         ("https://proxy.example/marina", "https://proxy.example/marina"),
+        ("https://{id}.clusters.example:8443", "https://{id}.clusters.example:8443"),
+        ("https://other.clusters.example", "https://other.clusters.example/v1/clusters/{id}"),
     ],
 )
-def test_another_address_of_the_gateway_keeps_the_cluster_s_path(run: Run, hello: Json, given: str, there: str) -> None:
+def test_another_address_of_the_gateway_keeps_the_cluster_s_path_unless_it_is_the_cluster_s_own(
+    run: Run, hello: Json, given: str, there: str
+) -> None:
     for kind in ((), ("--static",)):
-        assert read(run("kubeconfig", "hello", "--server", given, *kind).stdout)[0] == there.format(id=hello["id"])
+        shown = run("kubeconfig", "hello", "--server", given.format(id=hello["id"]), *kind).stdout
+        assert read(shown)[0] == there.format(id=hello["id"])
     assert run("kubeconfig", "hello", "--server", "http://127.0.0.1").exit_code == 2
 
 
@@ -125,7 +130,7 @@ def test_static_ones_are_listed_replaced_and_ended(server: ApiServer, run: Run, 
     assert asked.body == {"overlap": 3600}
     assert read((home / "new").read_text())[1] == {"token": "mgs_prefix01_the-static-secret"}
     assert "mgs_prefix01 takes the place of mgs_prefix00" in rotated.stderr
-    assert run("static-kubeconfig", "revoke", "hello", "lens").exit_code == 1, "two of that name"
+    assert run("static-kubeconfig", "revoke", "hello", "lens").exit_code == 2, "two of that name"
     assert run("static-kubeconfig", "revoke", "hello", "mgs_prefix01").exit_code == 0
     assert run("static-kubeconfig", "revoke", "hello", "mgs_prefix01").exit_code == 4
 

@@ -39,6 +39,7 @@ def test_requests_say_who_did_what_with_which_end(server: ApiServer, run: Run) -
         {**REQUEST, "acting_as": "joe", "verb": "get", "group": "", "resource": "pods", "subresource": "exec"},
         {**REQUEST, "broken_glass": True, "resource": "", "path": "/version", "status": 0},
         {**REQUEST, "status": 503, "refused_for": "asleep"},
+        {**REQUEST, "acting_as": "joe", "acting_as_groups": ["ops", "web"], "acting_as_extras": ["scopes"]},
         {**REQUEST, "group": "", "resource": "namespaces", "namespace": "shop"},
     ]
     server.say_once("GET", "/gateway-requests", page(REQUEST, *others))
@@ -52,7 +53,8 @@ def test_requests_say_who_did_what_with_which_end(server: ApiServer, run: Run) -
     assert "/version" in lines[3]
     assert "broke off" in lines[3]
     assert "503 (asleep)" in lines[4]
-    assert "namespaces shop  " in lines[5]
+    assert "dan as joe in ops, web" in lines[5]
+    assert "namespaces shop  " in lines[6]
 
 
 def test_what_is_chosen_is_sent_as_the_apis_parameters(server: ApiServer, run: Run) -> None:

@@ -21,6 +21,8 @@ from clusters.models import (
     GatewayRequest,
     HostCluster,
     HostCredential,
+    IdleSignal,
+    KnownWriter,
     KubeconfigGrant,
     Operation,
     OperationEvent,
@@ -47,6 +49,8 @@ MODELS = (
     DiscoveredCluster,
     ClusterUse,
     GatewayRequest,
+    IdleSignal,
+    KnownWriter,
     Export,
 )
 TOKEN = "canary-token-7f3a9c"
@@ -94,6 +98,10 @@ def full(world):
     Chart.objects.create(source="https://charts", version="0.36.1", digest="sha256:abc", schema={"type": "object"})
     KubeconfigGrant.objects.create(virtual_cluster=cluster, user=world.olivia, level="admin", expires_at=now)
     ClusterUse.objects.create(virtual_cluster=cluster, user=world.olivia, client="kubectl", last_used_at=now, reads=1)
+    IdleSignal.objects.create(virtual_cluster=cluster, kind="change", last_used_at=now, who="helm", state="known")
+    KnownWriter.objects.create(
+        virtual_cluster=cluster, manager="helm", first_seen_at=now, last_write_at=now, verdict="person"
+    )
     GatewayRequest.objects.bulk_create([request_row(cluster, world.olivia, name="web")])
     DiscoveredCluster.objects.create(host=host, namespace="team-tills", release="tills", uid="u-1", seen_at=now)
     export_row(cluster, requested_by=world.olivia, counts={"v1/Secret": 1}, key=b"k", spec=b"s")

@@ -4,7 +4,9 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from accounts.access import allowed
 from accounts.actions_given import actions_given
@@ -361,6 +363,19 @@ def test_use_is_noted_once_a_minute(people, cluster, kind):
     for seconds, noted in ((0, 0), (30, 0), (61, 61)):
         caller_of(presented=text, cluster_id=cluster.pk, now=now + timedelta(seconds=seconds))
         assert table.objects.get().last_used_at == now + timedelta(seconds=noted)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_database_that_takes_no_notes_keeps_nobody_out(people, cluster, kind):
+    text = token_of_kind(kind, people.dan, cluster)
+    with transaction.atomic(), capture_logs() as lines:
+        connection.cursor().execute("SET TRANSACTION READ ONLY")
+        callers = [ask(text, cluster) for _ in range(2)]
+        transaction.set_rollback(True)  # and with it the test's database takes notes again
+    told = [line["by_token"] for line in lines if line["event"] == "the use of a token was not noted"]
+    noted = 0 if kind == "mgt without a source" else 2
+    assert told == [callers[0].token] * noted
+    assert text[-20:] not in str(lines)
 
 
 def test_roles_are_read_as_everywhere_else(world, people, host):

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -35,14 +36,14 @@ def found(client, query: str = "") -> list[str]:
     return [row["name"] for row in answer.json()["results"]]
 
 
-def test_what_is_written_down_is_what_the_project_wants_and_always_what_broken_glass_did():
+def test_what_is_written_down_is_what_the_project_wants_and_what_is_written_always():
     recorded = {
-        (wanted, reads): request_recorded(wanted=wanted, reads=reads, broken_glass=False)
+        (wanted, reads): request_recorded(wanted=wanted, reads=reads, always=False)
         for wanted, reads in product(("none", "writes", "all"), (True, False))
     }
     assert [key for key, yes in recorded.items() if yes] == [("writes", False), ("all", True), ("all", False)]
     for wanted, reads in recorded:
-        assert request_recorded(wanted=wanted, reads=reads, broken_glass=True)
+        assert request_recorded(wanted=wanted, reads=reads, always=True)
 
 
 def test_writes_are_written_down_unless_the_projects_admin_says_otherwise(world, people):
@@ -73,13 +74,19 @@ def test_auditors_and_admins_read_them_and_nobody_else(world, people, cluster):
 
 
 def test_a_row_tells_who_did_what_where_and_no_secret(people, cluster):
-    written(request_row(cluster, people.dan, acting_as="system:serviceaccount:web:default", broken_glass=True))
+    other: dict[str, Any] = {
+        "acting_as": "system:serviceaccount:web:default",
+        "acting_as_groups": ["ops"],
+        "acting_as_extras": ["a/b"],
+    }
+    written(request_row(cluster, people.dan, **other, broken_glass=True))
     (row,) = signed_in(people.ada).get(LIST).json()["results"]
     expected = {
         "cluster": "acme/payments/hello",
         "user": "dan",
         "user_id": str(people.dan.pk),
-        "acting_as": "system:serviceaccount:web:default",
+        **other,
+        "acting_as_uid": "",
         "by_token": "mar_abcd1234",
         "verb": "delete",
         "resource": "pods",

@@ -55,8 +55,8 @@ def test_a_level_above_the_role_is_refused_with_the_roles_that_have_it(people, c
     ("body", "field", "accepted"),
     [
         ({"level": "king"}, "level", "admin, view"),
-        ({"expires_in": 599}, "expires_in", "600 to 86400 seconds"),
-        ({"expires_in": 86401}, "expires_in", "600 to 86400 seconds"),
+        ({"expires_in": 599}, "expires_in", "600 to 86400 seconds (10 minutes to 1 day)"),
+        ({"expires_in": 86401}, "expires_in", "600 to 86400 seconds (10 minutes to 1 day)"),
         ({"expires_in": "soon"}, "expires_in", "a whole number"),
         ({"public_key": "x"}, "public_key", "32 bytes in base64"),
         ({"public_key": base64.b64encode(b"x" * 31).decode()}, "public_key", "32 bytes in base64"),

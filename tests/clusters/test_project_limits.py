@@ -52,4 +52,4 @@ def test_a_cluster_shows_until_when_it_is_meant_to_live(world, people, dan, host
 
 @pytest.mark.parametrize("lifetime", [0, 599, 7 * 86400 + 1])
 def test_a_lifetime_stays_within_the_projects(world, people, dan, host, limited, lifetime):
-    assert "(7 days)" in refused(create(dan, lifetime=lifetime), "lifetime")["accepted"]
+    assert "to 7 days)" in refused(create(dan, lifetime=lifetime), "lifetime")["accepted"]

@@ -173,17 +173,20 @@ def compared_and_told(operation: Json, foreign: Foreign) -> None:
     assert "differs from what was adopted in" in " ".join(event["text"] for event in operation["events"])
 
 
-def test_one_that_is_paused_is_adopted_asleep_and_woken_by_configure(
+def test_one_that_is_paused_is_adopted_asleep_and_woken(
     installed: Callable[..., Foreign], staff: Api, developer: Api, marina: Marina, project: str
 ) -> None:
     foreign = installed()
     pause(foreign.kubectl, {"release": foreign.release, "namespace": foreign.namespace})
     wait_until(lambda: discovered(staff, foreign)["paused"], seconds=20, what="No survey saw that it is paused")
     cluster = adopted(staff, developer, project, foreign)
-    assert (cluster["phase"], condition(cluster, "Ready")["reason"]) == ("Asleep", "Paused")
+    assert (cluster["phase"], condition(cluster, "Ready")["reason"]) == ("Asleep", "Asleep")
+    assert cluster["asleep"]["why"] == "It was paused when it was adopted."
     plane = foreign.kubectl.get("statefulset", foreign.release, "-n", foreign.namespace)
     assert plane["spec"]["replicas"] == 0
     marina("configure", foreign.release, "--wait")
+    assert developer.cluster(foreign.release)["phase"] == "Asleep", "what is asleep stays asleep"
+    marina("wake", foreign.release, "--wait")
     assert developer.cluster(foreign.release)["phase"] == "Ready"
     developer.ended(developer.delete(foreign.release))
 

@@ -14,7 +14,7 @@ from localkube import Tools
 from tests.commands import Marina
 from tests.conftest import LOCAL_CHART, TestHost
 from tests.e2e.api import Api, Json
-from tests.e2e.foreign import Helm, helm_of, pause
+from tests.e2e.foreign import Helm, helm_of
 
 NAME = "drifting"
 LATER = "0.99.0"
@@ -74,17 +74,15 @@ def test_guardrails_that_were_changed_are_named(home: TestHost, developer: Api, 
     assert message.endswith(f"Bring it back with `marina configure {NAME}`.")
 
 
-def test_one_that_was_paused_is_told_and_left_asleep_until_it_is_resumed(
+def test_one_whose_replicas_were_taken_away_without_a_mark_is_told_and_not_called_asleep(
     home: TestHost, developer: Api, where: Json
 ) -> None:
     kubectl, name, namespace = home.kubectl, f"statefulset/{where['release']}", where["namespace"]
-    pause(kubectl, where)
-    message = told(developer, "False", "PausedOutside")["message"]
-    assert f"paused StatefulSet {where['release']}" in message
+    kubectl("scale", name, "--replicas=0", "-n", namespace)
+    message = told(developer, "False", "StoppedOutside")["message"]
+    assert f"took the replicas of StatefulSet {where['release']} away" in message
     assert "marina-isolation is gone" in message, "the graver finding does not hide the other"
-    found = kubectl.get(name, "-n", namespace)
-    assert found["spec"]["replicas"] == 0
-    kubectl("annotate", name, "loft.sh/paused-", "loft.sh/paused-replicas-", "loft.sh/paused-date-", "-n", namespace)
+    assert developer.cluster(NAME)["phase"] == "Ready"
     kubectl("scale", name, "--replicas=1", "-n", namespace)
     told(developer, "False", "GuardrailsChanged")
 

@@ -52,6 +52,7 @@ def test_a_journey_leaves_its_use_and_its_requests(
     inside("get", "configmap", "booked")
     joe = "system:serviceaccount:default:joe"
     inside("delete", "configmap", "booked", "--as", joe, exit_code=1)
+    inside("get", "configmap", "booked", "--as", joe, "--as-group", "ops", "--as-group", "web", exit_code=1)
     inside("delete", "configmap", "booked", "--as", ABOVE_ALL, exit_code=1)
     inside("delete", "configmap", "booked")
 
@@ -61,12 +62,14 @@ def test_a_journey_leaves_its_use_and_its_requests(
 
     wait_until(deleted, seconds=SECONDS, what="The deletion was not written down")
     rows = requests_of(admin, developer, shared)
-    assert [(row["verb"], row["status"], row["refused_for"], row["acting_as"]) for row in rows[:4]] == [
+    assert [(row["verb"], row["status"], row["refused_for"], row["acting_as"]) for row in rows[:5]] == [
         ("delete", 200, "", ""),
         ("delete", 403, "impersonation", ABOVE_ALL),
+        ("get", 403, "", joe),
         ("delete", 403, "", joe),
         ("create", 201, "", ""),
     ]
+    assert rows[2]["acting_as_groups"] == ["ops", "web"], "by --as reading is written down too"
     assert rows[0]["user_agent"].startswith("kubectl")
     assert HUSH not in json.dumps(rows)
     assert developer.token not in json.dumps(rows)

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,18 @@ def test_objects_are_made_read_watched_changed_and_deleted(inside: Kubectl, name
     inside("-n", namespace, "wait", "--for=condition=Available", "deployment/web", "--timeout=20s")
     inside("-n", namespace, "delete", "configmap", "a")
     assert "NotFound" in inside("-n", namespace, "get", "configmap", "a", exit_code=1).stderr
+
+
+def test_an_object_that_kubernetes_would_not_read_is_refused_in_its_words(
+    inside: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "large"
+    file.write_text("x" * 4_000_000)
+    told = inside("-n", namespace, "create", "configmap", "large", f"--from-file=data={file}", exit_code=1).stderr
+    assert "Request entity too large: limit is 3145728" in told
+    file.write_text("x" * 2_000_000)  # passes here, and is too much for a ConfigMap
+    told = inside("-n", namespace, "create", "configmap", "large", f"--from-file=data={file}", exit_code=1).stderr
+    assert "Too long" in told or "too large" in told
 
 
 def test_500_objects_are_applied(inside: Kubectl, namespace: str) -> None:

@@ -85,6 +85,7 @@ def _watches(inside: Kubectl) -> int:
 
 
 @pytest.mark.localkube
+@pytest.mark.timeout(SECONDS + 290)
 def test_a_watch_of_the_python_client_loses_nothing_when_the_pod_is_replaced(
     inside: Kubectl, namespace: str, core: client.CoreV1Api, shared: Json, home: TestHost
 ) -> None:

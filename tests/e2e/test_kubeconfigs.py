@@ -98,7 +98,7 @@ def test_an_expiry_out_of_range_is_refused(developer: Api, shared: Json, seconds
     path = f"/virtual-clusters/{shared['id']}/kubeconfigs"
     told = developer.refused("POST", path, {"public_key": key, "expires_in": seconds}, "expires_in")
     assert str(seconds) in told["message"]
-    assert "600 to 86400 seconds" in told["accepted"]
+    assert "600 to 86400 seconds (10 minutes to 1 day)" in told["accepted"]
 
 
 @pytest.mark.parametrize(("asked", "granted"), [({"expires_in": 900}, 900), ({}, HOUR)])

@@ -93,6 +93,15 @@ def events(operation: Operation) -> list[tuple[str, str, str]]:
     return list(operation.events.values_list("step", "level", "text"))
 
 
+def somebody_waits_for_a_lock() -> bool:
+    """Another connection to this database, with its transaction open."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(cursor.fetchone()[0])
+
+
 def at_once(count: int, do: Callable[[int], T]) -> list[T]:
     """Calls `do` in that many threads that begin together, each with a database connection of its own."""
     barrier = Barrier(count)

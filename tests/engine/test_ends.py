@@ -3,7 +3,7 @@
 from threading import Event
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from structlog.testing import capture_logs
 
@@ -15,7 +15,7 @@ from provisioning.engine.flow import Wait
 from provisioning.flows import FLOWS
 from tests.accounts.conftest import MARINA
 from tests.clusters.making import operation_row
-from tests.engine.conftest import at_once, events, fresh, started
+from tests.engine.conftest import at_once, events, fresh, somebody_waits_for_a_lock, started
 
 DELETE = OperationKind.DELETE
 
@@ -241,14 +241,6 @@ def test_of_20_starts_at_once_one_becomes_active(engine):
     assert len({each.operation.pk for each in found}) == 1
     assert sum(each.created for each in found) == 1
     assert Operation.objects.count() == 1
-
-
-def somebody_waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.django_db(transaction=True)

@@ -329,7 +329,7 @@ def test_what_only_looks_does_not_wake_and_kubectl_does(gated: Gated, kubectl: K
     gated.put_phase("Asleep")
     told = gated.ask(K9S, path=CONFIG_MAPS)
     assert told.status == 503
-    assert f"marina configure gated-0 -p {gated.system.project}" in told.message
+    assert f"marina wake gated-0 -p {gated.system.project}" in told.message
     assert gated.ask("User-Agent: argocd-application-controller/v3", path=CONFIG_MAPS).status == 503
     assert gated.ask(KUBECTL, path=f"{CONFIG_MAPS}?watch=1").status == 503
     assert gated.phase == "Asleep"

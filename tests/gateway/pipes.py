@@ -34,8 +34,9 @@ class End:
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self.closed or self.other.closed:
             raise ConnectionResetError("The other end is closed.")
-        self.other._arrived.append(bytes(data))
-        self.other._something.set()
+        if data:  # nothing arrives of nothing
+            self.other._arrived.append(bytes(data))
+            self.other._something.set()
 
     async def drain(self) -> None:
         while self.other.waiting > self._limit and not self.other.closed:

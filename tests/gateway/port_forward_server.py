@@ -32,6 +32,8 @@ class Channel:
     received: bytearray = field(default_factory=bytearray)
     pongs: list[bytes] = field(default_factory=list)
     closed_with: int | None = None
+    onto: asyncio.StreamWriter | None = None
+    """Where what arrives is passed on to."""
 
     def send(self, channel: int, data: bytes) -> None:
         self.protocol.send_binary(bytes([channel]) + data)
@@ -69,6 +71,8 @@ class Channel:
         if frame.opcode is Opcode.BINARY:
             assert frame.data[0] == 0, "the client speaks on the data channel alone"
             self.received += frame.data[1:]
+            if self.onto is not None:
+                self.onto.write(frame.data[1:])
         elif frame.opcode is Opcode.PONG:
             self.pongs.append(bytes(frame.data))
         elif frame.opcode is Opcode.CLOSE:
@@ -92,8 +96,9 @@ class ForwardServer:
 
 @asynccontextmanager
 async def forwarding(
-    folder: Path, *, greet: Callable[[Channel], None] = greeted, refuse: int = 0
+    folder: Path, *, greet: Callable[[Channel], None] = greeted, refuse: int = 0, onto: int = 0
 ) -> AsyncIterator[ForwardServer]:
+    """`onto`: the port on this machine that the pod's stands for; 0: what arrives is only kept."""
     certificate, key = certificate_pem(HERE)
     pem = folder / "host.pem"
     pem.write_text(certificate + key)
@@ -103,8 +108,11 @@ async def forwarding(
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         found.append(Channel(ServerProtocol(subprotocols=[Subprotocol(PROTOCOL)]), reader, writer))
+        passing = [await _pass_on(found[-1], onto)] if onto else []
         with suppress(OSError):
             await found[-1].run(greet, refuse)
+        for each in passing:
+            each.cancel()
         writer.close()
 
     server = await asyncio.start_server(serve, HERE, 0, ssl=tls)
@@ -116,6 +124,16 @@ async def forwarding(
         for channel in found:
             channel.writer.close()
         server.close()
+
+
+async def _pass_on(channel: Channel, port: int) -> "asyncio.Task[None]":
+    reader, channel.onto = await asyncio.open_connection(HERE, port)
+
+    async def back() -> None:
+        while data := await reader.read(65536):
+            channel.send(0, data)
+
+    return asyncio.create_task(back())
 
 
 @dataclass

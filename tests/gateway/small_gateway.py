@@ -11,10 +11,11 @@ from pathlib import Path
 
 from clusters.connection import HostConnection
 from gateway.database import Database
-from gateway.door import Door, Names
+from gateway.door import Door
 from gateway.doorman import Doorman, Questions
 from gateway.health import Health
 from gateway.limits import Limits
+from gateway.names import Names
 from gateway.records import Record
 from gateway.server import Patience, Server
 from gateway.targets import Target
@@ -29,6 +30,7 @@ from tests.provisioning.drivers.fault_servers import HERE, certificate_pem
 
 TOKEN = "mar_ab12cd34_secret"
 BINDINGS = b"/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/"
+ANY_NAME = Names(frozenset(), "")
 Answering = Callable[[H2Server, int, Asked], None]
 
 
@@ -43,6 +45,9 @@ class Small:
     answer: Answering = lambda server, stream_id, asked: server.answer(stream_id, 200, b"ok")
     takes: bool = True
     phase: Target | None = None
+    names: Names = ANY_NAME
+    published: bool = True
+    """Whether the API server listens at all."""
     port: int = 0
     upstreams: list[H2Server] = field(default_factory=list)
     woken: int = 0
@@ -150,6 +155,8 @@ async def _opened(small: Small) -> AsyncIterator[Server]:
     tls.set_alpn_protocols(["h2"])
     api = await asyncio.start_server(small._serve, HERE, 0, ssl=tls)
     endpoint = f"https://{HERE}:{api.sockets[0].getsockname()[1]}"
+    if not small.published:
+        api.close()
     connection = HostConnection(server=endpoint, ca_pem=certificate, token="t", tls_server_name=HERE)
     nowhere = route_to(replace(connection, server=f"https://{HERE}:1"), target="east", timeouts=Timeouts(2, 2))
     road = Road(host=nowhere, namespace="n", pod="p", connection=connection, name="web")
@@ -158,7 +165,7 @@ async def _opened(small: Small) -> AsyncIterator[Server]:
     upstreams = Upstreams(lambda _: road)
     asking = small.books.questions
     door = Door(
-        names=Names(frozenset(), ""),
+        names=small.names,
         doorman=Doorman(
             database,
             Questions(asking.caller_of, asking.callers_still, lambda ids: dict.fromkeys(ids, there)),
@@ -171,7 +178,7 @@ async def _opened(small: Small) -> AsyncIterator[Server]:
     )
     server = Server(
         door,
-        Health(lambda: ""),
+        Health(lambda: "", small.names),
         tls=None,
         connections=small.connections,
         newcomers=small.newcomers,

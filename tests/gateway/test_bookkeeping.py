@@ -17,6 +17,7 @@ from clusters.models import GatewayRequest
 from clusters.services.cluster_uses import Use
 from clusters.services.gateway_access import Caller
 from gateway.bookkeeping import AT_ONCE, Bookkeeper
+from gateway.claimed import Claimed
 from gateway.database import Database
 from gateway.records import Record, client_of, request_told
 from gateway.resources import doing
@@ -109,6 +110,8 @@ def write(books: Bookkeeper) -> bool:
         ("writes", READ, 0),
         ("all", READ, 1),
         ("none", replace(READ, caller=replace(CALLER, broken_glass=True)), 1),
+        ("none", replace(READ, acting_as=Claimed(user="joe")), 1),
+        ("none", replace(READ, acting_as=Claimed(), refused_for="impersonation", status=400), 1),
     ],
 )
 def test_a_request_is_written_down_and_logged_where_its_project_wants_it(books, shelf, wanted, record, written):
@@ -117,7 +120,8 @@ def test_a_request_is_written_down_and_logged_where_its_project_wants_it(books, 
     assert write(books)
     assert len(shelf.requests) == written
     assert len([line for line in lines if line["event"] == "request"]) == written
-    assert len(shelf.uses) == 1, "that it is used is noted whatever the project wants"
+    used = not record.refused_for
+    assert len(shelf.uses) == int(used), "that it is used is noted whatever the project wants"
 
 
 def test_a_line_has_what_the_row_has_in_words_of_json(books, shelf):
@@ -265,7 +269,9 @@ def test_at_the_end_a_database_that_is_away_is_not_waited_for_longer_than_said(s
     "change",
     [
         lambda record: replace(record, user_agent="\x00kubectl\nforged=1" + "x" * 300),
-        lambda record: replace(record, acting_as="\ud800" + "a" * 500),
+        lambda record: replace(record, acting_as=Claimed(user="\ud800" + "a" * 500, uid="\n" * 300)),
+        lambda record: replace(record, acting_as=Claimed(groups=("\x00", "b" * 300) * 500, extras=("c\n",) * 90)),
+        lambda record: replace(record, acting_as=Claimed(groups=("mar_abcd1234_hush" + "hush" * 10,))),
         lambda record: replace(record, doing=doing("DELETE", "/api/v1/namespaces/%00/pods/%0a" + "y" * 400, "")),
         lambda record: replace(record, doing=doing("BREW" * 20, "/" + "z" * 900, "token=hush")),
         lambda record: replace(record, user_agent="mar_abcd1234_hush" + "hush" * 10),
@@ -280,6 +286,58 @@ def test_whatever_a_client_sends_its_row_fits_and_forges_no_line(change: Callabl
     row = GatewayRequest(**told)
     row.save(force_insert=True)
     row.refresh_from_db()
-    for text in told.values():
-        assert not isinstance(text, str) or text.isprintable()
-        assert "hush" not in str(text)
+    for value in told.values():
+        for text in value if isinstance(value, list) else [value]:
+            assert not isinstance(text, str) or text.isprintable()
+        assert "hush" not in str(value)
+        assert len(str(value)) < 20_000
+
+
+def test_polls_are_counted_and_are_no_use(books, shelf):
+    later = NOW + timedelta(seconds=9)
+    books.book(READ)
+    books.book(replace(READ, at=later, polls=True))
+    books.book(replace(WRITE, caller=replace(CALLER, user_id=uuid4()), polls=True))
+    write(books)
+    mine, other = sorted(shelf.uses, key=lambda use: use.writes)
+    assert (mine.reads, mine.last_read_at, mine.last_meant_at) == (2, later, NOW)
+    assert (other.writes, other.last_meant_at) == (1, None)
+
+
+def test_whoever_is_in_a_pod_uses_the_cluster_until_they_leave_it(shelf):
+    clock = [NOW]
+    books = Bookkeeper(
+        Database(threads=1), uses_add=shelf.uses_add, requests_add=shelf.requests_add, clock=lambda: clock[0]
+    )
+    shell = replace(READ, doing=doing("GET", "/api/v1/namespaces/web/pods/a/exec", "command=sh"))
+    with books.held(shell):
+        write(books)
+        assert shelf.uses == [], "its beginning is booked with its answer"
+        clock[0] += timedelta(hours=2)
+        write(books)
+        write(books)
+    (use,) = shelf.uses
+    assert (use.last_meant_at, use.reads, use.writes) == (clock[0], 0, 0)
+    clock[0] += timedelta(hours=2)
+    write(books)
+    assert len(shelf.uses) == 1
+
+
+def test_until_when_the_books_are_written_is_told_now_and_then_and_not_while_they_are_not(shelf):
+    clock, told = [NOW], []
+    books = Bookkeeper(
+        Database(threads=1),
+        uses_add=shelf.uses_add,
+        requests_add=shelf.requests_add,
+        written=told.append,
+        clock=lambda: clock[0],
+    )
+    for _ in range(31):
+        assert write(books)
+        clock[0] += timedelta(seconds=2)
+    assert told == [NOW + timedelta(seconds=20 * each) for each in range(4)]
+    shelf.away = OperationalError
+    books.book(WRITE)
+    clock[0] += timedelta(minutes=5)
+    assert not write(books)
+    assert len(told) == 4

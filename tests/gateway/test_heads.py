@@ -136,4 +136,5 @@ def test_a_cluster_may_have_a_host_name_of_its_own() -> None:
     assert cluster_of_host(f"{CLUSTER}.evil.example", "clusters.example") is None
     assert cluster_of_host(f"x.{CLUSTER}.clusters.example", "clusters.example") is None
     assert cluster_of_host(f"{CLUSTER}", "") is None
+    assert cluster_of_host(f"{CLUSTER.hex}.clusters.example", "clusters.example") is None, "one name, not several"
     assert isinstance(cluster_of_host(f"{str(CLUSTER).upper()}.CLUSTERS.example", "clusters.example"), UUID)

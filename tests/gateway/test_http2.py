@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from h2.errors import ErrorCodes
 
-from gateway.http2 import STREAM_WINDOW, Exchange, Http2Connection, NotProcessed
+from gateway.exchange import Exchange, NotProcessed
+from gateway.http2 import STREAM_WINDOW, Http2Connection
 from tests.gateway.h2_server import H2Server, scene
 
 MEBIBYTE = 1024 * 1024

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from h2.errors import ErrorCodes
 
-from gateway import door
+from gateway import request
 from gateway.server import Patience, Server
 from tests.gateway.callers import target
 from tests.gateway.h2_server import Asked, H2Server
@@ -331,7 +331,7 @@ def test_a_forbidden_answer_has_the_levels_bindings_looked_after(small: Small) -
         assert (await small.ask()).status == 403
         assert len(small.bindings) == 2
         upstream = next(iter(server._door._upstreams._open.values()))[2]
-        upstream._roles_kept -= 6
+        upstream._roles._kept -= 6
         assert (await small.ask()).status == 403
         while len(small.bindings) < 4:
             await asyncio.sleep(0.01)
@@ -378,7 +378,7 @@ def test_a_dashboard_does_not_wake_and_gets_the_command_that_does(small: Small) 
     async def play(server: Server) -> None:
         answer = await small.ask("User-Agent: k9s/v0.50")
         assert answer.status == 503
-        assert "marina configure web -p acme/shop" in answer.message
+        assert "marina wake web -p acme/shop" in answer.message
         assert small.woken == 0
 
     small.phase = asleep(small)
@@ -468,6 +468,6 @@ def test_an_answer_that_breaks_each_time_is_asked_for_a_few_times_only(
         assert (await small.ask()).status == 503
         assert len(tries) <= 6
 
-    monkeypatch.setattr(door, "READY_PATIENCE", 1.0)
+    monkeypatch.setattr(request, "READY_PATIENCE", 1.0)
     small.answer = answer
     played(small, play)

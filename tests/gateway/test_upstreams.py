@@ -11,7 +11,7 @@ import pytest
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import OperationalError
 
-from gateway.upstream import Unreachable
+from gateway.unreachable import Unreachable
 from gateway.upstreams import Upstreams
 from provisioning.drivers.road import Road
 from provisioning.engine.errors import TemporaryError
@@ -54,7 +54,7 @@ def test_ten_silent_hosts_with_many_clusters_each_hold_up_no_other_host() -> Non
         held = [asyncio.create_task(asked(upstreams, on(host))) for host in silent for _ in range(20)]
         await asyncio.sleep(0.1)
         began = time.monotonic()
-        assert (await asked(upstreams, on(uuid4()))).message == "The host says no."
+        assert (await asked(upstreams, on(uuid4()))).reason == "unreachable"
         assert time.monotonic() - began < 1
         assert not any(each.done() for each in held)
         over.set()

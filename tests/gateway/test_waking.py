@@ -9,8 +9,9 @@ import pytest
 from django.conf import settings
 
 from gateway.heads import Head, head_read
+from gateway.polling import REPEATED_SECONDS
 from gateway.resources import doing
-from gateway.waking import HOLD_SECONDS, REPEATED_SECONDS, RETRY_AFTER, WakeRules, not_served
+from gateway.waking import HOLD_SECONDS, RETRY_AFTER, WakeRules, not_served
 from tests.gateway.callers import target
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -93,11 +94,19 @@ def test_a_list_that_is_repeated_at_an_interval_does_not_wake_and_one_that_was_t
     assert asking.wakes(KUBECTL)
 
 
+def test_a_list_that_comes_every_ten_minutes_wakes_until_that_is_known(asking: Asking) -> None:
+    woken = []
+    for _ in range(8):
+        woken.append(asking.wakes(KUBECTL))
+        asking.clock.now += 600
+    assert woken == [True] * 4 + [False] * 4
+
+
 def test_who_does_not_wake_is_told_the_command_that_does() -> None:
     asleep = target(uuid4(), phase="Asleep", served=False, sentence="is asleep")
     told = not_served(asleep, "acme/shop/web", waking=False)
     assert (told.status, told.retry_after) == (503, None)
-    assert "marina configure web -p acme/shop" in told.message
+    assert "marina wake web -p acme/shop" in told.message
     held = not_served(asleep, "acme/shop/web", waking=True)
     assert (held.status, held.retry_after) == (503, 5)
 
@@ -114,5 +123,5 @@ def test_a_cluster_that_is_changing_says_what_it_is_at(phase: str, sentence: str
 def test_however_much_is_asked_for_little_of_it_is_remembered(asking: Asking) -> None:
     for number in range(10_100):
         asking.wakes(KUBECTL, f"{PODS}?labelSelector={number}")
-    assert len(asking.rules.seen) == 10_000
-    assert all(len(key) == 32 for key in asking.rules.seen)
+    assert len(asking.rules.polls.seen) == 10_000
+    assert all(len(key) == 32 for key in asking.rules.polls.seen)

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, ClassVar
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.services.audit import Actor
 from clusters.exports.container import ExportDamaged, ExportReader
+from clusters.exports.folder import ExportFolder
 from clusters.exports.secrets import key_of, spec_of
 from clusters.exports.storage import export_opened
 from clusters.models import Export, Exposure, HostCluster, Operation, OperationState, Placement, VirtualCluster
@@ -262,6 +264,32 @@ def test_what_a_worker_stored_before_it_was_killed_gives_way_to_its_successors_f
     assert fresh(asked).state == "Complete"
     assert [str(each.relative_to(shop.folder)) for each in shop.files()] == [fresh(asked).storage_name]
     assert len(content(fresh(asked))[1]) == 2
+
+
+class TakenOver(ExportFolder):
+    """Another worker takes the operation over while the first file is stored."""
+
+    stored: ClassVar[list[str]] = []
+
+    def _save(self, name: str, content: IO[Any]) -> str:
+        kept = super()._save(name, content)
+        if not self.stored:
+            past = timezone.now() - timedelta(seconds=1)
+            Operation.objects.filter(kind="export").update(lease_token=F("lease_token") + 1, lease_expires_at=past)
+        self.stored.append(kept)
+        return kept
+
+
+def test_a_worker_that_lost_its_lease_ends_no_export_and_takes_its_own_file_away(shop, settings):
+    TakenOver.stored.clear()
+    backend = {"BACKEND": f"{__name__}.TakenOver", "OPTIONS": {"location": str(shop.folder)}}
+    settings.STORAGES = {**settings.STORAGES, "exports": backend}
+    export = shop.export()
+    first, second = TakenOver.stored
+    assert (export.state, export.storage_name) == ("Complete", second)
+    assert [str(each.relative_to(shop.folder)) for each in shop.files()] == [second]
+    assert first != second
+    assert len(content(export)[1]) == 2
 
 
 def test_an_export_that_waited_when_it_was_aborted_says_so(shop):

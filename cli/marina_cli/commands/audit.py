@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from marina_cli.durations import age
+from marina_cli.durations import age, second
 from marina_cli.given import moment_given
 from marina_cli.output import Column, note, output_option, print_list
 from marina_cli.private_file import private_file_opened
@@ -22,7 +22,7 @@ _PATH = "/audit-events"
 def columns(now: datetime) -> tuple[Column, ...]:
     """The columns of `marina audit list`."""
     return (
-        Column("TIME", lambda item: word(item.get("created_at"))[:19].replace("T", " "), wide=True),
+        Column("TIME", lambda item: second(item.get("created_at")), wide=True),
         Column("AGE", lambda item: age(item.get("created_at"), now)),
         Column("ACTOR", lambda item: word(item.get("actor"))),
         Column("ACTION", lambda item: word(item.get("action"))),

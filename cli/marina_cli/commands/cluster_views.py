@@ -80,7 +80,9 @@ def _fields(item: Json, now: datetime) -> list[tuple[str, str]]:
         ("last used", _last_use(item, now)),
         ("asleep", _asleep(item, now)),
         ("labels", labels(item.get("labels"))),
-        ("lives until", _until(item)),
+        ("lives until", minute(item.get("expires_at"))),
+        ("schedule", _schedule(item)),
+        ("cleanup", _cleanup(item)),
         ("ceiling", "" if item.get("kubeconfig_ceiling") == "admin" else word(item.get("kubeconfig_ceiling"))),
         ("broken glass", "; ".join(_glass(each) for each in item.get("break_glass") or ())),
         ("protected", "yes: it cannot be deleted" if item.get("deletion_protection") else ""),
@@ -106,10 +108,26 @@ def _asleep(item: Json, now: datetime) -> str:
     return f"{told}: {word(why)}" if why else told
 
 
-def _until(item: Json) -> str:
-    """The end of its lifetime, which so far is only told."""
-    ends = item.get("expires_at")
-    return f"{minute(ends)} (only told so far: nothing is deleted by it yet)" if ends else ""
+def _schedule(item: Json) -> str:
+    """When it sleeps, wakes and is exported next."""
+    told = item.get("schedule") or {}
+    parts = [
+        f"{what} {minute(told[key])}"
+        for what, key in (("sleeps", "next_sleep_at"), ("wakes", "next_wake_at"), ("exported", "next_export_at"))
+        if told.get(key)
+    ]
+    if told.get("sleep_skipped_at"):
+        parts.append(f"{minute(told['sleep_skipped_at'])} is left out")
+    return ", ".join(parts)
+
+
+def _cleanup(item: Json) -> str:
+    """When and why it is to be deleted, and until when somebody keeps it."""
+    told = item.get("cleanup") or {}
+    if not told.get("at"):
+        return f"kept until {minute(told['kept_until'])}" if told.get("kept_until") else ""
+    waits = "; it takes its owner's yes" if told.get("state") == "awaiting-consent" else ""
+    return f"to be deleted {minute(told['at'])}{waits}: {word(told.get('why'))}"
 
 
 def _wanted(spec: Json) -> str:

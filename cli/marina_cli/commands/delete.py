@@ -20,6 +20,7 @@ from marina_cli.text import Json, project_path, word
 @click.command("delete")
 @click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_clusters)
 @project_option
+@click.option("--purge", is_flag=True, help="For good: without an export, from which it could be restored.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @all_or_nothing_option
 @dry_run_option
@@ -30,6 +31,7 @@ def cluster_delete(
     session: Session,
     names: tuple[str, ...],
     project: str | None,
+    purge: bool,
     yes: bool,
     all_or_nothing: bool,
     dry_run: bool,
@@ -39,18 +41,22 @@ def cluster_delete(
 ) -> None:
     """Delete virtual clusters with everything in them.
 
+    What is in them, except in volumes, is exported first and can be restored for a while (`marina restore NAME`).
+    Where it cannot be exported nothing is deleted, unless --purge says so.
+
     Asks first on a terminal, naming them all; in a script the command itself is the answer. If one of several names is
     not there, nothing is deleted.
     """
     dry_run_check(dry_run, wait)
     items = _found(session, names, project)
     if not (yes or dry_run) and sys.stdin.isatty():
-        _ask(items)
+        _ask(items, purge)
     how = How(form, wait, timeout, dry_run, all_or_nothing)
     if len(items) == 1:
-        _delete_one(session, items[0], how)
+        _delete_one(session, items[0], how, purge)
         return
-    asked = {called: {"id": item["id"]} for called, item in _called(items).items()}
+    more = {"purge": True} if purge else {}
+    asked = {called: {"id": item["id"], **more} for called, item in _called(items).items()}
     told = batch_send(session, "/virtual-clusters/batch-delete", asked, how)
     what = "would be" if dry_run else "is being"
     several_end(session, told, how, sentence=f"{{name}} {what} deleted.", ended=lambda each: f"{each.name} is deleted.")
@@ -91,18 +97,19 @@ def _called(items: list[Json]) -> dict[str, Json]:
     }
 
 
-def _ask(items: list[Json]) -> None:
+def _ask(items: list[Json], purge: bool) -> None:
     """Goes on only after a yes to all that are named."""
-    note(_what_goes(items))
+    note(_what_goes(items, purge))
     which = word(items[0].get("name")) if len(items) == 1 else f"these {len(items)} virtual clusters"
     if not click.confirm(f"Delete {which}?", err=True):
         note("Nothing was deleted.")
         raise click.exceptions.Exit(ExitCode.REFUSED)
 
 
-def _delete_one(session: Session, item: Json, how: How) -> None:
+def _delete_one(session: Session, item: Json, how: How, purge: bool) -> None:
     name = word(item.get("name"))
-    answer = session.api.start("DELETE", f"/virtual-clusters/{item['id']}", dry_run=how.dry_run)
+    params = {"purge": "true"} if purge else None
+    answer = session.api.start("DELETE", f"/virtual-clusters/{item['id']}", dry_run=how.dry_run, params=params)
     if how.dry_run:
         dry_run_tell(item, how.form, f"{name} would be deleted.")
         return
@@ -117,17 +124,23 @@ def _delete_one(session: Session, item: Json, how: How) -> None:
     print_one(item if how.wait else answer.get("virtual_cluster") or item, how.form, people)
 
 
-def _what_goes(items: list[Json]) -> str:
+def _what_goes(items: list[Json], purge: bool) -> str:
     if len(items) == 1:
         these = f"the virtual cluster {_one(items[0])}."
     else:
         these = "\n".join([f"{len(items)} virtual clusters:", *(f"  {_one(item)}" for item in items)])
     its = "its" if len(items) == 1 else "their"
+    if purge:
+        stays = f"nothing of {'it; it' if len(items) == 1 else 'them; they'} cannot be brought back."
+    else:
+        stays = (
+            f"an export of {its} objects, secrets included, for a while (marina restore). Not what is in {its} volumes."
+        )
     return (
         f"This deletes {these}\n"
         f"What goes: {its} workloads, {its} volumes with their data, {its} objects and every kubeconfig for "
         f"{'it' if len(items) == 1 else 'them'}.\n"
-        f"What stays: nothing of {'it; it' if len(items) == 1 else 'them; they'} cannot be brought back."
+        f"What stays: {stays}"
     )
 
 

@@ -25,3 +25,10 @@ def dry_run_tell(item: Json, form: str, sentence: str) -> None:
         note("Nothing was done: this was a dry run.")
 
     print_one(item, form, people)
+
+
+def deleted_tell(what: str, dry_run: bool) -> None:
+    """Say that it is gone, or would be."""
+    click.echo(f"{what} would be gone." if dry_run else f"{what} is gone.")
+    if dry_run:
+        note("Nothing was done: this was a dry run.")

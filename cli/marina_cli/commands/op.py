@@ -56,7 +56,7 @@ def op_list(
     project: str | None,
     form: str,
 ) -> None:
-    """List the newest operations."""
+    """List the newest operations of what a role shows you; platform staff: those of hosts."""
     params = {
         "virtual_cluster": cluster_find(session, cluster, project)["id"] if cluster else None,
         "host_cluster": host_find(session.api, host)["id"] if host else None,
@@ -65,6 +65,10 @@ def op_list(
     chosen = {key: value for key, value in params.items() if value}
     items = list(session.api.pages("/operations", chosen, limit=limit))
     print_list(items, form, columns(session.clock.now()), empty="There are no such operations.", name="id")
+    if not items and form in ("table", "wide") and session.me.get("is_staff"):
+        note(
+            "As platform staff you see the operations of hosts. A tenant's take a role there, or `marina break-glass`."
+        )
 
 
 @op.command("get")

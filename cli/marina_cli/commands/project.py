@@ -1,4 +1,4 @@
-"""`marina project`: making projects, asking to join one, deciding that."""
+"""`marina project`: projects, asking to join one, deciding that."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from marina_cli.commands.dry_run import deleted_tell, dry_run_option
 from marina_cli.commands.sharing import ROLE_HELP
 from marina_cli.completing import complete_projects
 from marina_cli.errors import CliError, ExitCode, UsageProblem
 from marina_cli.given import ceiling_option, number_or_none
-from marina_cli.output import Column, note, output_option, print_list, print_one
+from marina_cli.output import Column, note, output_option, print_fields, print_list, print_one
 from marina_cli.session import Session, pass_session
 from marina_cli.text import Json, project_path, word
 
@@ -47,6 +48,29 @@ def project_list(session: Session, joinable: bool, form: str) -> None:
     items = list(session.api.pages("/projects/joinable" if joinable else "/projects"))
     empty = "There is none to ask for." if joinable else "You are in no project yet: marina project list --joinable."
     print_list(items, form, PROJECTS[:1] if joinable else PROJECTS, empty=empty)
+
+
+@project.command("get")
+@click.argument("path", metavar="ORG/NAME", shell_complete=complete_projects)
+@output_option
+@pass_session
+def project_get(session: Session, path: str, form: str) -> None:
+    """Show one project: its limits, and what its clusters' kubeconfigs may give."""
+    print_one(_found(session, "/projects", path), form, _show)
+
+
+@project.command("delete")
+@click.argument("path", metavar="ORG/NAME", shell_complete=complete_projects)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@dry_run_option
+@pass_session
+def project_delete(session: Session, path: str, yes: bool, dry_run: bool) -> None:
+    """Delete a project with its roles and service accounts. While it has virtual clusters, that is refused."""
+    found = _found(session, "/projects", path)
+    if not (yes or dry_run):
+        click.confirm(f"Delete the project {path}? Its roles and service accounts end.", abort=True, err=True)
+    session.api.change("DELETE", f"/projects/{found['id']}", dry_run=dry_run)
+    deleted_tell(f"The project {path}", dry_run)
 
 
 @project.command("create")
@@ -160,6 +184,22 @@ def project_decline(session: Session, request_id: str, form: str) -> None:
     item = session.api.change("POST", f"/join-requests/{request_id}/decline", repeat=False)
     sentence = "The request of {} to join {} was declined."
     print_one(item, form, lambda item: click.echo(sentence.format(word(item.get("user")), _where(item))), name="id")
+
+
+def _show(item: Json) -> None:
+    click.echo(project_path(item))
+    print_fields(
+        [
+            ("called", word(item.get("display_name"))),
+            ("personal of", word(item.get("personal_of"))),
+            ("clusters at most", word(item.get("cluster_limit"))),
+            ("days they live at most", word(item.get("cluster_lifetime_days"))),
+            ("kubeconfig ceiling", word(item.get("kubeconfig_ceiling"))),
+            ("direct kubeconfigs", word(item.get("direct_kubeconfigs"))),
+            ("request audit", word(item.get("request_audit"))),
+            ("id", word(item.get("id"))),
+        ]
+    )
 
 
 def _where(item: Json) -> str:

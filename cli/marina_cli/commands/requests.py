@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from marina_cli.completing import complete_clusters
-from marina_cli.durations import age
+from marina_cli.durations import age, second
 from marina_cli.given import moment_given
 from marina_cli.lookup import cluster_find
 from marina_cli.output import Column, output_option, print_list
@@ -33,7 +33,7 @@ def use_columns(now: datetime) -> tuple[Column, ...]:
 def request_columns(now: datetime) -> tuple[Column, ...]:
     """The columns of `marina requests`."""
     return (
-        Column("TIME", lambda item: word(item.get("at"))[:19].replace("T", " "), wide=True),
+        Column("TIME", lambda item: second(item.get("at")), wide=True),
         Column("AGE", lambda item: age(item.get("at"), now)),
         Column("WHO", _who),
         Column("CLUSTER", lambda item: word(item.get("cluster"))),
@@ -51,7 +51,13 @@ def _who(item: Json) -> str:
     who = word(item.get("user"))
     if item.get("broken_glass"):
         who += " (broken glass)"
-    return f"{who} as {word(item['acting_as'])}" if item.get("acting_as") else who
+    return f"{who} as {_other(item)}" if item.get("acting_as") else who
+
+
+def _other(item: Json) -> str:
+    """Whom `--as` asked for: of the groups each, since they are what gives rights."""
+    groups = ", ".join(map(word, item.get("acting_as_groups") or ()))
+    return f"{word(item['acting_as'])} in {groups}" if groups else word(item["acting_as"])
 
 
 def _what(item: Json) -> str:

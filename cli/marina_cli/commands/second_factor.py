@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from marina_cli.commands.passwords import own_code, own_password
 from marina_cli.durations import minute
-from marina_cli.errors import CliError, UsageProblem
+from marina_cli.errors import UsageProblem
 from marina_cli.output import note, output_option, print_fields, print_one
 from marina_cli.session import Session, pass_session
 from marina_cli.text import Json, word
@@ -128,26 +128,11 @@ def second_factor_turn_off(session: Session, code: str | None, password_stdin: b
 @pass_session
 def second_factor_reset(session: Session, handle: str, code: str | None, password_stdin: bool) -> None:
     """Take away that of HANDLE, who lost app and codes. For platform staff; HANDLE is told."""
-    if code is None and session.api.get("/second-factor").get("enabled"):
-        code = click.prompt("Code of your own app", err=True)
-    body = {"user": handle, **_password(password_stdin), **({"code": code} if code else {})}
+    body = {"user": handle, **own_code(session, code), **own_password(password_stdin)}
     session.api.change("POST", "/second-factor/reset", body, repeat=False)
     note(f"{handle} has no second factor any more, and was told.")
 
 
 def _proof(code: str | None, password_stdin: bool) -> Json:
     code = code or click.prompt("Code", err=True)
-    return {"code": str(code).strip(), **_password(password_stdin)}
-
-
-def _password(password_stdin: bool) -> Json:
-    """Without one for who has none: they come by an issuer."""
-    if password_stdin:
-        given = sys.stdin.readline().rstrip("\r\n")
-        if not given:
-            raise CliError("There is no password on standard input.")
-    else:
-        given = click.prompt(
-            "Password (empty if you have none)", hide_input=True, default="", show_default=False, err=True
-        )
-    return {"password": given} if given else {}
+    return {"code": str(code).strip(), **own_password(password_stdin)}

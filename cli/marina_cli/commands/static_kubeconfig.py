@@ -9,7 +9,7 @@ import click
 
 from marina_cli.completing import complete_clusters
 from marina_cli.durations import DURATION, minute
-from marina_cli.errors import CliError, ExitCode
+from marina_cli.errors import CliError, ExitCode, UsageProblem
 from marina_cli.gateway_kubeconfig import static_written
 from marina_cli.kubeconfig_file import address_check
 from marina_cli.lookup import cluster_find, is_id
@@ -113,7 +113,10 @@ def _path(cluster: Json) -> str:
 def _found(session: Session, path: str, which: str) -> Json:
     found = [item for item in session.api.pages(path) if _is(item, which)]
     if len(found) > 1:
-        raise CliError(f"{len(found)} are called {which!r}.", hint="Name one by its prefix.")
+        raise UsageProblem(
+            f"{len(found)} static kubeconfigs are called {word(which)!r}.",
+            hint=f"Name one by its id: {'; '.join(_candidate(item) for item in found)}.",
+        )
     if found:
         return found[0]
     raise CliError(
@@ -121,6 +124,11 @@ def _found(session: Session, path: str, which: str) -> Json:
         hint="See what there is with `marina static-kubeconfig list`.",
         exit_code=ExitCode.NOT_FOUND,
     )
+
+
+def _candidate(item: Json) -> str:
+    until = minute(item.get("expires_at"))
+    return f"{word(item.get('id'))} (mgs_{word(item.get('prefix'))} of {word(item.get('user'))}, until {until})"
 
 
 def _is(item: Json, which: str) -> bool:

@@ -81,5 +81,5 @@ def _person(handle: str, passwords: dict[str, str], *, platform: bool = False) -
         return user_create(
             actor=ACTOR, handle=handle, password=passwords[handle], is_staff=platform, is_superuser=platform
         )
-    user_password_set(actor=ACTOR, user=user, password=passwords[handle])
+    user_password_set(actor=ACTOR, user=user, password=passwords[handle], now=timezone.now())
     return user

@@ -26,8 +26,10 @@ async def dial(route: Route) -> ByteStream:
 
 
 async def connect(host: str, port: int) -> TcpStream:
-    """A plain TCP connection."""
-    return TcpStream(*await asyncio.open_connection(host, port))
+    """A plain TCP connection, whose other side is missed when it goes away without a word."""
+    stream = TcpStream(*await asyncio.open_connection(host, port))
+    stream.keep_alive()
+    return stream
 
 
 async def tls_to(below: ByteStream, context: ssl.SSLContext, server_hostname: str) -> TlsStream:

@@ -17,7 +17,7 @@ from clusters.host_roles import (
     permissions_of,
     tenant_binding,
 )
-from clusters.host_rules import HOST_RULES, RENEWAL_RULES, TENANT_RULES, Rule, namespace_rules
+from clusters.host_rules import HOST_RULES, METRICS_RULES, RENEWAL_RULES, TENANT_RULES, Rule, namespace_rules
 
 ALL_RULES = (*HOST_RULES, *TENANT_RULES, *RENEWAL_RULES, *namespace_rules("team-a"))
 ALL_VERBS = ["create", "delete", "patch", "update", "get", "list", "watch"]
@@ -226,7 +226,14 @@ def test_the_manifest_for_namespaces_makes_no_right_beyond_them() -> None:
 def test_the_manifests_roles_are_the_data() -> None:
     found = documents("cluster")
     assert found["ClusterRole", "", "marina-host"]["rules"] == [rule.as_manifest() for rule in HOST_RULES]
-    assert found["ClusterRole", "", "marina-tenant"]["rules"] == [rule.as_manifest() for rule in TENANT_RULES]
+    tenant = [rule.as_manifest() for rule in (*TENANT_RULES, *METRICS_RULES)]
+    assert found["ClusterRole", "", "marina-tenant"]["rules"] == tenant
+
+
+def test_the_right_to_read_what_pods_take_is_given_and_never_needed() -> None:
+    for mode in ("cluster", "namespaces"):
+        needed = permissions_needed(mode, namespace="team-a")
+        assert not set(permissions_of(METRICS_RULES)) & {*needed.host, *needed.namespace, *needed.renewal}
 
 
 def test_every_object_is_labelled_and_every_binding_leads_to_a_role_of_the_manifest() -> None:

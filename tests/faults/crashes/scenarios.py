@@ -170,7 +170,7 @@ def _sleep(stage: Stage) -> Operation:
 def _asleep(stage: Stage) -> VirtualCluster:
     operation = _sleep(stage)
     stage.finish(operation.pk)
-    return VirtualCluster.objects.get(pk=operation.virtual_cluster_id)
+    return VirtualCluster.objects.get(operations=operation)
 
 
 def _wake(stage: Stage) -> Operation:

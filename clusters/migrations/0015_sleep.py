@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('clusters', '0013_gateway_books'),
+        ('clusters', '0014_acting_as_in_full'),
     ]
 
     operations = [

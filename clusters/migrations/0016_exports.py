@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0014_lifecycle_actions'),
-        ('clusters', '0014_sleep'),
+        ('clusters', '0015_sleep'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,212 @@
+"""`marina cleanup` and `marina extend`: what becomes of clusters that nobody uses, and how to keep them."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from marina_cli.completing import complete_clusters
+from marina_cli.durations import DURATION, age, minute, span
+from marina_cli.errors import ExitCode
+from marina_cli.lookup import cluster_find
+from marina_cli.output import Column, note, output_option, print_data, print_fields, print_list, print_one, print_table
+from marina_cli.session import Session, pass_session, project_option
+from marina_cli.text import Json, project_path, word
+
+
+@click.command("extend")
+@click.argument("name", shell_complete=complete_clusters)
+@click.option("--for", "by", type=DURATION, required=True, help="For how much longer, such as 7d.")
+@project_option
+@output_option
+@pass_session
+def extend(session: Session, name: str, by: int, project: str | None, form: str) -> None:
+    """Keep the virtual cluster NAME for longer: beyond the date on which it is to be deleted, else from now."""
+    item = cluster_find(session, name, project)
+    kept = session.api.change("POST", f"/virtual-clusters/{item['id']}/extension", {"by": by})
+
+    def people(item: Json) -> None:
+        until = minute((item.get("cleanup") or {}).get("kept_until"))
+        click.echo(f"{word(item.get('name'))} is kept until {until}, used or not.")
+        if item.get("expires_at"):
+            click.echo(f"It lives until {minute(item['expires_at'])}.")
+
+    print_one(kept, form, people)
+
+
+@click.group("cleanup")
+def cleanup() -> None:
+    """What becomes of clusters that nobody uses: they sleep, their owner is warned, then they are deleted."""
+
+
+def _cluster(item: Json) -> str:
+    cluster = item.get("virtual_cluster") or {}
+    return f"{project_path(cluster.get('project'))}/{word(cluster.get('name'))}"
+
+
+OUTLOOK = (
+    Column("CLUSTER", _cluster),
+    Column("NOW", lambda item: word(item.get("action"))),
+    Column("DELETED AT", lambda item: minute(item.get("cleanup_at"))),
+    Column("STATE", lambda item: word(item.get("cleanup_state"))),
+    Column("WHY", lambda item: " ".join(item.get("unknown") or []) or word(item.get("why"))),
+    Column("NEXT", lambda item: minute(item.get("next_at")), wide=True),
+    Column("LAST USE", lambda item: minute(item.get("last_used_at")), wide=True),
+)
+
+
+@cleanup.command("preview")
+@click.option("--all", "everything", is_flag=True, help="Also clusters with which nothing is done, and why not.")
+@output_option
+@pass_session
+def cleanup_preview(session: Session, everything: bool, form: str) -> None:
+    """List what the next sweep does to the clusters that you see, and why. Nothing is changed."""
+    told = session.api.get("/cleanup/preview", {"all": "true"} if everything else None)
+    if form in ("json", "yaml"):
+        print_data(told, form)
+        return
+    if told.get("stopped"):
+        note("All cleanup is stopped (marina cleanup status), so nothing of this is done.")
+    elif told.get("after_gap"):
+        note("Nobody has swept for long, so the next sweep deletes nothing and warns anew.")
+    items = [{**item, "name": _cluster(item)} for item in told.get("clusters") or ()]
+    print_list(items, form, OUTLOOK, empty="The next sweep does nothing to your clusters.")
+
+
+@cleanup.command("get")
+@click.argument("name", shell_complete=complete_clusters)
+@project_option
+@output_option
+@pass_session
+def cleanup_get(session: Session, name: str, project: str | None, form: str) -> None:
+    """Show what becomes of the virtual cluster NAME, why, by which signals, and which policy counts."""
+    item = cluster_find(session, name, project)
+    told = session.api.get(f"/virtual-clusters/{item['id']}/cleanup")
+    print_one({**told, "name": name}, form, lambda told: _outlook_show(session, told))
+
+
+def _outlook_show(session: Session, told: Json) -> None:
+    policy, now = told.get("policy") or {}, session.clock.now()
+    click.echo(f"{_cluster(told)}: {word(told.get('why'))}")
+    print_fields(
+        [
+            ("due now", "" if told.get("action") == "nothing" else word(told.get("action"))),
+            ("deleted at", minute(told.get("cleanup_at"))),
+            ("state", word(told.get("cleanup_state"))),
+            ("warned", ", ".join(minute(each) for each in told.get("warned_at") or ())),
+            ("kept until", minute(told.get("kept_until"))),
+            ("next", minute(told.get("next_at"))),
+            ("last use", f"{minute(told.get('last_used_at'))}, {word(told.get('last_used'))}"),
+            ("unknown", " ".join(told.get("unknown") or [])),
+            ("sleeps after", _rule(policy, "sleep_after")),
+            ("deleted after", _rule(policy, "delete_after")),
+        ]
+    )
+    columns = (
+        Column("SIGNAL", lambda each: word(each.get("kind"))),
+        Column("STATE", lambda each: word(each.get("state"))),
+        Column("REQUIRED", lambda each: "yes" if each.get("required") else "no"),
+        Column("LAST", lambda each: f"{age(each.get('last_used_at'), now)} {word(each.get('who'))}"),
+        Column("REASON", lambda each: word(each.get("reason"))),
+    )
+    if told.get("signals"):
+        click.echo()
+        print_table(told["signals"], columns)
+
+
+def _rule(policy: Json, name: str) -> str:
+    value, origin = policy.get(name), word((policy.get("origins") or {}).get(name))
+    return f"{span(float(value)) if value else 'never'} (as {origin} says)"
+
+
+@cleanup.command("consent")
+@click.argument("name", shell_complete=complete_clusters)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@project_option
+@output_option
+@pass_session
+def cleanup_consent(session: Session, name: str, yes: bool, project: str | None, form: str) -> None:
+    """Say yes to the deletion of the virtual cluster NAME that its owner was warned of."""
+    item = cluster_find(session, name, project)
+    if not yes and sys.stdin.isatty():
+        note(f"{name} is then deleted on its date. It is exported first, without the data of its volumes.")
+        if not click.confirm(f"Let {name} be deleted?", err=True):
+            raise click.exceptions.Exit(ExitCode.REFUSED)
+    said = session.api.change("POST", f"/virtual-clusters/{item['id']}/cleanup-consent")
+    date = minute((said.get("cleanup") or {}).get("at"))
+    print_one(said, form, lambda item: click.echo(f"{word(item.get('name'))} may be deleted from {date} on."))
+
+
+RUNS = (
+    Column("STARTED", lambda item: minute(item.get("started_at"))),
+    Column("STATE", lambda item: word(item.get("state"))),
+    Column("CLUSTERS", lambda item: word(item.get("looked_at"))),
+    Column("WARNED", lambda item: word(item.get("warned"))),
+    Column("ASKED", lambda item: word(item.get("asked"))),
+    Column("ASLEEP", lambda item: word(item.get("put_to_sleep"))),
+    Column("DELETED", lambda item: word(item.get("deleted"))),
+    Column("UNKNOWN", lambda item: word(item.get("unknown"))),
+    Column("LEFT", lambda item: word(item.get("left"))),
+    Column("ID", lambda item: word(item.get("id")), wide=True),
+)
+ITEMS = (
+    Column("AT", lambda item: minute(item.get("created_at"))),
+    Column("CLUSTER", _cluster),
+    Column("DID", lambda item: word(item.get("action")) + (" (refused)" if item.get("refused") else "")),
+    Column("WHY", lambda item: word(item.get("refused") or item.get("why"))),
+)
+LIMIT = click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+
+
+@cleanup.command("runs")
+@LIMIT
+@output_option
+@pass_session
+def cleanup_runs(session: Session, limit: int, form: str) -> None:
+    """List the reports of sweeps, newest first; for platform staff."""
+    found = list(session.api.pages("/cleanup/runs", limit=limit))
+    print_list(found, form, RUNS, empty="There is no report that you may see.", name="id")
+
+
+@cleanup.command("log")
+@LIMIT
+@output_option
+@pass_session
+def cleanup_log(session: Session, limit: int, form: str) -> None:
+    """List what sweeps did to the clusters that you see, newest first."""
+    found = list(session.api.pages("/cleanup/items", limit=limit))
+    print_list(found, form, ITEMS, empty="Nothing was done to your clusters.", name="id")
+
+
+@cleanup.command("status")
+@output_option
+@pass_session
+def cleanup_status(session: Session, form: str) -> None:
+    """Tell whether all cleanup is stopped, by whom and why."""
+    print_one(session.api.get("/cleanup/switch"), form, _switch_say)
+
+
+@cleanup.command("stop")
+@click.option("--reason", required=True, help="Why, for those who find it stopped.")
+@output_option
+@pass_session
+def cleanup_stop(session: Session, reason: str, form: str) -> None:
+    """Stop all cleanup at once; for platform staff."""
+    print_one(session.api.change("PUT", "/cleanup/switch", {"stopped": True, "reason": reason}), form, _switch_say)
+
+
+@cleanup.command("resume")
+@output_option
+@pass_session
+def cleanup_resume(session: Session, form: str) -> None:
+    """Let the cleanup go on; for platform staff. After a long stop owners are warned anew first."""
+    print_one(session.api.change("PUT", "/cleanup/switch", {"stopped": False}), form, _switch_say)
+
+
+def _switch_say(item: Json) -> None:
+    if not item.get("stopped"):
+        click.echo("The cleanup is on.")
+        return
+    by = f" by {word(item['changed_by'])}" if item.get("changed_by") else ""
+    click.echo(f"All cleanup is stopped{by} since {minute(item.get('changed_at'))}: {word(item.get('reason'))}")

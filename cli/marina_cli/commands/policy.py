@@ -1,0 +1,175 @@
+"""`marina policy`: when unused virtual clusters sleep and are deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from marina_cli.commands.schedule import of_scope, scope_given, scope_text
+from marina_cli.completing import complete_clusters
+from marina_cli.durations import DURATION, duration_parse, span
+from marina_cli.errors import CliError, ExitCode, UsageProblem
+from marina_cli.lookup import organization_find
+from marina_cli.output import Column, output_option, print_fields, print_list, print_one
+from marina_cli.session import Session, pass_session, project_option
+from marina_cli.text import Json
+
+PATH = "/lifecycle-policies"
+FIELDS = {
+    "sleep-after": "sleep_after",
+    "delete-after": "delete_after",
+    "warn-before": "warn_before",
+    "never-sleep": "never_sleep",
+    "never-delete": "never_delete",
+    "extension-maximum": "extension_maximum",
+}
+
+
+def _span(value: Any) -> str:
+    return span(float(value)) if value is not None else "-"
+
+
+def _never(value: Any) -> str:
+    return {True: "yes", False: "no"}.get(value, "-")
+
+
+def _spans(value: Any) -> str:
+    return ", ".join(span(float(each)) for each in value) if value else "-"
+
+
+COLUMNS = (
+    Column("OF", scope_text),
+    Column("SLEEP AFTER", lambda item: "never" if item.get("never_sleep") else _span(item.get("sleep_after"))),
+    Column("DELETE AFTER", lambda item: "never" if item.get("never_delete") else _span(item.get("delete_after"))),
+    Column("WARN BEFORE", lambda item: _spans(item.get("warn_before"))),
+    Column("EXTENSION", lambda item: _span(item.get("extension_maximum"))),
+    Column("ID", lambda item: str(item.get("id")), wide=True),
+)
+
+
+@click.group("policy")
+def policy() -> None:
+    """When unused clusters sleep and are deleted: of an organization, of a project, or of one cluster.
+
+    What a cluster says counts before what its project says, and that before its organization and the platform.
+    """
+
+
+def _scope(session: Session, name: str | None, project: str | None, organization: str | None) -> tuple[Json, str]:
+    if organization and name:
+        raise UsageProblem("A cluster's policy takes no --organization.")
+    if organization:
+        return {"organization": organization_find(session, organization)}, organization
+    return scope_given(session, name, project)
+
+
+organization_option = click.option("--organization", metavar="NAME", help="Of this organization.")
+
+
+@policy.command("set")
+@click.argument("name", required=False, shell_complete=complete_clusters)
+@click.option("--sleep-after", type=DURATION, help="Sleep after so long without use, such as 3d.")
+@click.option("--delete-after", type=DURATION, help="Delete after so long without use, such as 60d; asleep is unused.")
+@click.option(
+    "--warn-before", metavar="SPANS", help="When the owner is warned before a deletion: two or more, as 7d,1d."
+)
+@click.option("--never-sleep/--may-sleep", default=None, help="Whether lack of use ever puts it to sleep.")
+@click.option("--never-delete/--may-delete", default=None, help="Whether lack of use ever deletes it.")
+@click.option("--extension-maximum", type=DURATION, help="How far an extension reaches; of organizations and projects.")
+@click.option("--clear", multiple=True, type=click.Choice(list(FIELDS)), help="Say nothing of this any more.")
+@organization_option
+@project_option
+@output_option
+@pass_session
+def policy_set(
+    session: Session,
+    name: str | None,
+    organization: str | None,
+    project: str | None,
+    clear: tuple[str, ...],
+    warn_before: str | None,
+    form: str,
+    **given: Any,
+) -> None:
+    """Set the policy of the virtual cluster NAME, without NAME of the project; what is not given stays."""
+    body: Json = {key: value for key, value in given.items() if value is not None}
+    if warn_before:
+        body["warn_before"] = _spans_parse(warn_before)
+    body |= {FIELDS[each]: None for each in clear}
+    if not body:
+        raise UsageProblem("Nothing is to be set.", hint="Say something with --sleep-after, --never-delete and so on.")
+    scope, called = _scope(session, name, project, organization)
+    there = of_scope(session, PATH, scope)
+    if there:
+        item = session.api.change("PATCH", f"{PATH}/{there['id']}", body)
+    else:
+        item = session.api.change("POST", PATH, {**scope, **body})
+    print_one(item, form, lambda item: _show(item, called), name="id")
+
+
+def _spans_parse(text: str) -> list[int]:
+    try:
+        return [duration_parse(each.strip().lower()) for each in text.split(",")]
+    except ValueError:
+        raise UsageProblem(f"{text!r} cannot be read.", hint="Accepted: spans with commas, such as 7d,1d.") from None
+
+
+def _show(item: Json, called: str) -> None:
+    click.echo(f"Policy of {called}")
+    print_fields(
+        [
+            ("sleep after", _span(item.get("sleep_after"))),
+            ("delete after", _span(item.get("delete_after"))),
+            ("warn before", _spans(item.get("warn_before"))),
+            ("never sleep", _never(item.get("never_sleep"))),
+            ("never delete", _never(item.get("never_delete"))),
+            ("extension maximum", _span(item.get("extension_maximum"))),
+        ]
+    )
+
+
+@policy.command("get")
+@click.argument("name", required=False, shell_complete=complete_clusters)
+@organization_option
+@project_option
+@output_option
+@pass_session
+def policy_get(session: Session, name: str | None, organization: str | None, project: str | None, form: str) -> None:
+    """Show the policy of the virtual cluster NAME, or of the project. What counts is told by `marina cleanup get`."""
+    scope, called = _scope(session, name, project, organization)
+    item = of_scope(session, PATH, scope)
+    if item is None:
+        raise _none(called)
+    print_one(item, form, lambda item: _show(item, called), name="id")
+
+
+def _none(called: str) -> CliError:
+    return CliError(
+        f"{called} has no policy of its own.",
+        hint="The wider scope counts; give it one with `marina policy set`.",
+        exit_code=ExitCode.NOT_FOUND,
+    )
+
+
+@policy.command("list")
+@output_option
+@pass_session
+def policy_list(session: Session, form: str) -> None:
+    """List the policies that you see."""
+    print_list(list(session.api.pages(PATH)), form, COLUMNS, empty="There is no policy.", name="id")
+
+
+@policy.command("delete")
+@click.argument("name", required=False, shell_complete=complete_clusters)
+@organization_option
+@project_option
+@pass_session
+def policy_delete(session: Session, name: str | None, organization: str | None, project: str | None) -> None:
+    """Delete the policy of the virtual cluster NAME, or of the project; the wider scope counts from then on."""
+    scope, called = _scope(session, name, project, organization)
+    item = of_scope(session, PATH, scope)
+    if item is None:
+        raise _none(called)
+    session.api.change("DELETE", f"{PATH}/{item['id']}")
+    click.echo(f"The policy of {called} is deleted.")

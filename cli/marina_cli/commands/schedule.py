@@ -1,0 +1,207 @@
+"""`marina schedule`: at what times virtual clusters sleep, wake and are exported."""
+
+from __future__ import annotations
+
+import click
+
+from marina_cli.completing import complete_clusters
+from marina_cli.durations import DURATION, minute
+from marina_cli.errors import CliError, ExitCode, UsageProblem
+from marina_cli.lookup import cluster_find
+from marina_cli.output import Column, output_option, print_fields, print_list, print_one
+from marina_cli.session import Session, pass_session, project_option
+from marina_cli.text import Json, project_path, word
+
+PATH = "/sleep-schedules"
+
+
+def scope_text(item: Json) -> str:
+    """What a schedule or a policy is of."""
+    cluster = item.get("virtual_cluster")
+    if isinstance(cluster, dict):
+        return f"{project_path(cluster.get('project'))}/{word(cluster.get('name'))}"
+    return project_path(item["project"]) if item.get("project") else word(item.get("organization"))
+
+
+COLUMNS = (
+    Column("OF", scope_text),
+    Column("SLEEP", lambda item: word(item.get("sleep_cron"))),
+    Column("WAKE", lambda item: word(item.get("wake_cron"))),
+    Column("EXPORT", lambda item: word(item.get("export_cron"))),
+    Column("ZONE", lambda item: word(item.get("time_zone"))),
+    Column("ON", lambda item: "yes" if item.get("enabled") else "no"),
+    Column("ID", lambda item: word(item.get("id")), wide=True),
+)
+
+
+@click.group("schedule")
+def schedule() -> None:
+    """When clusters sleep, wake and are exported: of a project, or of one cluster in its place."""
+
+
+def scope_given(session: Session, name: str | None, project: str | None) -> tuple[Json, str]:
+    """The field that says whose it is, and what to call that: a cluster's by NAME, else the project's."""
+    if name:
+        item = cluster_find(session, name, project)
+        return {"virtual_cluster": item["id"]}, word(item.get("name"))
+    path = session.project(project)
+    return {"project": path}, path
+
+
+def of_scope(session: Session, path: str, scope: Json) -> Json | None:
+    """The one that a scope itself has: a list by project also holds those of clusters, a page of them none."""
+    kind = next(iter(scope))
+    return next((item for item in session.api.pages(path, scope) if item.get(kind)), None)
+
+
+@schedule.command("set")
+@click.argument("name", required=False, shell_complete=complete_clusters)
+@click.option(
+    "--sleep", "sleep_cron", metavar="CRON", help="When they sleep, such as '0 20 * * MON-FRI'; '' for never."
+)
+@click.option("--wake", "wake_cron", metavar="CRON", help="When they wake, such as '0 7 * * MON-FRI'; '' for never.")
+@click.option("--export", "export_cron", metavar="CRON", help="When they are exported, such as '0 3 * * *'.")
+@click.option("--zone", "time_zone", metavar="ZONE", help="The time zone, such as Europe/Berlin; UTC unless given.")
+@click.option("--on/--off", "enabled", default=None, help="Off: this cluster follows no schedule, nor its project's.")
+@project_option
+@output_option
+@pass_session
+def schedule_set(
+    session: Session,
+    name: str | None,
+    sleep_cron: str | None,
+    wake_cron: str | None,
+    export_cron: str | None,
+    time_zone: str | None,
+    enabled: bool | None,
+    project: str | None,
+    form: str,
+) -> None:
+    """Set the schedule of the virtual cluster NAME, or without NAME of the whole project; what is not given stays."""
+    given: Json = {
+        "sleep_cron": sleep_cron,
+        "wake_cron": wake_cron,
+        "export_cron": export_cron,
+        "time_zone": time_zone,
+        "enabled": enabled,
+    }
+    body = {key: value for key, value in given.items() if value is not None}
+    if not body:
+        raise UsageProblem("Nothing is to be set.", hint="Give a time with --sleep, --wake or --export.")
+    scope, called = scope_given(session, name, project)
+    there = of_scope(session, PATH, scope)
+    if there:
+        item = session.api.change("PATCH", f"{PATH}/{there['id']}", body)
+    else:
+        item = session.api.change("POST", PATH, {**scope, **body})
+    print_one(item, form, lambda item: schedule_show(item, called), name="id")
+
+
+def schedule_show(item: Json, called: str) -> None:
+    """As people read it."""
+    click.echo(f"Schedule of {called}{'' if item.get('enabled') else ' (off)'}")
+    print_fields(
+        [
+            ("sleep", word(item.get("sleep_cron"))),
+            ("wake", word(item.get("wake_cron"))),
+            ("export", word(item.get("export_cron"))),
+            ("zone", word(item.get("time_zone"))),
+        ]
+    )
+
+
+@schedule.command("get")
+@click.argument("name", required=False, shell_complete=complete_clusters)
+@project_option
+@output_option
+@pass_session
+def schedule_get(session: Session, name: str | None, project: str | None, form: str) -> None:
+    """Show the schedule of the virtual cluster NAME, or of the project, and when it acts next."""
+    scope, called = scope_given(session, name, project)
+    item = of_scope(session, PATH, scope)
+    if item is None and name and form == "table":
+        next_show(session, name, project)
+        return
+    if item is None:
+        raise _none(called)
+    print_one(item, form, lambda item: schedule_show(item, called), name="id")
+    if name and form == "table":
+        next_show(session, name, project)
+
+
+def next_show(session: Session, name: str, project: str | None) -> None:
+    """When it acts next on one cluster, be it the cluster's own or its project's."""
+    item = cluster_find(session, name, project)
+    told = item.get("schedule") or {}
+    if not any(told.values()):
+        raise _none(word(item.get("name")))
+    print_fields(
+        [
+            ("sleeps next", minute(told.get("next_sleep_at"))),
+            ("wakes next", minute(told.get("next_wake_at"))),
+            ("exported next", minute(told.get("next_export_at"))),
+            ("left out", minute(told.get("sleep_skipped_at"))),
+            ("postponed from", minute(told.get("sleep_postponed_at"))),
+        ]
+    )
+
+
+def _none(called: str) -> CliError:
+    return CliError(
+        f"{called} has no schedule.",
+        hint="Give it one with `marina schedule set`, for example --sleep '0 20 * * MON-FRI' --wake '0 7 * * MON-FRI'.",
+        exit_code=ExitCode.NOT_FOUND,
+    )
+
+
+@schedule.command("list")
+@project_option
+@output_option
+@pass_session
+def schedule_list(session: Session, project: str | None, form: str) -> None:
+    """List the schedules that you see; with --project those of that project itself."""
+    found = list(session.api.pages(PATH, {"project": project} if project else {}))
+    print_list(found, form, COLUMNS, empty="There is no schedule.", name="id")
+
+
+@schedule.command("delete")
+@click.argument("name", required=False, shell_complete=complete_clusters)
+@project_option
+@pass_session
+def schedule_delete(session: Session, name: str | None, project: str | None) -> None:
+    """Delete the schedule of the virtual cluster NAME, which then follows its project's, or of the project."""
+    scope, called = scope_given(session, name, project)
+    item = of_scope(session, PATH, scope)
+    if item is None:
+        raise _none(called)
+    session.api.change("DELETE", f"{PATH}/{item['id']}")
+    click.echo(f"The schedule of {called} is deleted; clusters stay as they are.")
+
+
+@schedule.command("skip")
+@click.argument("name", shell_complete=complete_clusters)
+@project_option
+@output_option
+@pass_session
+def schedule_skip(session: Session, name: str, project: str | None, form: str) -> None:
+    """Not tonight: leave out the next time at which the virtual cluster NAME would fall asleep."""
+    item = cluster_find(session, name, project)
+    print_one(session.api.change("POST", f"/virtual-clusters/{item['id']}/sleep-skip"), form, _say_next)
+
+
+@schedule.command("postpone")
+@click.argument("name", shell_complete=complete_clusters)
+@click.option("--by", type=DURATION, required=True, help="Such as 2h. Once for each time.")
+@project_option
+@output_option
+@pass_session
+def schedule_postpone(session: Session, name: str, by: int, project: str | None, form: str) -> None:
+    """Let the virtual cluster NAME fall asleep later than its schedule says, once."""
+    item = cluster_find(session, name, project)
+    path = f"/virtual-clusters/{item['id']}/sleep-postponement"
+    print_one(session.api.change("POST", path, {"by": by}), form, _say_next)
+
+
+def _say_next(item: Json) -> None:
+    told = item.get("schedule") or {}
+    click.echo(f"{word(item.get('name'))} sleeps next at {minute(told.get('next_sleep_at'))}.")

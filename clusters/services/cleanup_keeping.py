@@ -1,0 +1,132 @@
+"""What owners answer: keep it longer, or yes, delete it."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+
+from accounts.access import actor_require
+from accounts.errors import Conflict, InvalidInput
+from accounts.services.audit import Actor, audit_record
+from clusters.lifecycle.gathering import plan_of, policies_for, policy_of
+from clusters.lifecycle.plans_writing import plans_write
+from clusters.lifecycle.policy import ResolvedPolicy
+from clusters.models import CleanupCause, VirtualCluster, VirtualClusterPhase
+from clusters.services.ownership import owner_may
+
+SECONDS_MINIMUM: Final = 3600
+
+
+@transaction.atomic
+def virtual_cluster_extend(
+    *, virtual_cluster: VirtualCluster, seconds: int, actor: Actor, now: datetime
+) -> VirtualCluster:
+    """Keeps it for so long beyond its date, or where none is set, from now; what was planned is off.
+
+    A lifetime is made longer by as much, in all up to what the policy allows. InvalidInput says what would be accepted.
+    """
+    if not owner_may(actor.user, "virtualcluster.lifecycle", virtual_cluster):
+        actor_require(actor, "virtualcluster.lifecycle", virtual_cluster)
+    locked = _locked(virtual_cluster)
+    policy = policy_of(locked, policies_for(locked))
+    _span_check(seconds, policy)
+    plan, span = plan_of(locked), timedelta(seconds=seconds)
+    before = {"kept_until": locked.kept_until, "expires_at": locked.expires_at}
+    if locked.expires_at is not None and (plan is None or plan.cause is CleanupCause.LIFETIME):
+        _lifetime_extend(locked, span, policy, now)
+    planned = plan.at if plan is not None and plan.cause is CleanupCause.IDLE else now
+    locked.kept_until = max(now, planned) + span
+    locked.save(update_fields=["kept_until", "expires_at", "lifetime_extended"])
+    plans_write([(locked.pk, None, "")])
+    locked.refresh_from_db(fields=["cleanup_at", "cleanup_state", "cleanup_cause", "cleanup_why", "cleanup_warned_at"])
+    after = {"kept_until": locked.kept_until, "expires_at": locked.expires_at}
+    _audit(actor, "virtualcluster.extend", locked, before, after)
+    return locked
+
+
+def _span_check(seconds: int, policy: ResolvedPolicy) -> None:
+    most = int(policy.extension_maximum.total_seconds())
+    if SECONDS_MINIMUM <= seconds <= most:
+        return
+    raise InvalidInput(
+        f"It cannot be kept for {seconds} s more.",
+        field="by",
+        accepted=f"{SECONDS_MINIMUM} to {most} seconds ({most // 86400} days), as {_origin(policy)} says"
+        if most >= SECONDS_MINIMUM
+        else f"nothing: {_origin(policy)} allows no extension",
+    )
+
+
+def _origin(policy: ResolvedPolicy) -> str:
+    return policy.origins["extension_maximum"]
+
+
+def _lifetime_extend(cluster: VirtualCluster, span: timedelta, policy: ResolvedPolicy, now: datetime) -> None:
+    ends = cluster.expires_at or now
+    longer = max(ends, now) + span - ends
+    left = policy.extension_maximum - timedelta(seconds=cluster.lifetime_extended)
+    if longer > left:
+        raise Conflict(
+            f"The lifetime of {cluster} was made longer by {_days(timedelta(seconds=cluster.lifetime_extended))}, and "
+            f"{_origin(policy)} allows {_days(policy.extension_maximum)} in all.",
+            hint="Ask an admin of its project for a policy with more (marina policy set --project), or export it "
+            "(marina export) and make a new one.",
+            code="extension-limit",
+        )
+    cluster.expires_at = ends + longer
+    cluster.lifetime_extended += int(longer.total_seconds())
+
+
+def _days(span: timedelta) -> str:
+    hours = int(span.total_seconds() // 3600)
+    return f"{hours // 24} days" if hours >= 48 else f"{hours} hours"
+
+
+@transaction.atomic
+def cleanup_consent(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime) -> VirtualCluster:
+    """Says yes to the deletion that its owner was warned of; a second yes changes nothing. Raises Conflict without."""
+    if not owner_may(actor.user, "virtualcluster.delete", virtual_cluster):
+        actor_require(actor, "virtualcluster.delete", virtual_cluster)
+    locked = _locked(virtual_cluster)
+    plan = plan_of(locked)
+    if plan is None:
+        raise Conflict(
+            f"{locked} is not to be cleaned up, so there is nothing to say yes to.",
+            hint=f"Delete it with `marina delete {locked.name}`.",
+        )
+    if locked.consent_at is not None and locked.consent_at >= plan.warned[0]:
+        return locked
+    locked.consent_at = now
+    locked.save(update_fields=["consent_at"])
+    _audit(actor, "virtualcluster.cleanup-consent", locked, {}, {"cleanup_at": locked.cleanup_at})
+    return locked
+
+
+def _locked(cluster: VirtualCluster) -> VirtualCluster:
+    locked = (
+        VirtualCluster.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("project__organization", "creator")
+        .get(pk=cluster.pk)
+    )
+    if locked.phase in (VirtualClusterPhase.DELETED, VirtualClusterPhase.DELETING):
+        raise Conflict(f"{locked} is {locked.phase}; its date cannot be changed any more.")
+    return locked
+
+
+def _audit(
+    actor: Actor,
+    action: str,
+    cluster: VirtualCluster,
+    before: dict[str, datetime | None],
+    after: dict[str, datetime | None],
+) -> None:
+    audit_record(
+        actor=actor,
+        action=action,
+        kind="virtual-cluster",
+        object_id=cluster.pk,
+        name=str(cluster),
+        organization_id=cluster.project.organization_id,
+        before={name: at and at.isoformat() for name, at in before.items()},
+        after={name: at and at.isoformat() for name, at in after.items()},
+    )

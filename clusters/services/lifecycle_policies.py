@@ -1,0 +1,133 @@
+"""What organizations, projects and clusters say of sleep and cleanup."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.db import transaction
+
+from accounts.access import actor_require
+from accounts.errors import InvalidInput
+from accounts.models import Organization, Project
+from accounts.services.audit import Actor, audit_record
+from accounts.services.rows import row_lock, row_save
+from clusters.lifecycle.policy import FIELDS
+from clusters.models import LifecyclePolicy, VirtualCluster
+
+Scope = Organization | Project | VirtualCluster
+
+_YEARS: Final = 10 * 365 * 86400
+_SPANS: Final[Mapping[str, tuple[int, int]]] = {
+    "sleep_after": (900, _YEARS),
+    "delete_after": (86400, _YEARS),
+    "extension_maximum": (0, _YEARS),
+}
+_WARNINGS: Final = (3600, 90 * 86400)
+
+
+@transaction.atomic
+def lifecycle_policy_create(*, scope: Scope, actor: Actor, says: Mapping[str, Any]) -> LifecyclePolicy:
+    """`says`: some of the policy's fields; None says nothing. Raises Conflict where the scope has one already."""
+    _require(actor, scope)
+    policy = LifecyclePolicy(**scope_column(scope))
+    _check(policy, says)
+    row_save(policy, taken=f"{scope} has a policy already; change that one.", field=next(iter(scope_column(scope))))
+    _audit(actor, "lifecycle-policy.create", policy, after=_told(policy))
+    return policy
+
+
+@transaction.atomic
+def lifecycle_policy_update(*, policy: LifecyclePolicy, actor: Actor, says: Mapping[str, Any]) -> LifecyclePolicy:
+    """Changes the fields that are given; what is not given stays."""
+    _require(actor, policy.scope)
+    row_lock(policy)
+    before = _told(policy)
+    _check(policy, says)
+    policy.save()
+    _audit(actor, "lifecycle-policy.update", policy, before=before, after=_told(policy))
+    return policy
+
+
+@transaction.atomic
+def lifecycle_policy_delete(*, policy: LifecyclePolicy, actor: Actor) -> None:
+    """From then on the wider scope counts."""
+    _require(actor, policy.scope)
+    _audit(actor, "lifecycle-policy.delete", policy, before=_told(policy))
+    policy.delete()
+
+
+def scope_column(scope: Scope) -> dict[str, Scope]:
+    """The column in which a scope stands."""
+    if isinstance(scope, Organization):
+        return {"organization": scope}
+    return {"project": scope} if isinstance(scope, Project) else {"virtual_cluster": scope}
+
+
+def _require(actor: Actor, scope: Scope) -> None:
+    if isinstance(scope, Organization):
+        actor_require(actor, "organization.update", scope)
+    elif isinstance(scope, Project):
+        actor_require(actor, "project.update", scope)
+    else:
+        actor_require(actor, "virtualcluster.lifecycle", scope)
+
+
+def _check(policy: LifecyclePolicy, says: Mapping[str, Any]) -> None:
+    """Sets what is said, after it was checked."""
+    for name, value in says.items():
+        if value is not None:
+            _value_check(policy, name, value)
+        setattr(policy, name, value)
+    if all(getattr(policy, name) is None for name in FIELDS):
+        raise InvalidInput("The policy says nothing.", field=FIELDS[0], accepted=f"one of {', '.join(FIELDS)}")
+    for span, never in (("sleep_after", "never_sleep"), ("delete_after", "never_delete")):
+        if getattr(policy, never) and getattr(policy, span) is not None:
+            raise InvalidInput(f"{never} and {span} cannot both be said.", field=span, accepted="one of the two")
+
+
+def _value_check(policy: LifecyclePolicy, name: str, value: Any) -> None:
+    if name == "warn_before":
+        _warnings_check(value)
+    elif name in _SPANS and not _SPANS[name][0] <= value <= _SPANS[name][1]:
+        raise InvalidInput(
+            f"{value} s is not possible here.", field=name, accepted=f"{_SPANS[name][0]} to {_SPANS[name][1]} seconds"
+        )
+    if name == "extension_maximum" and policy.virtual_cluster_id is not None:
+        raise InvalidInput(
+            "How far an extension reaches is not for a cluster itself to say.",
+            field=name,
+            accepted="leave it out; a project's or an organization's policy says it",
+        )
+
+
+def _warnings_check(spans: list[int]) -> None:
+    least, most = _WARNINGS
+    if len(set(spans)) < 2 or not all(least <= each <= most for each in spans):
+        raise InvalidInput(
+            "An owner is warned at least twice before a deletion.",
+            field="warn_before",
+            accepted=f"two or more different spans of {least} to {most} seconds",
+        )
+
+
+def _told(policy: LifecyclePolicy) -> dict[str, Any]:
+    return {name: value for name in FIELDS if (value := getattr(policy, name)) is not None}
+
+
+def _audit(actor: Actor, action: str, policy: LifecyclePolicy, **told: Mapping[str, Any]) -> None:
+    scope = policy.scope
+    audit_record(
+        actor=actor,
+        action=action,
+        kind="lifecycle-policy",
+        object_id=policy.pk,
+        name=str(policy)[:120],
+        organization_id=organization_of(scope).pk,
+        **told,
+    )
+
+
+def organization_of(scope: Scope) -> Organization:
+    """The organization that a scope is or lies in."""
+    if isinstance(scope, Organization):
+        return scope
+    return scope.organization if isinstance(scope, Project) else scope.project.organization

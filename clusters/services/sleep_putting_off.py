@@ -1,0 +1,87 @@
+"""Not tonight: the next time to sleep is left out or comes later, once."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+
+from accounts.access import actor_require
+from accounts.errors import Conflict, InvalidInput
+from accounts.services.audit import Actor, audit_record
+from clusters.lifecycle.times import cron_next
+from clusters.models import SleepSchedule, VirtualCluster, VirtualClusterPhase
+from clusters.services.ownership import owner_may
+from clusters.services.schedule_planning import PLAN, schedules_of
+
+SECONDS_MINIMUM: Final = 60
+
+
+@transaction.atomic
+def sleep_skip(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime) -> VirtualCluster:
+    """Leaves its next time to sleep out. Asked again before that time has passed, it changes nothing."""
+    locked, schedule, planned = _planned(virtual_cluster, actor)
+    if locked.sleep_skipped_at is not None and locked.sleep_skipped_at > now:
+        return locked
+    # a time that was postponed is left out with the one that it came from
+    locked.sleep_skipped_at, locked.sleep_postponed_at = planned, None
+    locked.next_sleep_at = cron_next(schedule.sleep_cron, schedule.time_zone, planned)
+    return _audit_saved(locked, actor, "virtualcluster.sleep-skip", planned)
+
+
+@transaction.atomic
+def sleep_postpone(*, virtual_cluster: VirtualCluster, seconds: int, actor: Actor, now: datetime) -> VirtualCluster:
+    """Moves its next time to sleep by so much, once, and not beyond the next time to wake or to sleep again."""
+    locked, schedule, planned = _planned(virtual_cluster, actor)
+    if locked.sleep_postponed_at is not None:
+        raise Conflict(
+            f"The time at which {locked} sleeps next was moved once already, to {planned:%Y-%m-%d %H:%M} UTC.",
+            hint=f"Leave it out altogether with `marina schedule skip {locked.name}`.",
+        )
+    most = _latest(schedule, planned)
+    if not SECONDS_MINIMUM <= seconds < most:
+        raise InvalidInput(
+            f"It cannot be postponed by {seconds} s.",
+            field="by",
+            accepted=f"{SECONDS_MINIMUM} to {most - 1} seconds: then it wakes, or sleeps the next time",
+        )
+    locked.sleep_postponed_at, locked.next_sleep_at = planned, planned + timedelta(seconds=seconds)
+    return _audit_saved(locked, actor, "virtualcluster.sleep-postpone", planned)
+
+
+def _latest(schedule: SleepSchedule, planned: datetime) -> int:
+    """Seconds from its time to sleep to whatever comes next."""
+    crons = (cron for cron in (schedule.sleep_cron, schedule.wake_cron) if cron)
+    following = [at for cron in crons if (at := cron_next(cron, schedule.time_zone, planned)) is not None]
+    return int((min(following) - planned).total_seconds()) if following else 86400
+
+
+def _planned(cluster: VirtualCluster, actor: Actor) -> tuple[VirtualCluster, SleepSchedule, datetime]:
+    if not owner_may(actor.user, "virtualcluster.lifecycle", cluster):
+        actor_require(actor, "virtualcluster.lifecycle", cluster)
+    locked = (
+        VirtualCluster.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("project__organization")
+        .get(pk=cluster.pk)
+    )
+    schedule = schedules_of([locked])[locked.pk]
+    if schedule is None or locked.next_sleep_at is None or locked.phase == VirtualClusterPhase.DELETED:
+        raise Conflict(
+            f"No schedule puts {locked} to sleep.",
+            hint=f"Give it one with `marina schedule set {locked.name} --sleep '0 20 * * MON-FRI'`.",
+        )
+    return locked, schedule, locked.next_sleep_at
+
+
+def _audit_saved(cluster: VirtualCluster, actor: Actor, action: str, before: datetime) -> VirtualCluster:
+    cluster.save(update_fields=PLAN)
+    audit_record(
+        actor=actor,
+        action=action,
+        kind="virtual-cluster",
+        object_id=cluster.pk,
+        name=str(cluster),
+        organization_id=cluster.project.organization_id,
+        before={"next_sleep_at": before.isoformat()},
+        after={"next_sleep_at": cluster.next_sleep_at.isoformat() if cluster.next_sleep_at else None},
+    )
+    return cluster

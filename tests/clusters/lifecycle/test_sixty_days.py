@@ -1,0 +1,310 @@
+"""A hundred clusters over sixty days: who is warned, put to sleep and deleted, and when, stands in one table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from accounts.models import ServiceAccount, User
+from accounts.services.audit import Actor
+from accounts.services.projects import project_create
+from accounts.services.service_accounts import service_account_create
+from clusters.lifecycle.signal import SignalKind
+from clusters.models import CleanupRun, LifecyclePolicy, VirtualCluster, VirtualClusterPhase
+from clusters.services.cleanup_keeping import cleanup_consent, virtual_cluster_extend
+from clusters.services.sleeping import virtual_cluster_wake
+from tests.accounts.conftest import MARINA, World
+from tests.clusters.lifecycle.days import DAY, HOUR, Book, Days, Event, Known, told
+from tests.clusters.making import cluster_row
+
+START = datetime(2026, 9, 1, 12, tzinfo=UTC)
+"""A Tuesday; clocks go back in Berlin on day 53."""
+DOWN = (33.5, 36.5)
+"""Days on which no scheduler runs."""
+EVERYTHING = {"sleep_after": 5 * 86400, "delete_after": 20 * 86400}
+"""What acme wants; the platform's warnings come 7 days and 1 day before."""
+
+SLEEPS_AND_GOES: list[Event] = [("sleep", 5), ("warn", 13), ("warn", 19), ("delete", 20)]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """So many clusters of one kind, how they are made, and what is to become of them."""
+
+    count: int
+    expected: list[Event]
+    make: Callable[["Stage", str], VirtualCluster]
+    owner: str = "olivia"
+
+
+@dataclass
+class Stage:
+    """Where they live."""
+
+    world: World
+    days: Days
+    robot: ServiceAccount
+    personal: Any
+
+    def cluster(self, name: str, **fields: Any) -> VirtualCluster:
+        """Ready since the beginning, in acme, which has a policy."""
+        made = cluster_row(self.world, name, phase=VirtualClusterPhase.READY, **fields)
+        VirtualCluster.objects.filter(pk=made.pk).update(created_at=START)
+        return made
+
+    def elsewhere(self, name: str, **fields: Any) -> VirtualCluster:
+        """In globex, where the platform's defaults count."""
+        greta = self.world.greta
+        return self.cluster(name, **{"project": self.world.foreign, "owner_user": greta, "creator": greta, **fields})
+
+    def known(self, cluster: VirtualCluster) -> Known:
+        """What is known of it."""
+        return self.days.book.known[cluster.pk]
+
+    def used(self, cluster: VirtualCluster, day: float, kind: SignalKind = SignalKind.GATEWAY_PERSON) -> None:
+        """On that day; that wakes it."""
+        self.known(cluster).uses.append((START + day * DAY, kind, "somebody"))
+
+        def wake(now: datetime) -> None:
+            fresh = VirtualCluster.objects.get(pk=cluster.pk)
+            if fresh.sleeping:
+                virtual_cluster_wake(virtual_cluster=fresh, actor=Actor(user=None, name="marina gateway"), now=now)
+
+        self.days.on(day, wake)
+
+
+def abandoned(stage: Stage, name: str) -> VirtualCluster:
+    return stage.cluster(name)
+
+
+def in_use(stage: Stage, name: str) -> VirtualCluster:
+    made = stage.cluster(name)
+    stage.known(made).daily = True
+    return made
+
+
+def controllers_only(stage: Stage, name: str) -> VirtualCluster:
+    """Argo CD or cert-manager write in it all the time, which is no use: the signal of changes does not move."""
+    return stage.cluster(name)
+
+
+def web_demo(stage: Stage, name: str) -> VirtualCluster:
+    """It never sleeps, only its web pages are used, and its host reports no traffic."""
+    made = stage.cluster(name)
+    LifecyclePolicy.objects.create(virtual_cluster=made, never_sleep=True)
+    return made
+
+
+def web_demo_given_up(stage: Stage, name: str) -> VirtualCluster:
+    made = web_demo(stage, name)
+    stage.days.on(25, lambda now: cleanup_consent(virtual_cluster=made, actor=by(stage.world.olivia), now=now))
+    return made
+
+
+def web_demo_given_up_early(stage: Stage, name: str) -> VirtualCluster:
+    made = web_demo(stage, name)
+    stage.days.on(14, lambda now: cleanup_consent(virtual_cluster=made, actor=by(stage.world.olivia), now=now))
+    return made
+
+
+def web_demo_seen(stage: Stage, name: str) -> VirtualCluster:
+    """Its host reports the traffic: used until day 6."""
+    made = web_demo(stage, name)
+    stage.known(made).ingress = True
+    stage.known(made).uses.append((START + 6 * DAY, SignalKind.INGRESS, ""))
+    return made
+
+
+def missing_signal(stage: Stage, name: str) -> VirtualCluster:
+    made = stage.cluster(name)
+    stage.known(made).unknown = lambda kind, now: kind is SignalKind.CHANGE
+    return made
+
+
+def optional_signal_missing(stage: Stage, name: str) -> VirtualCluster:
+    made = stage.cluster(name)
+    stage.known(made).unknown = lambda kind, now: kind is SignalKind.INGRESS
+    return made
+
+
+def signal_stuck(stage: Stage, name: str) -> VirtualCluster:
+    """Nobody looked inside from day 4 to day 30."""
+    made = stage.cluster(name)
+    stage.known(made).stuck = (START + 4 * DAY, START + 30 * DAY)
+    return made
+
+
+def protected(stage: Stage, name: str) -> VirtualCluster:
+    return stage.cluster(name, deletion_protection=True)
+
+
+def protected_late(stage: Stage, name: str) -> VirtualCluster:
+    made = stage.cluster(name)
+    stage.days.on(16, lambda now: VirtualCluster.objects.filter(pk=made.pk).update(deletion_protection=True))
+    return made
+
+
+def never_deleted(stage: Stage, name: str) -> VirtualCluster:
+    made = stage.cluster(name)
+    LifecyclePolicy.objects.create(virtual_cluster=made, never_delete=True)
+    return made
+
+
+def ends(stage: Stage, name: str) -> VirtualCluster:
+    made = stage.cluster(name, expires_at=START + 15 * DAY)
+    stage.known(made).daily = True
+    return made
+
+
+def ends_later(stage: Stage, name: str) -> VirtualCluster:
+    made = ends(stage, name)
+    stage.days.on(9, lambda now: extend(made, stage.world.olivia, now))
+    return made
+
+
+def ends_protected(stage: Stage, name: str) -> VirtualCluster:
+    made = stage.cluster(name, expires_at=START + 15 * DAY, deletion_protection=True)
+    stage.known(made).daily = True
+    return made
+
+
+def extended(stage: Stage, name: str) -> VirtualCluster:
+    made = stage.cluster(name)
+    stage.days.on(14, lambda now: extend(made, stage.world.olivia, now))
+    return made
+
+
+def used_again(stage: Stage, name: str) -> VirtualCluster:
+    made = stage.cluster(name)
+    stage.used(made, 10)
+    return made
+
+
+def used_after_a_warning(stage: Stage, name: str) -> VirtualCluster:
+    made = stage.cluster(name)
+    stage.used(made, 16, SignalKind.CHANGE)
+    return made
+
+
+def due_while_nobody_sweeps(stage: Stage, name: str) -> VirtualCluster:
+    made = stage.cluster(name)
+    stage.used(made, 14, SignalKind.CREDENTIAL)
+    return made
+
+
+def last_warning_due_while_nobody_sweeps(stage: Stage, name: str) -> VirtualCluster:
+    made = stage.cluster(name)
+    stage.used(made, 15, SignalKind.GATEWAY_CI)
+    return made
+
+
+def by_a_program(stage: Stage, name: str) -> VirtualCluster:
+    return stage.elsewhere(name, creator=stage.robot.user, owner_user=stage.robot.user)
+
+
+def somebodys_own(stage: Stage, name: str) -> VirtualCluster:
+    return stage.elsewhere(name, project=stage.personal)
+
+
+def by_the_platforms_defaults(stage: Stage, name: str) -> VirtualCluster:
+    return stage.elsewhere(name)
+
+
+def by(user: User) -> Actor:
+    return Actor(user=user)
+
+
+def extend(cluster: VirtualCluster, user: User, now: datetime) -> None:
+    virtual_cluster_extend(virtual_cluster=cluster, seconds=7 * 86400, actor=by(user), now=now)
+
+
+TABLE: dict[str, Kind] = {
+    "in-use": Kind(8, [], in_use),
+    "abandoned": Kind(10, SLEEPS_AND_GOES, abandoned),
+    "argocd": Kind(4, SLEEPS_AND_GOES, controllers_only),
+    "cert-manager": Kind(4, SLEEPS_AND_GOES, controllers_only),
+    "web": Kind(4, [("warn", 13), ("warn", 19), ("ask", 20)], web_demo),
+    "web-given-up": Kind(2, [("warn", 13), ("warn", 19), ("ask", 20), ("delete", 25)], web_demo_given_up),
+    "web-given-up-early": Kind(2, [("warn", 13), ("warn", 19), ("delete", 20)], web_demo_given_up_early),
+    "web-seen": Kind(2, [("warn", 19), ("warn", 25), ("delete", 26)], web_demo_seen),
+    "missing": Kind(4, [], missing_signal),
+    "optional-missing": Kind(4, SLEEPS_AND_GOES, optional_signal_missing),
+    # known again on day 30: unused for so long that it is warned of at once, and deleted 7 days later; meanwhile nobody
+    # sweeps, so the second warning comes late, and the deletion a day after that
+    "stuck": Kind(4, [("warn", 30), ("sleep", 30), ("warn", 36.5), ("delete", 37.5)], signal_stuck),
+    "protected": Kind(4, [("sleep", 5)], protected),
+    "protected-late": Kind(2, [("sleep", 5), ("warn", 13), ("clear", 16)], protected_late),
+    "never": Kind(4, [("sleep", 5)], never_deleted),
+    "ends": Kind(4, [("warn", 8), ("warn", 14), ("delete", 15)], ends),
+    "ends-later": Kind(2, [("warn", 8), ("warn", 15), ("warn", 21), ("delete", 22)], ends_later),
+    "ends-protected": Kind(2, [], ends_protected),
+    "extended": Kind(4, [("sleep", 5), ("warn", 13), ("warn", 20), ("warn", 26), ("delete", 27)], extended),
+    "used-again": Kind(4, [("sleep", 5), ("sleep", 15), ("warn", 23), ("warn", 29), ("delete", 30)], used_again),
+    "used-after-warning": Kind(
+        4,
+        [("sleep", 5), ("warn", 13), ("clear", 16), ("sleep", 21), ("warn", 29), ("warn", 36.5), ("delete", 37.5)],
+        used_after_a_warning,
+    ),
+    "due-while-down": Kind(
+        4,
+        [
+            ("sleep", 5),
+            ("warn", 13),
+            ("clear", 14),
+            ("sleep", 19),
+            ("warn", 27),
+            ("warn", 33),
+            ("warn", 36.5),
+            ("delete", 37.5),
+        ],
+        due_while_nobody_sweeps,
+    ),
+    "warned-while-down": Kind(
+        4,
+        [("sleep", 5), ("warn", 13), ("clear", 15), ("sleep", 20), ("warn", 28), ("warn", 36.5), ("delete", 37.5)],
+        last_warning_due_while_nobody_sweeps,
+    ),
+    "ci": Kind(6, [("sleep", 0.25), ("warn", 7), ("warn", 13), ("delete", 14)], by_a_program, owner="greta"),
+    "personal": Kind(4, [("sleep", 2), ("warn", 38), ("warn", 44), ("delete", 45)], somebodys_own, owner="greta"),
+    "standard": Kind(4, [("sleep", 7)], by_the_platforms_defaults, owner="greta"),
+}
+
+
+@pytest.fixture
+def stage(world, settings) -> Stage:
+    settings.CLEANUP_DELETIONS_PER_RUN = settings.CLEANUP_SLEEPS_PER_RUN = 100
+    LifecyclePolicy.objects.create(organization=world.acme, **EVERYTHING)
+    personal = project_create(actor=MARINA, organization=world.globex, name="gretas-own")
+    personal.personal_of = world.greta
+    personal.save()
+    robot = service_account_create(actor=by(world.greta), project=world.foreign, name="robot", now=START)
+    return Stage(world, Days(START, Book(START), down=DOWN), robot, personal)
+
+
+def test_a_hundred_clusters_over_sixty_days_end_as_the_table_says(stage):
+    assert sum(kind.count for kind in TABLE.values()) >= 96
+    clusters = {
+        f"{name}-{number}": (kind, kind.make(stage, f"{name}-{number}"))
+        for name, kind in TABLE.items()
+        for number in range(kind.count)
+    }
+    stage.days.run(60, every=6 * HOUR)
+    became = {name: (stage.days.events[name], kind.expected) for name, (kind, _) in clusters.items()}
+    assert {name: each for name, each in became.items() if each[0] != each[1]} == {}
+    for name, (kind, cluster) in clusters.items():
+        _owner_was_told(name, kind, cluster)
+    assert not CleanupRun.objects.filter(state="Running").exists()
+
+
+def _owner_was_told(name: str, kind: Kind, cluster: VirtualCluster) -> None:
+    warnings = [day for what, day in kind.expected if what in ("warn", "ask")]
+    assert told(cluster, "cleanup-warning") == [kind.owner for _ in warnings], name
+    deleted = [day for what, day in kind.expected if what == "delete"]
+    assert told(cluster, "cleanup-deleted") == [kind.owner for _ in deleted], name
+    for day in deleted:
+        last = [each for each in warnings if each <= day]
+        assert len(last) >= 2, f"{name} was deleted after {len(last)} warnings"
+    fresh = VirtualCluster.objects.get(pk=cluster.pk)
+    assert (fresh.phase == VirtualClusterPhase.DELETED) == bool(deleted), name
