@@ -71,7 +71,7 @@ def test_a_deleted_cluster_is_made_again_as_it_was_and_restored_behind_that(dan,
     (row,) = AuditEvent.objects.filter(action="virtualcluster.restore")
     assert (row.details["export"], row.details["of"]) == (str(export.pk), "acme/payments/shop")
     (read,) = AuditEvent.objects.filter(action="virtualcluster.export.read")
-    assert read.object_id == export.virtual_cluster_id
+    assert read.object_id == str(export.virtual_cluster_id)
 
 
 def test_it_may_get_another_name_project_host_and_version(dan, people, export, world, host, settings):

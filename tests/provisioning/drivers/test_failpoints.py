@@ -20,6 +20,7 @@ from tests.provisioning.drivers.conftest import CHART
 ROOT = Path(__file__).parents[3]
 
 KUBE_READS = {"target", "version", "api_groups", "readyz", "get", "list", "events", "access_review", "self_subject"}
+KUBE_READS |= {"page", "discovery", "resources"}
 HELM_READS = {"history", "status", "values", "manifest", "render"}
 
 
@@ -31,11 +32,15 @@ KUBE_EFFECTS: dict[str, Callable[[KubeClient, str], object]] = {
     "create": lambda kube, ns: kube.create(config_map(ns, "y")),
     "apply": lambda kube, ns: kube.apply(config_map(ns)),
     "patch_merge": lambda kube, ns: kube.patch_merge(CONFIG_MAP, "x", ns, {"data": {"a": "b"}}),
+    "create_as": lambda kube, ns: kube.create_as(CONFIG_MAP, config_map(ns, "y"), manager="somebody"),
+    "patch_as": lambda kube, ns: kube.patch_as(
+        CONFIG_MAP, kube.get(CONFIG_MAP, "x", ns) or {}, {"data": {"a": "b"}}, manager="somebody"
+    ),
     "delete": lambda kube, ns: kube.delete(CONFIG_MAP, "x", ns),
     "delete_collection": lambda kube, ns: kube.delete_collection(CONFIG_MAP, ns, "a=b"),
     "token_request": lambda kube, ns: kube.token_request(ns, "robot", 600),
 }
-KUBE_FAILPOINTS = {"patch_merge": "kube.patch"}
+KUBE_FAILPOINTS = {"patch_merge": "kube.patch", "patch_as": "kube.patch", "create_as": "kube.create"}
 HELM_EFFECTS: dict[str, Callable[[HelmClient, str], object]] = {
     "upgrade_install": lambda helm, ns: helm.upgrade_install("x", CHART, ns, {}, 60),
     "uninstall": lambda helm, ns: helm.uninstall("x", ns),
@@ -76,7 +81,7 @@ def test_a_change_on_a_cluster_asks_first_and_can_be_crashed_after(name, api: Ap
     with pytest.raises(FailpointReached):
         KUBE_EFFECTS[name](KubeClient(api), namespace)
     after = KubeClient(api).list(CONFIG_MAP, namespace)
-    assert (after != before) == (name in ("create", "patch_merge", "delete"))
+    assert (after != before) == (name in ("create", "create_as", "patch_merge", "patch_as", "delete"))
 
 
 def test_a_change_by_helm_asks_first_and_can_be_crashed_after(helm_client, namespace, monkeypatch):

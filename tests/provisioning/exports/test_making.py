@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from dev.waiting import wait_until
-from provisioning.drivers.kinds import NAMESPACE, Json
+from provisioning.drivers.kinds import CONFIG_MAP, NAMESPACE, Json
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.comparing import compared, found_again, sentence_of
 from provisioning.exports.making import Maker, NotYet, Outcome, Way
@@ -63,9 +63,17 @@ def plan(exported: list[Json]) -> RestorePlan:
     return restore_plan(exported)
 
 
-def test_everything_that_was_exported_is_there_again_and_the_same(real: KubeClient, plan: RestorePlan) -> None:
+@pytest.fixture(scope="module")
+def restored(real: KubeClient, plan: RestorePlan) -> Progress:
+    """All of it, made again once."""
+    return all_made(real, plan)
+
+
+def test_everything_that_was_exported_is_there_again_and_the_same(
+    real: KubeClient, plan: RestorePlan, restored: Progress
+) -> None:
     assert len({each.key.kind for each in plan.wanted}) >= 25
-    progress = all_made(real, plan)
+    progress = restored
     assert progress.counts == {Outcome.CREATED: len(plan.wanted)}
     result = compared(plan, progress, found_again(real, plan))
     assert not result.listed, result.listed
@@ -84,14 +92,17 @@ def found(kube: KubeClient, plan: RestorePlan, kind: str, name: str) -> Json:
     return found_again(kube, plan)[key]
 
 
-def test_done_again_by_another_worker_it_finds_what_it_made_itself(real: KubeClient, plan: RestorePlan) -> None:
+def test_done_again_by_another_worker_it_finds_what_it_made_itself(
+    real: KubeClient, plan: RestorePlan, restored: Progress
+) -> None:
     progress = all_made(real, plan)
     assert progress.counts == {Outcome.CREATED: len(plan.wanted)}
 
 
-def test_another_restore_finds_the_same_and_leaves_alone_what_differs(real: KubeClient, plan: RestorePlan) -> None:
-    kind = Owning(real).served({"apiVersion": "v1", "kind": "ConfigMap"}).kind
-    real.patch_merge(kind, "derived", "again-1", {"data": {"b": "changed", "more": "x"}})
+def test_another_restore_finds_the_same_and_leaves_alone_what_differs(
+    real: KubeClient, plan: RestorePlan, restored: Progress
+) -> None:
+    real.patch_merge(CONFIG_MAP, "derived", "again-1", {"data": {"b": "changed", "more": "x"}})
     other = Way(mark="another-one", overwrite=False)
     progress = all_made(real, plan, other)
     assert progress.counts == {Outcome.SAME: len(plan.wanted) - 1, Outcome.CONFLICT: 1}
@@ -106,7 +117,10 @@ def test_another_restore_finds_the_same_and_leaves_alone_what_differs(real: Kube
     assert after["data"] == {"b": "changed", "more": "x"}
 
 
-def test_asked_to_it_brings_what_differs_to_what_was_exported(real: KubeClient, plan: RestorePlan) -> None:
+def test_asked_to_it_brings_what_differs_to_what_was_exported(
+    real: KubeClient, plan: RestorePlan, restored: Progress
+) -> None:
+    real.patch_merge(CONFIG_MAP, "derived", "again-1", {"data": {"b": "changed", "more": "x"}})
     way = Way(mark="a-third-one", overwrite=True)
     progress = all_made(real, plan, way)
     assert progress.counts == {Outcome.SAME: len(plan.wanted) - 1, Outcome.OVERWRITTEN: 1}
@@ -137,7 +151,14 @@ def way_of(space: str) -> Way:
 
 def test_owners_in_a_ring_own_each_other_again(real: KubeClient, space: str) -> None:
     ring = [
-        obj("v1", "ConfigMap", name, space, meta={"uid": f"uid-of-{name}", "ownerReferences": [owned_by(by)]})
+        obj(
+            "v1",
+            "ConfigMap",
+            name,
+            space,
+            data={"of": name},
+            meta={"uid": f"uid-of-{name}", "ownerReferences": [owned_by(by)]},
+        )
         for name, by in (("one", "two"), ("two", "one"))
     ]
     plan, progress = one_made(real, way_of(space), *ring)
