@@ -31,7 +31,7 @@ class S3Server:
 
     def start(self) -> None:
         options = ["--port", f"127.0.0.1:{self.port}", "--health", "/health", "--quiet"]
-        backend = ["posix", "--sidecar", self._folder / "metadata", self._folder / "data"]
+        backend = ["posix", "--sidecar", str(self._folder / "metadata"), str(self._folder / "data")]
         self._process = subprocess.Popen(
             [self._program, *options, *backend],
             env={"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY},

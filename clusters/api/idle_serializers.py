@@ -17,7 +17,9 @@ class SignalSerializer(serializers.Serializer[Any]):
     """One kind of use: when last, by whom, and until when it is known that nothing newer happened."""
 
     kind = serializers.ChoiceField(choices=[kind.value for kind in SignalKind])
-    required = serializers.BooleanField(help_text="Its host needs it: while it is not known, nothing is idle.")
+    required = serializers.BooleanField(  # type: ignore[assignment]  # a declared field is no attribute of the class
+        help_text="Its host needs it: while it is not known, nothing is idle."
+    )
     state = serializers.ChoiceField(choices=[state.value for state in SignalState])
     reason = serializers.CharField(help_text="Why it is not known; empty where it is.")
     last_used_at = serializers.DateTimeField(allow_null=True, help_text="Null: never, as far as is known.")

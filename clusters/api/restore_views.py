@@ -23,8 +23,8 @@ from clusters.api.fields import ClusterNameField, HostField
 from clusters.api.glass_noting import GlassNoted
 from clusters.api.operation_serializers import OperationSerializer
 from clusters.api.operation_views import operation_accepted
+from clusters.api.virtual_cluster_answer import VirtualClusterAnswer
 from clusters.api.virtual_cluster_serializers import VirtualClusterSerializer
-from clusters.api.virtual_cluster_views import VirtualClusterAnswer
 from clusters.models import Export, VirtualCluster
 from clusters.selectors import operations_list, virtual_clusters_alive, virtual_clusters_list
 from clusters.services.restoring import restore_as_new, restore_into

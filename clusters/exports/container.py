@@ -12,7 +12,7 @@ import json
 import secrets
 import zlib
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -44,7 +44,7 @@ def export_key() -> bytes:
 class ExportWriter:
     """`begin`, `add` for each object, `finish`. What is written of one that was not finished is refused by readers."""
 
-    def __init__(self, stream: BinaryIO, key: bytes, *, chunk: int = CHUNK) -> None:
+    def __init__(self, stream: IO[bytes], key: bytes, *, chunk: int = CHUNK) -> None:
         self._seal = _Sealing(stream, key, chunk)
         self._gzip = zlib.compressobj(6, zlib.DEFLATED, _GZIP)
         self.size = 0
@@ -76,7 +76,7 @@ class ExportReader:
     false, but it is not all.
     """
 
-    def __init__(self, stream: BinaryIO, key: bytes, *, chunk: int = CHUNK) -> None:
+    def __init__(self, stream: IO[bytes], key: bytes, *, chunk: int = CHUNK) -> None:
         self._lines = _lines(_opened(stream, key, chunk))
         self._manifest: Json | None = None
         first = next(self._lines, {})
@@ -105,7 +105,7 @@ class ExportReader:
 class _Sealing:
     """Cuts what is written into chunks of the same length and seals each; the last may be shorter."""
 
-    def __init__(self, stream: BinaryIO, key: bytes, chunk: int) -> None:
+    def __init__(self, stream: IO[bytes], key: bytes, chunk: int) -> None:
         self._stream, self._cipher, self._chunk = stream, AESGCM(key), chunk
         self._head = MAGIC + bytes([VERSION]) + secrets.token_bytes(_PREFIX)
         self._waiting = bytearray()
@@ -133,7 +133,7 @@ def _nonce(head: bytes, number: int, *, last: bool) -> bytes:
     return head[-_PREFIX:] + number.to_bytes(4, "big") + bytes([last])
 
 
-def _opened(stream: BinaryIO, key: bytes, chunk: int) -> Iterator[bytes]:
+def _opened(stream: IO[bytes], key: bytes, chunk: int) -> Iterator[bytes]:
     """The chunks, opened. What follows one tells whether it has to be the last."""
     head, cipher = _read(stream, _HEAD), AESGCM(key)
     if len(head) < _HEAD or not head.startswith(MAGIC):
@@ -163,7 +163,7 @@ def _open(cipher: AESGCM, head: bytes, number: int, sealed: bytes, *, last: bool
     raise ExportDamaged(f"Something was added after its end, which is part {number + 1}.")
 
 
-def _read(stream: BinaryIO, size: int) -> bytes:
+def _read(stream: IO[bytes], size: int) -> bytes:
     """So many bytes, fewer only at the end: a stream over a network may give less than it is asked for."""
     found = bytearray()
     while len(found) < size and (more := stream.read(size - len(found))):

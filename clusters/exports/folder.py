@@ -11,6 +11,10 @@ from django.core.files.storage import FileSystemStorage
 class ExportFolder(FileSystemStorage):
     """Nobody but Marina's own user may look in. A file is there as a whole or not at all."""
 
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """The name that was given: who writes chooses one that nobody else has."""
+        return name
+
     def _save(self, name: str, content: IO[Any]) -> str:
         whole = Path(self.path(name))
         Path(self.location).mkdir(mode=0o700, parents=True, exist_ok=True)

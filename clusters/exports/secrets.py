@@ -31,7 +31,7 @@ def spec_of(export: Export) -> dict[str, Any]:
     return spec
 
 
-def _decrypted(export: Export, ciphertext: bytes | None) -> bytes:
+def _decrypted(export: Export, ciphertext: bytes | memoryview | None) -> bytes:
     if ciphertext is None:
         raise ValueError(f"{export} is {export.state} and holds nothing")
     try:

@@ -25,7 +25,11 @@ def _managers(names: str, reason: str) -> Managers:
 SYSTEM: Final = (
     _managers(r"marina.*", "Marina itself: its operations, its restores, its access."),
     _managers(r"vcluster|syncer", "vcluster's syncer, which acts as an administrator of the virtual cluster."),
-    _managers(r"kube-(apiserver|controller-manager|scheduler|proxy|probe)|kubelet|apiserver", "Kubernetes itself."),
+    # by the name of the program, which may bear its version
+    _managers(
+        r"(kube-(apiserver|controller-manager|scheduler|proxy|probe)|kubelet|apiserver)(-v?\d[\d.]*)?",
+        "Kubernetes itself.",
+    ),
     _managers(r"clusterrole-aggregation-controller|before-first-apply", "Kubernetes itself."),
     _managers(r"cloud-controller-manager|k3s|kubeadm|deploy@.*|coredns", "What comes with a distribution."),
     _managers(r"kwok", "What plays the kubelet on local hosts."),

@@ -36,8 +36,8 @@ def export_row(*, operation: Operation, cause: ExportCause) -> Export:
     row, _ = Export.objects.get_or_create(
         operation=operation,
         defaults={
-            "organization_id": operation.organization_id,
-            "project_id": operation.project_id,
+            "organization": cluster.project.organization,
+            "project": cluster.project,
             "virtual_cluster": cluster,
             "cause": cause,
             "requested_by": operation.requested_by,

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
 
-from accounts.access import actor_require
-from accounts.errors import Conflict, InvalidInput
+from accounts.access import actor_require, allowed
+from accounts.errors import Conflict, InvalidInput, NotAllowed
 from accounts.models import Project
+from accounts.roles import roles_that_may
 from accounts.services.audit import Actor, audit_record
 from clusters.exports.secrets import spec_of
 from clusters.models import (
@@ -27,13 +28,14 @@ from clusters.names import NAME_MAX, name_validate
 from clusters.restoration import EXPORT, OVERWRITE
 from clusters.selectors import chart_versions
 from clusters.services.ceilings import ceiling_check
+from clusters.services.exports import export_read
 from clusters.services.operations import operation_start
 from clusters.services.project_limits import project_locked
 from clusters.services.virtual_clusters import ClusterWork, VirtualClusterSpec, virtual_cluster_create
 from clusters.versions import KubernetesVersion, kubernetes_version_resolve
 
-READ = "virtualcluster.export.read"
-OLDER_FIELD = "older_kubernetes"
+CREATE: Final = "virtualcluster.create"
+OLDER_FIELD: Final = "older_kubernetes"
 
 
 @transaction.atomic
@@ -53,11 +55,12 @@ def restore_into(
     cluster of an older Kubernetes than the export's is InvalidInput unless `older_kubernetes`: what it does not know
     is listed, not restored.
     """
-    _export_check(export, actor)
+    export_read(export=export, actor=actor)
     actor_require(actor, "virtualcluster.update", virtual_cluster)
     if actor.user is not None and not actor.platform:
         actor_require(actor, "virtualcluster.kubeconfig.admin", virtual_cluster)
         ceiling_check("admin", virtual_cluster)
+    _complete_check(export)
     rows = VirtualCluster.objects.select_for_update(of=("self",)).select_related("project__organization")
     locked = rows.get(pk=virtual_cluster.pk)
     _target_check(locked)
@@ -84,11 +87,12 @@ def restore_as_new(
     Name and project are those it had unless others are given; so is its Kubernetes version. Where the name is taken,
     InvalidInput names one that is free. All else is as for any new cluster: limits, hosts, the right to create it.
     """
-    _export_check(export, actor)
-    spec = spec_of(export)
     target = project or export.virtual_cluster.project
     at_home = target.pk == export.virtual_cluster.project_id
-    actor_require(actor, "virtualcluster.create", target)
+    export_read(export=export, actor=actor)
+    _create_check(actor, target, named=project is not None)
+    _complete_check(export)
+    spec = spec_of(export)
     wanted = name or str(spec["name"])
     _name_check(target, wanted)
     version = _version(kubernetes_version, spec, export)
@@ -111,8 +115,22 @@ def restore_as_new(
     return _started(export, work.virtual_cluster, actor, now, overwrite=True)
 
 
-def _export_check(export: Export, actor: Actor) -> None:
-    actor_require(actor, READ, export.virtual_cluster)
+def _create_check(actor: Actor, project: Project, *, named: bool) -> None:
+    """Of who sees the cluster alone, its project is no secret: where nobody named one, no other is meant."""
+    user = actor.user
+    if named or user is None or actor.platform or allowed(user, CREATE, project):
+        actor_require(actor, CREATE, project)
+        return
+    raise NotAllowed(
+        f"You may not make a virtual cluster in {project}, where it was.",
+        hint=f"It takes {', '.join(roles_that_may(CREATE))}. Or restore it into another project (--to-project), or "
+        "into a cluster that is there (--into).",
+        action=CREATE,
+        subject=project,
+    )
+
+
+def _complete_check(export: Export) -> None:
     if export.state != ExportState.COMPLETE:
         raise Conflict(
             f"This export is {export.state}; there is nothing to restore from.",

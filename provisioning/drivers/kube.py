@@ -118,7 +118,7 @@ class KubeClient(ObjectCalls):
 
         `limit` 0 gives all in one. ConflictError where the server forgot the token's place.
         """
-        query = {"limit": limit, "continue": token}
+        query: dict[str, str | int] = {"limit": limit, "continue": token}
         return self._read(kind.path(), {key: value for key, value in query.items() if value})
 
     def discovery(self, path: str) -> Json:
@@ -127,7 +127,7 @@ class KubeClient(ObjectCalls):
 
     def metadata_page(self, kind: Kind, *, limit: int = PAGE, token: str = "") -> Json:
         """As `page`, without what the objects hold: who they are, and by metadata.managedFields who wrote them."""
-        query = {"limit": limit, "continue": token}
+        query: dict[str, str | int] = {"limit": limit, "continue": token}
         return self._read(kind.path(), {key: value for key, value in query.items() if value}, accept=METADATA)
 
     def events(self, namespace: str, *, kind: str, name: str) -> JsonList:

@@ -1,5 +1,6 @@
 """What an export leaves out: one table. docs/exports.md is made from it; whatever it does not name is exported."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,7 +16,60 @@ FIRST: Final = 20
 SERVER_MANAGERS: Final = frozenset({"kube-apiserver", "clusterrole-aggregation-controller", "vcluster"})
 SYSTEM_MANAGERS: Final = SERVER_MANAGERS | {"kube-controller-manager", "kube-scheduler"}
 SYSTEM_NAMESPACES: Final = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+_VERSION: Final = re.compile(r"-v?\d+(\.\d+)*$")
+"""Behind a program's name, where its file bears one."""
 _DNS: Final = frozenset({"coredns", "kube-dns"})
+
+CONTROLLERS: Final = frozenset(
+    [
+        "attachdetach-controller",
+        "bootstrap-signer",
+        "certificate-controller",
+        "clusterrole-aggregation-controller",
+        "cronjob-controller",
+        "daemon-set-controller",
+        "deployment-controller",
+        "device-taint-eviction-controller",
+        "disruption-controller",
+        "endpoint-controller",
+        "endpointslice-controller",
+        "endpointslicemirroring-controller",
+        "ephemeral-volume-controller",
+        "expand-controller",
+        "generic-garbage-collector",
+        "horizontal-pod-autoscaler",
+        "job-controller",
+        "kube-apiserver-serving-clustertrustbundle-publisher",
+        "legacy-service-account-token-cleaner",
+        "namespace-controller",
+        "node-controller",
+        "persistent-volume-binder",
+        "pod-garbage-collector",
+        "pod-certificate-request-cleaner",
+        "pv-protection-controller",
+        "pvc-protection-controller",
+        "replicaset-controller",
+        "replication-controller",
+        "resource-claim-controller",
+        "resourcequota-controller",
+        "root-ca-cert-publisher",
+        "route-controller",
+        "selinux-warning-controller",
+        "service-account-controller",
+        "service-cidrs-controller",
+        "service-controller",
+        "statefulset-controller",
+        "storage-version-garbage-collector",
+        "storage-version-migrator-controller",
+        "taint-eviction-controller",
+        "token-cleaner",
+        "ttl-after-finished-controller",
+        "ttl-controller",
+        "validatingadmissionpolicy-status-controller",
+        "volumeattributesclass-protection-controller",
+    ]
+)
+"""As whom kube-controller-manager acts; the accounts have no fields that would tell who made them."""
 
 Applies = Callable[[Json], bool]
 
@@ -49,7 +103,8 @@ def _annotations(found: Json) -> Json:
 
 
 def _managers(found: Json) -> set[str]:
-    return {str(entry.get("manager")) for entry in _meta(found).get("managedFields") or []}
+    entries = _meta(found).get("managedFields") or []
+    return {_VERSION.sub("", str(entry.get("manager"))) for entry in entries}
 
 
 def _only_by(managers: frozenset[str]) -> Applies:
@@ -166,6 +221,20 @@ RULES: Final = (
         "default, where nobody changed it",
         "Each namespace gets one by itself.",
         lambda found: _named(found, "default") and _untouched(found),
+    ),
+    Rule(
+        ("ServiceAccount",),
+        "of Kubernetes' own controllers in the namespace kube-system, where nobody changed them",
+        "Kubernetes makes the account of each controller as it starts.",
+        lambda found: (
+            _meta(found).get("namespace") == "kube-system" and _named(found, *CONTROLLERS) and _untouched(found)
+        ),
+    ),
+    Rule(
+        ("ServiceCIDR.networking.k8s.io",),
+        "kubernetes",
+        "The addresses of services that this cluster's API server was started with.",
+        lambda found: _named(found, "kubernetes"),
     ),
     Rule(
         ("Secret",),

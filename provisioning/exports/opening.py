@@ -1,5 +1,6 @@
 """From an export's row to what its file asks for."""
 
+from typing import BinaryIO, cast
 from uuid import UUID
 
 from clusters.exports.container import ExportDamaged, ExportReader
@@ -18,7 +19,7 @@ def export_plan(key: UUID | str) -> RestorePlan:
         raise PermanentError(f"The export is {state}; there is nothing to restore from.", code="no-export")
     try:
         with export_opened(export.storage_name) as stream:
-            return restore_plan(ExportReader(stream, key_of(export)).objects())
+            return restore_plan(ExportReader(cast(BinaryIO, stream), key_of(export)).objects())
     except ExportDamaged as error:
         raise PermanentError(
             f"The export is damaged: {error}",

@@ -98,7 +98,8 @@ def status_sent(planned: Planned, made: Json) -> Json | None:
     status = dict(planned.status)
     if isinstance(status.get("conditions"), list):
         status["conditions"] = [_seen(each, newest, now) for each in status["conditions"]]
-    return _seen(status, newest, now)
+    seen: Json = _seen(status, newest, now)
+    return seen
 
 
 def _seen(holder: Any, newest: Any, now: int) -> Any:

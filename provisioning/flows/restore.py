@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from clusters.models import Condition, Operation, OperationKind
-from clusters.restoration import RESULT
+from clusters.restoration import PROGRESS, RESULT
 from provisioning.engine.flow import Flow, Hook
 from provisioning.exports.comparing import sentence_of
 from provisioning.flows.phases import ABORTED, cluster_locked, conditions_add
@@ -19,11 +19,13 @@ RESTORED: Final = "Restored"
 def restored(operation: Operation, now: datetime) -> None:
     """Counts as restored where all of it is as it was exported; what is not is told with the operation."""
     params: dict[str, Any] = Operation.objects.values_list("params", flat=True).get(pk=operation.pk)
+    operation.params = {key: value for key, value in params.items() if key != PROGRESS}
+    Operation.objects.filter(pk=operation.pk).update(params=operation.params)
     counts = params[RESULT]["counts"]
     whole = all(not counts.get(what) for what in ("differing", "conflict", "missing", "refused"))
     message = f"{sentence_of(counts)} `marina op get {operation.pk}` lists what is not."
     reason = "AsExported" if whole else "PartlyRestored"
-    _told(operation, now, Condition(type=RESTORED, status=str(whole), reason=reason, message=message))
+    _told(operation, now, Condition(type=RESTORED, status="True" if whole else "False", reason=reason, message=message))
 
 
 def _not_restored(reason: str) -> Hook:

@@ -1,6 +1,6 @@
 """Making what an export holds again inside a virtual cluster, and looking at what came of it."""
 
-from typing import Final
+from typing import Any, Final
 
 from clusters.models import Operation
 from clusters.restoration import EXPORT, OVERWRITE, PROGRESS, RESULT
@@ -61,8 +61,7 @@ def compare_restored(context: StepContext) -> StepResult:
     plan, progress = plan_of(context), _progress(context)
     with context.virtual() as virtual:
         result = compared(plan, progress, found_again(virtual, plan))
-    params = {key: value for key, value in context.params.items() if key != PROGRESS}
-    context.write(context.operation, params={**params, RESULT: result.as_json()})
+    context.write(context.operation, params={**context.params, RESULT: result.as_json()})
     return Done(sentence_of(result.counts))
 
 
@@ -113,14 +112,14 @@ def _tried_again(context: StepContext, plan: RestorePlan) -> StepResult:
     progress.again = list(refused)
     patient = progress.waited("refused for now", context.now) < REFUSAL_PATIENCE
     if refused and not patient:
-        for number, later in refused.items():
-            progress.note(number, later.otherwise)
+        for number, given_up in refused.items():
+            progress.note(number, given_up.otherwise)
         progress.again = []
     _saved(context, plan, progress)
     if not progress.again:
         return None
-    number, later = next(iter(refused.items()))
-    return Wait(1.0, f"{len(refused)} objects are not taken yet, such as {plan.wanted[number].key}: {later.why}")
+    number, first = next(iter(refused.items()))
+    return Wait(1.0, f"{len(refused)} objects are not taken yet, such as {plan.wanted[number].key}: {first.why}")
 
 
 def _way(context: StepContext) -> Way:
@@ -133,9 +132,11 @@ def _progress(context: StepContext) -> Progress:
 
 def _saved(context: StepContext, plan: RestorePlan, progress: Progress) -> bool:
     """Keeps how far it has come. False where somebody wants it to end; LeaseLost where it is no longer ours."""
-    fields = {"params": {**context.params, PROGRESS: progress.as_json()}}
+    fields: dict[str, Any] = {"params": {**context.params, PROGRESS: progress.as_json()}}
     with context.fenced() as row:
-        told = {} if row.abort_requested else {"message": f"{progress.at} of {len(plan.wanted)} objects."}
-        Operation.objects.filter(pk=row.pk).update(**fields, **told)
-    context.operation.params = fields["params"]
+        if not row.abort_requested:
+            fields["message"] = f"{progress.at} of {len(plan.wanted)} objects."
+        Operation.objects.filter(pk=row.pk).update(**fields)
+    for name, value in fields.items():
+        setattr(context.operation, name, value)
     return not row.abort_requested

@@ -10,6 +10,7 @@ from tests.accounts.endpoint_rules import (
     Case,
     Rule,
     anyone,
+    both,
     either,
     in_organization,
     in_project,
@@ -268,6 +269,22 @@ FURTHER_ENDPOINTS: dict[str, tuple[Case, ...]] = {
     # 409: those of the matrix have no file
     "GET exports/{pk}/content": (
         Case(on_cluster("virtualcluster.export.read"), CLUSTER_SEEN, "export", further=(409,)),
+    ),
+    "POST exports/{pk}/restore": (
+        Case(
+            both(on_cluster("virtualcluster.export.read"), in_project("virtualcluster.create")),
+            CLUSTER_SEEN,
+            "export",
+            body=lambda o: {},
+            further=(409,),
+        ),
+        Case(
+            both(on_cluster("virtualcluster.export.read"), on_cluster("virtualcluster.update")),
+            CLUSTER_SEEN,
+            "export",
+            body=lambda o: {"into": str(o.cluster.pk)},
+            further=(409,),
+        ),
     ),
     "DELETE exports/{pk}": (Case(on_cluster("virtualcluster.delete"), CLUSTER_SEEN, "export"),),
     "GET virtual-clusters/{cluster}/uses": (_on_cluster(CLUSTER_SEEN),),

@@ -23,6 +23,7 @@ NOT_TOLD = {
     "virtualcluster.configure",
     "virtualcluster.delete",
     "virtualcluster.export",
+    "virtualcluster.restore",
     "host.connect",
     "host.credential",
     "operation.abort",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from tests.bench.figures import Figure, tell
 from tests.bench.places import seconds
@@ -33,15 +34,15 @@ def figures(bench: Bench) -> Iterator[Figure]:
     yield tell(Figure("sweep_seconds", took, 10, at_most=True, said=said))
 
 
-def rows_make(world: object, host: object, count: int) -> None:
+def rows_make(world: Any, host: Any, count: int) -> None:
     """Ready clusters of one project, placed on one host."""
     from clusters.models import Placement, VirtualCluster, VirtualClusterPhase
 
     clusters = VirtualCluster.objects.bulk_create(
         VirtualCluster(
-            project=world.payments,  # type: ignore[attr-defined]
-            owner_user=world.olivia,  # type: ignore[attr-defined]
-            creator=world.olivia,  # type: ignore[attr-defined]
+            project=world.payments,
+            owner_user=world.olivia,
+            creator=world.olivia,
             name=f"bulk-{number}",
             phase=VirtualClusterPhase.READY,
             kubernetes_version="1.36.3",

@@ -79,7 +79,7 @@ def test_a_program_gets_all_of_it(server: ApiServer, run: Run, path: str) -> Non
 
 
 def test_one_that_was_never_used_is_told_so(server: ApiServer, run: Run, path: str) -> None:
-    body = {"last_used_at": None, "last_used_by": "", "complete": True, "missing": [], "signals": []}
+    body: dict[str, Any] = {"last_used_at": None, "last_used_by": "", "complete": True, "missing": [], "signals": []}
     server.say_once("GET", f"{path}/signals", Answer(body=body))
     assert run("idle", "hello").stdout.splitlines()[0] == "hello  no use is known"
 

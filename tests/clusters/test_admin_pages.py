@@ -17,6 +17,7 @@ from clusters.models import (
     Chart,
     ClusterUse,
     DiscoveredCluster,
+    Export,
     GatewayRequest,
     HostCluster,
     HostCredential,
@@ -32,6 +33,7 @@ from clusters.models import (
     VirtualCluster,
 )
 from tests.accounts.conftest import person
+from tests.clusters.export_making import export_row
 from tests.clusters.gateway_books import request_row
 from tests.clusters.making import PUBLIC_KEY, SECRET, cluster_row, host_row, operation_row, ready_row
 from tests.clusters.rules.kubeconfigs import kubeconfig_with
@@ -49,6 +51,7 @@ MODELS = (
     GatewayRequest,
     IdleSignal,
     KnownWriter,
+    Export,
 )
 TOKEN = "canary-token-7f3a9c"
 
@@ -101,6 +104,7 @@ def full(world):
     )
     GatewayRequest.objects.bulk_create([request_row(cluster, world.olivia, name="web")])
     DiscoveredCluster.objects.create(host=host, namespace="team-tills", release="tills", uid="u-1", seen_at=now)
+    export_row(cluster, requested_by=world.olivia, counts={"v1/Secret": 1}, key=b"k", spec=b"s")
     steps = [
         {
             "key": "a",
@@ -221,6 +225,7 @@ def test_lists_cost_the_same_number_of_queries_for_any_number_of_rows(site, worl
             operation_row(cluster, OperationKind.DELETE, state=OperationState.FAILED)
             grant = {"user": world.olivia, "level": "view", "expires_at": timezone.now()}
             KubeconfigGrant.objects.create(virtual_cluster=cluster, **grant)
+            export_row(cluster, requested_by=world.olivia)
         found = []
         for model in MODELS:
             with CaptureQueriesContext(connection) as captured:

@@ -217,6 +217,7 @@ def test_one_that_is_written_or_restored_is_not_removed(people, cluster):
 def test_each_goes_at_its_time_and_not_before(cluster, folder, django_capture_on_commit_callbacks):
     export = export_made(cluster)
     ends = export.expires_at
+    assert ends
     with django_capture_on_commit_callbacks(execute=True):
         assert exports_expire(now=ends - timedelta(seconds=1)) == 0
         assert len(files(folder)) == 1
@@ -229,6 +230,7 @@ def test_each_goes_at_its_time_and_not_before(cluster, folder, django_capture_on
 
 def test_the_last_one_of_a_cluster_that_sleeps_stays_however_old(cluster):
     first, last = export_made(cluster), export_made(cluster)
+    assert last.expires_at
     VirtualCluster.objects.update(sleeping=True)
     assert exports_expire(now=last.expires_at + timedelta(days=500)) == 1
     first.refresh_from_db()

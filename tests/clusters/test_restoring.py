@@ -1,6 +1,7 @@
 """Restoring over the API: into a new cluster and into one that is there, and who may."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,8 @@ def test_a_deleted_cluster_is_made_again_as_it_was_and_restored_behind_that(dan,
     assert operations[1].params == {"export": str(export.pk), "overwrite": True}
     (row,) = AuditEvent.objects.filter(action="virtualcluster.restore")
     assert (row.details["export"], row.details["of"]) == (str(export.pk), "acme/payments/shop")
+    (read,) = AuditEvent.objects.filter(action="virtualcluster.export.read")
+    assert read.object_id == export.virtual_cluster_id
 
 
 def test_it_may_get_another_name_project_host_and_version(dan, people, export, world, host, settings):
@@ -181,7 +184,7 @@ def test_nobody_restores_into_a_cluster_in_which_a_ceiling_lets_nobody_write(dan
 
 
 def test_values_that_only_staff_may_set_stay_in_its_own_project_and_go_to_no_other(people, cluster, world):
-    values = {"controlPlane": {"advanced": {}}}
+    values: dict[str, Any] = {"controlPlane": {"advanced": {}}}
     export = export_of(cluster, values=values)
     deleted(cluster)
     give(people.dan, "developer", world.search)

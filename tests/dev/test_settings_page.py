@@ -7,7 +7,7 @@ import pytest
 
 from dev.settings_names import ROOT, Setting, settings_read
 
-ROW = re.compile(r"^\| `([A-Z_]+)` \| (\w+) \| (.*?) \| (.+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([A-Z0-9_]+)` \| (\w+) \| (.*?) \| (.+) \|$", re.MULTILINE)
 PAGE = (ROOT / "docs" / "settings.md").read_text()
 ROWS = {name: (kind, default, meaning) for name, kind, default, meaning in ROW.findall(PAGE)}
 

@@ -93,7 +93,7 @@ def books(shelf) -> Bookkeeper:
     return keeper(shelf)
 
 
-def keeper(shelf: Shelf, **most: int) -> Bookkeeper:
+def keeper(shelf: Shelf, **most: Any) -> Bookkeeper:
     return Bookkeeper(Database(threads=1), uses_add=shelf.uses_add, requests_add=shelf.requests_add, **most)
 
 
@@ -324,7 +324,8 @@ def test_whoever_is_in_a_pod_uses_the_cluster_until_they_leave_it(shelf):
 
 
 def test_until_when_the_books_are_written_is_told_now_and_then_and_not_while_they_are_not(shelf):
-    clock, told = [NOW], []
+    clock = [NOW]
+    told: list[datetime] = []
     books = Bookkeeper(
         Database(threads=1),
         uses_add=shelf.uses_add,

@@ -9,7 +9,7 @@ import pytest
 
 from clusters.services.known_writers import Written
 from provisioning.change_reading import LEFT_OUT, ChangeReading, TooManyObjects
-from provisioning.drivers.calls import APPLY_PATCH, JSON
+from provisioning.drivers.calls import APPLY_PATCH, JSON, MERGE_PATCH
 from provisioning.drivers.kinds import CONFIG_MAP, NAMESPACE, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
@@ -61,6 +61,15 @@ def test_each_manager_is_found_with_when_and_what_it_wrote_last(kube, namespace)
     assert began <= found[f"helm-{tag}"].last <= datetime.now(UTC) + timedelta(seconds=2)
 
 
+def test_who_patches_what_somebody_else_made_is_found(kube, namespace):
+    tag = uuid4().hex[:8]
+    kube.create(config_map(namespace, "state", turn="0"))
+    path, query = CONFIG_MAP.path(namespace=namespace, name="state"), {"fieldManager": f"patching-{tag}"}
+    for turn in ("1", "2"):
+        kube._send("PATCH", path, query, body={"data": {"turn": turn}}, content_type=MERGE_PATCH)
+    assert read(kube)[f"patching-{tag}"].kinds == ("ConfigMap",)
+
+
 def test_status_and_leases_are_not_read(kube, namespace):
     tag = uuid4().hex[:8]
     metadata = {"name": "leader", "namespace": namespace}
@@ -70,8 +79,8 @@ def test_status_and_leases_are_not_read(kube, namespace):
         {"apiVersion": LEASE.api_version, "kind": "Lease", "metadata": metadata, "spec": {"holderIdentity": "me"}},
         LEASE,
     )
-    status = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-    status["status"] = {"conditions": [{"type": "Told", "status": "True"}]}  # type: ignore[assignment]
+    status: dict[str, Any] = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+    status["status"] = {"conditions": [{"type": "Told", "status": "True"}]}
     write(kube, f"telling-{tag}", status, NAMESPACE, subresource="status")
     write(kube, f"labelling-{tag}", {**status, "metadata": {"name": namespace, "labels": {"a": "b"}}}, NAMESPACE)
     found = read(kube)
@@ -98,7 +107,8 @@ def test_long_lists_are_read_page_by_page(kube, namespace, monkeypatch):
 
     def small(kind: Kind, *, limit: int = 3, token: str = "") -> dict[str, Any]:
         pages.append(kind.plural)
-        return page(kind, limit=3 if limit else 0, token=token)
+        found: dict[str, Any] = page(kind, limit=3 if limit else 0, token=token)
+        return found
 
     monkeypatch.setattr(kube, "metadata_page", small)
     found = read(kube)

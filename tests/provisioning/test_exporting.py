@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, ClassVar
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.services.audit import Actor
 from clusters.exports.container import ExportDamaged, ExportReader
+from clusters.exports.folder import ExportFolder
 from clusters.exports.secrets import key_of, spec_of
 from clusters.exports.storage import export_opened
 from clusters.models import Export, Exposure, HostCluster, Operation, OperationState, Placement, VirtualCluster
@@ -51,7 +53,7 @@ class Shop:
     def export(self, **fields: Any) -> Export:
         """Asked for and worked on until its operation has ended."""
         asked = self.ask(**fields)
-        operation_finish(Operation.objects.get(pk=asked.operation_id))
+        operation_finish(operation_of(asked))
         return fresh(asked)
 
     @property
@@ -60,6 +62,17 @@ class Shop:
 
     def files(self) -> list[Path]:
         return [each for each in self.folder.rglob("*") if each.is_file()]
+
+
+def operation_of(export: Export) -> Operation:
+    return Operation.objects.get(export=export)
+
+
+def kept(export: Export) -> timedelta:
+    """For how long, from its end."""
+    assert export.expires_at
+    assert export.finished_at
+    return export.expires_at - export.finished_at
 
 
 def fresh(export: Export) -> Export:
@@ -145,10 +158,10 @@ def test_it_is_kept_for_as_long_as_its_cause_says(shop, settings, cause, days):
     settings.EXPORT_DELETED_DAYS = 7
     flow = EXPORT if cause != "delete" else replace(EXPORT, steps=(export_before(cause),))
     asked = shop.ask(cause=cause)
-    operation_finish(Operation.objects.get(pk=asked.operation_id), flows={EXPORT.kind: flow})
+    operation_finish(operation_of(asked), flows={EXPORT.kind: flow})
     export = fresh(asked)
     assert export.cause == cause
-    assert export.expires_at - export.finished_at == timedelta(days=days)
+    assert kept(export) == timedelta(days=days)
 
 
 def test_a_storage_that_refuses_leaves_nothing_but_a_failed_row_with_the_reason(shop):
@@ -168,9 +181,9 @@ def test_a_cluster_that_went_away_in_the_middle_leaves_nothing_but_a_failed_row(
     inner = shop.fake.virtual(shop.placement.namespace, f"{shop.placement.release}-0")
     inner.access.admin_token = ""
     shop.fake._inner[next(iter(shop.fake._inner))][1].close()
-    operation_finish(Operation.objects.get(pk=asked.operation_id))
+    operation_finish(operation_of(asked))
     export = fresh(asked)
-    assert (export.state, export.operation.state) == ("Failed", "Failed")
+    assert (export.state, operation_of(export).state) == ("Failed", "Failed")
     assert shop.files() == []
     assert list(shop.folder.parent.joinpath("state").glob("tmp*")) == []
 
@@ -178,7 +191,7 @@ def test_a_cluster_that_went_away_in_the_middle_leaves_nothing_but_a_failed_row(
 def test_one_that_is_asleep_is_not_exported_and_the_way_out_is_named(shop):
     asked = shop.ask()
     paused(shop)
-    operation = operation_finish(Operation.objects.get(pk=asked.operation_id))
+    operation = operation_finish(operation_of(asked))
     assert (operation.state, operation.error_code, operation.error_hint) == ("Failed", "asleep", "marina wake shop")
     assert (fresh(asked).state, fresh(asked).message) == ("Failed", operation.error_message)
 
@@ -192,10 +205,12 @@ def paused(shop: Shop) -> None:
 def deleting(shop: Shop, **params: Any) -> Operation:
     """The step of a deletion by itself: what the deletion would do next is not done."""
     asked = shop.ask(cause="delete")
-    Export.objects.filter(pk=asked.pk).delete()
-    Operation.objects.filter(pk=asked.operation_id).update(params=params)
+    operation = operation_of(asked)
+    asked.delete()
+    operation.params = params
+    operation.save(update_fields=["params"])
     flow = replace(EXPORT, steps=(export_before("delete"),))
-    return operation_finish(Operation.objects.get(pk=asked.operation_id), flows={EXPORT.kind: flow})
+    return operation_finish(operation, flows={EXPORT.kind: flow})
 
 
 def test_a_deletion_exports_first_unless_it_is_for_good(shop):
@@ -213,7 +228,7 @@ def test_a_deletion_of_one_that_is_asleep_keeps_its_last_export_for_as_long_as_a
     operation = deleting(shop)
     assert operation.state == "Succeeded"
     assert "its last export is of" in operation.steps[0]["note"]
-    assert fresh(before).expires_at - fresh(before).finished_at > timedelta(days=8)
+    assert kept(fresh(before)) > timedelta(days=8)
 
 
 def test_a_deletion_of_one_that_is_asleep_and_was_never_exported_ends_before_anything_is_lost(shop):
@@ -241,14 +256,40 @@ def test_what_a_worker_stored_before_it_was_killed_gives_way_to_its_successors_f
     asked = shop.ask()
     monkeypatch.setenv("MARINA_FAILPOINT", "export.stored:raise")
     with pytest.raises(FailpointReached):
-        operation_finish(Operation.objects.get(pk=asked.operation_id))
+        operation_finish(operation_of(asked))
     assert len(shop.files()) == 1
     monkeypatch.delenv("MARINA_FAILPOINT")
     Operation.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
-    operation_finish(Operation.objects.get(pk=asked.operation_id))
+    operation_finish(operation_of(asked))
     assert fresh(asked).state == "Complete"
     assert [str(each.relative_to(shop.folder)) for each in shop.files()] == [fresh(asked).storage_name]
     assert len(content(fresh(asked))[1]) == 2
+
+
+class TakenOver(ExportFolder):
+    """Another worker takes the operation over while the first file is stored."""
+
+    stored: ClassVar[list[str]] = []
+
+    def _save(self, name: str, content: IO[Any]) -> str:
+        kept = super()._save(name, content)
+        if not self.stored:
+            past = timezone.now() - timedelta(seconds=1)
+            Operation.objects.filter(kind="export").update(lease_token=F("lease_token") + 1, lease_expires_at=past)
+        self.stored.append(kept)
+        return kept
+
+
+def test_a_worker_that_lost_its_lease_ends_no_export_and_takes_its_own_file_away(shop, settings):
+    TakenOver.stored.clear()
+    backend = {"BACKEND": f"{__name__}.TakenOver", "OPTIONS": {"location": str(shop.folder)}}
+    settings.STORAGES = {**settings.STORAGES, "exports": backend}
+    export = shop.export()
+    first, second = TakenOver.stored
+    assert (export.state, export.storage_name) == ("Complete", second)
+    assert [str(each.relative_to(shop.folder)) for each in shop.files()] == [second]
+    assert first != second
+    assert len(content(export)[1]) == 2
 
 
 def test_an_export_that_waited_when_it_was_aborted_says_so(shop):

@@ -59,6 +59,16 @@ PAIRS: list[tuple[str, Found, Found]] = [
         of("ServiceAccount", "default", by=("kube-controller-manager", "kubectl-patch")),
     ),
     (
+        "of Kubernetes' own controllers in the namespace kube-system, where nobody changed them",
+        of("ServiceAccount", "job-controller", by=(), meta=IN_SYSTEM),
+        of("ServiceAccount", "metrics-server", by=(), meta=IN_SYSTEM),
+    ),
+    (
+        "kubernetes",
+        of("ServiceCIDR", "kubernetes", version="networking.k8s.io/v1", by=()),
+        of("ServiceCIDR", "more", version="networking.k8s.io/v1"),
+    ),
+    (
         "of type kubernetes.io/service-account-token",
         of("Secret", type="kubernetes.io/service-account-token"),
         of("Secret", type="kubernetes.io/dockerconfigjson"),
@@ -168,6 +178,11 @@ def test_every_rule_that_looks_at_objects_has_such_a_pair():
 def test_whole_kinds_are_not_even_read(version, kind):
     assert rule_unread(version, kind)
     assert rule_unread("example.com/v1", kind) is None, "somebody's own kind of that name is another kind"
+
+
+def test_a_program_whose_file_bears_its_version_is_the_same_writer():
+    assert rule_for(of("Namespace", "default", by=("kube-apiserver-1.36.3",)))
+    assert rule_for(of("ConfigMap", by=("kube-apiserver-of-mine",))) is None
 
 
 def test_one_whose_writers_are_not_known_is_exported():

@@ -20,6 +20,7 @@ TEN_MINUTES = [600.0 * each for each in range(8)]
         "vcluster",
         "kube-controller-manager",
         "kube-apiserver",
+        "kube-apiserver-1.36.3",
         "kube-scheduler",
         "kubelet",
         "clusterrole-aggregation-controller",

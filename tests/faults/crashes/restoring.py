@@ -28,7 +28,7 @@ def _objects() -> list[dict[str, Any]]:
     return [
         _obj("v1", "ConfigMap", "derived", "shop", data={"b": "2"}, meta={"ownerReferences": [owner]}),
         settings,
-        _obj("v1", "Namespace", "shop"),
+        _obj("v1", "Namespace", "shop", meta={"labels": {"kubernetes.io/metadata.name": "shop"}}),
         _obj("v1", "Secret", "door", "shop", type="Opaque", data={"key": "dmFsdWU="}),
         _obj(f"{_RBAC}/v1", "ClusterRole", "reads", rules=[]),
         _obj("batch/v1", "Job", "done", "shop", spec={}, status=ended),

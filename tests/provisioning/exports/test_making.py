@@ -1,18 +1,20 @@
 """Objects of many kinds are taken away and made again on a real API server."""
 
+import uuid
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from dev.waiting import wait_until
-from provisioning.drivers.kinds import Json
+from provisioning.drivers.kinds import NAMESPACE, Json
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.comparing import compared, found_again, sentence_of
 from provisioning.exports.making import Maker, NotYet, Outcome, Way
 from provisioning.exports.progress import Progress
 from provisioning.exports.restoring import RestorePlan, restore_plan
-from tests.e2e.belongings import belongings
+from tests.e2e.belongings import belongings, obj
 from tests.e2e.owning import Owning
 
 WAY = Way(mark="0123456789ab", overwrite=False)
@@ -21,16 +23,22 @@ WAY = Way(mark="0123456789ab", overwrite=False)
 def all_made(kube: KubeClient, plan: RestorePlan, way: Way = WAY) -> Progress:
     """Each of them, as the flow does it."""
     progress, maker = Progress(), Maker(kube, plan, way)
+
+    def made(number: int) -> bool:
+        try:
+            progress.note(number, maker.make(plan.wanted[number]))
+        except NotYet as later:
+            if later.alone and number not in progress.again:
+                progress.again.append(number)
+            return later.alone and not tried_again
+        return True
+
+    tried_again = False
     for number, planned in enumerate(plan.wanted):
-
-        def made(number: int = number, planned: object = planned) -> bool:
-            try:
-                progress.note(number, maker.make(plan.wanted[number]))
-            except NotYet:
-                return False
-            return True
-
-        wait_until(made, seconds=60, what=f"{planned.key} is not made")
+        wait_until(partial(made, number), seconds=60, what=f"{planned.key} is not made")
+    tried_again = True
+    for number in progress.again:
+        wait_until(partial(made, number), seconds=60, what=f"{plan.wanted[number].key} is not made")
     return progress
 
 
@@ -105,3 +113,81 @@ def test_asked_to_it_brings_what_differs_to_what_was_exported(real: KubeClient, 
     assert found(real, plan, "ConfigMap", "derived")["data"] == {"b": "2"}
     assert all_made(real, plan, way).counts == progress.counts
     assert Counter(compared(plan, progress, found_again(real, plan)).counts)["equal"] == len(plan.wanted)
+
+
+# What is not as usual, each in a namespace of its own
+
+
+@pytest.fixture
+def space(real: KubeClient) -> Iterator[str]:
+    name = f"restoring-{uuid.uuid4().hex[:8]}"
+    real.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    yield name
+    real.delete(NAMESPACE, name)
+
+
+def one_made(kube: KubeClient, way: Way, *objects: Json) -> tuple[RestorePlan, Progress]:
+    plan = restore_plan(objects)
+    return plan, all_made(kube, plan, way)
+
+
+def way_of(space: str) -> Way:
+    return Way(mark=space, overwrite=False)
+
+
+def test_owners_in_a_ring_own_each_other_again(real: KubeClient, space: str) -> None:
+    ring = [
+        obj("v1", "ConfigMap", name, space, meta={"uid": f"uid-of-{name}", "ownerReferences": [owned_by(by)]})
+        for name, by in (("one", "two"), ("two", "one"))
+    ]
+    plan, progress = one_made(real, way_of(space), *ring)
+    assert progress.counts == {Outcome.CREATED: 2}
+    after = {key.name: each for key, each in found_again(real, plan).items() if key.namespace == space}
+    for name, by in (("one", "two"), ("two", "one")):
+        (reference,) = after[name]["metadata"]["ownerReferences"]
+        assert reference["uid"] == after[by]["metadata"]["uid"]
+
+
+def owned_by(name: str) -> Json:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "name": name, "uid": f"uid-of-{name}"}
+
+
+def test_what_lost_its_owner_stands_alone_and_says_so(real: KubeClient, space: str) -> None:
+    orphan = obj("v1", "ConfigMap", "orphan", space, meta={"ownerReferences": [owned_by("nobody")]})
+    plan, progress = one_made(real, way_of(space), orphan)
+    assert progress.told["0"] == [Outcome.CREATED, f"Its owner is not there: ConfigMap {space}/nobody."]
+    (entry,) = compared(plan, progress, found_again(real, plan)).listed
+    assert entry["why"] == f"Its owner is not there: ConfigMap {space}/nobody."
+
+
+def test_a_kind_in_a_version_that_is_not_served_is_taken_in_another_one(real: KubeClient, space: str) -> None:
+    spec = {"minAvailable": 1, "selector": {"matchLabels": {"a": "b"}}}
+    old = obj("policy/v1beta1", "PodDisruptionBudget", "most", space, spec=spec)
+    plan, progress = one_made(real, way_of(space), old)
+    assert progress.counts == {Outcome.CREATED: 1}
+    assert compared(plan, progress, found_again(real, plan)).counts["equal"] == 1
+
+
+def test_a_kind_that_is_served_in_no_version_and_what_the_server_refuses_are_listed(
+    real: KubeClient, space: str
+) -> None:
+    unknown = obj("unknown.example.com/v1", "Gadget", "x", space)
+    wrong = obj("v1", "Service", "x", space, spec={"ports": [{"port": 99999}]})
+    plan, progress = one_made(real, way_of(space), unknown, wrong)
+    result = compared(plan, progress, found_again(real, plan))
+    told = {each["object"]: (each["what"], each["why"]) for each in result.listed}
+    assert told[f"Gadget.unknown.example.com {space}/x"] == (
+        "refused",
+        "This cluster serves no Gadget of unknown.example.com, in any version.",
+    )
+    what, why = told[f"Service {space}/x"]
+    assert what == "refused"
+    assert "must be between 1 and 65535" in why
+
+
+def test_what_has_no_namespace_any_more_waits_and_makes_nothing(real: KubeClient, space: str) -> None:
+    plan = restore_plan([obj("v1", "ConfigMap", "x", f"{space}-gone")])
+    with pytest.raises(NotYet) as caught:
+        Maker(real, plan, way_of(space)).make(plan.wanted[0])
+    assert caught.value.alone
+    assert caught.value.otherwise.outcome == Outcome.REFUSED
