@@ -90,10 +90,21 @@ def policy_set(
     clear: tuple[str, ...],
     warn_before: str | None,
     form: str,
-    **given: Any,
+    sleep_after: int | None,
+    delete_after: int | None,
+    never_sleep: bool | None,
+    never_delete: bool | None,
+    extension_maximum: int | None,
 ) -> None:
     """Set the policy of the virtual cluster NAME, without NAME of the project; what is not given stays."""
-    body: Json = {key: value for key, value in given.items() if value is not None}
+    given: Json = {
+        "sleep_after": sleep_after,
+        "delete_after": delete_after,
+        "never_sleep": never_sleep,
+        "never_delete": never_delete,
+        "extension_maximum": extension_maximum,
+    }
+    body = {key: value for key, value in given.items() if value is not None}
     if warn_before:
         body["warn_before"] = _spans_parse(warn_before)
     body |= {FIELDS[each]: None for each in clear}

@@ -1,0 +1,98 @@
+"""Schedules, policies, and what becomes of clusters that nobody uses, on the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marina_cli.text import Json
+
+from tests.cli.api_server import Answer, ApiServer
+from tests.cli.conftest import Run
+
+DATE = "2026-12-24T10:00:00Z"
+PROJECT: Json = {"id": "p1", "name": "payments", "organization": {"id": "o1", "name": "acme"}}
+TIMES: Json = {"sleep_cron": "0 20 * * *", "wake_cron": "", "export_cron": "", "time_zone": "UTC", "enabled": True}
+
+
+def listed(server: ApiServer, path: str, *items: Json) -> None:
+    server.say_once("GET", path, Answer(body={"next": None, "previous": None, "results": list(items)}))
+
+
+def body_of(server: ApiServer, method: str, path: str) -> Any:
+    return server.asked(method, path)[-1].body
+
+
+def test_a_cluster_without_a_schedule_gets_one_and_one_that_has_it_is_changed(server: ApiServer, run: Run) -> None:
+    key = server.add_cluster("hello")["id"]
+    listed(server, "/sleep-schedules")
+    server.say_once("POST", "/sleep-schedules", Answer(201, {"id": "s1", **TIMES}))
+    result = run("schedule", "set", "hello", "--sleep", "0 20 * * *")
+    assert result.exit_code == 0, result.output
+    assert body_of(server, "POST", "/sleep-schedules") == {"virtual_cluster": key, "sleep_cron": "0 20 * * *"}
+    listed(server, "/sleep-schedules", {"id": "s1", **TIMES, "virtual_cluster": {"id": key}})
+    server.say_once("PATCH", "/sleep-schedules/s1", Answer(body={"id": "s1", **TIMES, "enabled": False}))
+    assert "Schedule of hello (off)" in run("schedule", "set", "hello", "--off").stdout
+    assert body_of(server, "PATCH", "/sleep-schedules/s1") == {"enabled": False}
+
+
+def test_not_tonight_and_later_say_when_it_sleeps_then(server: ApiServer, run: Run) -> None:
+    item = server.add_cluster("hello", schedule={"next_sleep_at": DATE})
+    for command, path in ((("skip",), "sleep-skip"), (("postpone", "--by", "2h"), "sleep-postponement")):
+        server.say_once("POST", f"/virtual-clusters/{item['id']}/{path}", Answer(body=item))
+        result = run("schedule", command[0], "hello", *command[1:])
+        assert result.stdout.startswith("hello sleeps next at 2026-12-24"), result.output
+    assert body_of(server, "POST", f"/virtual-clusters/{item['id']}/sleep-postponement") == {"by": 7200}
+
+
+def test_a_policy_is_set_with_spans_as_people_write_them(server: ApiServer, run: Run) -> None:
+    key = server.add_cluster("hello")["id"]
+    listed(server, "/lifecycle-policies")
+    server.say_once("POST", "/lifecycle-policies", Answer(201, {"id": "p1", "sleep_after": 259200}))
+    result = run("policy", "set", "hello", "--sleep-after", "3d", "--warn-before", "7d,1d", "--never-delete")
+    assert result.exit_code == 0, result.output
+    assert body_of(server, "POST", "/lifecycle-policies") == {
+        "virtual_cluster": key,
+        "sleep_after": 259200,
+        "warn_before": [604800, 86400],
+        "never_delete": True,
+    }
+    assert run("policy", "set", "hello", "--warn-before", "soon").exit_code == 2
+    assert run("policy", "set", "hello").exit_code == 2
+
+
+def test_a_cluster_that_is_to_be_deleted_says_so_and_is_kept_by_one_command(server: ApiServer, run: Run) -> None:
+    plan = {"at": DATE, "state": "awaiting-consent", "why": "Nobody has used it.", "kept_until": None}
+    item = server.add_cluster("hello", cleanup=plan)
+    shown = run("get", "hello").stdout
+    assert "it takes its owner's yes: Nobody has used it." in shown
+    kept = {**item, "cleanup": {"at": None, "kept_until": DATE}}
+    server.say_once("POST", f"/virtual-clusters/{item['id']}/extension", Answer(body=kept))
+    assert "hello is kept until 2026-12-24" in run("extend", "hello", "--for", "7d").stdout
+    assert body_of(server, "POST", f"/virtual-clusters/{item['id']}/extension") == {"by": 604800}
+    server.say_once("POST", f"/virtual-clusters/{item['id']}/cleanup-consent", Answer(body=item))
+    assert "hello may be deleted from 2026-12-24" in run("cleanup", "consent", "hello", "--yes").stdout
+
+
+def test_the_preview_tells_what_is_due_and_that_it_is_stopped(server: ApiServer, run: Run) -> None:
+    due = {
+        "virtual_cluster": {"name": "hello", "project": PROJECT},
+        "action": "warn",
+        "why": "Nobody has used it since June.",
+        "cleanup_at": DATE,
+        "unknown": [],
+    }
+    server.say_once("GET", "/cleanup/preview", Answer(body={"stopped": True, "clusters": [due]}))
+    result = run("cleanup", "preview")
+    assert "acme/payments/hello" in result.stdout
+    assert "Nobody has used it since June." in result.stdout
+    assert "stopped" in result.stderr
+
+
+def test_platform_staff_stop_it_with_a_reason_and_let_it_go_on(server: ApiServer, run: Run) -> None:
+    stopped = {"stopped": True, "reason": "a look", "changed_by": {"handle": "op"}, "changed_at": DATE}
+    server.say_once("PUT", "/cleanup/switch", Answer(body=stopped))
+    assert "stopped by op since" in run("cleanup", "stop", "--reason", "a look").stdout
+    assert body_of(server, "PUT", "/cleanup/switch") == {"stopped": True, "reason": "a look"}
+    assert run("cleanup", "stop").exit_code == 2
+    server.say_once("PUT", "/cleanup/switch", Answer(body={"stopped": False}))
+    assert run("cleanup", "resume").stdout == "The cleanup is on.\n"
