@@ -28,8 +28,6 @@ _TYPES: Final[Mapping[str, str]] = {
     "virtualcluster.transfer": "virtual-cluster.transferred",
     "virtualcluster.inherit": "virtual-cluster.transferred",
     "virtualcluster.ceiling": "virtual-cluster.changed",
-    "virtualcluster.sleep": "virtual-cluster.changed",
-    "virtualcluster.wake": "virtual-cluster.changed",
     "virtualcluster.extend": "virtual-cluster.changed",
     "virtualcluster.cleanup-consent": "virtual-cluster.changed",
     "virtualcluster.sleep-skip": "virtual-cluster.changed",

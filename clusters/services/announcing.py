@@ -27,6 +27,10 @@ _SUCCEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     OperationKind.ADOPT: ("virtual-cluster.created", "virtual-cluster.ready"),
     OperationKind.CONFIGURE: ("virtual-cluster.changed",),
     OperationKind.DELETE: ("virtual-cluster.deleted",),
+    OperationKind.SLEEP: ("virtual-cluster.asleep",),
+    OperationKind.WAKE: ("virtual-cluster.awake",),
+    OperationKind.EXPORT: ("virtual-cluster.exported",),
+    OperationKind.RESTORE: ("virtual-cluster.restored",),
     OperationKind.CONNECT: ("host-cluster.connected",),
     OperationKind.RENEW_CREDENTIAL: ("host-cluster.renewed",),
 }
@@ -35,6 +39,10 @@ _FAILED: Final[Mapping[str, tuple[str, ...]]] = {
     OperationKind.ADOPT: ("virtual-cluster.failed",),
     OperationKind.CONFIGURE: ("virtual-cluster.failed",),
     OperationKind.DELETE: ("virtual-cluster.failed",),
+    OperationKind.SLEEP: ("virtual-cluster.failed",),
+    OperationKind.WAKE: ("virtual-cluster.failed",),
+    OperationKind.EXPORT: ("virtual-cluster.failed",),
+    OperationKind.RESTORE: ("virtual-cluster.failed",),
     OperationKind.CONNECT: ("host-cluster.failed",),
     OperationKind.RENEW_CREDENTIAL: ("host-cluster.failed",),
 }

@@ -51,7 +51,9 @@ def kubeconfig_issue(
     if virtual_cluster.phase != VirtualClusterPhase.READY:
         raise Conflict(
             f"{virtual_cluster} is {virtual_cluster.phase}; a kubeconfig can be given out once it is Ready.",
-            hint=f"See what it is waiting for: marina get {virtual_cluster.name}.",
+            hint=f"Wake it: marina wake {virtual_cluster.name}."
+            if virtual_cluster.phase == VirtualClusterPhase.ASLEEP
+            else f"See what it is waiting for: marina get {virtual_cluster.name}.",
         )
     started = operation_start(
         kind=OperationKind.ISSUE_KUBECONFIG,

@@ -23,6 +23,8 @@ NOT_TOLD = {
     "virtualcluster.configure",
     "virtualcluster.delete",
     "virtualcluster.export",
+    "virtualcluster.sleep",
+    "virtualcluster.wake",
     "virtualcluster.restore",
     "host.connect",
     "host.credential",

@@ -165,11 +165,19 @@ def test_what_is_being_deleted_is_not_configured_and_the_deletion_is_named(dan, 
 
 def test_nobody_is_told_that_what_a_deletion_took_comes_back(dan, cluster):
     ended = {"state": OperationState.FAILED, "started_at": timezone.now(), "finished_at": timezone.now()}
-    operation_row(cluster, OperationKind.DELETE, **ended)
+    steps = [{"key": "export-objects", "state": "done"}, {"key": "uninstall-release", "state": "failed"}]
+    operation_row(cluster, OperationKind.DELETE, steps=steps, **ended)
     assert "deletion" in problem(dan.post(of(cluster) + "/configure"), 409, "conflict")["detail"]
     VirtualCluster.objects.update(phase=VirtualClusterPhase.DELETED)
     problem(spec(dan, cluster, size="large"), 409, "conflict")
     assert VirtualCluster.objects.get().size == "small"
+
+
+def test_a_deletion_that_could_export_nothing_took_nothing_and_stands_in_nobodys_way(dan, cluster):
+    ended = {"state": OperationState.FAILED, "started_at": timezone.now(), "finished_at": timezone.now()}
+    steps = [{"key": "export-objects", "state": "failed"}, {"key": "uninstall-release", "state": "waiting"}]
+    operation_row(cluster, OperationKind.DELETE, steps=steps, **ended)
+    assert dan.post(of(cluster) + "/configure").status_code == 202
 
 
 # --- who may ----------------------------------------------------------------------------------------------------------

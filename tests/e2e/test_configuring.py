@@ -8,7 +8,7 @@ from localkube import Tools
 from tests.commands import Kubectl, Marina
 from tests.conftest import TestHost
 from tests.e2e.api import Api, Json
-from tests.e2e.foreign import Helm, helm_of, pause
+from tests.e2e.foreign import Helm, helm_of
 
 NAME = "wanted"
 
@@ -88,10 +88,14 @@ def test_where_nothing_differs_the_control_plane_goes_on_undisturbed(
     one_deployed(helm, where)
 
 
-def test_one_that_was_paused_outside_runs_again_and_bears_no_mark_of_it(
+def test_one_that_was_stopped_outside_runs_again_and_bears_no_mark_of_it(
     home: TestHost, developer: Api, where: Json, marina: Marina
 ) -> None:
-    pause(home.kubectl, where)
+    """Half of upstream's pause: with its whole mark it would be asleep, and stay so."""
+    name, at = f"statefulset/{where['release']}", ("-n", where["namespace"])
+    home.kubectl("annotate", name, "loft.sh/paused-replicas=1", *at)
+    home.kubectl("scale", name, "--replicas=0", *at)
+    home.kubectl("wait", "--for=delete", f"pod/{where['release']}-0", *at, "--timeout=60s")
     marina("configure", NAME, "--wait")
     found = control_plane(home, where)
     assert found["spec"]["replicas"] == found["status"]["readyReplicas"] == 1

@@ -59,7 +59,8 @@ class Book:
             return Signal(kind, None, "", None, SignalState.UNSUPPORTED, "The host does not report it.")
         if known.unknown(kind, now):
             return Signal(kind, None, "", None, SignalState.UNKNOWN, "It does not answer.")
-        last = max(((at, who) for at, of, who in known.uses if of is kind and at <= now), default=(None, ""))
+        uses = ((at, who) for at, of, who in known.uses if of is kind and at <= now)
+        last: tuple[datetime | None, str] = max(uses, default=(None, ""))
         if known.daily and kind is SignalKind.GATEWAY_PERSON:
             last = (now - (now - self.start) % DAY, "somebody")
         return Signal(kind, *last, self._observed(known, kind, now), SignalState.KNOWN, "")

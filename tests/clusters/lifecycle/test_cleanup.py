@@ -28,6 +28,7 @@ from tests.accounts.conftest import MARINA, signed_in
 from tests.clusters.conftest import problem, refused
 from tests.clusters.lifecycle.conftest import NOW
 from tests.clusters.lifecycle.days import DAY, HOUR
+from tests.clusters.lifecycle.runs import last_run, ran
 
 WARNED = [(NOW - 7 * DAY).isoformat(), (NOW - DAY).isoformat()]
 DUE = {
@@ -57,9 +58,9 @@ def test_one_sweep_deletes_no_more_than_its_cap_and_the_next_goes_on(made, book,
     for number in range(5):
         made(f"old-{number}", days=100, **DUE)
     swept()
-    run = sweep(now=NOW, read_signals=book)
+    run = ran(now=NOW, read_signals=book)
     assert (run.deleted, run.left, deletions()) == (2, 3, 2)
-    run = sweep(now=NOW + HOUR, read_signals=book)
+    run = ran(now=NOW + HOUR, read_signals=book)
     assert (run.deleted, run.left, deletions()) == (2, 1, 4)
 
 
@@ -67,15 +68,15 @@ def test_after_days_without_a_sweep_nothing_is_deleted_and_everybody_is_warned_a
     for number in range(5):
         made(f"old-{number}", days=100, **DUE)
     swept(hours=72)
-    run = sweep(now=NOW, read_signals=book)
+    run = ran(now=NOW, read_signals=book)
     assert (run.after_gap, run.deleted, run.warned) == (True, 0, 5)
     assert set(VirtualCluster.objects.values_list("cleanup_at", flat=True)) == {NOW + DAY}
-    assert sweep(now=NOW + HOUR, read_signals=book).deleted == 0
+    assert ran(now=NOW + HOUR, read_signals=book).deleted == 0
 
 
 def test_the_very_first_sweep_deletes_nothing_however_old_everything_is(made, book):
     made(days=1000)
-    run = sweep(now=NOW, read_signals=book)
+    run = ran(now=NOW, read_signals=book)
     assert (run.after_gap, run.warned, run.deleted) == (True, 1, 0)
     assert VirtualCluster.objects.get().cleanup_at == NOW + 7 * DAY
 
@@ -85,7 +86,7 @@ def test_an_overdue_cluster_is_deleted_only_as_long_after_its_warnings_as_the_po
     swept()
     happened = []
     for hour in range(9 * 24):
-        run = sweep(now=NOW + hour * HOUR, read_signals=book)
+        run = ran(now=NOW + hour * HOUR, read_signals=book)
         happened += [(item.action, hour / 24) for item in run.items.all() if item.action != "sleep"]
     assert happened[:3] == [("warn", 0), ("warn", 6), ("delete", 7)]
     assert Notification.objects.filter(subject_id=str(row.pk), kind="cleanup-warning").count() == 2
@@ -98,10 +99,10 @@ def test_a_stopped_cleanup_does_nothing_and_says_so(made, book, people):
     made(days=100, **DUE)
     swept()
     cleanup_switch_set(stopped=True, reason="A look at the policies first.", actor=Actor(user=people.op), now=NOW)
-    run = sweep(now=NOW, read_signals=book)
+    run = ran(now=NOW, read_signals=book)
     assert (run.state, run.items.count(), deletions()) == ("Stopped", 0, 0)
     cleanup_switch_set(stopped=False, actor=Actor(user=people.op), now=NOW)
-    assert sweep(now=NOW + HOUR, read_signals=book).deleted == 1
+    assert ran(now=NOW + HOUR, read_signals=book).deleted == 1
 
 
 def test_who_stops_it_says_why_and_is_of_the_platform(people):
@@ -114,7 +115,7 @@ def test_who_stops_it_says_why_and_is_of_the_platform(people):
 def test_protection_that_comes_after_the_warnings_wins(made, book):
     made(days=100, **DUE, deletion_protection=True)
     swept()
-    run = sweep(now=NOW, read_signals=book)
+    run = ran(now=NOW, read_signals=book)
     assert (run.deleted, run.cleared) == (0, 1)
     assert VirtualCluster.objects.get().cleanup_at is None
 
@@ -122,9 +123,9 @@ def test_protection_that_comes_after_the_warnings_wins(made, book):
 def test_a_deletion_that_was_begun_and_failed_is_not_begun_anew_each_hour(made, book):
     made(days=100, **DUE)
     swept()
-    assert sweep(now=NOW, read_signals=book).deleted == 1
+    assert ran(now=NOW, read_signals=book).deleted == 1
     Operation.objects.filter(kind=OperationKind.DELETE).update(state="Failed", finished_at=NOW)
-    assert [sweep(now=NOW + hour * HOUR, read_signals=book).deleted for hour in range(1, 26)] == [0] * 23 + [1, 0]
+    assert [ran(now=NOW + hour * HOUR, read_signals=book).deleted for hour in range(1, 26)] == [0] * 23 + [1, 0]
 
 
 # --- its report -------------------------------------------------------------------------------------------------------
@@ -133,8 +134,9 @@ def test_a_deletion_that_was_begun_and_failed_is_not_begun_anew_each_hour(made, 
 def test_a_run_reports_what_it_did_to_whom_why_and_by_which_signals(made, book, world):
     row = made(days=100, **DUE)
     swept()
-    run = sweep(now=NOW, read_signals=book)
+    run = ran(now=NOW, read_signals=book)
     item = run.items.get()
+    assert item.operation is not None
     assert (item.virtual_cluster, item.action, item.operation.kind) == (row, "delete", "delete")
     assert "2026-08-18" in item.why
     assert {each["kind"] for each in item.signals} >= {"gateway-person", "change", "ingress"}
@@ -146,7 +148,7 @@ def test_a_run_reports_what_it_did_to_whom_why_and_by_which_signals(made, book, 
 def test_a_run_whose_worker_died_stands_in_nobodys_way_for_long(db, book):
     CleanupRun.objects.create(started_at=NOW - timedelta(minutes=5))
     assert sweep(now=NOW, read_signals=book) is None
-    assert sweep(now=NOW + HOUR, read_signals=book).state == "Done"
+    assert ran(now=NOW + HOUR, read_signals=book).state == "Done"
     assert CleanupRun.objects.filter(state="Died").count() == 1
 
 
@@ -167,7 +169,7 @@ def test_the_preview_tells_what_the_sweep_then_does_and_changes_nothing(made, bo
     assert told == {"old": "delete", "warned-first": "warn", "asleep-soon": "sleep"}
     everything = preview(now=NOW, user=people.dan, everything=True, read_signals=book)
     assert {case.cluster.name for case, _ in everything} == {*told, "new"}
-    sweep(now=NOW, read_signals=book)
+    ran(now=NOW, read_signals=book)
     assert told == {
         item.virtual_cluster.name: item.action
         for item in CleanupItem.objects.exclude(virtual_cluster__name="elsewhere")
@@ -186,7 +188,7 @@ def test_an_extension_puts_off_the_date_and_ends_the_plan(made, book, world):
     kept = virtual_cluster_extend(virtual_cluster=row, seconds=7 * 86400, actor=Actor(user=world.olivia), now=NOW)
     assert (kept.kept_until, kept.cleanup_at) == (NOW + 8 * DAY, None)
     swept()
-    assert sweep(now=NOW, read_signals=book).deleted == 0
+    assert ran(now=NOW, read_signals=book).deleted == 0
     assert VirtualCluster.objects.get().cleanup_at is None
 
 
@@ -238,7 +240,7 @@ def test_a_cluster_shows_its_date_and_the_api_extends_it(made, people):
 def test_the_preview_and_the_log_show_only_what_somebody_sees(made, book, people, world):
     made("mine", days=84)
     made("theirs", days=84, project=world.foreign)
-    sweep(now=NOW, read_signals=book)
+    ran(now=NOW, read_signals=book)
     dan, op = signed_in(people.dan), signed_in(people.op)
     preview_names = [each["virtual_cluster"]["name"] for each in dan.get("/api/v1/cleanup/preview").json()["clusters"]]
     assert preview_names == ["mine"]
@@ -295,7 +297,7 @@ def test_a_sweep_over_ten_thousand_clusters_takes_the_statements_of_one_over_ten
     seconds = time.perf_counter() - started
     tell(f"a sweep that warns of 10,000 clusters: {many} statements, with their making {seconds:.1f} s")
     assert many == few
-    assert CleanupRun.objects.first().warned == 10_000
+    assert last_run().warned == 10_000
     assert VirtualCluster.objects.filter(cleanup_at=NOW + HOUR + 7 * DAY).count() == 10_000
 
 
@@ -316,7 +318,7 @@ def _statements(world, book, count, now) -> int:
     VirtualCluster.objects.update(created_at=now - 100 * DAY)
     with CaptureQueriesContext(connection) as statements:
         started = time.process_time()  # of this process alone: others may be at work beside it
-        sweep(now=now, read_signals=book)
+        ran(now=now, read_signals=book)
         assert time.process_time() - started < 10
     return len(statements)
 

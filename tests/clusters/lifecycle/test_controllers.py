@@ -6,11 +6,11 @@ import pytest
 
 from clusters.lifecycle.signal import SignalKind
 from clusters.models import SignalSource, VirtualCluster
-from clusters.services.cleanup import sweep
 from clusters.services.idle_signals import unlooked_note
 from clusters.services.known_writers import Written, writers_note
 from clusters.services.signal_sources import BOOKS, GATEWAY
 from tests.clusters.lifecycle.conftest import NOW
+from tests.clusters.lifecycle.runs import ran
 from tests.clusters.making import ready_row
 
 
@@ -41,23 +41,23 @@ def row(world, host, settings) -> VirtualCluster:
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_a_cluster_in_which_only_controllers_write_is_put_to_sleep(row, operator):
     writers_note(virtual_cluster_id=row.pk, written=[OPERATORS[operator]], observed_at=NOW)
-    assert sweep(now=NOW).put_to_sleep == 1
+    assert ran(now=NOW).put_to_sleep == 1
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_one_change_by_a_person_keeps_it_awake(row, operator):
     writers_note(virtual_cluster_id=row.pk, written=[OPERATORS[operator], PERSON], observed_at=NOW)
-    run = sweep(now=NOW)
+    run = ran(now=NOW)
     assert (run.put_to_sleep, run.unknown) == (0, 0)
 
 
 def test_one_into_which_nobody_has_looked_stays_awake(row):
-    run = sweep(now=NOW)
+    run = ran(now=NOW)
     assert (run.put_to_sleep, run.unknown) == (0, 1)
 
 
 def test_one_whose_gateways_have_not_written_for_long_stays_awake(row):
     writers_note(virtual_cluster_id=row.pk, written=[], observed_at=NOW)
     SignalSource.objects.filter(name__startswith=GATEWAY).update(written_until=NOW - timedelta(hours=7))
-    run = sweep(now=NOW)
+    run = ran(now=NOW)
     assert (run.put_to_sleep, run.unknown) == (0, 1)

@@ -114,5 +114,6 @@ def test_what_is_not_known_is_never_idle(policy, hours):
 
 def test_personal_and_programs_clusters_begin_with_defaults_of_their_own():
     standard, personal, ci = (policy_resolve(kind, ()) for kind in Defaults)
-    assert ci.sleep_after < personal.sleep_after < standard.sleep_after
-    assert ci.delete_after < personal.delete_after < standard.delete_after
+    for name in ("sleep_after", "delete_after"):
+        of_ci, of_personal, of_standard = (getattr(each, name) for each in (ci, personal, standard))
+        assert of_ci < of_personal < of_standard

@@ -46,7 +46,7 @@ def run(now: datetime) -> list[str]:
     before = set(Operation.objects.values_list("pk", flat=True))
     sleep_schedules_run(now=now)
     begun = Operation.objects.exclude(pk__in=before).order_by("id")
-    told = [f"{each.kind} {each.virtual_cluster.name}" for each in begun]
+    told = [f"{kind} {name}" for kind, name in begun.values_list("kind", "virtual_cluster__name")]
     operations_end(now)
     return told
 
@@ -229,6 +229,7 @@ def test_a_time_is_postponed_once_and_not_beyond_the_morning(made, people):
     problem(client.post(f"{url}/sleep-postponement", {"by": 3600}, "json"), 409)
     schedule(row, now=timezone.now())
     planned = fresh(row).next_sleep_at
+    assert planned is not None
     refused(client.post(f"{url}/sleep-postponement", {"by": 4 * 86400}, "json"), "by")
     body = client.post(f"{url}/sleep-postponement", {"by": 7200}, "json").json()
     assert fresh(row).next_sleep_at == planned + 2 * HOUR

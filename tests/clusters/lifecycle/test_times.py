@@ -16,11 +16,14 @@ def utc(text: str) -> datetime:
 
 def fired(cron: str, start: datetime, end: datetime, every: timedelta) -> list[datetime]:
     """When a schedule that is looked at every so often acts."""
-    found, planned, now = [], cron_next(cron, BERLIN, start), start
+    found: list[datetime] = []
+    planned, now = cron_next(cron, BERLIN, start), start
     while now < end:
         now += every
         if planned and planned <= now:
-            found.append(cron_last(cron, BERLIN, now))
+            last = cron_last(cron, BERLIN, now)
+            assert last is not None
+            found.append(last)
             planned = cron_next(cron, BERLIN, now)
     return found
 
@@ -41,6 +44,8 @@ def test_a_time_that_comes_twice_in_a_night_counts_once(minutes):
 def test_from_any_moment_of_the_night_that_is_longer_the_next_time_is_later_and_the_last_is_not(minute):
     now = utc("2026-10-24 23:00") + timedelta(minutes=minute)
     upcoming, last = cron_next("30 2 * * *", BERLIN, now), cron_last("30 2 * * *", BERLIN, now)
+    assert upcoming is not None
+    assert last is not None
     assert upcoming > now >= last
     assert upcoming == (utc("2026-10-25 00:30") if now < utc("2026-10-25 00:30") else utc("2026-10-26 01:30"))
     assert last == (utc("2026-10-24 00:30") if now < utc("2026-10-25 00:30") else utc("2026-10-25 00:30"))
