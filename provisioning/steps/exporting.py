@@ -5,6 +5,7 @@ operation's lease. So a worker that was taken for dead can neither end an export
 """
 
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Final
 
 from clusters.adoption import Adoption
@@ -128,15 +129,22 @@ def _asleep(context: StepContext, cause: ExportCause) -> StepResult:
         raise PermanentError(
             "It is asleep, and only one that is awake can be exported.", code="asleep", hint=f"marina wake {name}"
         )
-    if last is None or last.finished_at is None:
+    if last is None or last.finished_at is None or not _of_this_sleep(context, last.finished_at):
+        since = f"; its last export is of {last.finished_at:%Y-%m-%d %H:%M} UTC" if last and last.finished_at else ""
         raise PermanentError(
-            "It is asleep and was never exported, so what is in it would be lost.",
+            f"It is asleep and was not exported before it fell asleep, so what is in it would be lost{since}.",
             code="asleep",
             hint=f"Wake it first (marina wake {name}), or delete it for good: marina delete {name} --purge.",
         )
     with context.fenced():
         export_keep_for_deleted(export=last, now=context.now)
     return Skip(f"It is asleep; its last export is of {last.finished_at:%Y-%m-%d %H:%M} UTC.")
+
+
+def _of_this_sleep(context: StepContext, exported: datetime) -> bool:
+    """Whether it was exported as it fell asleep: what somebody else paused may have changed since its last export."""
+    since = context.virtual_cluster.asleep_since
+    return since is None or since - exported <= timedelta(seconds=EXPORT_SECONDS)
 
 
 def _hint(context: StepContext, cause: ExportCause, hint: str) -> str:

@@ -16,9 +16,10 @@ from clusters.exports.folder import ExportFolder
 from clusters.exports.secrets import key_of, spec_of
 from clusters.exports.storage import export_opened
 from clusters.models import Export, Exposure, HostCluster, Operation, OperationState, Placement, VirtualCluster
+from clusters.services.configuring import virtual_cluster_configure
 from clusters.services.exports import export_start
 from clusters.services.operations import operation_abort, operation_retry
-from clusters.services.virtual_clusters import VirtualClusterSpec, virtual_cluster_create
+from clusters.services.virtual_clusters import VirtualClusterSpec, virtual_cluster_create, virtual_cluster_delete
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.kinds import STATEFUL_SET
 from provisioning.drivers.kube import KubeClient
@@ -237,6 +238,43 @@ def test_a_deletion_of_one_that_is_asleep_and_was_never_exported_ends_before_any
     assert (operation.state, operation.error_code) == ("Failed", "asleep")
     assert "marina wake shop" in operation.error_hint
     assert "--purge" in operation.error_hint
+
+
+def test_a_deletion_of_one_that_was_paused_long_after_its_last_export_ends_before_anything_is_lost(shop):
+    before = shop.export()
+    paused(shop)
+    assert before.finished_at
+    VirtualCluster.objects.update(sleeping=True, asleep_since=before.finished_at + timedelta(hours=2))
+    operation = deleting(shop)
+    assert (operation.state, operation.error_code) == ("Failed", "asleep")
+    assert f"its last export is of {before.finished_at:%Y-%m-%d %H:%M} UTC" in operation.error_message
+
+
+def test_a_deletion_that_could_not_export_took_nothing_and_purging_ends_it(shop):
+    shop.folder.write_text("no folder")
+    now, actor = timezone.now(), Actor(user=shop.world.olivia)
+    failed = operation_finish(virtual_cluster_delete(virtual_cluster=shop.cluster, actor=actor, now=now).operation)
+    assert (failed.state, failed.error_code) == ("Failed", "export-storage")
+    cluster = VirtualCluster.objects.get()
+    assert cluster.phase == "Ready"
+    with connection_open(shop.fake.connection, target="host of the test") as api:
+        assert KubeClient(api).get(STATEFUL_SET, shop.placement.release, shop.placement.namespace)
+    mended = virtual_cluster_configure(virtual_cluster=cluster, actor=actor, now=now)
+    assert operation_finish(mended.operation).state == "Succeeded", "it is there as before"
+    purging = virtual_cluster_delete(virtual_cluster=cluster, actor=actor, now=now, purge=True).operation
+    assert operation_finish(purging).state == "Succeeded"
+    assert VirtualCluster.objects.get().phase == "Deleted"
+    assert not Export.objects.filter(state="Complete").exists()
+
+
+def test_a_deletion_under_way_can_be_told_to_purge(shop):
+    now, actor = timezone.now(), Actor(user=shop.world.olivia)
+    first = virtual_cluster_delete(virtual_cluster=shop.cluster, actor=actor, now=now)
+    again = virtual_cluster_delete(virtual_cluster=shop.cluster, actor=actor, now=now, purge=True)
+    assert (again.operation.pk, again.created) == (first.operation.pk, True)
+    assert not virtual_cluster_delete(virtual_cluster=shop.cluster, actor=actor, now=now, purge=True).created
+    assert operation_finish(first.operation).state == "Succeeded"
+    assert not Export.objects.exists()
 
 
 def test_a_deletion_that_cannot_export_says_how_to_do_without(shop):
