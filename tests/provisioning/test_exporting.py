@@ -259,6 +259,7 @@ def test_a_deletion_that_could_not_export_took_nothing_and_purging_ends_it(shop)
     assert cluster.phase == "Ready"
     with connection_open(shop.fake.connection, target="host of the test") as api:
         assert KubeClient(api).get(STATEFUL_SET, shop.placement.release, shop.placement.namespace)
+    VirtualCluster.objects.update(values={})  # which the chart would not take
     mended = virtual_cluster_configure(virtual_cluster=cluster, actor=actor, now=now)
     assert operation_finish(mended.operation).state == "Succeeded", "it is there as before"
     purging = virtual_cluster_delete(virtual_cluster=cluster, actor=actor, now=now, purge=True).operation
