@@ -95,7 +95,6 @@ _SEEN_BY: Final = (
     ("virtualcluster.", "virtualcluster.view"),
     ("virtualcluster.create", "project.view"),
     ("virtualcluster.kubeconfig.admin", "virtualcluster.kubeconfig.view"),
-    ("virtualcluster.export.read", "virtualcluster.kubeconfig.admin"),
     ("operation.", "operation.view"),
     ("serviceaccount.", "project.view"),
     ("project.update", "project.view"),

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AuditEvent
-from clusters.models import Chart, HostScope, KubeconfigGrant
+from clusters.models import Chart, CleanupSwitch, HostScope, IdleSignal, KubeconfigGrant
 from tests.accounts.endpoint_rules import EVERYBODY, Who
 from tests.accounts.matrix_objects import HIDDEN, objects_at
 from tests.accounts.test_matrix import asker_of
@@ -45,6 +45,12 @@ ACTIONS: dict[str, set[str]] = {
     "clusters.IdleSignal": set(),
     "clusters.KnownWriter": set(),
     "clusters.GatewayRequest": set(),
+    "clusters.Export": set(),
+    "clusters.LifecyclePolicy": {"delete_selected"},
+    "clusters.SleepSchedule": {"delete_selected"},
+    "clusters.CleanupRun": set(),
+    "clusters.CleanupItem": set(),
+    "clusters.CleanupSwitch": set(),
 }
 """What can be done to selected rows of which list. All of it takes Django's own permission, and then the services'."""
 
@@ -57,6 +63,8 @@ def site(world, rf) -> dict[type[Model], Any]:
     KubeconfigGrant.objects.create(
         virtual_cluster=made.cluster, user=made.person, level="view", expires_at=timezone.now() + timedelta(hours=1)
     )
+    IdleSignal.objects.create(virtual_cluster=made.cluster, kind="change")
+    CleanupSwitch.objects.create()
     Chart.objects.create(source="here", version="0.36.1", digest="sha256:1")
     rows = {model: model._default_manager.first() for model in admin.site._registry}
     assert all(rows.values()), [model for model, row in rows.items() if row is None]

@@ -20,6 +20,7 @@ from accounts.services.audit import Actor
 from clusters.dispatch import operation_wake
 from clusters.encryption import connection_encrypt
 from clusters.models import (
+    Export,
     Exposure,
     HostCluster,
     HostCredential,
@@ -48,7 +49,7 @@ from tests.faults.servers import QUEUE
 
 CONCURRENCY = (1, 2)
 """How many operations may work on the first host at once, and on the second."""
-_ROWS = (OperationEvent, HostSlot, Placement, Operation, VirtualCluster, HostCredential, HostCluster)
+_ROWS = (OperationEvent, HostSlot, Placement, Export, Operation, VirtualCluster, HostCredential, HostCluster)
 _PASSING = """UPDATE clusters_operation SET run_after = run_after - %(by)s * interval '1 second',
   lease_expires_at = lease_expires_at - %(by)s * interval '1 second',
   published_at = published_at - %(by)s * interval '1 second',

@@ -175,13 +175,15 @@ class System:
         """All that the database says of these operations and of their clusters."""
         operations = self.operations(ids)
         clusters = [row["virtual_cluster_id"] for row in operations]
+        rows = self.ask("SELECT * FROM clusters_virtualcluster WHERE id = ANY(%s::uuid[]) ORDER BY id", clusters)
         return [
             # when webhooks were told of its end is noted later, by another job
             [{name: value for name, value in row.items() if name != "announced_at"} for row in operations],
             self.ask(
                 "SELECT * FROM clusters_operationevent WHERE operation_id = ANY(%s::uuid[]) ORDER BY id", list(ids)
             ),
-            self.ask("SELECT * FROM clusters_virtualcluster WHERE id = ANY(%s::uuid[]) ORDER BY id", clusters),
+            # as is what surveys see in it
+            [{name: value for name, value in row.items() if name not in ("serving", "changed_in")} for row in rows],
             self.ask("SELECT * FROM clusters_hostslot WHERE operation_id = ANY(%s::uuid[])", list(ids)),
         ]
 
