@@ -80,7 +80,7 @@ def outcome_of(stage: Stage, operation_id: Any) -> Outcome:
     if operation.virtual_cluster:
         names[operation.virtual_cluster.pk.hex[-10:]] = "<cluster>"
     return Outcome(
-        rows=_plain(_rows(operation, host, placement), names),
+        rows=_plain(_rows(operation, host, placement, real=stage.fake is None), names),
         host=_plain(_on_host(stage, placement), names),
         inside=_plain(_inside(stage, placement), names),
     )
@@ -89,7 +89,7 @@ def outcome_of(stage: Stage, operation_id: Any) -> Outcome:
 # Rows
 
 
-def _rows(operation: Operation, host: HostCluster, placement: Placement | None) -> Json:
+def _rows(operation: Operation, host: HostCluster, placement: Placement | None, *, real: bool) -> Json:
     steps = [[step["key"], step["name"], step["state"]] for step in operation.steps]
     credential = HostCredential.objects.get(host=host)
     return {
@@ -100,7 +100,7 @@ def _rows(operation: Operation, host: HostCluster, placement: Placement | None) 
         "virtual_cluster": _row(operation.virtual_cluster) if operation.virtual_cluster else None,
         "placement": _row(placement) if placement else None,
         "kubeconfigs": _kubeconfigs(operation),
-        "exports": _exports(operation),
+        "exports": _exports(operation, real=real),
         "slots taken": list(HostSlot.objects.filter(host=host, operation__isnull=False).values_list("number")),
     }
 
@@ -111,15 +111,19 @@ def _kubeconfigs(operation: Operation) -> list[tuple[str, bool]]:
     return [(grant.level, grant.revoked_at is not None) for grant in grants]
 
 
-def _exports(operation: Operation) -> list[Json]:
-    """With what can be read of each, and how many files there are: an attempt that ended early leaves none."""
+def _exports(operation: Operation, *, real: bool) -> list[Json]:
+    """With what can be read of each, and how many files there are: an attempt that ended early leaves none.
+
+    How much of a real cluster's own is left out changes from moment to moment.
+    """
     found = []
     for export in Export.objects.filter(virtual_cluster=operation.virtual_cluster_id).order_by("id"):
         with export_opened(export.storage_name) as file:
             reader = ExportReader(file, key_of(export))
             objects = sorted(object_key(each) for each in reader.objects())
         files = exports_storage().listdir(export.folder)[1]
-        found.append({**_row(export), "objects": objects, "files": len(files), "spec of": spec_of(export)["name"]})
+        row = {name: value for name, value in _row(export).items() if not (real and name == "left_out")}
+        found.append({**row, "objects": objects, "files": len(files), "spec of": spec_of(export)["name"]})
     return found
 
 
