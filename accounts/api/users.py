@@ -37,7 +37,7 @@ class UserSerializer(serializers.ModelSerializer[User]):
 class UserManaged(UserSerializer):
     """A person. All but id, handle and name is shown to platform staff only."""
 
-    email = serializers.EmailField(required=False)
+    email = serializers.CharField(required=False, help_text="Empty: none.")
     is_active = serializers.BooleanField(
         required=False, help_text="False: they were deactivated, and are let in nowhere."
     )

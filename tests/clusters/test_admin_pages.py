@@ -15,6 +15,9 @@ from accounts.models import AuditEvent
 from clusters.encryption import connection_decrypt
 from clusters.models import (
     Chart,
+    CleanupItem,
+    CleanupRun,
+    CleanupSwitch,
     ClusterUse,
     DiscoveredCluster,
     Export,
@@ -24,12 +27,14 @@ from clusters.models import (
     IdleSignal,
     KnownWriter,
     KubeconfigGrant,
+    LifecyclePolicy,
     Operation,
     OperationEvent,
     OperationKind,
     OperationState,
     Placement,
     RegionOffer,
+    SleepSchedule,
     VirtualCluster,
 )
 from tests.accounts.conftest import person
@@ -435,7 +440,8 @@ def test_staff_who_are_no_superusers_change_no_tenants_object(world):
 
 def test_only_these_models_have_pages():
     registered = {model for model in admin.site._registry if model._meta.app_label == "clusters"}
-    assert registered == {*MODELS, RegionOffer}, "that one is tested with its offers"
+    elsewhere = {RegionOffer, LifecyclePolicy, SleepSchedule, CleanupRun, CleanupItem, CleanupSwitch}
+    assert registered == {*MODELS, *elsewhere}, "those are tested with their offers, and in lifecycle/"
 
 
 def test_what_was_found_on_a_host_is_ignored_by_an_action_that_is_recorded(site, full):

@@ -137,7 +137,7 @@ def test_many_ends_cost_a_fixed_number_of_queries(world, django_assert_max_num_q
     webhook_for(world.acme, URL)
     for number in range(60):
         ended(cluster_row(world, f"c-{number}"), OperationKind.PROVISION)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         assert announce() == 60
     assert WebhookDelivery.objects.count() == 120
 
