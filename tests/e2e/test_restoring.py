@@ -16,8 +16,8 @@ from tests.e2e.owning import Owning
 from tests.provisioning.drivers.conftest import connection_of
 
 NAME, AGAIN = "kept", "kept-again"
-NAMESPACES, FILLING = 3, 0
-"""How much there is: with 20 and 15 it is more than 500 objects."""
+NAMESPACES, FILLING = 20, 15
+"""Of both: more than 500 objects of 25 kinds."""
 
 
 def client_of(inside: Kubectl) -> Iterator[KubeClient]:
