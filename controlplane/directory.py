@@ -18,6 +18,7 @@ NAMES: Final = {
     "lifecycle_policies": "lifecycle-policy-list",
     "discovered_clusters": "discovered-cluster-list",
     "operations": "operation-list",
+    "exports": "export-list",
     "gateway_requests": "gateway-request-list",
     "organizations": "organization-list",
     "projects": "project-list",
