@@ -130,10 +130,19 @@ class MarinaItself:
 
         self._work(virtual_cluster_sleep, name)
 
-    def wake(self, name: str) -> None:
+    def wake(self, name: str) -> Callable[[], None]:
+        """Until its API answers and it is open to people; what is given waits for its workloads too."""
+        from django.utils import timezone
+
+        from accounts.services.audit import Actor
+        from clusters.models import VirtualCluster
         from clusters.services.sleeping import virtual_cluster_wake
 
-        self._work(virtual_cluster_wake, name)
+        ready = VirtualCluster.objects.filter(name=name, phase="Ready")
+        cluster, actor = VirtualCluster.objects.get(name=name), Actor(user=self._world.olivia)
+        begun = virtual_cluster_wake(virtual_cluster=cluster, actor=actor, now=timezone.now())
+        wait_until(ready.exists, seconds=PATIENCE_SECONDS, what="it did not wake")
+        return partial(self._ended, begun.operation)
 
     def export(self, name: str) -> None:
         from clusters.services.exports import export_start
