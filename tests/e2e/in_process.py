@@ -14,10 +14,10 @@ from provisioning.engine.runner import Runner
 from provisioning.flows import FLOWS
 
 
-def operation_finish(operation: Operation, *, flows: Mapping[OperationKind, Flow] = FLOWS) -> Operation:
-    """Works on it until it has ended; as it is then."""
+def runner_here(flows: Mapping[OperationKind, Flow] = FLOWS) -> Runner:
+    """Works when it is told to."""
     # the keeper's thread is not started: it would look for the lease outside of the test's transaction
-    runner = Runner(
+    return Runner(
         flows=flows,
         clients=Clients(),
         keeper=LeaseKeeper(every=60),
@@ -25,6 +25,11 @@ def operation_finish(operation: Operation, *, flows: Mapping[OperationKind, Flow
         clock=timezone.now,
         random=random.Random(1),
     )
+
+
+def operation_finish(operation: Operation, *, flows: Mapping[OperationKind, Flow] = FLOWS) -> Operation:
+    """Works on it until it has ended; as it is then."""
+    runner = runner_here(flows)
 
     def ended() -> bool:
         runner.run(operation.pk)

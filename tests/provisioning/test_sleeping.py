@@ -1,0 +1,87 @@
+"""Sleep and wake where something is in the way: the host is away, or exports cannot be kept."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from accounts.services.audit import Actor
+from clusters.models import Breaker, Export, Exposure, HostCluster, Operation, VirtualCluster
+from clusters.services.sleeping import virtual_cluster_sleep, virtual_cluster_wake
+from provisioning.drivers.kinds import STATEFUL_SET
+from provisioning.drivers.kube import KubeClient
+from provisioning.drivers.transport import connection_open
+from provisioning.engine.breaker import host_answered, host_failed
+from tests.accounts.conftest import world_make
+from tests.conftest import LOCAL_CHART
+from tests.e2e.in_process import operation_finish, runner_here
+from tests.fakes.host import HELM, Certificates, FakeHost
+from tests.provisioning.hosts import host_at
+from tests.provisioning.test_exporting import Shop, api_groups, provisioned
+
+
+@pytest.fixture
+def shop(db, settings, tmp_path: Path) -> Iterator[Shop]:
+    settings.HELM_BINARY, settings.CHART_FOLDER = str(HELM), str(LOCAL_CHART)
+    settings.STATE_FOLDER = tmp_path / "state"
+    settings.RETRY_BASE_SECONDS, settings.RETRY_CAP_SECONDS, settings.ATTEMPT_LIMIT = 0.01, 0.02, 3
+    folder = tmp_path / "exports"
+    backend = {"BACKEND": "clusters.exports.folder.ExportFolder", "OPTIONS": {"location": str(folder)}}
+    settings.STORAGES = {**settings.STORAGES, "exports": backend}
+    world = world_make()
+    with FakeHost(Certificates(tmp_path)) as fake:
+        host = host_at(fake.connection, api_groups=api_groups(fake), exposure=Exposure.LOCAL)
+        cluster = provisioned(world, host)
+        VirtualCluster.objects.update(values={})
+        yield Shop(world, fake, cluster, folder)
+
+
+def sleep(shop: Shop) -> Operation:
+    actor = Actor(user=shop.world.olivia)
+    return operation_finish(
+        virtual_cluster_sleep(virtual_cluster=shop.cluster, actor=actor, now=timezone.now()).operation
+    )
+
+
+def replicas(shop: Shop) -> int:
+    with connection_open(shop.fake.connection, target="host of the test") as api:
+        found = KubeClient(api).get(STATEFUL_SET, shop.placement.release, shop.placement.namespace)
+    assert found is not None
+    return int(found["spec"]["replicas"])
+
+
+def phase(shop: Shop) -> str:
+    return str(VirtualCluster.objects.get(pk=shop.cluster.pk).phase)
+
+
+def test_waking_on_a_host_that_is_away_waits_for_it_and_uses_up_no_attempt(shop):
+    assert (sleep(shop).state, replicas(shop), phase(shop)) == ("Succeeded", 0, "Asleep")
+    host, now = HostCluster.objects.get(), timezone.now()
+    for _ in range(2):
+        host_failed(host_id=host.pk, why="It is silent.", now=now)
+    actor = Actor(user=shop.world.olivia)
+    wake = virtual_cluster_wake(virtual_cluster=shop.cluster, actor=actor, now=now).operation
+    runner_here().run(wake.pk)
+    wake.refresh_from_db()
+    assert (wake.finished, wake.attempt, wake.waiting_host_id) == (False, 0, host.pk)
+    assert "has not answered" in wake.message
+    host_answered(host_ids=[host.pk], now=now)
+    HostCluster.objects.update(breaker=Breaker.CLOSED)
+    Operation.objects.update(waiting_host=None, run_after=None)
+    assert operation_finish(wake).state == "Succeeded"
+    assert (replicas(shop), phase(shop)) == (1, "Ready")
+
+
+def test_one_that_cannot_be_exported_stays_awake(shop):
+    shop.folder.write_text("no folder")
+    asleep = sleep(shop)
+    assert (asleep.state, asleep.error_code) == ("Failed", "export-storage")
+    assert (replicas(shop), phase(shop)) == (1, "Ready")
+    assert Export.objects.get().state == "Failed"
+
+
+def test_falling_asleep_exports_what_is_in_it(shop):
+    assert sleep(shop).state == "Succeeded"
+    export = Export.objects.get()
+    assert (export.cause, export.state) == ("sleep", "Complete")
