@@ -117,7 +117,7 @@ def _outlook_show(session: Session, told: Json) -> None:
 
 def _rule(policy: Json, name: str) -> str:
     value, origin = policy.get(name), word((policy.get("origins") or {}).get(name))
-    return f"{span(float(value)) if value else 'never'} (as {origin} says)"
+    return f"{span(float(value)) if value else 'never'} (by {origin})"
 
 
 @cleanup.command("consent")
