@@ -12,12 +12,13 @@ from accounts.access import UNSEEN, allowed, platform_staff, staff_require
 from accounts.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from accounts.models import RoleBinding, User
 from accounts.services.access_lost import access_lost
-from accounts.services.audit import Actor, audit_record
+from accounts.services.audit import Actor
 from accounts.services.notifications import notification_send
 from accounts.services.permissions import organization_lock
 from accounts.services.project_admins import project_admins
 from accounts.services.role_giving import role_put, role_remove
 from clusters.models import VirtualCluster, VirtualClusterPhase
+from clusters.services.cluster_rows import virtual_cluster_audit
 from clusters.services.ownership import about_cluster, cluster_link, owner_may, people_of
 
 ROLES: Final = ("viewer", "developer")
@@ -160,12 +161,9 @@ def _tell(cluster: VirtualCluster, grant: RoleBinding, now: datetime) -> None:
 
 
 def _audit(actor: Actor, action: str, cluster: VirtualCluster, grant: RoleBinding, **details: object) -> None:
-    audit_record(
-        actor=actor,
-        action=action,
-        kind="virtual-cluster",
-        object_id=cluster.pk,
-        name=str(cluster),
-        organization_id=cluster.project.organization_id,
+    virtual_cluster_audit(
+        actor,
+        action,
+        cluster,
         details={"grant": str(grant.pk), **details},
     )

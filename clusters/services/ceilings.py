@@ -7,8 +7,9 @@ from django.db import transaction
 from accounts.access import actor_require
 from accounts.errors import Conflict, InvalidInput, NotAllowed
 from accounts.models import KubeconfigCeiling
-from accounts.services.audit import Actor, audit_record
+from accounts.services.audit import Actor
 from clusters.models import VirtualCluster, VirtualClusterPhase
+from clusters.services.cluster_rows import virtual_cluster_audit
 from clusters.services.generations import GENERATION_FIELDS, generation_pass
 
 _ORDER: Final = (KubeconfigCeiling.NONE, KubeconfigCeiling.VIEW, KubeconfigCeiling.ADMIN)
@@ -51,13 +52,10 @@ def kubeconfig_ceiling_set(*, virtual_cluster: VirtualCluster, ceiling: str, act
     if before != ceiling:
         generation_pass(locked)
         locked.save(update_fields=["kubeconfig_ceiling", *GENERATION_FIELDS])
-        audit_record(
-            actor=actor,
-            action="virtualcluster.ceiling",
-            kind="virtual-cluster",
-            object_id=locked.pk,
-            name=str(locked),
-            organization_id=locked.project.organization_id,
+        virtual_cluster_audit(
+            actor,
+            "virtualcluster.ceiling",
+            locked,
             before={"kubeconfig_ceiling": before},
             after={"kubeconfig_ceiling": ceiling},
         )

@@ -7,11 +7,12 @@ from django.db import transaction
 
 from accounts.access import actor_require
 from accounts.errors import Conflict, InvalidInput
-from accounts.services.audit import Actor, audit_record
+from accounts.services.audit import Actor
 from clusters.lifecycle.gathering import plan_of, policies_for, policy_of
 from clusters.lifecycle.plans_writing import plans_write
 from clusters.lifecycle.policy import ResolvedPolicy
 from clusters.models import CleanupCause, VirtualCluster, VirtualClusterPhase
+from clusters.services.cluster_rows import virtual_cluster_audit
 from clusters.services.ownership import owner_may
 
 SECONDS_MINIMUM: Final = 3600
@@ -120,13 +121,10 @@ def _audit(
     before: dict[str, datetime | None],
     after: dict[str, datetime | None],
 ) -> None:
-    audit_record(
-        actor=actor,
-        action=action,
-        kind="virtual-cluster",
-        object_id=cluster.pk,
-        name=str(cluster),
-        organization_id=cluster.project.organization_id,
+    virtual_cluster_audit(
+        actor,
+        action,
+        cluster,
         before={name: at and at.isoformat() for name, at in before.items()},
         after={name: at and at.isoformat() for name, at in after.items()},
     )

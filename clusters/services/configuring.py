@@ -10,7 +10,7 @@ from django.db import transaction
 
 from accounts.access import actor_require, platform_staff
 from accounts.errors import Conflict, InvalidInput
-from accounts.services.audit import Actor, audit_record
+from accounts.services.audit import Actor
 from clusters.chart_values import values_check
 from clusters.exports.purging import took_something
 from clusters.models import (
@@ -25,6 +25,7 @@ from clusters.models import (
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.names import labels_validate
 from clusters.selectors import chart_schema
+from clusters.services.cluster_rows import virtual_cluster_audit, virtual_cluster_locked
 from clusters.services.operations import operation_start
 from clusters.services.virtual_clusters import ClusterWork
 from clusters.sizes import SIZES
@@ -68,11 +69,7 @@ def virtual_cluster_configure(
     its host is put right. InvalidInput names the field, Conflict what is in the way; then nothing is written.
     """
     actor_require(actor, "virtualcluster.update", virtual_cluster)
-    locked = (
-        VirtualCluster.objects.select_for_update(of=("self",))
-        .select_related("project__organization")
-        .get(pk=virtual_cluster.pk)
-    )
+    locked = virtual_cluster_locked(virtual_cluster)
     gone_refuse(locked)
     wanted = _wanted(locked, change, staff=actor.user is None or platform_staff(actor.user)) if change else {}
     if labels is not None:
@@ -225,13 +222,10 @@ def _at(values: Any, path: tuple[str, ...]) -> Any:
 def _audit(actor: Actor, cluster: VirtualCluster, before: dict[str, Any], changed: dict[str, Any]) -> None:
     # which values were given stands in the cluster; the log says that they changed, as they can hold passwords
     after = {name: "changed" if name == "values" else value for name, value in changed.items()}
-    audit_record(
-        actor=actor,
-        action="virtualcluster.configure",
-        kind="virtual-cluster",
-        object_id=cluster.pk,
-        name=str(cluster),
-        organization_id=cluster.project.organization_id,
+    virtual_cluster_audit(
+        actor,
+        "virtualcluster.configure",
+        cluster,
         before={name: value for name, value in before.items() if name != "values"},
         after=after,
     )

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from accounts.access import actor_require, require
 from accounts.errors import Conflict, NotAllowed
-from accounts.services.audit import Actor, audit_record
+from accounts.services.audit import Actor
 from clusters.exports.storage import ExportStorageError, export_folder_erase
 from clusters.models import (
     Export,
@@ -23,6 +23,7 @@ from clusters.models import (
     VirtualCluster,
     VirtualClusterPhase,
 )
+from clusters.services.cluster_rows import virtual_cluster_audit, virtual_cluster_locked
 from clusters.services.export_writing import export_row
 from clusters.services.operations import operation_start
 
@@ -47,11 +48,7 @@ def export_start(
 ) -> ExportWork:
     """Asks for an export of everything that users own in it. Conflict where it is asleep, deleted or busy with that."""
     actor_require(actor, "virtualcluster.export", virtual_cluster)
-    locked = (
-        VirtualCluster.objects.select_for_update(of=("self",))
-        .select_related("project__organization")
-        .get(pk=virtual_cluster.pk)
-    )
+    locked = virtual_cluster_locked(virtual_cluster)
     _refuse_what_does_not_answer(locked)
     started = operation_start(
         kind=OperationKind.EXPORT, subject=locked, actor=actor, now=now, params={"cause": str(cause)}
@@ -136,12 +133,4 @@ def export_read(*, export: Export, actor: Actor) -> None:
 
 
 def _audit(actor: Actor, action: str, export: Export, **details: str) -> None:
-    audit_record(
-        actor=actor,
-        action=action,
-        kind="virtual-cluster",
-        object_id=export.virtual_cluster_id,
-        name=str(export.virtual_cluster),
-        organization_id=export.organization_id,
-        details={"export": str(export.pk), **details},
-    )
+    virtual_cluster_audit(actor, action, export.virtual_cluster, details={"export": str(export.pk), **details})

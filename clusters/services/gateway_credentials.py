@@ -9,10 +9,11 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import AccessToken, AuditEvent, User
-from accounts.services.audit import Actor, audit_record
+from accounts.services.audit import Actor
 from clusters.gateway_kubeconfig import exec_kubeconfig, gateway_require
 from clusters.gateway_tokens import SignedToken
 from clusters.models import VirtualCluster, VirtualClusterPhase
+from clusters.services.cluster_rows import virtual_cluster_audit
 from clusters.services.gateway_access import deleted_cluster
 from clusters.services.kubeconfig_levels import action_of, holder_of, level_chosen
 
@@ -62,13 +63,10 @@ def _audit_daily(actor: Actor, user: User, cluster: VirtualCluster, level: str, 
     told = told.filter(actor_id=user.pk, token_prefix=actor.token_prefix, details__form="gateway")
     if told.filter(created_at__gt=now - _RECORDED_EVERY).exists():
         return
-    audit_record(
-        actor=actor,
-        action=action,
-        kind="virtual-cluster",
-        object_id=cluster.pk,
-        name=str(cluster),
-        organization_id=cluster.project.organization_id,
+    virtual_cluster_audit(
+        actor,
+        action,
+        cluster,
         details={"form": "gateway"},
     )
 

@@ -10,12 +10,13 @@ from django.db import transaction
 
 from accounts.access import actor_require
 from accounts.errors import Conflict, InvalidInput
-from accounts.services.audit import Actor, audit_record
+from accounts.services.audit import Actor
 from clusters.lifecycle.bursts import bursts
 from clusters.lifecycle.managers import SYSTEM, told_of, verdict_learnt
 from clusters.lifecycle.signal import SignalKind
 from clusters.models import ClusterUse, IdleSignal, KnownWriter, Verdict, VirtualCluster
 from clusters.models.known_writer import COUNTS, MANAGER_LENGTH
+from clusters.services.cluster_rows import virtual_cluster_audit
 from clusters.services.idle_signals import Noted, idle_signals_write
 
 MOST_WRITERS: Final = 200
@@ -140,13 +141,10 @@ def known_writer_correct(*, writer: KnownWriter, verdict: str | None, actor: Act
     row.last_use_at = row.last_write_at if row.counts else None
     row.save(update_fields=["corrected", "corrected_by", "corrected_at", "last_use_at"])
     _signal_bring(cluster)
-    audit_record(
-        actor=actor,
-        action="virtualcluster.writer.correct",
-        kind="virtual-cluster",
-        object_id=cluster.pk,
-        name=str(cluster),
-        organization_id=cluster.project.organization_id,
+    virtual_cluster_audit(
+        actor,
+        "virtualcluster.writer.correct",
+        cluster,
         details={"manager": row.manager, "before": {"verdict": before}, "after": {"verdict": wanted}},
     )
     return row

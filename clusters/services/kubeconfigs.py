@@ -12,11 +12,12 @@ from accounts.access import require
 from accounts.errors import Conflict, Gone, InvalidInput, NotFound
 from accounts.models import User
 from accounts.role_reach import allowed_until
-from accounts.services.audit import Actor, audit_record
+from accounts.services.audit import Actor
 from accounts.spans import span_words, spans_accepted
 from clusters.access import KUBECONFIG_LEVELS
 from clusters.models import Operation, OperationKind, VirtualCluster, VirtualClusterPhase
 from clusters.services.ceilings import ceiling_check
+from clusters.services.cluster_rows import virtual_cluster_audit
 from clusters.services.direct_kubeconfigs import direct_check
 from clusters.services.kubeconfig_grants import grant_put
 from clusters.services.kubeconfig_levels import holder_of, level_chosen
@@ -63,13 +64,10 @@ def kubeconfig_issue(
         params={"level": chosen, "expires_in": seconds, "public_key": public_key},
     )
     grant_put(operation=started.operation, level=chosen, expires_at=now + timedelta(seconds=seconds))
-    audit_record(
-        actor=actor,
-        action=f"virtualcluster.kubeconfig.{chosen}",
-        kind="virtual-cluster",
-        object_id=virtual_cluster.pk,
-        name=str(virtual_cluster),
-        organization_id=virtual_cluster.project.organization_id,
+    virtual_cluster_audit(
+        actor,
+        f"virtualcluster.kubeconfig.{chosen}",
+        virtual_cluster,
         details={"expires_in": seconds, "operation": str(started.operation.pk)},
     )
     return started.operation

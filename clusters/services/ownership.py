@@ -10,12 +10,13 @@ from accounts.access import allowed
 from accounts.errors import InvalidInput
 from accounts.models import Project, Team, User
 from accounts.role_reach import team_allowed
-from accounts.services.audit import Actor, audit_record
+from accounts.services.audit import Actor
 from accounts.services.notifications import About, notification_send
 from accounts.services.project_admins import project_admins
 from accounts.services.rows import row_lock
 from accounts.token_scope import token_leaves, without_limits
 from clusters.models import VirtualCluster, VirtualClusterPhase
+from clusters.services.cluster_rows import virtual_cluster_audit
 from clusters.services.generations import GENERATION_FIELDS, generation_pass
 
 Owner = User | Team
@@ -117,13 +118,10 @@ def _inherit(cluster: VirtualCluster, now: datetime) -> None:
     generation_pass(locked)
     locked.save(update_fields=["owner_user", "owner_team", *GENERATION_FIELDS])
     before = cluster.owner_label
-    audit_record(
-        actor=_MARINA,
-        action="virtualcluster.inherit",
-        kind="virtual-cluster",
-        object_id=cluster.pk,
-        name=str(cluster),
-        organization_id=cluster.project.organization_id,
+    virtual_cluster_audit(
+        _MARINA,
+        "virtualcluster.inherit",
+        cluster,
         before={"owner": before},
         after={"owner": heirs[0].handle},
     )

@@ -11,7 +11,7 @@ from accounts.access import actor_require, allowed
 from accounts.errors import Conflict, InvalidInput, NotAllowed
 from accounts.models import Project
 from accounts.roles import roles_that_may
-from accounts.services.audit import Actor, audit_record
+from accounts.services.audit import Actor
 from clusters.exports.secrets import spec_of
 from clusters.models import (
     Export,
@@ -28,6 +28,7 @@ from clusters.names import NAME_MAX, name_validate
 from clusters.restoration import EXPORT, OVERWRITE
 from clusters.selectors import chart_versions
 from clusters.services.ceilings import ceiling_check
+from clusters.services.cluster_rows import virtual_cluster_audit, virtual_cluster_locked
 from clusters.services.exports import export_read
 from clusters.services.operations import operation_start
 from clusters.services.project_limits import project_locked
@@ -61,8 +62,7 @@ def restore_into(
         actor_require(actor, "virtualcluster.kubeconfig.admin", virtual_cluster)
         ceiling_check("admin", virtual_cluster)
     _complete_check(export)
-    rows = VirtualCluster.objects.select_for_update(of=("self",)).select_related("project__organization")
-    locked = rows.get(pk=virtual_cluster.pk)
+    locked = virtual_cluster_locked(virtual_cluster)
     _target_check(locked)
     placement = Placement.objects.filter(virtual_cluster=locked, role=PlacementRole.ACTIVE).first()
     has = (placement.kubernetes_version if placement else "") or locked.kubernetes_version
@@ -229,13 +229,10 @@ def _started(export: Export, cluster: VirtualCluster, actor: Actor, now: datetim
 
 
 def _audit(actor: Actor, export: Export, cluster: VirtualCluster, operation: Operation, overwrite: bool) -> None:
-    audit_record(
-        actor=actor,
-        action="virtualcluster.restore",
-        kind="virtual-cluster",
-        object_id=cluster.pk,
-        name=str(cluster),
-        organization_id=cluster.project.organization_id,
+    virtual_cluster_audit(
+        actor,
+        "virtualcluster.restore",
+        cluster,
         details={
             "export": str(export.pk),
             "of": str(export.virtual_cluster),

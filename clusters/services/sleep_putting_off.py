@@ -7,9 +7,10 @@ from django.db import transaction
 
 from accounts.access import actor_require
 from accounts.errors import Conflict, InvalidInput
-from accounts.services.audit import Actor, audit_record
+from accounts.services.audit import Actor
 from clusters.lifecycle.times import cron_next
 from clusters.models import SleepSchedule, VirtualCluster, VirtualClusterPhase
+from clusters.services.cluster_rows import virtual_cluster_audit
 from clusters.services.ownership import owner_may
 from clusters.services.schedule_planning import PLAN, schedules_of
 
@@ -74,13 +75,10 @@ def _planned(cluster: VirtualCluster, actor: Actor) -> tuple[VirtualCluster, Sle
 
 def _audit_saved(cluster: VirtualCluster, actor: Actor, action: str, before: datetime) -> VirtualCluster:
     cluster.save(update_fields=PLAN)
-    audit_record(
-        actor=actor,
-        action=action,
-        kind="virtual-cluster",
-        object_id=cluster.pk,
-        name=str(cluster),
-        organization_id=cluster.project.organization_id,
+    virtual_cluster_audit(
+        actor,
+        action,
+        cluster,
         before={"next_sleep_at": before.isoformat()},
         after={"next_sleep_at": cluster.next_sleep_at.isoformat() if cluster.next_sleep_at else None},
     )

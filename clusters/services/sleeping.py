@@ -6,9 +6,10 @@ from django.db import transaction
 
 from accounts.access import actor_require
 from accounts.errors import Conflict
-from accounts.services.audit import Actor, audit_record
+from accounts.services.audit import Actor
 from clusters.models import Operation, OperationKind, OperationState, VirtualCluster
 from clusters.models import VirtualClusterPhase as Phase
+from clusters.services.cluster_rows import virtual_cluster_audit, virtual_cluster_locked
 from clusters.services.configuring import gone_refuse
 from clusters.services.operations import operation_start
 from clusters.services.virtual_clusters import ClusterWork
@@ -33,7 +34,7 @@ def virtual_cluster_sleep(
     sleep.
     """
     actor_require(actor, "virtualcluster.sleep", virtual_cluster)
-    locked = _locked(virtual_cluster)
+    locked = virtual_cluster_locked(virtual_cluster)
     gone_refuse(locked)
     if locked.phase == Phase.ASLEEP and (last := _settled(locked)):
         return ClusterWork(locked, last, created=False)
@@ -56,7 +57,7 @@ def virtual_cluster_wake(*, virtual_cluster: VirtualCluster, actor: Actor, now: 
     Raises Conflict where it is not there to wake.
     """
     actor_require(actor, "virtualcluster.wake", virtual_cluster)
-    locked = _locked(virtual_cluster)
+    locked = virtual_cluster_locked(virtual_cluster)
     gone_refuse(locked)
     last = _settled(locked)
     if locked.phase == Phase.READY and last:
@@ -73,11 +74,6 @@ def virtual_cluster_wake(*, virtual_cluster: VirtualCluster, actor: Actor, now: 
     return ClusterWork(locked, started.operation, created=started.created)
 
 
-def _locked(cluster: VirtualCluster) -> VirtualCluster:
-    rows = VirtualCluster.objects.select_for_update(of=("self",)).select_related("project__organization")
-    return rows.get(pk=cluster.pk)
-
-
 def _settled(cluster: VirtualCluster) -> Operation | None:
     """The last operation that changed it, where it has ended; None while one is at work or waits its turn."""
     operations = Operation.objects.filter(virtual_cluster=cluster, lock_key__isnull=False)
@@ -87,12 +83,9 @@ def _settled(cluster: VirtualCluster) -> Operation | None:
 
 
 def _audit(actor: Actor, action: str, cluster: VirtualCluster, operation: Operation, why: str) -> None:
-    audit_record(
-        actor=actor,
-        action=action,
-        kind="virtual-cluster",
-        object_id=cluster.pk,
-        name=str(cluster),
-        organization_id=cluster.project.organization_id,
+    virtual_cluster_audit(
+        actor,
+        action,
+        cluster,
         details={"operation": str(operation.pk), **({"why": why} if why else {})},
     )

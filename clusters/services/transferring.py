@@ -13,13 +13,14 @@ from accounts.actions_held import actions_held
 from accounts.errors import Conflict, InvalidInput, NotAllowed
 from accounts.models import Organization, Project, RoleBinding
 from accounts.roles import CLUSTER_ACTIONS
-from accounts.services.audit import Actor, audit_record
+from accounts.services.audit import Actor
 from accounts.services.notifications import notification_send
 from accounts.services.permissions import organization_lock
 from accounts.services.role_giving import role_remove
 from clusters.access import hosts_offered
 from clusters.models import Export, Operation, OperationKind, VirtualCluster
 from clusters.models import VirtualClusterPhase as Phase
+from clusters.services.cluster_rows import virtual_cluster_audit
 from clusters.services.generations import GENERATION_FIELDS, generation_pass
 from clusters.services.operations import operation_start
 from clusters.services.ownership import (
@@ -199,12 +200,9 @@ def _tell(cluster: VirtualCluster, people: list[Any], before: str, actor: Actor,
 
 
 def _audit(actor: Actor, cluster: VirtualCluster, **details: Any) -> None:
-    audit_record(
-        actor=actor,
-        action="virtualcluster.transfer",
-        kind="virtual-cluster",
-        object_id=cluster.pk,
-        name=str(cluster),
-        organization_id=cluster.project.organization_id,
+    virtual_cluster_audit(
+        actor,
+        "virtualcluster.transfer",
+        cluster,
         details=details,
     )

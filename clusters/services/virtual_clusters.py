@@ -10,7 +10,7 @@ from django.db import transaction
 from accounts.access import actor_require, platform_staff
 from accounts.errors import Conflict, InvalidInput, NotAllowed
 from accounts.models import Project, User
-from accounts.services.audit import Actor, audit_record
+from accounts.services.audit import Actor
 from accounts.services.notifications import notification_send
 from accounts.services.project_admins import project_admins
 from clusters.chart_values import values_check
@@ -21,6 +21,7 @@ from clusters.offering import who_can_offer
 from clusters.placement_wish import PlacementWish
 from clusters.placing import HostChoice, hosts_choose
 from clusters.selectors import chart_schema, chart_versions
+from clusters.services.cluster_rows import virtual_cluster_audit, virtual_cluster_locked
 from clusters.services.generations import GENERATION_FIELDS, generation_pass
 from clusters.services.operations import operation_start
 from clusters.services.ownership import (
@@ -305,11 +306,7 @@ def virtual_cluster_delete(
     Raises Conflict while it is protected, or where it is deleted already. A deletion under way can be told to purge.
     """
     actor_require(actor, "virtualcluster.delete", virtual_cluster)
-    locked = (
-        VirtualCluster.objects.select_for_update(of=("self",))
-        .select_related("project__organization")
-        .get(pk=virtual_cluster.pk)
-    )
+    locked = virtual_cluster_locked(virtual_cluster)
     if locked.phase == VirtualClusterPhase.DELETED:
         raise Conflict(f"{locked} is deleted already.")
     if locked.deletion_protection:
@@ -330,12 +327,9 @@ def virtual_cluster_delete(
 
 
 def _audit(actor: Actor, action: str, cluster: VirtualCluster, **details: Any) -> None:
-    audit_record(
-        actor=actor,
-        action=action,
-        kind="virtual-cluster",
-        object_id=cluster.pk,
-        name=str(cluster),
-        organization_id=cluster.project.organization_id,
+    virtual_cluster_audit(
+        actor,
+        action,
+        cluster,
         details={name: value for name, value in details.items() if value is not None},
     )

@@ -7,8 +7,9 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.errors import Conflict
-from accounts.services.audit import Actor, audit_record
+from accounts.services.audit import Actor
 from clusters.models import Operation, OperationKind, VirtualCluster, VirtualClusterPhase
+from clusters.services.cluster_rows import virtual_cluster_audit
 from clusters.services.operations import operation_start
 
 GATEWAY: Final = "marina gateway"
@@ -29,13 +30,10 @@ def wake_for(*, cluster_id: UUID, handle: str, now: datetime) -> Operation | Non
     except Conflict:
         return None
     if started.created:
-        audit_record(
-            actor=actor,
-            action="virtualcluster.wake",
-            kind="virtual-cluster",
-            object_id=cluster.pk,
-            name=str(cluster),
-            organization_id=cluster.project.organization_id,
+        virtual_cluster_audit(
+            actor,
+            "virtualcluster.wake",
+            cluster,
             details={"for": handle, "operation": str(started.operation.pk)},
         )
     return started.operation
