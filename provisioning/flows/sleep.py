@@ -6,22 +6,29 @@ from clusters.models import Condition, ExportCause, Operation, OperationKind, Op
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.services.export_writing import export_of_operation_fail
 from provisioning.engine.flow import Flow
-from provisioning.flows.phases import ABORTED, IN_SYNC, asleep, cluster_locked, conditions_add, phase_becomes, step_done
+from provisioning.flows.phases import (
+    ABORTED,
+    IN_SYNC,
+    as_before,
+    asleep,
+    cluster_locked,
+    conditions_add,
+    phase_becomes,
+    step_done,
+)
 from provisioning.left_behind import of_sleeping
 from provisioning.steps.exporting import export_before
 from provisioning.steps.sleeping import find_lone_pods, pause_control_plane, stop_workloads
 
 
 def not_asleep(operation: Operation, now: datetime) -> None:
-    """As awake as before where its control plane was not paused yet; else asleep, with pods that may still run."""
+    """As before where its control plane was not paused yet; else asleep, with pods that may still run."""
     export_of_operation_fail(operation, now)
-    cluster = cluster_locked(operation)
     if not step_done(operation, "pause-control-plane"):
-        cluster.phase = Phase.ASLEEP if cluster.sleeping else Phase.READY
-        cluster.save(update_fields=["phase"])
+        as_before(operation)
         return
     asleep(operation, now)
-    cluster.refresh_from_db()
+    cluster = cluster_locked(operation)
     why = operation.message or ABORTED
     message = f"Its control plane is paused, but pods of it may still run: {why}"
     reason = "Aborted" if operation.state == OperationState.ABORTED else "SleepFailed"

@@ -5,7 +5,7 @@ from datetime import datetime
 from clusters.models import Operation, OperationKind
 from clusters.models import VirtualClusterPhase as Phase
 from provisioning.engine.flow import Flow
-from provisioning.flows.phases import awake_again, cluster_locked, failed, phase_becomes, step_done
+from provisioning.flows.phases import as_before, awake_again, failed, phase_becomes, step_done
 from provisioning.steps.access import access_put_right
 from provisioning.steps.api_ready import prepare_inside, wait_for_rollout
 from provisioning.steps.endpoint import publish_endpoint
@@ -13,15 +13,13 @@ from provisioning.steps.sleeping import open_again, resume_control_plane, wait_f
 
 
 def not_awake(operation: Operation, now: datetime) -> None:
-    """Asleep as before where nothing was resumed yet; open to people where that came so far; else it failed."""
+    """As before where nothing was resumed yet; open to people where that came so far; else it failed."""
     if step_done(operation, "open-again"):
         awake_again(operation, now)
     elif step_done(operation, "resume-control-plane"):
         failed(operation, now)
     else:
-        cluster = cluster_locked(operation)
-        cluster.phase = Phase.ASLEEP
-        cluster.save(update_fields=["phase"])
+        as_before(operation)
 
 
 WAKE = Flow(

@@ -140,8 +140,12 @@ def open_again(context: StepContext) -> StepResult:
     """Ready from here on, as its API answers: nobody waits for all of its workloads."""
     with context.fenced():
         wakes(VirtualCluster.objects.select_for_update().get(pk=context.virtual_cluster.pk), context.now)
-    took = (context.now - (context.operation.started_at or context.now)).total_seconds()
-    return Done(f"Its API answers, {took:.1f} s after waking began.")
+    return Done(f"Its API answers, {_seconds_since_begun(context):.1f} s after waking began.")
+
+
+def _seconds_since_begun(context: StepContext) -> float:
+    now = context.now
+    return (now - (context.operation.started_at or now)).total_seconds()
 
 
 @step("See its workloads come back")
@@ -152,7 +156,7 @@ def wait_for_workloads(context: StepContext) -> StepResult:
     placement = context.placement
     selector = f"{SYNCED_BY}={placement.release}"
     ready = sum(map(_ready, context.kube().list(POD, placement.namespace, label_selector=selector)))
-    took = (context.now - (context.operation.started_at or context.now)).total_seconds()
+    took = _seconds_since_begun(context)
     if ready < wanted and seconds_in_step(context) < WORKLOADS_SECONDS:
         return Wait(0.5, f"{ready} of {wanted} workload pods are ready.")
     if not wanted:
