@@ -7,7 +7,6 @@ Of one that is asleep nobody asks: nothing happens inside.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import BoundedSemaphore
-from time import monotonic
 from typing import Final
 from uuid import UUID
 
@@ -36,11 +35,10 @@ from provisioning.drivers.calls import no_effect_check
 from provisioning.drivers.clients import Clients
 from provisioning.engine.errors import StepError
 from provisioning.serving_reading import serving_read
+from provisioning.turns import turn_take
 
 log = structlog.get_logger(__name__)
 
-TURN_SECONDS: Final = 5.0
-"""After so long a message's turn is over, as for surveys of hosts."""
 AT_ONCE: Final = 2
 """In one process, so that large clusters never take all of its threads."""
 _NEW_AT_ONCE: Final = 1000
@@ -55,17 +53,14 @@ def changes_survey(
 
     From when `stopping` says so no other is begun. Does nothing where AT_ONCE are at work in this process.
     """
-    if not _room.acquire(blocking=False):
-        return 0
-    try:
+
+    def begin() -> None:
         unlooked_note(clusters=_never_looked_at(), kind=SignalKind.CHANGE)
-        looked, until = 0, monotonic() + TURN_SECONDS
-        while monotonic() < until and not stopping() and (placement := change_claim()):
-            cluster_survey(placement, clients=clients, now=clock())
-            looked += 1
-        return looked
-    finally:
-        _room.release()
+
+    def look(placement: Placement) -> None:
+        cluster_survey(placement, clients=clients, now=clock())
+
+    return turn_take(begin=begin, claim=change_claim, look=look, stopping=stopping, room=_room)
 
 
 def change_claim() -> Placement | None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from threading import BoundedSemaphore
-from time import monotonic
 
 import structlog
 from django.conf import settings
@@ -27,11 +26,10 @@ from provisioning.drivers.kube import KubeClient
 from provisioning.engine.errors import StepError
 from provisioning.inventory import inventory_note
 from provisioning.placement_survey import placement_answers, placement_survey, placements_settled
+from provisioning.turns import turn_take
 
 log = structlog.get_logger(__name__)
 
-TURN_SECONDS = 5.0
-"""After so long a message's turn is over: the queue is shared with probes, which must not wait."""
 AT_ONCE = 4
 """In one process, so that hosts that answer slowly never take all of its threads."""
 AT_WORK = "status.phase!=Succeeded,status.phase!=Failed"
@@ -48,16 +46,11 @@ def hosts_survey(
 
     Does nothing where AT_ONCE surveys are at work in this process: the next message comes soon.
     """
-    if not _room.acquire(blocking=False):
-        return 0
-    try:
-        surveyed, until = 0, monotonic() + TURN_SECONDS
-        while monotonic() < until and not stopping() and (host := survey_claim()):
-            host_survey(host, clients=clients, now=clock(), stopping=stopping)
-            surveyed += 1
-        return surveyed
-    finally:
-        _room.release()
+
+    def look(host: HostCluster) -> None:
+        host_survey(host, clients=clients, now=clock(), stopping=stopping)
+
+    return turn_take(claim=survey_claim, look=look, stopping=stopping, room=_room)
 
 
 def survey_claim() -> HostCluster | None:
