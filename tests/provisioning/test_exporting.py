@@ -1,9 +1,7 @@
 """The flow `export`: what there is afterwards, and that nothing half-written is ever left."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import IO, Any, ClassVar
 
 import pytest
@@ -15,58 +13,21 @@ from clusters.exports.container import ExportDamaged, ExportReader
 from clusters.exports.folder import ExportFolder
 from clusters.exports.secrets import key_of, spec_of
 from clusters.exports.storage import export_opened
-from clusters.models import Export, Exposure, HostCluster, Operation, OperationState, Placement, VirtualCluster
+from clusters.models import Export, Operation, Placement, VirtualCluster
 from clusters.services.configuring import virtual_cluster_configure
-from clusters.services.exports import export_start
 from clusters.services.operations import operation_abort, operation_retry
-from clusters.services.virtual_clusters import VirtualClusterSpec, virtual_cluster_create, virtual_cluster_delete
-from provisioning.drivers.clients import Clients
+from clusters.services.virtual_clusters import virtual_cluster_delete
 from provisioning.drivers.kinds import STATEFUL_SET
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
 from provisioning.failpoints import FailpointReached
 from provisioning.flows.export import EXPORT
 from provisioning.steps.exporting import export_before
-from tests.accounts.conftest import MARINA, World, world_make
-from tests.canaries import canary
-from tests.conftest import LOCAL_CHART
+from tests.accounts.conftest import MARINA
 from tests.e2e.in_process import operation_finish
-from tests.fakes.host import HELM, Certificates, FakeHost
-from tests.provisioning.hosts import host_at
+from tests.provisioning.shops import Shop, fresh, operation_of
 
-PASSWORD = canary("p4ssw0rd-in-a-secret-of-the-shop", "a value in a Secret of a tenant")
 CHART_VALUES = {"controlPlane": {"note": "what-the-chart-was-given"}}
-
-
-@dataclass
-class Shop:
-    """A cluster that is Ready on a fake host, with a namespace of its user's."""
-
-    world: World
-    fake: FakeHost
-    cluster: VirtualCluster
-    folder: Path
-
-    def ask(self, **fields: Any) -> Export:
-        now = timezone.now()
-        return export_start(virtual_cluster=self.cluster, actor=Actor(user=self.world.olivia), now=now, **fields).export
-
-    def export(self, **fields: Any) -> Export:
-        """Asked for and worked on until its operation has ended."""
-        asked = self.ask(**fields)
-        operation_finish(operation_of(asked))
-        return fresh(asked)
-
-    @property
-    def placement(self) -> Placement:
-        return Placement.objects.select_related("host__credential").get(virtual_cluster=self.cluster)
-
-    def files(self) -> list[Path]:
-        return [each for each in self.folder.rglob("*") if each.is_file()]
-
-
-def operation_of(export: Export) -> Operation:
-    return Operation.objects.get(export=export)
 
 
 def kept(export: Export) -> timedelta:
@@ -76,57 +37,10 @@ def kept(export: Export) -> timedelta:
     return export.expires_at - export.finished_at
 
 
-def fresh(export: Export) -> Export:
-    return Export.objects.select_related("operation").get(pk=export.pk)
-
-
 def content(export: Export) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
     with export_opened(export.storage_name) as file:
         reader = ExportReader(file, key_of(export))
         return reader.about, list(reader.objects()), reader.manifest
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture
-def shop(db, certificates: Certificates, settings, tmp_path: Path) -> Iterator[Shop]:
-    settings.HELM_BINARY, settings.CHART_FOLDER = str(HELM), str(LOCAL_CHART)
-    settings.STATE_FOLDER = tmp_path / "state"
-    settings.RETRY_BASE_SECONDS, settings.RETRY_CAP_SECONDS, settings.ATTEMPT_LIMIT = 0.01, 0.02, 3
-    folder = tmp_path / "exports"
-    backend = {"BACKEND": "clusters.exports.folder.ExportFolder", "OPTIONS": {"location": str(folder)}}
-    settings.STORAGES = {**settings.STORAGES, "exports": backend}
-    world = world_make()
-    with FakeHost(certificates) as fake:
-        host = host_at(fake.connection, api_groups=api_groups(fake), exposure=Exposure.LOCAL)
-        yield Shop(world, fake, provisioned(world, host), folder)
-
-
-def api_groups(fake: FakeHost) -> list[str]:
-    with connection_open(fake.connection, target="host of the test") as api:
-        return KubeClient(api).api_groups()
-
-
-def provisioned(world: World, host: HostCluster) -> VirtualCluster:
-    work = virtual_cluster_create(
-        project=world.payments,
-        name="shop",
-        spec=VirtualClusterSpec(kubernetes_version="1.36.3"),
-        actor=Actor(user=world.olivia),
-        now=timezone.now(),
-        host=host,
-    )
-    assert operation_finish(work.operation).state == OperationState.SUCCEEDED
-    placement = Placement.objects.select_related("host__credential").get(virtual_cluster=work.virtual_cluster)
-    with Clients().virtual(placement, lambda: None) as virtual:
-        virtual.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
-        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "door", "namespace": "shop"}}
-        virtual.apply({**secret, "stringData": {"password": PASSWORD}})
-    VirtualCluster.objects.filter(pk=work.virtual_cluster.pk).update(values=CHART_VALUES)
-    return work.virtual_cluster
 
 
 def test_everything_of_a_user_is_in_it_encrypted_and_told(shop):
@@ -147,6 +61,7 @@ def test_everything_of_a_user_is_in_it_encrypted_and_told(shop):
 
 
 def test_it_knows_what_the_cluster_was_like_and_keeps_that_encrypted(shop):
+    VirtualCluster.objects.update(values=CHART_VALUES)
     export = shop.export()
     spec = spec_of(export)
     assert spec["values"] == CHART_VALUES
@@ -259,7 +174,6 @@ def test_a_deletion_that_could_not_export_took_nothing_and_purging_ends_it(shop)
     assert cluster.phase == "Ready"
     with connection_open(shop.fake.connection, target="host of the test") as api:
         assert KubeClient(api).get(STATEFUL_SET, shop.placement.release, shop.placement.namespace)
-    VirtualCluster.objects.update(values={})  # which the chart would not take
     mended = virtual_cluster_configure(virtual_cluster=cluster, actor=actor, now=now)
     assert operation_finish(mended.operation).state == "Succeeded", "it is there as before"
     purging = virtual_cluster_delete(virtual_cluster=cluster, actor=actor, now=now, purge=True).operation

@@ -12,11 +12,6 @@ from provisioning.exports.reading import ClusterReading
 from tests.fakes.host import Certificates, FakeHost
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("certificates"))
-
-
 @pytest.fixture
 def fake(certificates: Certificates) -> Iterator[FakeHost]:
     with FakeHost(certificates) as host:

@@ -1,40 +1,16 @@
 """Sleep and wake where something is in the way: the host is away, or exports cannot be kept."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from django.utils import timezone
 
 from accounts.services.audit import Actor
-from clusters.models import Breaker, Export, Exposure, HostCluster, Operation, VirtualCluster
+from clusters.models import Breaker, Export, HostCluster, Operation, VirtualCluster
 from clusters.services.sleeping import virtual_cluster_sleep, virtual_cluster_wake
 from provisioning.drivers.kinds import STATEFUL_SET
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
 from provisioning.engine.breaker import host_answered, host_failed
-from tests.accounts.conftest import world_make
-from tests.conftest import LOCAL_CHART
 from tests.e2e.in_process import operation_finish, runner_here
-from tests.fakes.host import HELM, Certificates, FakeHost
-from tests.provisioning.hosts import host_at
-from tests.provisioning.test_exporting import Shop, api_groups, provisioned
-
-
-@pytest.fixture
-def shop(db, settings, tmp_path: Path) -> Iterator[Shop]:
-    settings.HELM_BINARY, settings.CHART_FOLDER = str(HELM), str(LOCAL_CHART)
-    settings.STATE_FOLDER = tmp_path / "state"
-    settings.RETRY_BASE_SECONDS, settings.RETRY_CAP_SECONDS, settings.ATTEMPT_LIMIT = 0.01, 0.02, 3
-    folder = tmp_path / "exports"
-    backend = {"BACKEND": "clusters.exports.folder.ExportFolder", "OPTIONS": {"location": str(folder)}}
-    settings.STORAGES = {**settings.STORAGES, "exports": backend}
-    world = world_make()
-    with FakeHost(Certificates(tmp_path)) as fake:
-        host = host_at(fake.connection, api_groups=api_groups(fake), exposure=Exposure.LOCAL)
-        cluster = provisioned(world, host)
-        VirtualCluster.objects.update(values={})
-        yield Shop(world, fake, cluster, folder)
+from tests.provisioning.shops import Shop
 
 
 def sleep(shop: Shop) -> Operation:
@@ -85,3 +61,20 @@ def test_falling_asleep_exports_what_is_in_it(shop):
     assert sleep(shop).state == "Succeeded"
     export = Export.objects.get()
     assert (export.cause, export.state) == ("sleep", "Complete")
+
+
+def test_a_sleep_or_wake_that_fails_leaves_one_that_was_failed_as_it_was(shop):
+    """It may have been asked for while its making was still under way."""
+    told = [
+        {"type": "Ready", "status": "False", "reason": "ProvisionFailed", "message": "x", "last_transition_time": ""}
+    ]
+    VirtualCluster.objects.update(conditions=told)
+    shop.folder.write_text("no folder")
+    assert (sleep(shop).state, phase(shop)) == ("Failed", "Failed")
+    with connection_open(shop.fake.connection, target="host of the test") as api:
+        KubeClient(api).delete(STATEFUL_SET, shop.placement.release, shop.placement.namespace)
+    VirtualCluster.objects.update(phase="Asleep")
+    actor = Actor(user=shop.world.olivia)
+    wake = virtual_cluster_wake(virtual_cluster=shop.cluster, actor=actor, now=timezone.now()).operation
+    assert operation_finish(wake).error_code == "vanished"
+    assert phase(shop) == "Failed"
