@@ -76,10 +76,10 @@ class ChangeReading:
     def _kind(self, kind: Kind) -> None:
         before = self._left
         try:
-            self._pages(kind, self._kube.metadata_page(kind))
+            self._pages(kind, self._kube.page(kind, metadata_only=True))
         except ConflictError:  # the server forgot where we were: once more, in one piece
             self._left = before
-            self._pages(kind, self._kube.metadata_page(kind, limit=0))
+            self._pages(kind, self._kube.page(kind, limit=0, metadata_only=True))
         except NotFound:
             return  # its definition was deleted since we asked what there is
 
@@ -94,7 +94,7 @@ class ChangeReading:
                 self._object(kind, item.get("metadata") or {})
             if not meta.get("continue"):
                 return
-            page = self._kube.metadata_page(kind, token=meta["continue"])
+            page = self._kube.page(kind, token=meta["continue"], metadata_only=True)
 
     def _object(self, kind: Kind, meta: Json) -> None:
         for manager, moment in _entries(meta):

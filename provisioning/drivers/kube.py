@@ -113,22 +113,19 @@ class KubeClient(ObjectCalls):
             if not token:
                 return items
 
-    def page(self, kind: Kind, *, limit: int = PAGE, token: str = "") -> Json:
+    def page(self, kind: Kind, *, limit: int = PAGE, token: str = "", metadata_only: bool = False) -> Json:
         """One page of all there are in the whole cluster, as the server gives it; the next one by its `continue`.
 
-        `limit` 0 gives all in one. ConflictError where the server forgot the token's place.
+        `limit` 0 gives all in one. With `metadata_only` without what the objects hold: who they are, and by
+        metadata.managedFields who wrote them. ConflictError where the server forgot the token's place.
         """
         query: dict[str, str | int] = {"limit": limit, "continue": token}
-        return self._read(kind.path(), {key: value for key, value in query.items() if value})
+        given = {key: value for key, value in query.items() if value}
+        return self._read(kind.path(), given, accept=METADATA if metadata_only else JSON)
 
     def discovery(self, path: str) -> Json:
         """What is served below /api, /apis or a group's version: with all resources at once where the server can."""
         return self._read(path, accept=AGGREGATED)
-
-    def metadata_page(self, kind: Kind, *, limit: int = PAGE, token: str = "") -> Json:
-        """As `page`, without what the objects hold: who they are, and by metadata.managedFields who wrote them."""
-        query: dict[str, str | int] = {"limit": limit, "continue": token}
-        return self._read(kind.path(), {key: value for key, value in query.items() if value}, accept=METADATA)
 
     def events(self, namespace: str, *, kind: str, name: str) -> JsonList:
         """The events about one object, newest first."""

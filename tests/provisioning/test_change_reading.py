@@ -103,14 +103,14 @@ def test_long_lists_are_read_page_by_page(kube, namespace, monkeypatch):
     for number in range(7):
         write(kube, f"many-{tag}-{number}", config_map(namespace, f"c-{number}", a="b"), CONFIG_MAP)
     pages: list[str] = []
-    page = kube.metadata_page
+    page = kube.page
 
-    def small(kind: Kind, *, limit: int = 3, token: str = "") -> dict[str, Any]:
+    def small(kind: Kind, *, limit: int = 3, token: str = "", metadata_only: bool) -> dict[str, Any]:
         pages.append(kind.plural)
-        found: dict[str, Any] = page(kind, limit=3 if limit else 0, token=token)
+        found: dict[str, Any] = page(kind, limit=3 if limit else 0, token=token, metadata_only=metadata_only)
         return found
 
-    monkeypatch.setattr(kube, "metadata_page", small)
+    monkeypatch.setattr(kube, "page", small)
     found = read(kube)
     assert {f"many-{tag}-{number}" for number in range(7)} <= set(found)
     assert pages.count("configmaps") >= 3
@@ -131,7 +131,8 @@ class Said:
             "resources": [{"name": "configmaps", "kind": "ConfigMap", "namespaced": True, "verbs": ["list", "create"]}]
         }
 
-    def metadata_page(self, kind: Kind, *, limit: int = 0, token: str = "") -> dict[str, Any]:
+    def page(self, kind: Kind, *, limit: int = 0, token: str = "", metadata_only: bool) -> dict[str, Any]:
+        assert metadata_only
         return {"items": [{"metadata": {"name": "a", "managedFields": list(self.items)}}]}
 
 
