@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from marina_cli.commands.schedule import of_scope, scope_given, scope_text
+from marina_cli.commands.scopes import of_scope, scope_given, scope_put, scope_text
 from marina_cli.completing import complete_clusters
 from marina_cli.durations import DURATION, duration_parse, span
 from marina_cli.errors import CliError, ExitCode, UsageProblem
@@ -111,11 +111,7 @@ def policy_set(
     if not body:
         raise UsageProblem("Nothing is to be set.", hint="Say something with --sleep-after, --never-delete and so on.")
     scope, called = _scope(session, name, project, organization)
-    there = of_scope(session, PATH, scope)
-    if there:
-        item = session.api.change("PATCH", f"{PATH}/{there['id']}", body)
-    else:
-        item = session.api.change("POST", PATH, {**scope, **body})
+    item = scope_put(session, PATH, scope, body)
     print_one(item, form, lambda item: _show(item, called), name="id")
 
 

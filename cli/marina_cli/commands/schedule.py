@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import click
 
+from marina_cli.commands.scopes import of_scope, scope_given, scope_put, scope_text
 from marina_cli.completing import complete_clusters
 from marina_cli.durations import DURATION, minute
 from marina_cli.errors import CliError, ExitCode, UsageProblem
 from marina_cli.lookup import cluster_find
 from marina_cli.output import Column, output_option, print_fields, print_list, print_one
 from marina_cli.session import Session, pass_session, project_option
-from marina_cli.text import Json, project_path, word
+from marina_cli.text import Json, word
 
 PATH = "/sleep-schedules"
-
-
-def scope_text(item: Json) -> str:
-    """What a schedule or a policy is of."""
-    cluster = item.get("virtual_cluster")
-    if isinstance(cluster, dict):
-        return f"{project_path(cluster.get('project'))}/{word(cluster.get('name'))}"
-    return project_path(item["project"]) if item.get("project") else word(item.get("organization"))
 
 
 COLUMNS = (
@@ -37,21 +30,6 @@ COLUMNS = (
 @click.group("schedule")
 def schedule() -> None:
     """When clusters sleep, wake and are exported: of a project, or of one cluster in its place."""
-
-
-def scope_given(session: Session, name: str | None, project: str | None) -> tuple[Json, str]:
-    """The field that says whose it is, and what to call that: a cluster's by NAME, else the project's."""
-    if name:
-        item = cluster_find(session, name, project)
-        return {"virtual_cluster": item["id"]}, word(item.get("name"))
-    path = session.project(project)
-    return {"project": path}, path
-
-
-def of_scope(session: Session, path: str, scope: Json) -> Json | None:
-    """The one that a scope itself has: a list by project also holds those of clusters, a page of them none."""
-    kind = next(iter(scope))
-    return next((item for item in session.api.pages(path, scope) if item.get(kind)), None)
 
 
 @schedule.command("set")
@@ -89,11 +67,7 @@ def schedule_set(
     if not body:
         raise UsageProblem("Nothing is to be set.", hint="Give a time with --sleep, --wake or --export.")
     scope, called = scope_given(session, name, project)
-    there = of_scope(session, PATH, scope)
-    if there:
-        item = session.api.change("PATCH", f"{PATH}/{there['id']}", body)
-    else:
-        item = session.api.change("POST", PATH, {**scope, **body})
+    item = scope_put(session, PATH, scope, body)
     print_one(item, form, lambda item: schedule_show(item, called), name="id")
 
 
