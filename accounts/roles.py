@@ -38,6 +38,9 @@ PROJECT_ACTIONS: Final = (
     "virtualcluster.lifecycle",
     "virtualcluster.export",
     "virtualcluster.export.read",
+    "virtualcluster.upgrade",
+    "virtualcluster.migrate",
+    "virtualcluster.rollout",
     "virtualcluster.share",
     "virtualcluster.transfer",
     "virtualcluster.ceiling",
@@ -70,6 +73,7 @@ _PROJECT_DEVELOPER: Final = _PROJECT_VIEWER | {
     "virtualcluster.export",
     # an export holds the cluster's secrets, which a developer can read inside it
     "virtualcluster.export.read",
+    "virtualcluster.upgrade",
     # inside, a developer is cluster-admin and could let others in anyway; so it is better done where it is seen
     "virtualcluster.share",
     "virtualcluster.kubeconfig.admin",

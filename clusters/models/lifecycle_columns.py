@@ -82,3 +82,15 @@ class CleanedUp(models.Model):
 
     class Meta:
         abstract = True
+
+
+class Moved(models.Model):
+    """Whether nothing may be written to it now, because it is on its way to another host."""
+
+    frozen_at = models.DateTimeField(null=True, blank=True, editable=False)
+    frozen_why = models.CharField(
+        max_length=300, blank=True, editable=False, help_text="What somebody who writes to it meanwhile is told."
+    )
+
+    class Meta:
+        abstract = True

@@ -30,6 +30,11 @@ class OperationKind(models.TextChoices):
     WAKE = "wake"
     EXPORT = "export"
     RESTORE = "restore"
+    PREFLIGHT = "preflight"
+    UPGRADE = "upgrade"
+    MIGRATE = "migrate"
+    RECOVER = "recover"
+    REMOVE_PLACEMENT = "remove-placement"
 
 
 class OperationState(models.TextChoices):
@@ -86,6 +91,9 @@ class Operation(Row, Revised):
         default=list, help_text="What it changes of what it found, where that was asked: object, path, before, after."
     )
     abort_requested = models.BooleanField(default=False)
+    undoing = models.JSONField(
+        null=True, help_text="While what it did is put back: the end that it comes to (state, message and error)."
+    )
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     announced_at = models.DateTimeField(null=True, help_text="`finished_at` of the end that webhooks were told of.")

@@ -40,6 +40,20 @@ class Placement(Row, Revised):
 
     why = models.TextField(blank=True, editable=False, help_text="Why this host was chosen, and the others were not.")
 
+    # where it moved to or from
+    role_since = models.DateTimeField(null=True, editable=False, help_text="When it moved to or from here.")
+    retained_until = models.DateTimeField(
+        null=True, editable=False, help_text="When what stays of it here is removed. Empty: it does not stay."
+    )
+    foreign_revision = models.BigIntegerField(
+        default=0,
+        editable=False,
+        help_text="The newest resourceVersion that its API had given out where it ran before: not one of this API's.",
+    )
+    first_revision = models.BigIntegerField(
+        default=0, editable=False, help_text="This API's resourceVersion when people were let to it: none is older."
+    )
+
     # observed
     endpoint = models.URLField(max_length=500, blank=True)
     kubernetes_version = models.CharField(max_length=40, blank=True)

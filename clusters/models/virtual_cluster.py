@@ -9,7 +9,7 @@ from accounts.models.organization import NAME_RULE
 from accounts.models.revisions import Revised
 from accounts.roles import CLUSTER_ACTIONS
 from clusters.models.host import Exposure, HostCluster
-from clusters.models.lifecycle_columns import CleanedUp, Scheduled
+from clusters.models.lifecycle_columns import CleanedUp, Moved, Scheduled
 
 
 class VirtualClusterPhase(models.TextChoices):
@@ -29,7 +29,7 @@ class VirtualClusterPhase(models.TextChoices):
     FAILED = "Failed"
 
 
-class VirtualCluster(Row, Revised, Scheduled, CleanedUp):
+class VirtualCluster(Row, Revised, Scheduled, CleanedUp, Moved):
     """A Kubernetes control plane of its own inside a namespace of a host cluster.
 
     The columns of `spec` are desired; phase, conditions and observed_generation are what workers found. `generation`

@@ -191,6 +191,7 @@ def operation_retry(*, operation: Operation, actor: Actor, now: datetime) -> Ope
         )
     locked.state = OperationState.PENDING
     locked.attempt = 0
+    _from_the_beginning_where_put_back(locked)
     locked.step_started_at = locked.finished_at = None
     locked.error_code = locked.error_message = locked.error_hint = ""
     locked.message = "Tried again."
@@ -202,6 +203,12 @@ def operation_retry(*, operation: Operation, actor: Actor, now: datetime) -> Ope
     _audit(actor, "operation.retry", locked)
     transaction.on_commit(partial(operation_wake, locked.pk))
     return locked
+
+
+def _from_the_beginning_where_put_back(operation: Operation) -> None:
+    """One that failed while it was put back goes on with that."""
+    if operation.undoing is not None and operation.step == len(operation.steps):
+        operation.undoing, operation.steps, operation.step = None, [], 0
 
 
 def _newer(operation: Operation) -> QuerySet[Operation]:
@@ -216,6 +223,8 @@ def operation_abort(*, operation: Operation, actor: Actor, now: datetime) -> Ope
     locked = Operation.objects.select_for_update().get(pk=operation.pk)
     if locked.finished:
         raise Conflict(f"This operation has already ended: {locked.state}.")
+    if locked.undoing is not None:
+        raise Conflict("What it did is being put back already; then it ends by itself.")
     if locked.kind in NEVER_ABORTED:
         raise Conflict(f"{locked.kind} cannot be aborted.", hint=NEVER_ABORTED[OperationKind(locked.kind)])
     _abort(locked, why=f"Aborted by {actor.label}.", now=now)

@@ -8,7 +8,7 @@ from clusters.models import Breaker, HostCluster, HostSlot
 from provisioning.engine.breaker import host_answered, host_failed
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
-from provisioning.engine.flow import Flow
+from provisioning.engine.flow import Flow, Step
 from provisioning.engine.slots import slot_take
 
 SILENT = ("unreachable", "timeout")
@@ -24,30 +24,35 @@ class Admission:
         self.host: HostCluster | None = None
         self.slot: UUID | None = None
         """The host of the slot that it holds."""
-        self._asked = False
-        self._on_trial = False
+        self._asked: set[UUID] = set()
+        self._on_trial: UUID | None = None
+        """The host that is tried with its slot."""
 
-    def enter(self) -> str | None:
-        """None where the work may go on; else why it has to wait. Asks once a stretch."""
-        if self._asked or not self.flow.breaker:
+    def enter(self, step: Step) -> str | None:
+        """None where the step may be done; else why it has to wait for its host. Asks once a host and stretch.
+
+        Only the first host of a stretch gives a slot: what moves between two hosts would else hold one of either and
+        wait for the other's.
+        """
+        if not self.flow.breaker:
             return None
-        self._asked = True
-        host = self.context.host_if_any()
-        if host is None:  # such as a delete of what was never placed
+        host = self.context.host_if_any(on_target=step.on_target)
+        self.host = host
+        if host is None or host.pk in self._asked:  # none: such as a delete of what was never placed
             return None
         host.refresh_from_db(fields=["breaker", "concurrency", "answered_at"])
-        if host.breaker == Breaker.OPEN:
+        if host.breaker == Breaker.OPEN and step.patient:
             return not_answering(host)
-        if self.flow.slots:
+        if self.flow.slots and self.slot is None:
             why = self._slot(host)
-            if why:
+            if why and step.patient:
                 return why
-        self.host = host
+        self._asked.add(host.pk)
         structlog.contextvars.bind_contextvars(host=host.name)
         return None
 
     def _slot(self, host: HostCluster) -> str | None:
-        self._on_trial = host.breaker == Breaker.HALF_OPEN
+        self._on_trial = host.pk if host.breaker == Breaker.HALF_OPEN else None
         others = HostSlot.objects.filter(host=host, operation__isnull=False).exclude(operation=self.context.operation)
         if self._on_trial and others.exists():
             return f"Host {host.name} answers again; another operation tries it first."
@@ -56,12 +61,12 @@ class Admission:
             return None
         return f"Waiting for its turn on host {host.name}: {host.concurrency} operations are at work there."
 
-    def silent(self, error: TemporaryError) -> bool:
+    def silent(self, step: Step, error: TemporaryError) -> bool:
         """Whether the host itself is to blame for a step's error: it is asked once more, shortly.
 
         True where the operation has to wait for it; no attempt was used up then.
         """
-        if self.host is None or error.code not in SILENT:
+        if self.host is None or error.code not in SILENT or not step.patient:
             return False
         self.context.lease.check()  # a worker that was frozen meanwhile asks nobody, and says nothing about the host
         now = self.context.now
@@ -79,9 +84,9 @@ class Admission:
 
     def well_done(self) -> None:
         """The stretch ended without the host failing: where it was on trial, it has passed."""
-        if self.host is not None and self._on_trial:
-            host_answered(host_ids=[self.host.pk], now=self.context.now)
-            self._on_trial = False
+        if self._on_trial is not None and self._on_trial in self._asked:
+            host_answered(host_ids=[self._on_trial], now=self.context.now)
+            self._on_trial = None
 
     def not_answering(self) -> str:
         """What somebody who waits for the host is told."""

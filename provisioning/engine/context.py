@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.models import Model
@@ -16,6 +16,9 @@ from provisioning.drivers.clients import Clients
 from provisioning.drivers.helm import HelmClient
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.lease import Lease, LeaseLost
+
+PLACEMENT: Final = "placement"
+"""In an operation's params: the placement that it is about, where that is not the active one."""
 
 _FENCED = ("abort_requested", "message", "started_at", "lock_key")
 """What is read of the operation's row when it is locked: what others may have written, and where it belongs."""
@@ -29,6 +32,8 @@ _FIELDS: dict[str, Any] = {field.name: field for field in Operation._meta.concre
 
 class StepContext:
     """Lives for one run of one operation. `now` is the clock; time is never asked of anything else."""
+
+    role = PlacementRole.ACTIVE
 
     def __init__(self, *, operation: Operation, lease: Lease, clients: Clients, clock: Callable[[], datetime]) -> None:
         self.operation = operation
@@ -56,20 +61,35 @@ class StepContext:
 
     @cached_property
     def placement(self) -> Placement:
-        """The cluster's active placement. Raises Placement.DoesNotExist before a host was chosen."""
-        return Placement.objects.select_related("host", "host__credential").get(
-            virtual_cluster=self.virtual_cluster, role=PlacementRole.ACTIVE
-        )
+        """The one that the operation names, else the active one. Placement.DoesNotExist before a host was chosen."""
+        placements = Placement.objects.select_related("host__credential", "virtual_cluster__project")
+        named = self.params.get(PLACEMENT)
+        return placements.get(**({"pk": named} if named else self._active()))
+
+    def _active(self) -> dict[str, Any]:
+        return {"virtual_cluster": self.virtual_cluster, "role": self.role}
+
+    def placed(self) -> Placement | None:
+        """As `placement`; None where there is none."""
+        try:
+            return self.placement
+        except Placement.DoesNotExist:
+            return None
+
+    def on_target(self) -> "StepContext":
+        """The same for the placement to which the cluster moves."""
+        return TargetContext(operation=self.operation, lease=self.lease, clients=self.clients, clock=self.clock)
 
     @property
     def host(self) -> HostCluster:
         """The host that the operation is about, or on which its cluster is placed."""
         return self.operation.host or self.placement.host
 
-    def host_if_any(self) -> HostCluster | None:
-        """The host, or None where the operation has none (yet)."""
+    def host_if_any(self, *, on_target: bool = False) -> HostCluster | None:
+        """The host, or None where the operation has none (yet); with `on_target` the one to which its cluster moves."""
+        context = self.on_target() if on_target else self
         try:
-            return self.host
+            return context.host
         except Placement.DoesNotExist:
             return None
 
@@ -155,3 +175,9 @@ class StepContext:
             type(row)._default_manager.filter(pk=row.pk).update(**fields)
         for name, value in fields.items():
             setattr(row, name, value)
+
+
+class TargetContext(StepContext):
+    """For steps on the host to which a cluster moves."""
+
+    role = PlacementRole.TARGET

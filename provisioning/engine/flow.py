@@ -1,7 +1,7 @@
 """What a flow is: data. An ordered tuple of steps whose names are sentences, and what its ends mean for its object."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,9 @@ class Step:
     """One idempotent step: run again after a crash at any line, it ends in the same place.
 
     `name` is a sentence for people, `deadline` the seconds it may take in all, its own waits included (None: the
-    setting). `on_host`: it needs the host, so it waits for the host's slot and breaker.
+    setting). `on_host`: it needs the host, so it waits for the host's slot and breaker. `on_target`: the host that it
+    needs is the one to which its cluster moves. `patient`: it waits for a host that does not answer for as long as it
+    takes; else that counts as an error like any other.
     """
 
     key: str
@@ -50,17 +52,29 @@ class Step:
     run: Callable[["StepContext"], StepResult]
     deadline: float | None = None
     on_host: bool = True
+    on_target: bool = False
+    patient: bool = True
 
 
 def step(
-    name: str, *, deadline: float | None = None, on_host: bool = True
+    name: str, *, deadline: float | None = None, on_host: bool = True, on_target: bool = False, patient: bool = True
 ) -> Callable[[Callable[["StepContext"], StepResult]], Step]:
     """Makes a function a step. Its key is the function's name, with dashes."""
 
     def make(run: Callable[["StepContext"], StepResult]) -> Step:
-        return Step(key=run.__name__.replace("_", "-"), name=name, run=run, deadline=deadline, on_host=on_host)
+        key = run.__name__.replace("_", "-")
+        return Step(key, name, run, deadline=deadline, on_host=on_host, on_target=on_target, patient=patient)
 
     return make
+
+
+def on_target(made: Step, name: str, *, patient: bool = True) -> Step:
+    """The same step for the placement to which its cluster moves."""
+
+    def run(context: "StepContext") -> StepResult:
+        return made.run(context.on_target())
+
+    return replace(made, key=f"target-{made.key}", name=name, run=run, on_target=True, patient=patient)
 
 
 Hook = Callable[[Operation, datetime], None]
@@ -86,6 +100,9 @@ class Flow:
 
     `breaker`: it waits for as long as its host does not answer. `slots`: it takes one of its host's slots while it is
     worked on. `left_behind`: what one that failed or was aborted left on hosts.
+
+    `undo`: the steps that put back what was done where it fails or is aborted. They follow the step at which it ended,
+    and it comes to its end after the last of them. `final` is the key of the step after which nothing is put back.
     """
 
     kind: OperationKind
@@ -97,3 +114,5 @@ class Flow:
     breaker: bool = True
     slots: bool = True
     left_behind: LeftBehind = nothing_left
+    undo: tuple[Step, ...] = ()
+    final: str = ""

@@ -1,5 +1,6 @@
 """One claim's work on one operation: does its steps in order and writes what came of each."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
@@ -50,6 +51,7 @@ _WRITTEN = (
     "message",
     "attempt",
     "abort_requested",
+    "undoing",
     *_NO_ERROR,
 )
 
@@ -75,9 +77,8 @@ class OperationRun:
 
     def _begin(self) -> bool:
         """Writes the flow's steps when the operation is begun or tried again. False where that did not succeed."""
-        now, step = self.context.now, self.flow.steps[self.operation.step]
-        names = [{"key": step.key, "name": step.name, "state": "waiting"} for step in self.flow.steps]
-        steps = self.operation.steps or names
+        now, step = self.context.now, self._step()
+        steps = self.operation.steps or _waiting(self.flow.steps)
         steps[self.operation.step] = _step_begun(step, now)
         fields: dict[str, Any] = {
             "steps": steps,
@@ -105,7 +106,7 @@ class OperationRun:
         A first time is nobody's fault (all workers may have been away for long), so the deadline counts from the
         second on.
         """
-        step, error = self.flow.steps[self.operation.step], WORKER_ENDED
+        step, error = self._step(), WORKER_ENDED
         if self.operation.abort_requested:
             return True
         attempt = self.operation.attempt + 1
@@ -119,13 +120,13 @@ class OperationRun:
 
     def next_step(self) -> bool:
         """Does the current step. True where the next one can follow at once."""
-        step = self.flow.steps[self.operation.step]
+        step = self._step()
         if self.operation.abort_requested:
-            return self._end(step, OperationState.ABORTED, message=self.operation.message)
+            return self._aborted(step)
         if self.runner.stopping():
             return self._hand_back(after=0.0, message="The worker is stopping; another one goes on.")
         structlog.contextvars.bind_contextvars(step=step.key)
-        why = self.admission.enter() if step.on_host else None
+        why = self.admission.enter(step) if step.on_host else None
         if why is not None:
             return self._wait_for_host(why)
         self.context.lease.renewed_for(self._seconds_left(step) + STUCK_SECONDS)
@@ -133,7 +134,7 @@ class OperationRun:
         try:
             result = self._attempt(step)
         except TemporaryError as error:
-            if self.admission.silent(error):
+            if self.admission.silent(step, error):
                 event = self._event(step, "warning", error.message)
                 return self._wait_for_host(self.admission.not_answering(), event=event)
             return self._try_later(step, error)
@@ -158,12 +159,12 @@ class OperationRun:
         steps[index] = {**steps[index], "state": "done", "finished_at": now.isoformat()}
         if isinstance(result, Skip | Done):
             steps[index]["note"] = result.why
-        last = index + 1 == len(self.flow.steps)
+        last = index + 1 == len(steps)
         if not last:
-            steps[index + 1] = _step_begun(self.flow.steps[index + 1], now)
+            steps[index + 1] = _step_begun(self._steps[index + 1], now)
         fields: dict[str, Any] = {"steps": steps, "step": index + 1, "attempt": 0, **_NO_ERROR}
         if last:
-            return self._end(step, OperationState.SUCCEEDED, message="", **fields)
+            return self._end_reached(step, **fields)
         fields |= {"step_started_at": now, "message": "", "state": OperationState.PROCESSING}
         if not self._save_at_once(**fields):
             with self.context.fenced() as row:
@@ -214,11 +215,12 @@ class OperationRun:
     def _fail(self, step: Step, error: PermanentError) -> bool:
         steps, index = list(self.operation.steps), self.operation.step
         steps[index] = {**steps[index], "state": "failed", "finished_at": self.context.now.isoformat()}
-        return self._end(
+        before = f"{self.operation.undoing['message']} " if self.operation.undoing else ""
+        return self._end_or_undo(
             step,
             OperationState.FAILED,
             event=self._event(step, "error", error.message),
-            message=f"“{step.name}” failed: {error.message}",
+            message=f"{before}“{step.name}” failed: {error.message}",
             steps=steps,
             error_code=error.code,
             error_message=error.message,
@@ -227,7 +229,7 @@ class OperationRun:
 
     def _wait_for_host(self, why: str, event: OperationEvent | None = None) -> bool:
         """Hands the operation back until its host can take it: no attempt is used up, no worker looks at it."""
-        host = self.context.host
+        host = self.admission.host or self.context.host
         fields = {"message": why, "state": OperationState.PROCESSING, "waiting_host": host, **_NO_ERROR}
         # since when it waits: by so much its step's deadline moves
         given_back = {"lease_expires_at": None, "lease_owner": "", "run_after": Now(), "published_at": None}
@@ -268,6 +270,63 @@ class OperationRun:
             host_id = slot_host(operation_id=self.operation.pk)  # a dead worker's, or given to it while it waited
         if host_id is not None:
             slot_free(operation_id=self.operation.pk, host_id=host_id)
+
+    # What was done is put back
+
+    @property
+    def _steps(self) -> tuple[Step, ...]:
+        """Those of the flow as far as it came, and after them those that put it back."""
+        if self.operation.undoing is None:
+            return self.flow.steps
+        return self.flow.steps[: self.operation.undoing["after"]] + self.flow.undo
+
+    def _step(self) -> Step:
+        return self._steps[self.operation.step]
+
+    def _aborted(self, at: Step) -> bool:
+        if self.operation.undoing is None:
+            return self._end_or_undo(at, OperationState.ABORTED, message=self.operation.message)
+        with self.context.fenced() as row:  # what puts things back is not ended by anybody
+            row.abort_requested = False
+            self._save(row, abort_requested=False)
+        return True
+
+    def _end_or_undo(self, at: Step, state: OperationState, **fields: Any) -> bool:
+        """Ends the operation, after its flow's `undo` where something was done that can be put back."""
+        final = any(step["key"] == self.flow.final and step["state"] == "done" for step in self.operation.steps)
+        if not self.flow.undo or self.operation.undoing is not None or self.operation.started_at is None or final:
+            return self._end(at, state, **fields)
+        return self._undo(at, state, fields)
+
+    def _undo(self, at: Step, state: OperationState, fields: dict[str, Any]) -> bool:
+        now, after = self.context.now, self.operation.step + 1
+        done = list(fields.pop("steps", self.operation.steps))[:after]
+        if done[-1]["state"] == "current":  # it was aborted before it, or while it waited in it
+            done[-1] = _waiting([at])[0]
+        steps = [*done, _step_begun(self.flow.undo[0], now), *_waiting(self.flow.undo[1:])]
+        end = {name: fields.get(name, "") for name in ("message", *_NO_ERROR)}
+        undoing = {"state": state, "after": after, **end}
+        with self.context.fenced() as row:
+            row.abort_requested = False
+            self._save(
+                row,
+                event=fields.get("event"),
+                undoing=undoing,
+                abort_requested=False,
+                state=OperationState.PROCESSING,
+                message=f"{end['message']} What was done is put back.".strip(),
+                **{"steps": steps, "step": after, "step_started_at": now, "attempt": 0, **_NO_ERROR},
+            )
+        log.info("operation is put back", error=end["error_message"] or None)
+        return True
+
+    def _end_reached(self, at: Step, **fields: Any) -> bool:
+        """After the last step: Succeeded, or what it came to before it was put back."""
+        undoing = self.operation.undoing
+        if undoing is None:
+            return self._end(at, OperationState.SUCCEEDED, message="", **fields)
+        fields |= {name: undoing[name] for name in ("message", *_NO_ERROR)}
+        return self._end(at, OperationState(undoing["state"]), **fields)
 
     def _end(self, at: Step, state: OperationState, **fields: Any) -> bool:
         if state != OperationState.SUCCEEDED:
@@ -359,6 +418,10 @@ def _unexpected(error: Exception) -> TemporaryError:
         code="unexpected",
         hint="It is tried again by itself. If it stays, the worker's log says more under this operation's id.",
     )
+
+
+def _waiting(steps: Iterable[Step]) -> list[dict[str, str]]:
+    return [{"key": step.key, "name": step.name, "state": "waiting"} for step in steps]
 
 
 def _step_begun(step: Step, now: datetime) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from clusters.adoption import Adoption
 from clusters.chart_wish import HostCapabilities
 from clusters.host_rules import TENANT_ROLE
-from clusters.models import HostMode, Placement, PlacementRole
+from clusters.models import HostMode, Placement
 from provisioning.drivers.errors import ForbiddenError
 from provisioning.drivers.kinds import (
     CONFIG_MAP,
@@ -47,12 +47,8 @@ SYNCED_KINDS = (POD, SERVICE, PERSISTENT_VOLUME_CLAIM, CONFIG_MAP, SECRET)
 
 
 def placed(context: StepContext) -> Placement | None:
-    """The active placement; None where no host was chosen yet."""
-    return (
-        Placement.objects.select_related("host__credential", "virtual_cluster__project")
-        .filter(virtual_cluster=context.virtual_cluster, role=PlacementRole.ACTIVE)
-        .first()
-    )
+    """Where it is; None where no host was chosen yet."""
+    return context.placed()
 
 
 def not_ours(placement: Placement) -> bool:
