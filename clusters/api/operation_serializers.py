@@ -9,6 +9,7 @@ from rest_framework import serializers
 from clusters.api.restored_serializers import RestoredSerializer
 from clusters.api.shown import operation_shown
 from clusters.models import Operation, OperationEvent, OperationKind
+from clusters.preflight import REPORT, Weight
 from clusters.restoration import RESULT
 
 
@@ -70,6 +71,26 @@ class OperationEventSerializer(serializers.ModelSerializer[OperationEvent]):
     class Meta:
         model = OperationEvent
         fields: ClassVar[list[str]] = ["time", "step", "level", "text"]
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    """One thing that was found before an upgrade or a move."""
+
+    weight = serializers.ChoiceField(list(Weight), help_text="blocks, choice (somebody has to choose) or note.")
+    code = serializers.CharField()
+    about = serializers.CharField(help_text="The object.")
+    message = serializers.CharField()
+    hint = serializers.CharField(allow_blank=True)
+    choice = serializers.CharField(allow_blank=True, help_text="The name of the choice.")
+    options = serializers.DictField(child=serializers.CharField(), help_text="What may be chosen, and what it means.")
+
+
+class ReportSerializer(serializers.Serializer[Any]):
+    """What an upgrade or a move would meet."""
+
+    plan = serializers.ListField(child=serializers.CharField(), help_text="What will be done, in sentences.")
+    findings = FindingSerializer(many=True)
+    expected = serializers.DictField(child=serializers.FloatField(), help_text="Seconds, by what they are of.")
 
 
 class OperationSerializer(serializers.ModelSerializer[Operation]):
@@ -148,8 +169,15 @@ class OperationDetailSerializer(OperationSerializer):
         """What came of a restore, once it has succeeded; null for all other operations."""
         return operation.params.get(RESULT) if operation.kind == OperationKind.RESTORE else None
 
+    report = serializers.SerializerMethodField()
+
+    @extend_schema_field(ReportSerializer(allow_null=True))
+    def get_report(self, operation: Operation) -> dict[str, Any] | None:
+        """What an upgrade or a move would meet, once that was looked at; null for all other operations."""
+        return operation.params.get(REPORT)
+
     def to_representation(self, instance: Operation) -> dict[str, Any]:
         return serializers.ModelSerializer.to_representation(self, instance)
 
     class Meta(OperationSerializer.Meta):
-        fields: ClassVar[list[str]] = [*OperationSerializer.Meta.fields, "difference", "restored", "events"]
+        fields: ClassVar[list[str]] = [*OperationSerializer.Meta.fields, "difference", "restored", "report", "events"]

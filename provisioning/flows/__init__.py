@@ -11,6 +11,7 @@ from provisioning.flows.connect import CONNECT
 from provisioning.flows.delete import DELETE
 from provisioning.flows.export import EXPORT
 from provisioning.flows.issue_kubeconfig import ISSUE_KUBECONFIG
+from provisioning.flows.preflight import PREFLIGHT
 from provisioning.flows.provision import PROVISION
 from provisioning.flows.renew_credential import RENEW_CREDENTIAL
 from provisioning.flows.restore import RESTORE
@@ -33,5 +34,6 @@ FLOWS: Final[Mapping[OperationKind, Flow]] = {
         ISSUE_KUBECONFIG,
         REVOKE_ACCESS,
         RESTORE,
+        PREFLIGHT,
     )
 }
