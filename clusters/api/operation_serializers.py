@@ -174,7 +174,8 @@ class OperationDetailSerializer(OperationSerializer):
     @extend_schema_field(ReportSerializer(allow_null=True))
     def get_report(self, operation: Operation) -> dict[str, Any] | None:
         """What an upgrade or a move would meet, once that was looked at; null for all other operations."""
-        return operation.params.get(REPORT)
+        report: dict[str, Any] | None = operation.params.get(REPORT)
+        return report
 
     def to_representation(self, instance: Operation) -> dict[str, Any]:
         return serializers.ModelSerializer.to_representation(self, instance)
