@@ -1,0 +1,1 @@
+"""How a virtual cluster's objects and workloads get from one host to another."""
