@@ -1,1 +1,1 @@
-"""How a virtual cluster's objects and workloads get from one host to another."""
+"""Moving a virtual cluster from one host cluster to another."""
