@@ -1,8 +1,7 @@
 """Carrying objects from one cluster to another, where they are held until their time has come.
 
-What is at the target is brought to what is at the source, whoever made it there: the target is nobody's yet. How state
-is carried may be another one day (a snapshot of the store, say): `first` and `changes` of a Carrying are all that a
-move asks for.
+What is at the target is brought to what is at the source, whoever made it there: the target is nobody's yet. How it
+is carried may be another one day: a snapshot of the store, say, in place of the first copy.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -44,12 +43,21 @@ def moves(obj: Json) -> bool:
     return title_of(obj) != POD and not (own and obj["metadata"]["name"] == FREEZE)
 
 
+def moving_way(mark: str) -> Way:
+    """`mark`: of the operation."""
+    return Way(mark=mark, overwrite=True, verb="move")
+
+
 class Carrier(Maker):
     """Makes what is missing at the target, and changes what is otherwise."""
 
     def __init__(self, virtual: KubeClient, plan: RestorePlan, way: Way) -> None:
         super().__init__(virtual, plan, way)
         self._meant = {uid: meant for each in plan.wanted for uid, meant in _references(each.exported)}
+
+    def served_as_is(self, obj: Json) -> ServedKind | None:
+        """Where the target serves a kind that was made there already."""
+        return self._served.kind_of(obj)
 
     def _there(self, planned: Planned, served: ServedKind, found: Json, manifest: Json, note: str) -> Made:
         if found["metadata"].get("deletionTimestamp"):
@@ -107,9 +115,12 @@ def _references(obj: Json) -> Iterator[tuple[str, tuple[ObjectId, str]]]:
 
 @dataclass
 class Carried:
-    """What came of carrying changes. `waiting`: worth another try, with the reason; `refused`: never taken."""
+    """What came of carrying changes. `effects`: how many objects were made, changed or deleted.
 
-    made: int = 0
+    `waiting`: worth another try, with the reason; `refused`: never taken.
+    """
+
+    effects: int = 0
     waiting: dict[ObjectId, str] = field(default_factory=dict)
     refused: dict[ObjectId, str] = field(default_factory=dict)
 
@@ -117,15 +128,16 @@ class Carried:
 def changes_carry(target: KubeClient, changes: Changes, *, mark: str) -> Carried:
     """Makes, changes and deletes at the target. May be done again after any crash, with the same result."""
     plan = moving_plan([*changes.changed, *(_alive(obj) for obj in changes.ending)])
-    carrier = Carrier(target, plan, Way(mark=mark, overwrite=True))
+    carrier = Carrier(target, plan, moving_way(mark))
     carried, again = Carried(), []
     for planned in plan.wanted:
         if not _made(carrier, planned, carried):
             again.append(planned)
     for planned in again:  # what it leaned on came after it
         _made(carrier, planned, carried)
+    carried.effects += len(changes.gone) + len(changes.ending)
     for obj in changes.ending:
-        if served := carrier.served_as(obj):
+        if served := carrier.served_as_is(obj):
             _deleted(target, served.kind, obj, keep_finalizers=True)
     for kind, obj in changes.gone:
         _deleted(target, kind, obj, keep_finalizers=False)
@@ -141,8 +153,7 @@ def _made(carrier: Carrier, planned: Planned, carried: Carried) -> bool:
     carried.waiting.pop(planned.key, None)
     if made.outcome is Outcome.REFUSED:
         carried.refused[planned.key] = made.note
-    else:
-        carried.made += 1
+    carried.effects += made.outcome in (Outcome.CREATED, Outcome.OVERWRITTEN)
     return True
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from provisioning.drivers.errors import ConflictError, NotFound
-from provisioning.drivers.kinds import Json, Kind
+from provisioning.drivers.kinds import NAMESPACE, Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import kinds_served
 from provisioning.exports.left_out import kind_name, rule_for, rule_unread
@@ -66,7 +66,7 @@ def changes_since(
         key = kind_key(kind)
         names: set[Name] = set()
         newer = []
-        for item in _listed(source, kind, found.revisions):
+        for item in listed(source, kind, found.revisions):
             names.add(name_of(item))
             if revision_of(item) > revisions.get(key, -1) and not _left_out_by_metadata(item):
                 newer.append(item)
@@ -74,10 +74,10 @@ def changes_since(
             if not obj["metadata"].get("deletionTimestamp"):
                 if rule_for(obj) is None:
                     found.changed.append(_bare(obj))
-            elif obj["metadata"].get("finalizers") and not _left_out_alive(obj):
+            elif _waits_for_its_end(obj) and not _left_out_alive(obj):
                 found.ending.append(_bare(obj))
         if key in there:
-            extra = [item for item in _listed(target, kind, {}) if name_of(item) not in names]
+            extra = [item for item in listed(target, kind, {}) if name_of(item) not in names]
             found.gone += [(kind, obj) for obj in _whole(target, kind, _of_users(extra)) if rule_for(obj) is None]
     return found
 
@@ -87,8 +87,11 @@ def name_of(obj: Json) -> Name:
     return obj["metadata"].get("namespace") or "", obj["metadata"]["name"]
 
 
-def _listed(kube: KubeClient, kind: Kind, revisions: dict[str, int]) -> Iterator[Json]:
-    """Without what they hold; `revisions` gets the moment of the list. Read anew where the server forgot its place."""
+def listed(kube: KubeClient, kind: Kind, revisions: dict[str, int]) -> Iterator[Json]:
+    """All of a kind, without what they hold; `revisions` gets the moment of the list.
+
+    Read anew where the server forgot its place.
+    """
     try:
         items = list(_pages(kube, kind, PAGE, revisions))
     except ConflictError:
@@ -126,6 +129,11 @@ def _of_users(items: list[Json]) -> list[Json]:
 
 def _left_out_by_metadata(item: Json) -> bool:
     return kind_name(item["apiVersion"], item["kind"]) in TOLD_BY_METADATA and rule_for(item) is not None
+
+
+def _waits_for_its_end(obj: Json) -> bool:
+    """A namespace is waited for by what is in it; all others by their finalizers."""
+    return bool(obj["metadata"].get("finalizers")) or obj["kind"] == NAMESPACE.kind
 
 
 def _left_out_alive(obj: Json) -> bool:
