@@ -66,7 +66,11 @@ def freeze_holds(virtual: KubeClient, freeze: dict[str, str]) -> bool:
 
 def freeze_refuses(virtual: KubeClient) -> bool:
     """Whether a write of an ordinary user, who may do everything, is refused by this policy; nothing is written."""
-    probe = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME, "namespace": ACCESS_NAMESPACE}}
+    probe = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": f"{NAME}-probe", "namespace": ACCESS_NAMESPACE},
+    }
     try:
         virtual.try_as(ORDINARY_USER, "system:masters", probe)
     except PermanentError as error:
@@ -121,11 +125,11 @@ def _policy(sentence: str) -> Json:
                 "matchPolicy": "Equivalent",
                 "namespaceSelector": {},
                 "objectSelector": {},
-                # "*" alone leaves out subresources: a scale would go through
-                "resourceRules": [{**every, "resources": ["*", "*/*"]}],
+                # "*" would leave out subresources: a scale would go through
+                "resourceRules": [{**every, "resources": ["*/*"]}],
                 "excludeResourceRules": [
                     {**core, "resources": ["events"]},
-                    *({**core, "apiGroups": [group], "resources": ["*", "*/*"]} for group in NOT_FROZEN),
+                    *({**core, "apiGroups": [group], "resources": ["*/*"]} for group in NOT_FROZEN),
                 ],
             },
             "matchConditions": [{"name": "not-exempt", "expression": f"!({_exempt()})"}],
