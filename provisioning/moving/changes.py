@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from provisioning.drivers.errors import ConflictError, NotFound
-from provisioning.drivers.kinds import NAMESPACE, Json, Kind
+from provisioning.drivers.kinds import API_SERVICE, NAMESPACE, Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import kinds_served
 from provisioning.exports.left_out import kind_name, rule_for, rule_unread
@@ -21,7 +21,6 @@ TOLD_BY_METADATA: Final = frozenset(
     {"Pod", "ReplicaSet.apps", "ControllerRevision.apps", "Endpoints", "EndpointSlice.discovery.k8s.io"}
 )
 """Kinds of which metadata alone tell whether they are left out."""
-API_SERVICE: Final = Kind("apiregistration.k8s.io/v1", "APIService", "apiservices", namespaced=False)
 
 Name = tuple[str, str]
 """Namespace and name."""

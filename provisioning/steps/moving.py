@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
+from django.conf import settings
+
 from clusters.models import Export, HostCluster, Placement, PlacementRole
 from clusters.moving import ACCEPT, BACK, DECIDED, DIFFERENCES, JOBS_WAIT, ORDERS, REVISIONS, SLEPT, TO
 from clusters.placing import hosts_choose
@@ -36,8 +38,8 @@ ROUNDS: Final = 5
 TOLD: Final = 5
 CHEAP_REVISIONS: Final = 3000
 """So many writes at most bring the target's resourceVersions past the source's; each takes some milliseconds."""
-AHEAD: Final = 500
-"""By how much: what the source may still count while it is frozen and stopped."""
+COUNTER: Final = "marina-move"
+"""The ConfigMap that is written for it."""
 
 
 @step("Choose its place on the host", on_host=False)
@@ -230,24 +232,18 @@ def raise_revisions(context: StepContext) -> StepResult:
 
     Whoever watched the source then never takes a version of it for one of the target's.
     """
+    counter = {"name": COUNTER, "namespace": ACCESS_NAMESPACE}
     with both(context) as (source, target):
-        missing = source.revision() + AHEAD - target.revision()
-        if missing <= 0:
-            return Skip("They are ahead already.")
-        if missing > CHEAP_REVISIONS:
-            return Skip(f"They are {missing} behind: the gateway tells whoever asks for an old one to begin anew.")
-        target.apply(_counter(0))
-        for number in range(1, missing):
-            target.patch_merge(CONFIG_MAP, _COUNTER, ACCESS_NAMESPACE, {"data": {"written": str(number)}})
-    return None
-
-
-_COUNTER: Final = "marina-move"
-
-
-def _counter(number: int) -> dict[str, Any]:
-    metadata = {"name": _COUNTER, "namespace": ACCESS_NAMESPACE}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"written": str(number)}}
+        missing = source.revision() + settings.MOVE_REVISIONS_AHEAD - target.revision()
+        cheap = missing <= CHEAP_REVISIONS
+        if cheap and missing > 0:
+            target.apply({"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind, "metadata": counter})
+            for number in range(missing):
+                target.patch_merge(CONFIG_MAP, COUNTER, ACCESS_NAMESPACE, {"data": {"written": str(number)}})
+        target.delete(CONFIG_MAP, COUNTER, ACCESS_NAMESPACE)
+    if cheap:
+        return None
+    return Skip(f"They are {missing} behind: the gateway tells whoever asks for an old one to begin anew.")
 
 
 @step("Decide in which order its workloads move")

@@ -14,6 +14,7 @@ from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError
 from provisioning.engine.flow import Done, StepResult, Wait, step
+from provisioning.failpoints import failpoint, failpoint_register
 from provisioning.moving.around import changed_again, written_since
 from provisioning.moving.carrying import changes_carry
 from provisioning.moving.changes import changes_since
@@ -30,6 +31,8 @@ from provisioning.moving.running import Decided, started, stopped, webhooks_let_
 from provisioning.moving.workloads import Order
 from provisioning.steps.moving import both, copied_up_to, not_taken
 from provisioning.steps.restoring import mark_of
+
+failpoint_register("move.switch")
 
 FREEZE_SECONDS: Final = 30.0
 COPY_SECONDS: Final = 60.0
@@ -167,6 +170,7 @@ def switch_placement(context: StepContext) -> StepResult:
             freeze_take_away(target)  # left over where it goes back to where it came from
         access_resume(target)
         foreign, first = source.revision(), target.revision()
+    failpoint("move.switch")
     with context.fenced():
         _switch(context, foreign=foreign, first=first)
     context.placement_anew()

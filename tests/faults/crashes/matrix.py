@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from clusters.models import Operation, OperationState
+from clusters.models import Operation
 from provisioning.failpoints import RECORD_VARIABLE, VARIABLE
 from tests.fakes.cluster import Request
 from tests.faults.crashes.outcome import Outcome, outcome_of
@@ -26,7 +26,8 @@ from tests.faults.crashes.stage import Stage
 
 HELM = "helm's request"
 """The name of the places inside a running helm: each of its requests that would change something."""
-Stages = Callable[[], AbstractContextManager[Stage]]
+Stages = Callable[[bool], AbstractContextManager[Stage]]
+"""Opens one; with a second host beside it where that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -107,17 +108,18 @@ class Matrix:
         return [(*killed_at, place) for place in new] if len(killed_at) == 1 else []
 
     def _play(self, killed_at: tuple[Place, ...]) -> Ran:
-        with self._stages() as stage:
+        with self._stages(self._scenario.two_hosts) as stage:
             operation = self._scenario.begin(stage)
             for place in killed_at:
-                self._result.missed += not _killed_at(stage, operation.pk, place)
-            passed = _finish(stage, operation.pk)
+                self._result.missed += not _killed_at(stage, operation.pk, place, self._scenario.armed)
+            passed = _finish(stage, operation.pk, self._scenario)
             return Ran(outcome_of(stage, operation.pk), passed)
 
 
-def _killed_at(stage: Stage, operation_id: UUID, place: Place) -> bool:
+def _killed_at(stage: Stage, operation_id: UUID, place: Place, armed: str) -> bool:
     """A worker that is killed there. On a real host it may come to its end without passing there: then False."""
-    environment = {} if place.name == HELM else {VARIABLE: f"{place.name}:kill:{place.number}"}
+    kill = "" if place.name == HELM else f"{place.name}:kill:{place.number}"
+    environment = {VARIABLE: ",".join(filter(None, (armed, kill)))}
     killer = _HelmKiller(place.number if place.name == HELM else 0)
     with _hooked(stage, killer):
         work = stage.crew.work(operation_id, seconds=stage.seconds, environment=environment)
@@ -161,18 +163,18 @@ def _hooked(stage: Stage, hook: Callable[[Request], None]) -> Iterator[None]:
         stage.fake.cluster.before.remove(hook)
 
 
-def _finish(stage: Stage, operation_id: UUID) -> tuple[Place, ...]:
+def _finish(stage: Stage, operation_id: UUID, scenario: Scenario) -> tuple[Place, ...]:
     """A worker that nobody disturbs; the places it passed, in their order."""
     requests: list[str] = []
     with (
         tempfile.NamedTemporaryFile("r") as record,
         _hooked(stage, lambda request: requests.extend([HELM] * _is_helms(request))),
     ):
-        environment = {RECORD_VARIABLE: record.name}
+        environment = {RECORD_VARIABLE: record.name, VARIABLE: scenario.armed}
         code = stage.crew.work(operation_id, seconds=stage.seconds, environment=environment).ended()
         passages = Path(record.name).read_text().split()
     ended = Operation.objects.get(pk=operation_id)
-    assert (code, ended.state) == (0, OperationState.SUCCEEDED), f"{code}, {ended.state}: {ended.message}"
+    assert (code, ended.state) == (0, scenario.ends), f"{code}, {ended.state}: {ended.message}"
     return tuple(_numbered([*passages, *requests]))
 
 
