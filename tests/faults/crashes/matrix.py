@@ -6,13 +6,17 @@ The places are not listed anywhere: they are what the undisturbed run passed. A 
 
 import os
 import signal
+import subprocess
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
+from typing import Final
 from uuid import UUID
 
 from django.db import connection
@@ -20,6 +24,7 @@ from django.db import connection
 from clusters.models import Operation
 from provisioning.failpoints import RECORD_VARIABLE, VARIABLE
 from tests.fakes.cluster import Request
+from tests.faults.crashes.crew import ROOT
 from tests.faults.crashes.outcome import Outcome, outcome_of
 from tests.faults.crashes.scenarios import Scenario
 from tests.faults.crashes.stage import Stage
@@ -88,7 +93,9 @@ class Matrix:
         return self._result
 
     def _places(self, calm: Ran) -> list[Place]:
-        return [place for place in calm.passed if place.name != HELM or self._scenario.inside_helm]
+        names = [place.name for place in calm.passed]
+        first = names.index(self._scenario.after) + 1 if self._scenario.after else 0
+        return [place for place in calm.passed[first:] if place.name != HELM or self._scenario.inside_helm]
 
     def _case(self, killed_at: tuple[Place, ...], calm: Ran) -> list[tuple[Place, ...]]:
         """Notes what went wrong; gives the cases that follow from this one."""
@@ -176,6 +183,24 @@ def _finish(stage: Stage, operation_id: UUID, scenario: Scenario) -> tuple[Place
     ended = Operation.objects.get(pk=operation_id)
     assert (code, ended.state) == (0, scenario.ends), f"{code}, {ended.state}: {ended.message}"
     return tuple(_numbered([*passages, *requests]))
+
+
+def seed() -> str:
+    """The commit; the day's date where there is no repository."""
+    given = os.environ.get("MARINA_CRASH_SEED")
+    asked = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return given or asked.stdout.strip() or time.strftime("%Y-%m-%d")
+
+
+SOAK: Final = os.environ.get("MARINA_SOAK", "") not in ("", "0")
+SEED: Final = seed()
+
+
+def drawn(scenario: Scenario, places: list[Place], *, most: int) -> list[Place]:
+    """Those that this run tries: some, drawn by the commit, in the soak all."""
+    if SOAK or not most:
+        return places
+    return Random(f"{SEED} {scenario.name}").sample(places, min(most, len(places)))
 
 
 def _numbered(names: list[str]) -> Iterator[Place]:

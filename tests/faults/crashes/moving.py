@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from clusters.models import Operation, OperationKind, Placement, PlacementRole, VirtualCluster
+from clusters.models import HostCluster, Operation, OperationKind, Placement, PlacementRole, VirtualCluster
 from clusters.moving import BACK, TO
 from clusters.preflight import CHOICES
 from clusters.services.operations import operation_start
@@ -67,6 +67,12 @@ def move(stage: Stage) -> Operation:
     """To the host beside."""
     assert stage.beside
     return _asked(stage, _furnished(stage), **{TO: str(stage.beside.host().pk)})
+
+
+def again(stage: Stage, cluster: VirtualCluster) -> Operation:
+    """One that did not get there, to the same host."""
+    assert stage.beside
+    return _asked(stage, cluster, **{TO: str(HostCluster.objects.get(name=f"{stage.name}{stage.beside.row}").pk)})
 
 
 def move_back(stage: Stage) -> Operation:

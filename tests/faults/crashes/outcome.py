@@ -18,7 +18,16 @@ from clusters.encryption import connection_decrypt
 from clusters.exports.container import ExportReader
 from clusters.exports.secrets import key_of, spec_of
 from clusters.exports.storage import export_opened, exports_storage
-from clusters.models import Export, HostCluster, HostCredential, HostSlot, KubeconfigGrant, Operation, Placement
+from clusters.models import (
+    Export,
+    ExportState,
+    HostCluster,
+    HostCredential,
+    HostSlot,
+    KubeconfigGrant,
+    Operation,
+    Placement,
+)
 from clusters.moving import FREEZE, MEASURED, REVISIONS
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.kinds import EVENT, KINDS, NAMESPACE, NODE, POD_METRICS, Json, Kind
@@ -122,6 +131,9 @@ def _exports(operation: Operation, *, real: bool) -> list[Json]:
     """
     found = []
     for export in Export.objects.filter(virtual_cluster=operation.virtual_cluster_id).order_by("id"):
+        if export.state != ExportState.COMPLETE:
+            found.append(_row(export))
+            continue
         with export_opened(export.storage_name) as file:
             reader = ExportReader(file, key_of(export))
             objects = sorted(object_key(each) for each in reader.objects())

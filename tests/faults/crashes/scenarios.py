@@ -37,7 +37,8 @@ class Scenario:
 
     `inside_helm`: the worker is also killed at each request of a running helm. Once a flow will do. `two_hosts`: there
     is a second one beside the stage's. `armed`: each of its workers has this failpoint armed. `ends`: the state that it
-    comes to.
+    comes to. `after`: only places behind this failpoint are tried, as another scenario has those before it. `most`: so
+    many places a run, drawn by the commit; the soak tries all.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Scenario:
     two_hosts: bool = False
     armed: str = ""
     ends: OperationState = OperationState.SUCCEEDED
+    after: str = ""
+    most: int = 0
 
 
 def _connect(mode: HostMode) -> Callable[[Stage], Operation]:
@@ -222,9 +225,10 @@ SCENARIOS = (
         two_hosts=True,
         armed="move.switch:fail",
         ends=OperationState.FAILED,
+        after="move.switch",
     ),
-    Scenario("migrate-back", OperationKind.MIGRATE, move_back, two_hosts=True),
-    Scenario("remove-placement", OperationKind.REMOVE_PLACEMENT, remove_placement, two_hosts=True),
+    Scenario("migrate-back", OperationKind.MIGRATE, move_back, two_hosts=True, most=6),
+    Scenario("remove-placement", OperationKind.REMOVE_PLACEMENT, remove_placement, two_hosts=True, most=6),
     Scenario("issue-kubeconfig", OperationKind.ISSUE_KUBECONFIG, _issue_kubeconfig),
     Scenario("revoke-access", OperationKind.REVOKE_ACCESS, _revoke_access),
 )
