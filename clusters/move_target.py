@@ -35,17 +35,24 @@ class MoveRefusal:
 
 @dataclass(frozen=True, kw_only=True)
 class MoveTarget:
-    """The host that it goes to, or what keeps it from there. `kept`: going back, the placement that waits there."""
+    """The host that it goes to, or what keeps it from there. `kept`: going back, the placement that waits there.
+
+    `room`: how much of the host is free, where that is known.
+    """
 
     host: HostCluster | None
     refusals: tuple[MoveRefusal, ...] = ()
     kept: Placement | None = None
     why: str = ""
+    room: FreeRoom | None = None
 
 
 def move_target(*, cluster: VirtualCluster, wish: MoveWish, now: datetime) -> MoveTarget:
     """As things are now. Raises nothing for what is in the way: that is in the answer, all of it."""
-    placements = list(Placement.objects.filter(virtual_cluster=cluster).select_related("host"))
+    placements = list(Placement.objects.filter(virtual_cluster=cluster).select_related("host__credential"))
+    begun = next((each for each in placements if each.role == PlacementRole.TARGET), None)
+    if begun is not None:
+        return _begun(cluster, begun, wish)
     if wish.back:
         return _back(cluster, placements, now)
     if wish.to is not None:
@@ -82,13 +89,29 @@ def _wish(cluster: VirtualCluster, host: HostCluster | None) -> PlacementWish:
     )
 
 
+def _begun(cluster: VirtualCluster, there: Placement, wish: MoveWish) -> MoveTarget:
+    """What a move has already made there, it does not weigh again."""
+    if wish.to is None or wish.to.pk == there.host_id:
+        return MoveTarget(host=there.host, kept=there, why=there.why)
+    why = f"What an earlier move of {cluster} made on {there.host.name} is still there."
+    refusal = MoveRefusal(
+        code="move-unfinished",
+        about=there.host.name,
+        why=why,
+        hint="See the operations of the cluster; one that failed while it was put back can be tried again.",
+    )
+    return MoveTarget(host=there.host, refusals=(refusal,))
+
+
 def _named(cluster: VirtualCluster, host: HostCluster, placements: list[Placement]) -> MoveTarget:
     there = next((each for each in placements if each.host_id == host.pk), None)
     if there is not None:
         return MoveTarget(host=host, refusals=(_occupied(cluster, there),))
     choice = hosts_choose(project=cluster.project, wish=_wish(cluster, host))
     refusals = tuple(_of_choice(cluster.project, host, choice))
-    return MoveTarget(host=host, refusals=refusals, why="" if refusals else choice.why())
+    if refusals:
+        return MoveTarget(host=host, refusals=refusals)
+    return MoveTarget(host=host, why=choice.why(), room=choice.candidates[0].room)
 
 
 def _occupied(cluster: VirtualCluster, there: Placement) -> MoveRefusal:
@@ -154,7 +177,7 @@ def _any(cluster: VirtualCluster, placements: list[Placement]) -> MoveTarget:
     if not fitting:
         return MoveTarget(host=None, refusals=(_nowhere(cluster, choice, taken),))
     rest = HostChoice(candidates=tuple(fitting), refused=choice.refused)
-    return MoveTarget(host=fitting[0].host, why=rest.why())
+    return MoveTarget(host=fitting[0].host, why=rest.why(), room=fitting[0].room)
 
 
 def _nowhere(cluster: VirtualCluster, choice: HostChoice, taken: set[object]) -> MoveRefusal:
@@ -182,8 +205,11 @@ def _back(cluster: VirtualCluster, placements: list[Placement], now: datetime) -
         return MoveTarget(host=None, refusals=(_nothing_kept(cluster, kept),))
     newest = max(living, key=lambda each: (each.role_since or each.created_at, each.pk))
     choice = hosts_choose(project=cluster.project, wish=_wish(cluster, newest.host))
-    refusals = tuple(_of_choice(cluster.project, newest.host, _with_its_own_namespace(cluster, choice, newest)))
-    return MoveTarget(host=newest.host, refusals=refusals, kept=newest)
+    choice = _with_its_own_namespace(cluster, choice, newest)
+    refusals = tuple(_of_choice(cluster.project, newest.host, choice))
+    room = choice.candidates[0].room if choice.candidates else None
+    why = f"{newest.host.name}: it came from there."
+    return MoveTarget(host=newest.host, refusals=refusals, kept=newest, why=why, room=room)
 
 
 def _nothing_kept(cluster: VirtualCluster, kept: list[Placement]) -> MoveRefusal:

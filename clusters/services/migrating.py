@@ -61,6 +61,7 @@ def virtual_cluster_migrate_preflight(
     move.check()
     locked = virtual_cluster_locked(virtual_cluster)
     _there_check(locked)
+    _source_check(locked)
     operation = preflight_start(
         of=OperationKind.MIGRATE, virtual_cluster=locked, actor=actor, now=now, params=move.as_params()
     )
