@@ -238,6 +238,28 @@ def test_a_developer_is_told_which_roles_it_takes(dan, cluster, west):
     assert "admin" in told["hint"]
 
 
+def test_a_cluster_shows_where_it_came_from_and_that_it_is_frozen(dan, cluster, west):
+    shown = dan.get(f"{URL}/{cluster.pk}").json()
+    assert (shown["frozen"], shown["retained"]) == (None, [])
+    until = timezone.now() + timedelta(days=1)
+    kept = Placement.objects.create(
+        virtual_cluster=cluster,
+        host=west,
+        namespace="marina-hello",
+        release="hello",
+        role=PlacementRole.RETAINED,
+        role_since=timezone.now(),
+        retained_until=until,
+    )
+    VirtualCluster.objects.update(frozen_at=timezone.now(), frozen_why="It is being moved to west.")
+    shown = dan.get(f"{URL}/{cluster.pk}").json()
+    assert shown["frozen"]["why"] == "It is being moved to west."
+    (found,) = shown["retained"]
+    assert (found["id"], found["host"]) == (str(kept.pk), {"id": str(west.pk), "name": "west"})
+    assert found["until"] == f"{until.isoformat()[:-6]}Z"
+    assert shown["placement"]["host"]["name"] == "east"
+
+
 def test_the_preflight_takes_what_a_move_would_refuse_and_waits_for_nobody(ada, cluster):
     host_row("west", cordoned=True)
     operation_row(cluster, OperationKind.UPGRADE, state=OperationState.PROCESSING)
