@@ -49,7 +49,9 @@ class MoveTarget:
 
 def move_target(*, cluster: VirtualCluster, wish: MoveWish, now: datetime) -> MoveTarget:
     """As things are now. Raises nothing for what is in the way: that is in the answer, all of it."""
-    placements = list(Placement.objects.filter(virtual_cluster=cluster).select_related("host__credential"))
+    # what is being removed keeps it from nowhere: the move waits until it is gone
+    there = Placement.objects.filter(virtual_cluster=cluster).exclude(role=PlacementRole.LEAVING)
+    placements = list(there.select_related("host__credential"))
     begun = next((each for each in placements if each.role == PlacementRole.TARGET), None)
     if begun is not None:
         return _begun(cluster, begun, wish)

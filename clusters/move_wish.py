@@ -8,13 +8,8 @@ from typing import Any, Final, Self
 from accounts.errors import FieldError, InvalidInput
 from clusters.models import HostCluster
 from clusters.move_choices import MOVE_CHOICES, MOVE_ORDERS
+from clusters.moving import BACK, ORDERS, TO
 from clusters.preflight import CHOICES
-
-TO: Final = "to"
-"""In the params of `migrate`: the id of the host that was named; empty where Marina chooses."""
-BACK: Final = "back"
-ORDERS: Final = "orders"
-"""In the params of `migrate`: by workload, as "Deployment.apps NAMESPACE/NAME", the order that was asked for."""
 
 _WORKLOAD: Final = re.compile(r"[A-Z][A-Za-z]{0,62}(\.[a-z0-9.-]{1,253})? [a-z0-9-]{1,63}/[a-z0-9.-]{1,253}")
 WORKLOAD_ACCEPTED: Final = "a workload as KIND.GROUP NAMESPACE/NAME, such as Deployment.apps shop/web"

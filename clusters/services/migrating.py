@@ -10,7 +10,8 @@ from accounts.services.audit import Actor
 from clusters.models import Operation, OperationKind, VirtualCluster
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.move_target import MoveRefusal, MoveTarget, move_target, source_refusals
-from clusters.move_wish import BACK, TO, MoveWish
+from clusters.move_wish import MoveWish
+from clusters.moving import BACK, TO
 from clusters.services.cluster_rows import virtual_cluster_audit, virtual_cluster_locked
 from clusters.services.configuring import gone_refuse
 from clusters.services.operations import operation_start

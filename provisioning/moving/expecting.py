@@ -5,11 +5,11 @@ from statistics import median
 from typing import Final
 
 from clusters.models import Operation, OperationKind, OperationState, UsualDuration
+from clusters.moving import MEASURED
 from provisioning.moving.workloads import Order, Workload
 
-MEASURED: Final = "measured"
-"""In the params of `migrate`, once it ended: what it took, by the names below."""
 FREEZE: Final = "freeze_seconds"
+"""Of what was measured: from the first refused to the first accepted write."""
 NEWEST: Final = 20
 GUESSED_FREEZE: Final = 8.0
 """Where none was measured yet: the policy takes some seconds to hold, then the changes are copied and compared."""

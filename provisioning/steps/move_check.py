@@ -3,29 +3,25 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from clusters.move_choices import WAIT
-from clusters.move_wish import BACK, MoveWish
+from clusters.move_wish import MoveWish
+from clusters.moving import BACK
 from clusters.preflight import REPORT, Finding, Weight
-from provisioning.drivers.kinds import JOB
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError
-from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
-from provisioning.moving.preflight import MoveLook, move_look
-from provisioning.moving.telling import few
+from provisioning.engine.flow import Done, Skip, StepResult, step
+from provisioning.moving.preflight import move_look
 
-JOBS_SECONDS: Final = 24 * 3600.0
-"""So long it waits for running Jobs to end, where that was chosen."""
 INSIDE: Final = "inside_checked"
 """In the params of `migrate`: what is in the cluster was looked at, and nothing of it was in the way."""
 
 
-@step("Check what the move would meet", deadline=JOBS_SECONDS)
+@step("Check what the move would meet")
 def check_move(context: StepContext) -> StepResult:
     """Keeps the report. PermanentError with all that is in the way; of one that is asleep, as far as can be told."""
     return _check(context)
 
 
-@step("Check what the move would meet inside", deadline=JOBS_SECONDS)
+@step("Check what the move would meet inside")
 def check_inside(context: StepContext) -> StepResult:
     """For a cluster that was woken for it."""
     if context.params.get(INSIDE):
@@ -40,14 +36,7 @@ def _check(context: StepContext) -> StepResult:
     in_the_way = look.report.in_the_way(wish.choices)
     if in_the_way:
         raise _refused(context, in_the_way)
-    if wish.choices.get("jobs") == WAIT and (running := _jobs(look)):
-        context.write(context.operation, params={**context.params, INSIDE: False})
-        return Wait(5.0, f"Waiting for Jobs to end: {few(running)}.")
     return Done(f"Nothing is in its way; {_count(look.report.findings)} worth knowing.")
-
-
-def _jobs(look: MoveLook) -> list[str]:
-    return [f"{each.key.namespace}/{each.key.name}" for each in look.workloads if each.kind is JOB]
 
 
 def _count(findings: Iterable[Finding]) -> int:

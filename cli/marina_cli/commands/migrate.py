@@ -30,6 +30,7 @@ ORDERS = ("stop-first", "start-first")
 @click.option("--pods", type=click.Choice(["recreate", "leave"]), help="What becomes of Pods without a controller.")
 @click.option("--outside", type=click.Choice(["proceed"]), help="Although controllers in it act outside of it.")
 @click.option("--unfrozen", type=click.Choice(["proceed"]), help="Although programs in it can write meanwhile.")
+@click.option("--differences", type=click.Choice(["accept"]), help="Although the copy is not the same in all.")
 @click.option(
     "--order",
     "orders",
@@ -54,6 +55,7 @@ def migrate(
     pods: str | None,
     outside: str | None,
     unfrozen: str | None,
+    differences: str | None,
     orders: tuple[str, ...],
     yes: bool,
     detach: bool,
@@ -69,7 +71,7 @@ def migrate(
     if to and back:
         raise UsageProblem("--back goes to where it came from, --to names a host.", hint="Give one of the two.")
     chosen = {"volumes": volumes, "jobs": jobs, "pods": pods, "outside": outside, "unfrozen": unfrozen}
-    choices = {key: value for key, value in chosen.items() if value}
+    choices = {key: value for key, value in {**chosen, "differences": differences}.items() if value}
     body = _body(to, back, choices, orders)
     # platform staff may move what they do not see; they name it by its id
     key = name if is_id(name) else str(cluster_find(session, name, project)["id"])

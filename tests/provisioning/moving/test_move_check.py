@@ -27,7 +27,7 @@ from provisioning.drivers.kinds import PERSISTENT_VOLUME_CLAIM
 from provisioning.engine.flow import Flow, step
 from provisioning.moving.expecting import GUESSED_FREEZE, measured_freeze
 from provisioning.steps.move_check import check_inside, check_move
-from tests.e2e.in_process import operation_finish, runner_here
+from tests.e2e.in_process import operation_finish
 from tests.fakes.host import FakeHost
 from tests.provisioning.hosts import host_at
 from tests.provisioning.shops import Shop, api_groups
@@ -144,19 +144,6 @@ def test_a_move_with_volumes_refuses_to_start_without_a_choice_and_says_the_comm
     chosen = moved(shop, choices={"volumes": "recreate-empty", "jobs": "restart"})
     assert chosen.state == OperationState.SUCCEEDED
     assert {each["code"] for each in chosen.params["report"]["findings"]} >= {"bound-volumes", "running-jobs"}
-
-
-def test_it_waits_for_running_jobs_where_that_was_chosen(shop, west):
-    put(shop, JOB)
-    work = virtual_cluster_migrate(
-        virtual_cluster=shop.cluster, actor=actor(shop), now=timezone.now(), move=wish(choices={"jobs": "wait"})
-    )
-    runner_here(ONLY_CHECK).run(work.operation.pk)
-    work.operation.refresh_from_db()
-    assert (work.operation.state, work.operation.message) == ("Processing", "Waiting for Jobs to end: shop/load.")
-    put(shop, {**JOB, "spec": {**JOB["spec"], "suspend": True}})
-    Operation.objects.filter(pk=work.operation.pk).update(run_after=None)
-    assert operation_finish(work.operation, flows=ONLY_CHECK).state == OperationState.SUCCEEDED
 
 
 def test_a_class_that_the_target_lacks_blocks_whatever_was_chosen(shop, west):
