@@ -17,6 +17,7 @@ from gateway.health import Health
 from gateway.limits import Limits
 from gateway.names import Names
 from gateway.records import Record
+from gateway.revisions import Revisions
 from gateway.server import Patience, Server
 from gateway.targets import Target
 from gateway.upstreams import Upstreams
@@ -175,6 +176,7 @@ async def _opened(small: Small) -> AsyncIterator[Server]:
         rules=WakeRules(re.compile("^kubectl"), re.compile("k9s")),
         wake=lambda _: setattr(small, "woken", small.woken + 1),
         book=small.records.append,
+        revisions=Revisions(3600),
     )
     server = Server(
         door,
