@@ -1,0 +1,327 @@
+"""Clients of a cluster that is moved: writers, informers, `kubectl get -w`, and those who come with old versions."""
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import urllib3
+from kubernetes import client, config
+from kubernetes.informer import SharedInformer
+from urllib3.exceptions import HTTPError
+
+from dev.stack import Stack
+from dev.waiting import wait_until
+from localkube import Tools
+from tests.commands import Kubectl
+from tests.conftest import TestHost
+from tests.e2e.api import Api, Json
+from tests.e2e.gate import Gate
+from tests.e2e.moved_by_hand import FROZEN, NAMESPACE, Move, Place, config_map
+
+pytestmark = [pytest.mark.localkube, pytest.mark.timeout(600)]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The cluster, its two places, and how clients reach it."""
+
+    move: Move
+    here: Place
+    there: Place
+    kubeconfig: Path
+    kubectl: Path
+
+    def core(self) -> client.CoreV1Api:
+        """A client of its own through the gateway."""
+        return client.CoreV1Api(config.new_client_from_config(str(self.kubeconfig)))
+
+    def active(self) -> Place:
+        query = "SELECT id FROM clusters_placement WHERE virtual_cluster_id = %s AND role = 'active'"
+        (found,) = self.move.database.execute(query, (self.move.cluster["id"],)).fetchone() or ("",)
+        return self.here if str(found) == self.here.placement else self.there
+
+    def other(self) -> Place:
+        return self.there if self.active() is self.here else self.here
+
+
+@pytest.fixture(scope="module")
+def lasting(stack: Stack) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(stack.environment["DATABASE_URL"], autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def scene(
+    stack: Stack,
+    developer: Api,
+    hosts: list[TestHost],
+    project: str,
+    inside_of: Callable[[str], Kubectl],
+    tools: Tools,
+    lasting: psycopg.Connection,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Scene]:
+    names = ("moved-from", "moved-onto")
+    started = [
+        developer.create(name, project=project, host=host.name) for name, host in zip(names, hosts[:2], strict=True)
+    ]
+    for operation in started:
+        developer.ended(operation, seconds=240)
+    clusters = [developer.cluster(name) for name in names]
+    placements = [_placement(lasting, cluster) for cluster in clusters]
+    places = []
+    for name, placement in zip(names, placements, strict=True):
+        kubectl = inside_of(name)
+        kubectl("create", "namespace", NAMESPACE)
+        core = client.CoreV1Api(config.new_client_from_config(str(kubectl.kubeconfig)))
+        places.append(Place(placement, core))
+    file = Gate.of(stack).kubeconfig(tmp_path_factory.mktemp("gate"), clusters[0], developer.token)
+    yield Scene(Move(lasting, clusters[0]), places[0], places[1], file, tools.kubectl)
+    with lasting.transaction():
+        lasting.execute("UPDATE clusters_placement SET role = 'retained' WHERE id = ANY(%s::uuid[])", (placements,))
+        for cluster, placement in zip(clusters, placements, strict=True):
+            lasting.execute(
+                "UPDATE clusters_placement SET role = 'active', virtual_cluster_id = %s WHERE id = %s",
+                (cluster["id"], placement),
+            )
+    for name in names:
+        developer.ended(developer.delete(name), seconds=240)
+
+
+def _placement(database: psycopg.Connection, cluster: Json) -> str:
+    query = "SELECT id FROM clusters_placement WHERE virtual_cluster_id = %s AND role = 'active'"
+    (found,) = database.execute(query, (cluster["id"],)).fetchone() or ("",)
+    return str(found)
+
+
+@pytest.fixture
+def moving(scene: Scene) -> Iterator[Scene]:
+    """The cluster is about to be moved."""
+    scene.move.begin()
+    yield scene
+    scene.move.end()
+
+
+@dataclass
+class Writer:
+    """Creates, changes and deletes config maps as fast as it is answered, and keeps what was acknowledged."""
+
+    core: client.CoreV1Api
+    prefix: str
+    held: dict[str, str] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
+    refused: list[client.ApiException] = field(default_factory=list)
+    strange: list[Exception] = field(default_factory=list)
+    accepted: list[float] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+    done: bool = False
+
+    def run(self) -> None:
+        self._run()
+        self.done = True
+
+    def _run(self) -> None:
+        number = 0
+        while not self.over.is_set():
+            number += 1
+            name = f"{self.prefix}-{number % 40:03}"
+            if name in self.unknown:
+                continue
+            try:
+                self._write(name, str(number))
+            except client.ApiException as error:
+                if error.status == 503:
+                    self.refused.append(error)
+                else:
+                    self.strange.append(error)
+                    self.unknown.add(name)
+                self.over.wait(0.02)
+            except HTTPError as error:
+                self.strange.append(error)
+                self.unknown.add(name)
+
+    def _write(self, name: str, value: str) -> None:
+        if name not in self.held:
+            self.core.create_namespaced_config_map(NAMESPACE, config_map(name, {"n": value}))
+            self.held[name] = value
+        elif int(value) % 3:
+            self.core.patch_namespaced_config_map(name, NAMESPACE, {"data": {"n": value}})
+            self.held[name] = value
+        else:
+            self.core.delete_namespaced_config_map(name, NAMESPACE)
+            del self.held[name]
+        self.accepted.append(time.monotonic())
+
+
+@dataclass
+class Get:
+    """`kubectl get -w` in a loop, as scripts run it: what it shows is what was there last."""
+
+    scene: Scene
+    seen: dict[str, Any] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+    process: "subprocess.Popen[str] | None" = None
+
+    def run(self) -> None:
+        how = ["--kubeconfig", str(self.scene.kubeconfig), "-n", NAMESPACE, "-o", "json", "--output-watch-events"]
+        while not self.over.is_set():
+            self.seen.clear()
+            self.process = subprocess.Popen(
+                [self.scene.kubectl, "get", "configmaps", "-w", *how],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            text = ""
+            for line in self.process.stdout or ():
+                text += line
+                if line.startswith("}"):
+                    self._see(json.loads(text))
+                    text = ""
+            self.said.append(self.process.stderr.read() if self.process.stderr else "")
+            self.process.wait()
+            self.ends.append(time.monotonic())
+
+    def _see(self, event: Json) -> None:
+        name = event["object"]["metadata"]["name"]
+        if event["type"] == "DELETED":
+            self.seen.pop(name, None)
+        else:
+            self.seen[name] = event["object"].get("data")
+
+    def stop(self) -> None:
+        self.over.set()
+        if self.process is not None:
+            self.process.terminate()
+
+
+@pytest.mark.parametrize("advance", [True, False], ids=["there", "and-back"])
+def test_over_freeze_and_switch_nothing_acknowledged_is_lost_and_who_watches_sees_what_is_there(
+    moving: Scene, advance: bool, tell: Callable[[str], None]
+) -> None:
+    """There the versions of both are apart; back again they overlap, which is the hard case."""
+    old, new = moving.active(), moving.other()
+    writer = Writer(moving.core(), prefix="there" if advance else "back")
+    informer = SharedInformer(moving.core().list_namespaced_config_map, namespace=NAMESPACE)
+    get = Get(moving)
+    with working(writer, informer, get):
+        _moved(moving, old, new, Clients(writer, informer, get), advance=advance, tell=tell)
+
+
+@dataclass(frozen=True)
+class Clients:
+    writer: Writer
+    informer: SharedInformer
+    get: Get
+
+
+@contextmanager
+def working(writer: Writer, informer: SharedInformer, get: Get) -> Iterator[None]:
+    """All of them are at it."""
+    threads = [threading.Thread(target=each.run, daemon=True) for each in (writer, get)]
+    informer.start()
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        writer.over.set()
+        get.stop()
+        informer._stop_event.set()  # its own `stop` waits for the next event of the watch
+        for thread in threads:
+            thread.join(10)
+
+
+def _moved(
+    moving: Scene, old: Place, new: Place, clients: Clients, *, advance: bool, tell: Callable[[str], None]
+) -> None:
+    writer, informer, get = clients.writer, clients.informer, clients.get
+    wait_until(lambda: len(writer.accepted) > 200, seconds=60, what="Nothing is written")
+    wait_until(lambda: len(get.seen) > 10, seconds=30, what=f"kubectl sees nothing: {get.said}")
+
+    moving.move.freeze()
+    frozen = time.monotonic()
+    copied = old.held()
+    moving.move.copy(old, new)
+    assert old.held() == copied, "nothing is written there any more"
+    foreign, first = moving.move.switch(old, new, advance=advance)
+    assert (first > foreign) is advance
+    switched = time.monotonic()
+    wait_until(lambda: writer.accepted[-1] > switched, seconds=20, what="Nothing is written after the switch")
+    again = next(each for each in writer.accepted if each > switched) - switched
+    last = max(each for each in writer.accepted if each < switched)
+    old_names = old.held()
+    wait_until(lambda: len([each for each in writer.accepted if each > switched]) > 200, seconds=60, what="No writes")
+    writer.over.set()
+    wait_until(lambda: writer.done, seconds=20, what="The writer does not stop")
+    assert old.held() == old_names, "where it was nothing was written after the switch"
+    there = new.held()
+    for name, value in writer.held.items():
+        assert name in writer.unknown or there.get(name) == str({"n": value}), name
+    gone = {name for name in there if name.startswith(writer.prefix)} - writer.held.keys() - writer.unknown
+    assert not gone, "what was acknowledged as deleted is there"
+    assert writer.refused
+    assert {error.headers["Retry-After"] for error in writer.refused} == {"1"}
+    assert FROZEN in {json.loads(error.body)["message"] for error in writer.refused}
+    assert all(isinstance(each, client.ApiException) and each.status == 500 for each in writer.strange), writer.strange
+
+    def shown() -> dict[str, str]:
+        return {item.metadata.name: str(item.data) for item in informer.cache.list()}
+
+    wait_until(lambda: shown() == new.held(), seconds=20, what="The informer does not see what is there")
+    new.core.create_namespaced_config_map(NAMESPACE, config_map(f"{writer.prefix}-after", {"n": "1"}))
+    wait_until(lambda: shown() == new.held(), seconds=20, what="The informer does not see what comes after")
+    there_now = new.data()
+    wait_until(lambda: get.seen == there_now, seconds=20, what="kubectl misses something")
+    ended = next(each for each in get.ends if each > switched) - switched
+    assert ended < 3
+    tell(
+        f"moved by hand ({'apart' if advance else 'overlapping'} versions {foreign} and {first}): last write"
+        f" {max(0.0, last - frozen + 1):.2f} s after the freeze, first {again:.2f} s after the switch;"
+        f" kubectl's watch ended after {ended:.2f} s; {len(writer.strange)} writes of unknown end"
+    )
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Requests whose answers are looked at as they are."""
+
+    core: client.CoreV1Api
+
+    def __call__(self, query: str, path: str = f"/api/v1/namespaces/{NAMESPACE}/configmaps") -> urllib3.HTTPResponse:
+        api = self.core.api_client
+        headers: dict[str, str] = {"Accept": "application/json"}
+        api.update_params_for_auth(headers, [], ["BearerToken"])
+        url = f"{api.configuration.host}{path}?{query}"
+        return api.rest_client.pool_manager.request("GET", url, headers=headers, timeout=15, preload_content=True)
+
+
+def test_what_an_api_server_says_itself_of_versions_that_it_does_not_know(scene: Scene, tell: Callable[[str], None]) -> None:
+    place = scene.other()
+    raw, now = Raw(place.core), place.revision()
+    listed: Any = place.core.list_namespaced_config_map(NAMESPACE, limit=1)
+    token = listed.metadata._continue
+    import base64
+
+    said = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    for rv in (1, now + 100_000):
+        for what in (
+            f"watch=1&timeoutSeconds=2&resourceVersion={rv}",
+            f"resourceVersion={rv}",
+            f"resourceVersion={rv}&resourceVersionMatch=Exact",
+            "limit=1&continue="
+            + base64.urlsafe_b64encode(json.dumps({**said, "rv": rv}).encode()).decode().rstrip("="),
+        ):
+            began = time.monotonic()
+            answer = raw(what)
+            print(rv, what[:60], answer.status, f"{time.monotonic() - began:.1f}", answer.headers.get("content-type"), answer.data[:300])
