@@ -81,6 +81,9 @@ class Revisions:
         if origin is None or (now - origin.since).total_seconds() > self._retain:
             return
         wanted = wanted_revision(asking.what, asking.head.query.decode("latin-1"))
+        if asking.what.verb == "list" and not (wanted and wanted.exact) and not 0 < origin.foreign < origin.first:
+            client = asking.client(origin)
+            _remember(self._told, client, self._told.get(client, 0))  # what it watches from now on is of here
         if wanted is not None and await self._foreign(wanted, asking, origin, api):
             raise _expired(wanted, asking)
 
@@ -111,7 +114,7 @@ class Revisions:
         return told
 
     def _first_time(self, client: bytes, revision: int) -> bool:
-        """Both APIs may have given it out. Who comes first with one lists anew, and knows from then on."""
+        """Both APIs may have given it out. Who has not listed here yet is told to, and knows from then on."""
         told = self._told.get(client)
         if told is None:
             _remember(self._told, client, revision)

@@ -147,6 +147,9 @@ def test_what_both_may_have_given_out_is_told_once_to_each_client_and_its_next_o
     assert asked(revisions, api, at, watch.format(600, 399) + "&labelSelector=a")
     assert asked(revisions, api, at, watch.format(600, 399), path="/api/v1/namespaces/other/pods")
     assert asked(revisions, api, at, "resourceVersion=600", who="joe") is None, "what is there is newer"
+    assert asked(revisions, api, at, watch.format(600, 301), who="joe") is None, "listed here first, as kubectl does"
+    assert asked(revisions, api, at, "limit=500") is None
+    assert asked(revisions, api, at, watch.format(600, 301)), "what was too old once stays so"
 
 
 def test_of_a_place_whose_versions_are_not_known_none_is_taken_that_may_be_its_own() -> None:
