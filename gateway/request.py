@@ -138,7 +138,7 @@ class Request:
     @property
     def _changing(self) -> bool:
         target = self._admission.target
-        return target is None or bool(target.sentence)
+        return target is None or (bool(target.sentence) and not target.moving)
 
     def _unreachable(self, error: Exception) -> Refused:
         target = self._admission.target

@@ -80,9 +80,6 @@ class Move:
         )
         time.sleep(GATEWAYS_KNOW_SECONDS)
 
-    def unfreeze(self) -> None:
-        self._say("UPDATE clusters_virtualcluster SET frozen_at = NULL WHERE id = %s", self.cluster["id"])
-
     def copy(self, old: Place, new: Place) -> None:
         """What is there now, and nothing else."""
         listed: Any = old.core.list_namespaced_config_map(NAMESPACE)
@@ -111,8 +108,15 @@ class Move:
             self._say(thaw, self.cluster["id"])
         return foreign, first
 
+    def came(self, place: Place, *, foreign: int, first: int) -> None:
+        """As if it had come there just now, from an API that had given out other versions."""
+        came: LiteralString = """UPDATE clusters_placement SET role_since = now(), foreign_revision = %s,
+            first_revision = %s WHERE id = %s"""
+        self._say(came, foreign, first, place.placement)
+
     def end(self) -> None:
-        self._say("UPDATE clusters_virtualcluster SET phase = 'Ready', frozen_at = NULL WHERE id = %s", self.cluster["id"])
+        over: LiteralString = "UPDATE clusters_virtualcluster SET phase = 'Ready', frozen_at = NULL WHERE id = %s"
+        self._say(over, self.cluster["id"])
 
     def _say(self, statement: LiteralString, *values: object) -> None:
         self.database.execute(statement, values)

@@ -1,11 +1,12 @@
 """Clients of a cluster that is moved: writers, informers, `kubectl get -w`, and those who come with old versions."""
 
+import base64
 import json
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -299,32 +300,80 @@ class Raw:
 
     core: client.CoreV1Api
 
-    def __call__(self, query: str, path: str = f"/api/v1/namespaces/{NAMESPACE}/configmaps") -> urllib3.HTTPResponse:
+    def __call__(self, query: str) -> urllib3.BaseHTTPResponse:
         api = self.core.api_client
         keys = api.configuration.api_key
         headers = {"Accept": "application/json", "Authorization": keys.get("authorization") or keys["BearerToken"]}
-        url = f"{api.configuration.host}{path}?{query}"
-        return api.rest_client.pool_manager.request("GET", url, headers=headers, timeout=15, preload_content=True)
+        url = f"{api.configuration.host}/api/v1/namespaces/{NAMESPACE}/configmaps?{query}"
+        answer: urllib3.BaseHTTPResponse = api.rest_client.pool_manager.request("GET", url, headers=headers, timeout=15)
+        return answer
 
 
-def test_what_an_api_server_says_itself_of_versions_that_it_does_not_know(scene: Scene, tell: Callable[[str], None]) -> None:
-    place = scene.other()
-    for name in ("one", "two"):
-        place.core.create_namespaced_config_map(NAMESPACE, config_map(name))
-    raw, now = Raw(place.core), place.revision()
-    listed: Any = place.core.list_namespaced_config_map(NAMESPACE, limit=1)
-    token = listed.metadata._continue
-    import base64
-
+def versions(at: int, token: str) -> dict[str, str]:
+    """Queries that go on from this version, by what they are."""
     said = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-    for rv in (1, now + 100_000):
-        for what in (
-            f"watch=1&timeoutSeconds=2&resourceVersion={rv}",
-            f"resourceVersion={rv}",
-            f"resourceVersion={rv}&resourceVersionMatch=Exact",
-            "limit=1&continue="
-            + base64.urlsafe_b64encode(json.dumps({**said, "rv": rv}).encode()).decode().rstrip("="),
-        ):
-            began = time.monotonic()
-            answer = raw(what)
-            print(rv, what[:60], answer.status, f"{time.monotonic() - began:.1f}", answer.headers.get("content-type"), answer.data[:300])
+    continued = base64.urlsafe_b64encode(json.dumps({**said, "rv": at}).encode()).decode().rstrip("=")
+    return {
+        "watch": f"watch=1&timeoutSeconds=1&resourceVersion={at}",
+        "list": f"resourceVersion={at}",
+        "exact": f"resourceVersion={at}&resourceVersionMatch=Exact",
+        "continue": f"limit=1&continue={continued}",
+    }
+
+
+@pytest.fixture
+def token(scene: Scene) -> str:
+    """Of a list that goes on."""
+    for place in (scene.here, scene.there):
+        for name in ("one", "two"):
+            with suppress(client.ApiException):  # it is there
+                place.core.create_namespaced_config_map(NAMESPACE, config_map(name))
+    listed: Any = scene.active().core.list_namespaced_config_map(NAMESPACE, limit=1)
+    return str(listed.metadata._continue)
+
+
+def expired(answer: urllib3.BaseHTTPResponse, *, watch: bool) -> bool:
+    said = json.loads(answer.data or b"{}")
+    if watch:
+        return answer.status == 200 and said.get("type") == "ERROR" and _is_expired(said["object"])
+    return answer.status == 410 and _is_expired(said)
+
+
+def _is_expired(status: Json) -> bool:
+    return (status["kind"], status["code"], status["reason"]) == ("Status", 410, "Expired")
+
+
+def test_an_api_server_alone_would_serve_versions_of_another_one_or_say_nothing(scene: Scene, token: str) -> None:
+    """Why the gateway has to help; and how an API server tells a watch, which is how the gateway tells it."""
+    place = scene.active()
+    ask, later = Raw(place.core), place.revision() + 100_000
+    old = {what: ask(query) for what, query in versions(1, token).items()}
+    assert expired(old["watch"], watch=True)
+    assert [old[what].status for what in ("list", "exact", "continue")] == [200, 200, 200]
+    assert json.loads(old["exact"].data)["items"] == []
+    assert json.loads(old["continue"].data)["items"] == [], "as if that were all"
+    new = {what: ask(query) for what, query in versions(later, token).items()}
+    assert (new["watch"].status, new["watch"].data) == (200, b""), "it waits for what comes after"
+    assert [new[what].status for what in ("list", "exact", "continue")] == [504, 504, 504]
+
+
+def test_after_a_move_what_goes_on_from_a_version_of_before_is_told_to_list_anew(scene: Scene, token: str) -> None:
+    place, move = scene.active(), scene.move
+    ask, now = Raw(scene.core()), place.revision()
+    first, foreign = now, now + 100_000
+    move.came(place, foreign=foreign, first=first)
+    wait_until(lambda: ask(f"resourceVersion={foreign}").status == 410, seconds=10, what="The gateway does not know")
+    old = {what: ask(query) for what, query in versions(first - 1, token).items()}
+    assert expired(old["watch"], watch=True)
+    assert expired(old["exact"], watch=False)
+    assert expired(old["continue"], watch=False)
+    assert old["list"].status == 200, "what is there is newer"
+    later = {what: ask(query) for what, query in versions(foreign - 5, token).items()}
+    for what, answer in later.items():
+        assert expired(answer, watch=what == "watch"), what
+    listed: Any = scene.core().list_namespaced_config_map(NAMESPACE)
+    own = ask(f"watch=1&timeoutSeconds=1&resourceVersion={listed.metadata.resource_version}")
+    assert own.status == 200
+    assert b"ERROR" not in own.data
+    beyond = ask(f"watch=1&timeoutSeconds=1&resourceVersion={foreign + 1}")
+    assert (beyond.status, beyond.data) == (200, b""), "not one of before"

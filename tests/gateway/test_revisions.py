@@ -71,7 +71,10 @@ def token(revision: int) -> str:
     ("query", "wanted"),
     [
         ("watch=1&resourceVersion=12", Wanted(12, exact=True)),
-        ("watch=1&resourceVersion=12&sendInitialEvents=true&resourceVersionMatch=NotOlderThan", Wanted(12, exact=False)),
+        (
+            "watch=1&resourceVersion=12&sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
+            Wanted(12, exact=False),
+        ),
         ("watch=1&resourceVersion=12&sendInitialEvents=false", Wanted(12, exact=True)),
         ("resourceVersion=12", Wanted(12, exact=False)),
         ("resourceVersion=12&resourceVersionMatch=NotOlderThan", Wanted(12, exact=False)),
