@@ -166,6 +166,30 @@ class Writer:
 
 
 @dataclass
+class Creating:
+    """`kubectl create`, one after the other: it asks again by itself when it is told to."""
+
+    scene: Scene
+    prefix: str
+    made: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+    done: bool = False
+
+    def run(self) -> None:
+        while not self.over.is_set():
+            name = f"{self.prefix}-k{len(self.made):03}"
+            how = ["--kubeconfig", str(self.scene.kubeconfig), "-n", NAMESPACE]
+            done = subprocess.run(
+                [self.scene.kubectl, "create", "configmap", name, *how], capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                self.failed.append(done.stderr)
+            self.made.append(name)
+        self.done = True
+
+
+@dataclass
 class Get:
     """`kubectl get -w` in a loop, as scripts run it: what it shows is what was there last."""
 
@@ -215,31 +239,34 @@ def test_over_freeze_and_switch_nothing_acknowledged_is_lost_and_who_watches_see
     old, new = moving.active(), moving.other()
     writer = Writer(moving.core(), prefix="there" if advance else "back")
     informer = SharedInformer(moving.core().list_namespaced_config_map, namespace=NAMESPACE)
-    get = Get(moving)
-    with working(writer, informer, get):
-        _moved(moving, old, new, Clients(writer, informer, get), advance=advance, tell=tell)
+    clients = Clients(writer, Creating(moving, writer.prefix), informer, Get(moving))
+    with working(clients):
+        _moved(moving, old, new, clients, advance=advance, tell=tell)
 
 
 @dataclass(frozen=True)
 class Clients:
     writer: Writer
+    creating: Creating
     informer: SharedInformer
     get: Get
 
 
 @contextmanager
-def working(writer: Writer, informer: SharedInformer, get: Get) -> Iterator[None]:
+def working(clients: Clients) -> Iterator[None]:
     """All of them are at it."""
-    threads = [threading.Thread(target=each.run, daemon=True) for each in (writer, get)]
-    informer.start()
+    working = (clients.writer, clients.creating, clients.get)
+    threads = [threading.Thread(target=each.run, daemon=True) for each in working]
+    clients.informer.start()
     for thread in threads:
         thread.start()
     try:
         yield
     finally:
-        writer.over.set()
-        get.stop()
-        informer._stop_event.set()  # its own `stop` waits for the next event of the watch
+        clients.writer.over.set()
+        clients.creating.over.set()
+        clients.get.stop()
+        clients.informer._stop_event.set()  # its own `stop` waits for the next event of the watch
         for thread in threads:
             thread.join(10)
 
@@ -247,7 +274,7 @@ def working(writer: Writer, informer: SharedInformer, get: Get) -> Iterator[None
 def _moved(
     moving: Scene, old: Place, new: Place, clients: Clients, *, advance: bool, tell: Callable[[str], None]
 ) -> None:
-    writer, informer, get = clients.writer, clients.informer, clients.get
+    writer, creating, informer, get = clients.writer, clients.creating, clients.informer, clients.get
     wait_until(lambda: len(writer.accepted) > 200, seconds=60, what="Nothing is written")
     wait_until(lambda: len(get.seen) > 10, seconds=30, what=f"kubectl sees nothing: {get.said}")
 
@@ -270,8 +297,13 @@ def _moved(
     there = new.held()
     for name, value in writer.held.items():
         assert name in writer.unknown or there.get(name) == str({"n": value}), name
-    gone = {name for name in there if name.startswith(writer.prefix)} - writer.held.keys() - writer.unknown
-    assert not gone, "what was acknowledged as deleted is there"
+    creating.over.set()
+    wait_until(lambda: creating.done, seconds=30, what="kubectl does not end")
+    there = new.held()
+    assert creating.failed == [], "kubectl noticed something of the freeze"
+    assert set(creating.made) <= there.keys()
+    created = {name for name in there if name.startswith(writer.prefix)} - set(creating.made)
+    assert created <= writer.held.keys() | writer.unknown, "what was acknowledged as deleted is there"
     assert writer.refused
     assert {error.headers["Retry-After"] for error in writer.refused} == {"1"}
     assert FROZEN in {json.loads(error.body)["message"] for error in writer.refused}
