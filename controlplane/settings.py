@@ -303,6 +303,8 @@ GATEWAY_NEWCOMERS = env.int("GATEWAY_NEWCOMERS", default=512)
 GATEWAY_RATE = env.float("GATEWAY_RATE", default=200.0)  # of one person and cluster, requests a second
 GATEWAY_STREAMS = env.int("GATEWAY_STREAMS", default=500)  # of one person and cluster, open at once
 GATEWAY_DATABASE_THREADS = env.int("GATEWAY_DATABASE_THREADS", default=4)
+# so long after a move, resourceVersions of where the cluster was before are told from those of where it is
+GATEWAY_REVISIONS_SECONDS = env.float("GATEWAY_REVISIONS_SECONDS", default=3600.0)
 REQUEST_AUDIT_DAYS = env.int("REQUEST_AUDIT_DAYS", default=90)  # 0: for ever
 # by User-Agent: whose requests wake a cluster that is asleep, and whose never do
 GATEWAY_WAKES = env.str("GATEWAY_WAKES", default=r"^(kubectl|Helm|helm)\b")
