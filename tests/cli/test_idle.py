@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from marina_cli.text import Json
 
 from tests.cli.api_server import Answer, ApiServer
 from tests.cli.conftest import Run
