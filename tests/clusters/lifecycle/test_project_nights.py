@@ -12,9 +12,10 @@ from clusters.services.project_nights import project_sleep_postpone, project_sle
 from clusters.services.schedule_running import sleep_schedules_run
 from clusters.services.sleep_putting_off import sleep_postpone, sleep_skip
 from clusters.services.sleep_schedules import sleep_schedule_create, sleep_schedule_update
-from tests.accounts.conftest import MARINA, signed_in
+from tests.accounts.conftest import MARINA, person, signed_in
 from tests.clusters.conftest import problem, refused
 from tests.clusters.lifecycle.days import DAY, HOUR
+from tests.clusters.lifecycle.test_keeping_pages import browser
 from tests.clusters.lifecycle.test_sleep_schedules import EVENING, MONDAY, NIGHTS, fresh, run
 from tests.clusters.making import cluster_row
 
@@ -210,3 +211,17 @@ def test_a_span_that_is_none_or_reaches_to_the_morning_is_refused(made, world, p
     made("a")
     schedule(world.payments, now=datetime(2026, 11, 23, tzinfo=UTC), sleep_cron="0 20 * * *", wake_cron="0 7 * * *")
     refused(signed_in(people.dan).post(f"{url(world)}/sleep-postponement", {"by": by}, "json"), "by")
+
+
+@pytest.mark.parametrize(("action", "later"), [("not_tonight", DAY), ("two_hours_later", 2 * HOUR)])
+def test_the_admin_site_puts_off_a_project_and_a_cluster(made, world, people, action, later):
+    row, own = made("a"), made("own", project=world.search)
+    chosen = [schedule(each, now=timezone.now(), sleep_cron="0 20 * * *") for each in (world.payments, own)]
+    planned = fresh(row).next_sleep_at
+    client = browser(person("root", is_staff=True, is_superuser=True))
+    sent = {"action": action, "_selected_action": [str(each.pk) for each in chosen]}
+    page = client.post("/admin/clusters/sleepschedule/", sent, follow=True).content.decode()
+    assert "acme/payments: a sleeps " in page
+    assert "acme/search/own sleeps " in page
+    assert [fresh(each).next_sleep_at for each in (row, own)] == [planned + later] * 2
+    assert [fresh(each).sleep_put_off_for_project for each in (row, own)] == [True, False]
