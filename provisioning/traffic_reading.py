@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 READS_FOR_EACH: Final = 8
 """Times that a Service is read for each of several pods behind it: the API server picks one at random each time."""
 REPLICAS_MOST: Final = 20
+_INSTEAD: Final = "name the Service of a Prometheus that has their counters, with the path /federate?match[]=METRIC."
 _PUBLISHED: Final = ("LoadBalancer", "NodePort")
 
 
@@ -63,9 +64,6 @@ def traffic_read(metrics: IngressMetrics, kube: KubeClient, *, namespaces: froze
         if len(scrapes) == replicas:
             return scrapes_merge(scrapes, metrics)
     raise NotCounters(f"Of {replicas} pods behind {metrics.service} only {len(scrapes)} could be read.")
-
-
-_INSTEAD: Final = "name the Service of a Prometheus that has their counters, with the path /federate?match[]=METRIC."
 
 
 def _scrape(metrics: IngressMetrics, kube: KubeClient, namespaces: frozenset[str]) -> Scrape:

@@ -10,6 +10,7 @@ import yaml
 from accounts.services.audit import Actor
 from clusters.connection import HostConnection
 from clusters.host_roles import manifest_render
+from clusters.lifecycle.deciding import ClusterFacts, consent_needed
 from clusters.lifecycle.ingress_metrics import IngressMetrics
 from clusters.lifecycle.signal import Signal, SignalKind, SignalState
 from clusters.lifecycle.signals import signals_of
@@ -388,3 +389,29 @@ def test_saying_the_same_again_forgets_nothing(host, cluster, controller, survey
     host_update(host=host, actor=SOMEBODY, ingress_metrics={"service": WHERE}, cordoned=True)
     host_update(host=host, actor=SOMEBODY, cordoned=False)
     assert TrafficReading.objects.get().read_at == START
+
+
+# --- what it is for ---------------------------------------------------------------------------------------------------
+
+
+def test_a_demo_whose_traffic_is_seen_needs_no_yes_of_its_owner_and_one_whose_is_not_does(
+    fake, cluster, controller, survey
+):
+    def needed(rounds: float) -> bool:
+        row = VirtualCluster.objects.get(pk=cluster.pk)
+        signals = signals_of([row], now=after(rounds))[row.pk]
+        facts = ClusterFacts(phase=row.phase, created_at=START, signals=signals, serving=True)
+        return consent_needed(facts, None, after(rounds))
+
+    assert needed(0)
+    survey(0)
+    assert needed(0)
+    survey(1)
+    assert not needed(1)
+    _nobody(fake)
+    survey(2)
+    assert needed(2)
+    fake.expositions.serve(NAMESPACE, PORT, controller)
+    survey(3)
+    assert not needed(3)
+    assert needed(3 + 6 * 7)  # nobody looked for seven hours
