@@ -4,7 +4,7 @@ A cluster's own decision counts before its project's: one that somebody put off 
 its project put off may still decide otherwise (sleep_putting_off).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -59,6 +59,14 @@ class _Locked:
         )
 
 
+@dataclass(frozen=True)
+class _Change:
+    """A cluster that was put off, and when it was to sleep before."""
+
+    row: VirtualCluster
+    before: datetime | None
+
+
 @transaction.atomic
 def project_sleep_skip(*, project: Project, actor: Actor, now: datetime) -> ProjectNight:
     """Leaves the next time to sleep of each of its clusters out. Asked again before it has passed, changes nothing."""
@@ -66,10 +74,12 @@ def project_sleep_skip(*, project: Project, actor: Actor, now: datetime) -> Proj
     changed = []
     for row, schedule in locked.following(now):
         if row.sleep_skipped_at is None or row.sleep_skipped_at <= now:
-            changed.append(_changed(row, lambda r, s=schedule: night_skip(r, s, by=actor.label, for_project=True)))
+            changed.append(_Change(row, row.next_sleep_at))
+            night_skip(row, schedule, by=actor.label, for_project=True)
     if (told := locked.schedule) is not None and not (told.skipped_at and told.skipped_at > now):
         # what was postponed is left out with the time that it came from
-        at = told.postponed_at or cron_next(told.sleep_cron, told.time_zone, now)
+        postponed = told.postponed_at if told.postponed_to is not None and told.postponed_to > now else None
+        at = postponed or cron_next(told.sleep_cron, told.time_zone, now)
         project_night_forget(told)
         told.skipped_at, told.put_off_by = at, actor.label[:160]
         told.save()
@@ -88,7 +98,8 @@ def project_sleep_postpone(*, project: Project, seconds: int, actor: Actor, now:
     _seconds_check(locked, seconds, now)
     changed = []
     for row, schedule in locked.following(now):
-        changed.append(_changed(row, lambda r, s=schedule: _postpone(r, s, seconds, actor.label)))
+        changed.append(_Change(row, row.next_sleep_at))
+        _postpone(row, schedule, seconds, actor.label)
     if (told := locked.schedule) is not None:
         project_night_forget(told)
         told.postponed_at = at = cron_next(told.sleep_cron, told.time_zone, now)
@@ -145,18 +156,6 @@ def _seconds_check(locked: _Locked, seconds: int, now: datetime) -> None:
             field="by",
             accepted=f"{SECONDS_MINIMUM} to {most - 1} seconds: then it wakes, or sleeps the next time",
         )
-
-
-@dataclass(frozen=True)
-class _Change:
-    row: VirtualCluster
-    before: datetime | None
-
-
-def _changed(row: VirtualCluster, change: Callable[[VirtualCluster], None]) -> _Change:
-    before = row.next_sleep_at
-    change(row)
-    return _Change(row, before)
 
 
 def _saved(locked: _Locked, changed: list[_Change], actor: Actor, what: str, details: dict[str, int]) -> ProjectNight:

@@ -35,9 +35,25 @@ from marina_cli.text import Json, word
 @output_option
 @pass_session
 def host_update(
-    session: Session, name: str, signals: tuple[str, ...], nowhere: bool, form: str, **traffic: str | None
+    session: Session,
+    name: str,
+    signals: tuple[str, ...],
+    service: str | None,
+    path: str | None,
+    metric: str | None,
+    namespace_label: str | None,
+    ingress_class: str | None,
+    nowhere: bool,
+    form: str,
 ) -> None:
     """Change which signals of use the host NAME needs, and where its ingress controller tells of web traffic."""
+    traffic = {
+        "service": service,
+        "path": path,
+        "metric": metric,
+        "namespace_label": namespace_label,
+        "ingress_class": ingress_class,
+    }
     body = _body(signals, {key: value for key, value in traffic.items() if value is not None}, nowhere)
     item = host_find(session.api, name)
     changed = session.api.change("PATCH", f"/host-clusters/{item['id']}", body)

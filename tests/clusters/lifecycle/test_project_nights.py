@@ -1,6 +1,6 @@
 """Not tonight, for a whole project: once, for all that did not decide by themselves, and each shows who said so."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -140,6 +140,19 @@ def test_a_cluster_that_comes_before_the_night_does_as_its_project(made, world, 
     later = made("later")
     sleep_schedules_run(now=EVENING + 12 * HOUR)
     assert fresh(later).next_sleep_at == EVENING + DAY
+
+
+def test_what_was_said_of_a_night_before_says_nothing_of_the_next_one(made, world, dan):
+    made("a")
+    schedule(world.payments)
+    project_sleep_postpone(project=world.payments, seconds=3600, actor=dan, now=MONDAY)
+    assert run(EVENING + HOUR) == ["sleep a"]
+    project_sleep_skip(project=world.payments, actor=dan, now=MONDAY + DAY)
+    row = made("new")
+    sleep_schedules_run(now=MONDAY + DAY + HOUR)
+    assert fresh(row).next_sleep_at == EVENING + 2 * DAY
+    project_sleep_postpone(project=world.payments, seconds=60, actor=dan, now=MONDAY + 2 * DAY)
+    assert fresh(row).next_sleep_at == EVENING + 2 * DAY + timedelta(minutes=1)
 
 
 def test_a_change_of_the_schedule_forgets_it(made, world, dan):
