@@ -14,6 +14,7 @@ from accounts.services.audit import Actor, audit_record
 from accounts.services.rows import row_lock, row_save
 from clusters.lifecycle.times import CRON_ACCEPTED, cron_check, zone_check
 from clusters.models import SleepSchedule, VirtualCluster
+from clusters.services.nights import project_night_forget
 from clusters.services.schedule_planning import clusters_plan
 
 FIELDS: Final = ("sleep_cron", "wake_cron", "export_cron", "time_zone", "enabled")
@@ -44,6 +45,7 @@ def sleep_schedule_update(
     row_lock(schedule)
     before = _told(schedule)
     _set(schedule, wanted)
+    project_night_forget(schedule)
     schedule.save()
     _plan(schedule, now)
     _audit(actor, "sleep-schedule.update", schedule, before=before, after=_told(schedule))
