@@ -24,6 +24,8 @@ _ASKED_FOR: Final = ("resourceVersion", "continue")
 _MOST_REMEMBERED: Final = 20_000
 _DIGITS: Final = 19
 K = TypeVar("K")
+Collection = tuple[UUID, datetime, str]
+"""A placement, since when the cluster is there, and the path of all objects of a kind."""
 
 
 class Asked(Protocol):
@@ -72,7 +74,7 @@ class Revisions:
 
     def __init__(self, retain: float) -> None:
         self._retain = retain
-        self._newest: OrderedDict[tuple[UUID, str], int] = OrderedDict()
+        self._newest: OrderedDict[Collection, int] = OrderedDict()
         self._told: OrderedDict[bytes, int] = OrderedDict()
 
     async def check(self, asking: Asking, api: Asked, *, now: datetime) -> None:
@@ -93,7 +95,8 @@ class Revisions:
             return False  # everything here is newer
         if not old and wanted.revision > origin.foreign > 0:
             return False
-        newest = await self._newest_of(asking, api, enough=origin.first if old else wanted.revision)
+        key = (asking.target.placement, origin.since, asking.collection)
+        newest = await self._newest_of(key, api, enough=origin.first if old else wanted.revision)
         if newest is None:
             return False  # the API server says itself what is wrong with the request
         if wanted.revision > newest:
@@ -102,13 +105,12 @@ class Revisions:
             return newest >= origin.first
         return wanted.exact and self._first_time(asking.client(origin), wanted.revision)
 
-    async def _newest_of(self, asking: Asking, api: Asked, *, enough: int) -> int | None:
+    async def _newest_of(self, key: Collection, api: Asked, *, enough: int) -> int | None:
         """What was given out of the collection so far: as asked now, or as once seen where that is enough to know."""
-        key = (asking.target.placement, asking.collection)
         newest = self._newest.get(key, -1)
         if newest >= enough:
             return newest
-        told = await api.revision(asking.collection)
+        told = await api.revision(key[2])
         if told is not None:
             _remember(self._newest, key, max(told, self._newest.get(key, -1)))
         return told
