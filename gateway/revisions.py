@@ -20,6 +20,8 @@ from gateway.heads import Head
 from gateway.resources import Doing
 from gateway.targets import Origin, Target
 
+GIVEN_OUT_LATER: Final = 100
+"""So many versions the old API may still give out to open watches after it was asked for the newest."""
 _ASKED_FOR: Final = ("resourceVersion", "continue")
 _MOST_REMEMBERED: Final = 20_000
 _DIGITS: Final = 19
@@ -83,7 +85,7 @@ class Revisions:
         if origin is None or (now - origin.since).total_seconds() > self._retain:
             return
         wanted = wanted_revision(asking.what, asking.head.query.decode("latin-1"))
-        if asking.what.verb == "list" and not (wanted and wanted.exact) and not 0 < origin.foreign < origin.first:
+        if asking.what.verb == "list" and not (wanted and wanted.exact) and not _beyond(origin.first, origin):
             client = asking.client(origin)
             _remember(self._told, client, self._told.get(client, 0))  # what it watches from now on is of here
         if wanted is not None and await self._foreign(wanted, asking, origin, api):
@@ -93,7 +95,7 @@ class Revisions:
         old = wanted.revision < origin.first
         if old and not wanted.exact:
             return False  # everything here is newer
-        if not old and wanted.revision > origin.foreign > 0:
+        if not old and _beyond(wanted.revision, origin):
             return False
         key = (asking.target.placement, origin.since, asking.collection)
         newest = await self._newest_of(key, api, enough=origin.first if old else wanted.revision)
@@ -158,6 +160,11 @@ def _remember(kept: OrderedDict[K, int], key: K, revision: int) -> None:
     kept.move_to_end(key)
     if len(kept) > _MOST_REMEMBERED:
         kept.popitem(last=False)
+
+
+def _beyond(revision: int, origin: Origin) -> bool:
+    """Whether the old API cannot have given it out."""
+    return origin.foreign > 0 and revision > origin.foreign + GIVEN_OUT_LATER
 
 
 def _expired(wanted: Wanted, asking: Asking) -> Refused:
