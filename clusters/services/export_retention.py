@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -21,11 +22,27 @@ def exports_expire(*, now: datetime) -> int:
     """
     _left_unfinished_fail(now)
     removed = sum(_expire(export, now) for export in _over(now)[:BATCH])
-    for export in Export.objects.filter(state__in=(ExportState.REMOVED, ExportState.FAILED)).exclude(storage_name="")[
-        :BATCH
-    ]:
-        export_file_erase(export.pk, export.folder)
+    for key in _leftovers().values_list("pk", flat=True)[:BATCH]:
+        _leftover_erase(key)
     return removed
+
+
+def _leftovers() -> QuerySet[Export]:
+    """Whose files are to go. A failed one whose operation goes on is being tried again."""
+    over = Q(operation__isnull=True) | Q(operation__state__in=_ENDED)
+    return Export.objects.filter(Q(state=ExportState.REMOVED) | Q(over, state=ExportState.FAILED)).exclude(
+        storage_name=""
+    )
+
+
+@transaction.atomic
+def _leftover_erase(key: UUID) -> None:
+    """Its row is held meanwhile: an attempt that begins now waits, and one that began before is left alone."""
+    rows = Export.objects.select_for_update(skip_locked=True).filter(pk=key, pk__in=_leftovers().values("pk"))
+    # by its own state, which is looked at once more when it is locked
+    export = rows.filter(state__in=(ExportState.REMOVED, ExportState.FAILED)).first()
+    if export is not None:
+        export_file_erase(export.pk, export.folder)
 
 
 def _over(now: datetime) -> QuerySet[Export]:

@@ -1,0 +1,73 @@
+"""The housekeeping of exports while workers go on: what is being tried again is nobody's leftover."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from django.utils import timezone
+
+from clusters.exports.folder import ExportFolder
+from clusters.models import Export, OperationKind, OperationState, VirtualCluster
+from clusters.services.export_retention import exports_expire
+from clusters.services.export_writing import export_fail
+from tests.clusters.export_making import export_made
+from tests.clusters.making import operation_row, ready_row
+
+
+class Meanwhile(ExportFolder):
+    """Before it looks into a folder for the first time, something else happens."""
+
+    then: ClassVar[list[Callable[[], Any]]] = []
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        if self.then:
+            self.then.pop()()
+        return super().listdir(path)
+
+
+@pytest.fixture(autouse=True)
+def folder(settings, tmp_path: Path) -> Path:
+    backend = {"BACKEND": f"{__name__}.Meanwhile", "OPTIONS": {"location": str(tmp_path / "exports")}}
+    settings.STORAGES = {**settings.STORAGES, "exports": backend}
+    return tmp_path / "exports"
+
+
+@pytest.fixture
+def cluster(world, host) -> VirtualCluster:
+    return ready_row(world, host, "shop")
+
+
+def failed(cluster: VirtualCluster, state: OperationState) -> Export:
+    """One whose last attempt failed after it had stored its file; `state`: of its operation."""
+    operation = operation_row(cluster, OperationKind.EXPORT, state=state, lock_key=None)
+    export = export_made(cluster, operation=operation)
+    Export.objects.filter(pk=export.pk).update(state="Writing")
+    export_fail(export=export, why="The storage is full.", now=timezone.now())
+    return export
+
+
+def test_what_succeeds_while_others_are_erased_keeps_its_file(cluster, folder):
+    first, _ = (failed(cluster, OperationState.FAILED) for _ in range(2))  # lists begin with the newest
+
+    def tried_again() -> None:
+        Export.objects.filter(pk=first.pk).update(state="Complete")
+
+    Meanwhile.then[:] = [tried_again]
+    exports_expire(now=timezone.now())
+    (complete,) = Export.objects.filter(state="Complete")
+    assert complete.storage_name
+    assert (folder / complete.storage_name).is_file()
+
+
+def test_a_failed_attempt_whose_operation_goes_on_is_left_alone(cluster, folder):
+    export = failed(cluster, OperationState.ERROR)
+    exports_expire(now=timezone.now())
+    export.refresh_from_db()
+    assert (folder / export.storage_name).is_file()
+    export.operation.state = OperationState.FAILED  # it gave up
+    export.operation.save(update_fields=["state"])
+    exports_expire(now=timezone.now())
+    export.refresh_from_db()
+    assert export.storage_name == ""
+    assert [each for each in folder.rglob("*") if each.is_file()] == []
