@@ -10,7 +10,7 @@ from provisioning.drivers.errors import ConflictError, NotFound
 from provisioning.drivers.kinds import Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.errors import PermanentError
-from provisioning.exports.discovery import kinds_served
+from provisioning.exports.discovery import kinds_served, still_served
 
 LEFT_OUT: Final = {
     ("coordination.k8s.io", "leases"): "Renewed every few seconds by whoever leads.",
@@ -81,6 +81,8 @@ class ChangeReading:
             self._left = before
             self._pages(kind, self._kube.page(kind, limit=0, metadata_only=True))
         except NotFound:
+            if still_served(self._kube, kind):
+                raise
             return  # its definition was deleted since we asked what there is
 
     def _pages(self, kind: Kind, page: Json) -> None:
