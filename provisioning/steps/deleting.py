@@ -163,9 +163,14 @@ def _selectors(placement: Placement) -> list[tuple[Kind, str]]:
     kinds += [NETWORK_POLICY] if serves.network_policies else []
     kinds += [POD_DISRUPTION_BUDGET] if serves.disruption_budgets else []
     synced = [(kind, f"{SYNCED_BY}={placement.release}") for kind in kinds]
-    release = [(kind, f"app=vcluster,release={placement.release}") for kind in RELEASE_KINDS]
+    release = [(kind, release_selector(placement)) for kind in RELEASE_KINDS]
     written = [(kind, f"vcluster.loft.sh/vcluster-name={placement.release}") for kind in (CONFIG_MAP, SECRET)]
     return [*release, *synced, *written]
+
+
+def release_selector(placement: Placement) -> str:
+    """The labels of what the release makes itself, the claim with its state among them."""
+    return f"app=vcluster,release={placement.release}"
 
 
 def _guardrails(placement: Placement) -> list[tuple[Kind, str]]:
