@@ -106,7 +106,7 @@ def _use(facts: ClusterFacts, now: datetime) -> Use:
     return use_of(
         signals=facts.signals,
         required=facts.required,
-        further=((facts.created_at, "it was made"), (facts.woken_by_person_at, "somebody woke it")),
+        further=((facts.created_at, "it was made"), (facts.woken_by_person_at, "somebody woke or restored it")),
         asleep_since=facts.asleep_since if facts.phase == Phase.ASLEEP else None,
         stale_after=STALE_AFTER,
         now=now,

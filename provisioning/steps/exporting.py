@@ -12,6 +12,7 @@ from clusters.adoption import Adoption
 from clusters.exports.purging import PURGE, took_something
 from clusters.exports.storage import ExportStorageError, export_erase, export_folder_erase
 from clusters.models import Export, ExportCause, ExportState, Operation, OperationKind, Placement
+from clusters.services.cleanup_calling_off import deletion_wanted
 from clusters.services.export_writing import (
     Written,
     cluster_spec,
@@ -46,13 +47,24 @@ def export_before(cause: str) -> Step:
 
     @step("Export everything in it", deadline=EXPORT_SECONDS)
     def export_objects(context: StepContext) -> StepResult:
-        """Skipped where nothing can be in it. Ends the operation where it is asleep and cannot be read."""
+        """Skipped where nothing can be in it. Ends the operation where it is asleep and cannot be read, and where the
+
+        sweep began what nobody wants any more.
+        """
+        _wanted_check(context)
         placement = placed(context)
         if placement is None:
             return NOT_PLACED
-        return _nothing_to_export(context, placement) or _export(context, placement, why)
+        result = _nothing_to_export(context, placement) or _export(context, placement, why)
+        _wanted_check(context)  # somebody may have kept it while it was read
+        return result
 
     return export_objects
+
+
+def _wanted_check(context: StepContext) -> None:
+    if not deletion_wanted(context.operation):
+        raise PermanentError("It is used or kept again, so it is not deleted.", code="kept")
 
 
 def _nothing_to_export(context: StepContext, placement: Placement) -> Skip | None:

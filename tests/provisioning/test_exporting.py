@@ -255,6 +255,25 @@ def test_a_deletion_that_could_not_export_took_nothing_and_purging_ends_it(shop)
     assert not Export.objects.filter(state="Complete").exists()
 
 
+@pytest.mark.parametrize("kept", [{"cleanup_state": ""}, {"deletion_protection": True}])
+def test_what_the_sweep_began_takes_nothing_of_a_cluster_that_is_kept_meanwhile(shop, kept):
+    begun = virtual_cluster_delete(virtual_cluster=shop.cluster, actor=MARINA, now=timezone.now()).operation
+    Operation.objects.filter(pk=begun.pk).update(params={"cleanup": True})
+    VirtualCluster.objects.update(**{"cleanup_state": "deleting", **kept})
+    operation = operation_finish(begun)
+    assert (operation.state, operation.error_code) == ("Failed", "kept")
+    assert VirtualCluster.objects.get().phase == "Ready"
+    assert not Export.objects.exists()
+
+
+def test_what_the_sweep_began_is_done_where_nobody_kept_it(shop):
+    begun = virtual_cluster_delete(virtual_cluster=shop.cluster, actor=MARINA, now=timezone.now()).operation
+    Operation.objects.filter(pk=begun.pk).update(params={"cleanup": True})
+    VirtualCluster.objects.update(cleanup_state="deleting")
+    assert operation_finish(begun).state == "Succeeded"
+    assert Export.objects.get().state == "Complete"
+
+
 def test_a_deletion_under_way_can_be_told_to_purge(shop):
     now, actor = timezone.now(), Actor(user=shop.world.olivia)
     first = virtual_cluster_delete(virtual_cluster=shop.cluster, actor=actor, now=now)
