@@ -27,7 +27,7 @@ _MOST_TIMES: Final = 400
 
 
 class TooManyObjects(PermanentError):
-    """There are more objects than are looked through."""
+    """There are more objects, or more who wrote them, than are looked through."""
 
 
 class _Manager:
@@ -100,8 +100,9 @@ class ChangeReading:
 
     def _object(self, kind: Kind, meta: Json) -> None:
         for manager, moment in _entries(meta):
-            if manager in self._managers or len(self._managers) < MOST_MANAGERS:
-                self._managers.setdefault(manager, _Manager()).add(moment, kind, meta)
+            if manager not in self._managers and len(self._managers) == MOST_MANAGERS:
+                raise TooManyObjects(f"More than {MOST_MANAGERS} managers write in it.", code="too-many-managers")
+            self._managers.setdefault(manager, _Manager()).add(moment, kind, meta)
 
 
 def _entries(meta: Json) -> Iterator[tuple[str, float]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from provisioning.change_reading import ChangeReading
+from provisioning.change_reading import MOST_MANAGERS, ChangeReading, TooManyObjects
 from provisioning.drivers.errors import NotFound
 from provisioning.drivers.kinds import Json, Kind
 from provisioning.drivers.kube import KubeClient
@@ -121,3 +121,13 @@ def test_a_kind_whose_definition_is_deleted_meanwhile_is_passed_over(kube):
 
     kube.before_page = deleted
     assert "v1/ConfigMap" in {f"{each['apiVersion']}/{each['kind']}" for each in ClusterReading(kube)}
+
+
+def test_where_more_managers_write_than_are_told_apart_nobody_says_that_it_is_unused(kube):
+    """The last of them is a person's."""
+    time = "2026-11-26T10:00:00Z"
+    names = [*(f"build-{number}" for number in range(MOST_MANAGERS)), "kubectl"]
+    items = [{"metadata": {"name": name, "managedFields": [{"manager": name, "time": time}]}} for name in names]
+    kube.page = lambda kind, **_: {"items": items if kind.kind == "ConfigMap" else []}
+    with pytest.raises(TooManyObjects):
+        ChangeReading(kube, most=10_000).writers()
