@@ -12,6 +12,7 @@ from provisioning.exports.digests import sendable
 from provisioning.exports.identity import ObjectId, owner_id
 from provisioning.exports.merging import merge_patch
 from provisioning.exports.ordering import CRD, found_in
+from provisioning.exports.refusing import refusal_told
 from provisioning.exports.restoring import (
     Planned,
     RestorePlan,
@@ -101,19 +102,20 @@ class Maker:
         try:
             return self._made(planned, served)
         except NotFound as error:
-            raise NotYet(error.message, alone=True) from error
+            raise NotYet(refusal_told(error.message), alone=True) from error
         except ForbiddenError as error:
             if error.verb:
-                return Made(Outcome.REFUSED, error.message)
-            raise NotYet(error.message, alone=True) from error  # a webhook, a quota, an account that is on its way
+                return Made(Outcome.REFUSED, refusal_told(error.message))
+            # a webhook, a quota, an account that is on its way
+            raise NotYet(refusal_told(error.message), alone=True) from error
         except PermanentError as error:
             if error.code == "invalid":
-                return Made(Outcome.REFUSED, error.message)
+                return Made(Outcome.REFUSED, refusal_told(error.message))
             raise
         except TemporaryError as error:
             if error.code in _SERVERS_TROUBLE or not self._virtual.readyz():
                 raise
-            raise NotYet(error.message, alone=True) from error
+            raise NotYet(refusal_told(error.message), alone=True) from error
 
     # Kinds
 
