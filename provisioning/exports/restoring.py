@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from provisioning.drivers.kinds import Json
@@ -12,6 +13,7 @@ from provisioning.exports.ordering import Phase, definitions_by_kind, ordered, p
 from provisioning.exports.paths import FREE
 
 _UID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+API_SERVICE: Final = "APIService.apiregistration.k8s.io"
 LEANED_ON: Final = Phase.RIGHTS
 """The last of the phases on which the others lean."""
 
@@ -41,6 +43,12 @@ class RestorePlan:
     wanted: tuple[Planned, ...]
     not_run: tuple[Listed, ...]
     definitions: Mapping[tuple[str, str], Json]
+
+    @cached_property
+    def served_inside(self) -> frozenset[str]:
+        """The groups whose objects another API server serves, which runs in the cluster itself."""
+        registered = [each.exported["spec"] for each in self.wanted if title_of(each.exported) == API_SERVICE]
+        return frozenset(str(spec.get("group")) for spec in registered if spec.get("service"))
 
     @property
     def leaned_on(self) -> int:

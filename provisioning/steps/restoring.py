@@ -60,7 +60,8 @@ def compare_restored(context: StepContext) -> StepResult:
     """Reads everything again and keeps what differs, is missing, was refused or was not run."""
     plan, progress = plan_of(context), _progress(context)
     with context.virtual() as virtual:
-        result = compared(plan, progress, found_again(virtual, plan))
+        found = found_again(virtual, plan)
+        result = compared(plan, progress, found, unread=found.unread)
     context.write(context.operation, params={**context.params, RESULT: result.as_json()})
     return Done(sentence_of(result.counts))
 
