@@ -165,3 +165,14 @@ def test_nothing_is_deleted_of_which_nobody_could_be_warned(made, book):
         ran(now=NOW + hour * HOUR, read_signals=book)
     assert not Notification.objects.filter(subject_id=str(row.pk)).exists()
     assert deletions() == 0
+
+
+def test_whoever_used_it_shortly_before_its_date_is_seen_before_it_is_deleted(made, book):
+    used, idle = made("used", days=100, **DUE), made("idle", days=100, **DUE)
+    for each in (used, idle):  # nobody has looked inside for two hours, and looks again three hours later
+        book.known[each.pk].stuck = (NOW - 2 * HOUR, NOW + 3 * HOUR)
+    swept()
+    assert [ran(now=NOW + hour * HOUR, read_signals=book).deleted for hour in range(3)] == [0, 0, 0]
+    book.known[used.pk].uses.append((NOW - HOUR, SignalKind.CHANGE, "kubectl"))
+    run = ran(now=NOW + 3 * HOUR, read_signals=book)
+    assert (run.deleted, run.cleared, deletion().virtual_cluster) == (1, 1, idle)
