@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from clusters.adoption import Adoption
 from clusters.chart_wish import HostCapabilities
+from clusters.exports.purging import PURGE
 from clusters.host_rules import TENANT_ROLE
-from clusters.models import HostMode, Placement, PlacementRole
+from clusters.models import Export, ExportState, HostMode, Placement, PlacementRole
 from provisioning.drivers.errors import ForbiddenError
 from provisioning.drivers.kinds import (
     CONFIG_MAP,
@@ -31,6 +32,7 @@ from provisioning.drivers.kinds import (
 )
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
+from provisioning.engine.errors import PermanentError
 from provisioning.engine.flow import Skip, StepResult, Wait, step
 from provisioning.steps.names import CLUSTER_ID_LABEL, MANAGED_BY, MARINA, SYNCED_BY
 from provisioning.steps.namespaces import give_back, namespace_of
@@ -71,8 +73,21 @@ def uninstall_release(context: StepContext) -> StepResult:
         return NOT_OURS
     if namespace_of(context.kube(), placement) is None:
         return NOT_THERE
+    _export_check(context)
     context.helm().uninstall(placement.release, placement.namespace)
     return None
+
+
+def _export_check(context: StepContext) -> None:
+    """It may be tried again long after it exported: what it exported may have been removed by then."""
+    gone = Export.objects.filter(operation=context.operation).exclude(state=ExportState.COMPLETE)
+    if gone.exists() and not context.params.get(PURGE):
+        name = context.virtual_cluster.name
+        raise PermanentError(
+            "What this deletion exported is no longer there.",
+            code="no-export",
+            hint=f"Delete it anew (marina delete {name}): that exports it again. Or for good, with --purge.",
+        )
 
 
 @step("Remove what belongs to it outside its namespace")

@@ -29,6 +29,10 @@ def find_lone_pods(context: StepContext) -> StepResult:
     """
     if context.virtual_cluster.sleeping:
         return Skip("It is asleep already.")
+    return _lone_pods_given_up(context)
+
+
+def _lone_pods_given_up(context: StepContext) -> Done | None:
     with context.virtual() as virtual:
         lone = [_name(pod) for pod in virtual.list(POD) if not _finished(pod) and not _controlled(pod)]
     if not lone:
@@ -62,11 +66,15 @@ def _few(names: list[str]) -> str:
 
 @step("Pause its control plane")
 def pause_control_plane(context: StepContext) -> StepResult:
-    """No replica, and upstream's marks that say so. From here on its release is kept that way, whatever changes."""
+    """No replica, and upstream's marks that say so. From here on its release is kept that way, whatever changes.
+
+    PermanentError as of the first step where such pods have come since.
+    """
     placement, kube = context.placement, context.kube()
     workload = _workload(context, kube)
     done = paused(workload)
     if not done:
+        _lone_pods_given_up(context)  # once more: some may have come while it was exported
         marks = {
             PAUSED: "true",
             PAUSED_REPLICAS: str(workload["spec"].get("replicas") or context.virtual_cluster.replicas),

@@ -21,7 +21,10 @@ from clusters.services.virtual_clusters import virtual_cluster_delete
 from provisioning.drivers.kinds import NAMESPACE, PERSISTENT_VOLUME_CLAIM, STATEFUL_SET
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
+from provisioning.engine.context import StepContext
+from provisioning.engine.flow import step
 from provisioning.failpoints import FailpointReached
+from provisioning.flows.delete import DELETE
 from provisioning.flows.export import EXPORT
 from provisioning.steps.exporting import export_before
 from tests.accounts.conftest import MARINA
@@ -253,6 +256,25 @@ def test_a_deletion_that_could_not_export_took_nothing_and_purging_ends_it(shop)
     assert operation_finish(purging).state == "Succeeded"
     assert VirtualCluster.objects.get().phase == "Deleted"
     assert not Export.objects.filter(state="Complete").exists()
+
+
+def test_nothing_is_taken_once_the_export_that_a_deletion_leans_on_was_removed(shop):
+    """Between two steps, or before it is tried again."""
+
+    @step("Somebody removes it")
+    def remove(context: StepContext) -> None:
+        Export.objects.update(state="Removed")
+
+    exported, *rest = DELETE.steps
+    asked = virtual_cluster_delete(virtual_cluster=shop.cluster, actor=MARINA, now=timezone.now()).operation
+    operation = operation_finish(asked, flows={DELETE.kind: replace(DELETE, steps=(exported, remove, *rest))})
+    assert (operation.state, operation.error_code) == ("Failed", "no-export")
+    assert "marina delete shop" in operation.error_hint
+    with connection_open(shop.fake.connection, target="host of the test") as api:
+        assert KubeClient(api).get(STATEFUL_SET, shop.placement.release, shop.placement.namespace)
+    again = virtual_cluster_delete(virtual_cluster=shop.cluster, actor=MARINA, now=timezone.now()).operation
+    assert operation_finish(again).state == "Succeeded"
+    assert Export.objects.get(operation=again).state == "Complete"
 
 
 @pytest.mark.parametrize("kept", [{"cleanup_state": ""}, {"deletion_protection": True}])
