@@ -60,7 +60,7 @@ def deletion_wanted(operation: Operation) -> bool:
 
     What a person began is.
     """
-    if not operation.params.get(BY_CLEANUP):
+    if operation.virtual_cluster_id is None or not operation.params.get(BY_CLEANUP):
         return True
     rows = VirtualCluster.objects.filter(pk=operation.virtual_cluster_id, deletion_protection=False)
     stopped = CleanupSwitch.objects.filter(stopped=True).exists()

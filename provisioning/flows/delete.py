@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from clusters.exports.purging import EXPORT_STEP
+from clusters.exports.purging import EXPORT_STEP, PURGE
 from clusters.models import (
     ExportCause,
     Operation,
@@ -12,7 +12,7 @@ from clusters.models import (
     VirtualCluster,
     VirtualClusterPhase,
 )
-from clusters.services.export_writing import export_of_operation_fail
+from clusters.services.export_writing import export_keep_for_deleted, export_of_operation_fail, newest_export
 from provisioning.engine.flow import Flow
 from provisioning.flows.phases import aborted, as_before, cluster_of, failed, phase_becomes, step_done
 from provisioning.left_behind import of_deleting
@@ -21,7 +21,12 @@ from provisioning.steps.exporting import export_before
 
 
 def gone(operation: Operation, now: datetime) -> None:
-    """The host was seen to be free of it, so its placement is forgotten; the row stays as a record."""
+    """The host was seen to be free of it, so its placement is forgotten; the row stays as a record.
+
+    From now on the days count for which it can be made again.
+    """
+    if not operation.params.get(PURGE) and (export := newest_export(cluster_of(operation))):
+        export_keep_for_deleted(export=export, now=now)
     Placement.objects.filter(virtual_cluster=operation.virtual_cluster_id).delete()
     VirtualCluster.objects.filter(pk=cluster_of(operation).pk).update(
         phase=VirtualClusterPhase.DELETED, deleted_at=now, conditions=[]

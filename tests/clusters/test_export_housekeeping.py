@@ -1,6 +1,7 @@
 """The housekeeping of exports while workers go on: what is being tried again is nobody's leftover."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from clusters.exports.folder import ExportFolder
 from clusters.models import Export, OperationKind, OperationState, VirtualCluster
 from clusters.services.export_retention import exports_expire
 from clusters.services.export_writing import export_fail
+from provisioning.flows.delete import gone
 from tests.clusters.export_making import export_made
 from tests.clusters.making import operation_row, ready_row
 
@@ -71,3 +73,28 @@ def test_a_failed_attempt_whose_operation_goes_on_is_left_alone(cluster, folder)
     export.refresh_from_db()
     assert export.storage_name == ""
     assert [each for each in folder.rglob("*") if each.is_file()] == []
+
+
+@pytest.mark.parametrize("phase", ["Deleting", "Failed", "Configuring"])
+def test_the_last_one_of_a_cluster_that_nobody_can_read_now_stays_however_old(cluster, phase):
+    first, last = export_made(cluster), export_made(cluster)
+    VirtualCluster.objects.update(phase=phase)
+    assert last.expires_at
+    late = last.expires_at + timedelta(days=500)
+    assert exports_expire(now=late) == 1
+    first.refresh_from_db()
+    last.refresh_from_db()
+    assert (first.state, last.state) == ("Removed", "Complete")
+    VirtualCluster.objects.update(phase="Ready")
+    assert exports_expire(now=late) == 1
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_the_days_of_a_deleted_clusters_export_count_from_when_it_is_gone(cluster, purge):
+    export, now = export_made(cluster), timezone.now()
+    operation = operation_row(cluster, OperationKind.DELETE, params={"purge": True} if purge else {})
+    assert export.expires_at
+    gone(operation, now + timedelta(days=20))
+    kept = export.expires_at
+    export.refresh_from_db()
+    assert export.expires_at == (kept if purge else now + timedelta(days=50))
