@@ -103,14 +103,17 @@ def _tried_again(context: StepContext, plan: RestorePlan) -> StepResult:
     if not progress.again:
         return None
     refused: dict[int, NotYet] = {}
+    waiting = list(progress.again)
     with context.virtual() as virtual:
         maker = Maker(virtual, plan, _way(context))
-        for number in progress.again:
+        for tried, number in enumerate(waiting, start=1):
             try:
                 progress.note(number, maker.make(plan.wanted[number]))
             except NotYet as later:
                 refused[number] = later
-    progress.again = list(refused)
+            progress.again = [*refused, *waiting[tried:]]
+            if tried % SAVED_EVERY == 0 and not _saved(context, plan, progress):
+                return Wait(0.0, "It is being aborted.")
     patient = progress.waited("refused for now", context.now) < REFUSAL_PATIENCE
     if refused and not patient:
         for number, given_up in refused.items():
