@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from clusters.exports.folder import ExportFolder
-from clusters.models import Export, OperationKind, OperationState, VirtualCluster
+from clusters.models import Export, Operation, OperationKind, OperationState, VirtualCluster
 from clusters.services.export_retention import exports_expire
 from clusters.services.export_writing import export_fail
 from provisioning.flows.delete import gone
@@ -67,8 +67,7 @@ def test_a_failed_attempt_whose_operation_goes_on_is_left_alone(cluster, folder)
     exports_expire(now=timezone.now())
     export.refresh_from_db()
     assert (folder / export.storage_name).is_file()
-    export.operation.state = OperationState.FAILED  # it gave up
-    export.operation.save(update_fields=["state"])
+    Operation.objects.filter(export=export).update(state=OperationState.FAILED)  # it gave up
     exports_expire(now=timezone.now())
     export.refresh_from_db()
     assert export.storage_name == ""

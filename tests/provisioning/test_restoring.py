@@ -1,8 +1,8 @@
 """The flow `restore` on a fake host: what it does while much is refused for now."""
 
 import random
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from django.utils import timezone
 
@@ -29,14 +29,16 @@ class Aborting(Clients):
         super().__init__()
         self._operation, self._at, self.tried = operation, at, 0
 
-    def virtual(self, placement: Placement, before_effect: Callable[[], None]) -> AbstractContextManager[KubeClient]:
+    @contextmanager
+    def virtual(self, placement: Placement, before_effect: Callable[[], None]) -> Iterator[KubeClient]:
         def noted() -> None:
             self.tried += 1
             if self.tried == self._at:
                 operation_abort(operation=self._operation, actor=MARINA, now=timezone.now())
             before_effect()
 
-        return super().virtual(placement, noted)
+        with super().virtual(placement, noted) as kube:
+            yield kube
 
 
 def lost(number: int) -> dict[str, object]:
