@@ -141,7 +141,10 @@ def _carrier(context: StepContext, plan: RestorePlan) -> Any:
 
 
 def _export(context: StepContext) -> Export:
-    return Export.objects.get(operation=context.operation)
+    made = Export.objects.filter(operation=context.operation).first()
+    if made is None:
+        raise PermanentError("Its API never answered, so there is nothing to move: make it anew.", code="no-export")
+    return made
 
 
 @contextmanager
