@@ -22,13 +22,22 @@ ACTOR: Final = Actor(user=None, name="marina schedule")
 AT_ONCE: Final = 500
 """Clusters a round; the next one comes soon."""
 _REST: Final = (VirtualClusterPhase.READY, VirtualClusterPhase.ASLEEP)
+_BUSY: Final = (
+    VirtualClusterPhase.UPDATING,
+    VirtualClusterPhase.UPGRADING,
+    VirtualClusterPhase.MIGRATING,
+    VirtualClusterPhase.FALLING_ASLEEP,
+    VirtualClusterPhase.WAKING,
+)
+"""In these something is being done with it that ends; its turn waits until then."""
 log = structlog.get_logger(__name__)
 
 
 def sleep_schedules_run(*, now: datetime) -> int:
     """Does what is due of all clusters' schedules; says of how many. Two at once share the work.
 
-    Of what was missed only the newest is done: of a time to sleep and a later one to wake, the one to wake.
+    Of what was missed only the newest is done: of a time to sleep and a later one to wake, the one to wake. While a
+    cluster is being changed, or falls asleep or wakes, its turn waits, and is then caught up in the same way.
     """
     with transaction.atomic():
         clusters_plan(VirtualCluster.objects.filter(pk__in=clusters_unplanned().values("pk")[:AT_ONCE]), now=now)
@@ -38,7 +47,7 @@ def sleep_schedules_run(*, now: datetime) -> int:
 
 def _due(now: datetime) -> Q:
     found = Q(next_sleep_at__lte=now) | Q(next_wake_at__lte=now) | Q(next_export_at__lte=now)
-    return found & ~Q(phase=VirtualClusterPhase.DELETED)
+    return found & ~Q(phase__in=(VirtualClusterPhase.DELETED, *_BUSY))
 
 
 @transaction.atomic
