@@ -6,6 +6,7 @@ comes twice when clocks go back comes the first time only. The library is cronsi
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -18,6 +19,8 @@ CRON_ACCEPTED: Final = (
 )
 ZONE_ACCEPTED: Final = "a name of the time zone database, such as Europe/Berlin or UTC"
 _FIELDS: Final = 5
+_TIMES: Final = 62
+"""As many as lie in an hour, and two: then the shortest span between two of them is among theirs."""
 _SPRING: Final = timedelta(hours=3)
 """More than any clock is ever turned by."""
 
@@ -75,6 +78,12 @@ def cron_next(cron: str, time_zone: str, after: datetime) -> datetime | None:
         if moment > after:  # in the hour that comes twice the library looks at the clock on the wall
             return moment
     return None
+
+
+def cron_shortest(cron: str) -> timedelta:
+    """The least that lies between two of its times; it can be read. Of nights in which clocks are turned nothing."""
+    times = list(islice(CronSim(cron, datetime(2026, 1, 1)), _TIMES))
+    return min((later - earlier for earlier, later in pairwise(times)), default=timedelta.max)
 
 
 def cron_last(cron: str, time_zone: str, until: datetime) -> datetime | None:

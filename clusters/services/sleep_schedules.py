@@ -1,7 +1,7 @@
 """At what times clusters sleep, wake and are exported: what somebody wants."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
@@ -12,12 +12,14 @@ from accounts.errors import InvalidInput
 from accounts.models import Project
 from accounts.services.audit import Actor, audit_record
 from accounts.services.rows import row_lock, row_save
-from clusters.lifecycle.times import CRON_ACCEPTED, cron_check, zone_check
+from clusters.lifecycle.times import CRON_ACCEPTED, cron_check, cron_shortest, zone_check
 from clusters.models import SleepSchedule, VirtualCluster
 from clusters.services.schedule_planning import clusters_plan
 
 FIELDS: Final = ("sleep_cron", "wake_cron", "export_cron", "time_zone", "enabled")
 CRONS: Final = ("sleep_cron", "wake_cron", "export_cron")
+EXPORTS_APART: Final = timedelta(hours=1)
+"""Each export is kept for a month: by the minute they would fill the storage."""
 
 
 @transaction.atomic
@@ -81,8 +83,28 @@ def _set(schedule: SleepSchedule, wanted: Mapping[str, Any]) -> None:
     for name in CRONS:
         if getattr(schedule, name):
             cron_check(getattr(schedule, name), field=name, time_zone=schedule.time_zone)
+    _sense_check(schedule)
+
+
+def _sense_check(schedule: SleepSchedule) -> None:
+    """Times that can be read, and that nobody means."""
     if schedule.enabled and not any(getattr(schedule, name) for name in CRONS):
-        raise InvalidInput("The schedule says no time at all.", field="sleep_cron", accepted=CRON_ACCEPTED)
+        raise InvalidInput(
+            "The schedule says no time at all.",
+            field="sleep_cron",
+            accepted=CRON_ACCEPTED,
+            hint="Delete a cluster's schedule, and it follows its project's (marina schedule delete).",
+        )
+    if schedule.sleep_cron and schedule.sleep_cron == schedule.wake_cron:
+        raise InvalidInput(
+            "It would sleep and wake at the same time.", field="wake_cron", accepted="another time than that to sleep"
+        )
+    if schedule.export_cron and cron_shortest(schedule.export_cron) < EXPORTS_APART:
+        raise InvalidInput(
+            f"{schedule.export_cron!r} comes more often than once an hour.",
+            field="export_cron",
+            accepted="times that are an hour apart or more, such as `0 3 * * *`",
+        )
 
 
 def _told(schedule: SleepSchedule) -> dict[str, Any]:

@@ -35,6 +35,49 @@ def test_a_cluster_without_a_schedule_gets_one_and_one_that_has_it_is_changed(se
     assert body_of(server, "PATCH", "/sleep-schedules/s1") == {"enabled": False}
 
 
+def test_what_was_set_is_told_with_when_it_acts_next_on_the_clock_of_its_zone(server: ApiServer, run: Run) -> None:
+    server.add_cluster("hello", schedule={"next_sleep_at": "2026-11-26T19:00:00Z", "sleep_skipped_at": DATE})
+    listed(server, "/sleep-schedules")
+    server.say_once("POST", "/sleep-schedules", Answer(201, {"id": "s1", **TIMES, "time_zone": "Europe/Berlin"}))
+    shown = run("schedule", "set", "hello", "--sleep", "0 20 * * *", "--zone", "Europe/Berlin").stdout
+    assert "2026-11-26 20:00 Europe/Berlin" in shown
+    assert "2026-12-24 11:00 Europe/Berlin" in shown
+
+
+def test_a_cluster_shows_the_schedule_of_its_project_where_it_has_none(server: ApiServer, run: Run) -> None:
+    server.add_cluster("hello", schedule={"next_sleep_at": DATE})
+    listed(server, "/sleep-schedules")
+    listed(server, "/sleep-schedules", {"id": "s1", **TIMES, "project": PROJECT})
+    shown = run("schedule", "get", "hello").stdout
+    assert "Schedule of acme/payments, which hello follows" in shown
+    assert "2026-12-24 10:00 UTC" in shown
+
+
+def test_a_cluster_whose_schedule_is_off_says_that_it_follows_none(server: ApiServer, run: Run) -> None:
+    key = server.add_cluster("hello", schedule={})["id"]
+    listed(server, "/sleep-schedules", {"id": "s1", **TIMES, "enabled": False, "virtual_cluster": {"id": key}})
+    result = run("schedule", "get", "hello")
+    assert result.exit_code == 0, result.output
+    assert "hello follows no schedule, nor its project's." in result.stdout
+
+
+def test_who_sees_one_cluster_alone_sees_its_times_and_who_has_none_is_told(server: ApiServer, run: Run) -> None:
+    server.add_cluster("hello", schedule={"next_sleep_at": DATE})
+    server.add_cluster("bare", schedule={})
+    for _ in range(4):
+        listed(server, "/sleep-schedules")
+    assert "2026-12-24" in run("schedule", "get", "hello").stdout
+    assert run("schedule", "get", "bare").exit_code == 4
+
+
+def test_what_is_asleep_says_when_it_wakes(server: ApiServer, run: Run) -> None:
+    asleep = {"since": DATE, "by": "dan", "why": "Weekend."}
+    server.add_cluster("hello", asleep=asleep, schedule={"next_wake_at": DATE})
+    server.add_cluster("other", asleep=asleep, schedule={})
+    assert "put to sleep by dan: Weekend; it wakes 2026-12-24" in run("get", "hello").stdout
+    assert "Weekend; it wakes when somebody uses it" in run("get", "other").stdout
+
+
 def test_not_tonight_and_later_say_when_it_sleeps_then(server: ApiServer, run: Run) -> None:
     item = server.add_cluster("hello", schedule={"next_sleep_at": DATE})
     for command, path in ((("skip",), "sleep-skip"), (("postpone", "--by", "2h"), "sleep-postponement")):

@@ -277,6 +277,9 @@ def test_an_owner_may_postpone_without_any_role_and_a_viewer_may_not(made, peopl
         ({"sleep_cron": "0 20 * * *", "time_zone": "Europe/Atlantis"}, "time_zone"),
         ({}, "sleep_cron"),
         ({"sleep_cron": ""}, "sleep_cron"),
+        ({"sleep_cron": "0 20 * * *", "wake_cron": "0  20 * * *"}, "wake_cron"),
+        ({"export_cron": "*/5 * * * *"}, "export_cron"),
+        ({"export_cron": "0,59 8,9 * * *"}, "export_cron"),
     ],
 )
 def test_what_cannot_be_read_never_comes_or_is_nowhere_is_refused_by_its_field(made, people, wanted, field):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from accounts.errors import InvalidInput
-from clusters.lifecycle.times import cron_check, cron_last, cron_next, zone_check
+from clusters.lifecycle.times import cron_check, cron_last, cron_next, cron_shortest, zone_check
 
 BERLIN = "Europe/Berlin"
 
@@ -84,3 +84,17 @@ def test_an_unknown_time_zone_is_refused(name):
         zone_check(name)
     assert refused.value.field == "time_zone"
     assert "Europe/Berlin" in refused.value.accepted
+
+
+@pytest.mark.parametrize(
+    ("cron", "shortest"),
+    [
+        ("* * * * *", timedelta(minutes=1)),
+        ("0 * * * *", timedelta(hours=1)),
+        ("0,59 8,9 * * *", timedelta(minutes=1)),
+        ("0 3 * * *", timedelta(days=1)),
+        ("0 3 29 2 *", timedelta(days=1461)),
+    ],
+)
+def test_the_shortest_span_between_two_times_is_found(cron, shortest):
+    assert cron_shortest(cron) == shortest
