@@ -12,7 +12,7 @@ from django.db.models import Q
 from accounts.errors import MarinaError
 from accounts.services.audit import Actor
 from clusters.lifecycle.deciding import CLEANUP
-from clusters.lifecycle.times import cron_last, cron_next
+from clusters.lifecycle.times import cron_last, cron_next, zone
 from clusters.models import ExportCause, SleepSchedule, VirtualCluster, VirtualClusterPhase
 from clusters.services.exports import export_start
 from clusters.services.schedule_planning import KINDS, PLAN, clusters_plan, clusters_unplanned, schedules_of
@@ -95,7 +95,8 @@ def _do(cluster: VirtualCluster, schedule: SleepSchedule, missed: Mapping[str, d
     if not turns:
         return
     kind = max(turns, key=lambda each: turns[each])
-    why = f"It is {kind} time: {turns[kind]:%Y-%m-%d %H:%M} UTC."
+    at = turns[kind].astimezone(zone(schedule.time_zone))
+    why = f"It is {kind} time: {at:%Y-%m-%d %H:%M} {schedule.time_zone}."
     if kind == "sleep" and not cluster.sleeping:
         _attempt(cluster, kind, lambda: _sleep(cluster, schedule, why, now))
     # what was put to sleep because nobody uses it sleeps until somebody does
