@@ -45,6 +45,18 @@ def test_the_link_of_a_warning_keeps_the_cluster_with_one_click(made, book, peop
     assert Client().get(link).status_code == 302
 
 
+def test_the_page_offers_only_what_is_taken(made, people, world):
+    policy = LifecyclePolicy.objects.create(project=world.payments, extension_maximum=14 * 86400)
+    row = made(owner_user=people.mia)
+    page, mia = f"/virtual-clusters/{row.pk}/extend", browser(people.mia)
+    shown = mia.get(page).content.decode()
+    assert ("14 days more" in shown, "30 days more" in shown) == (True, False)
+    LifecyclePolicy.objects.filter(pk=policy.pk).update(extension_maximum=86400)
+    assert "Keep it for 1 day more" in mia.get(page).content.decode()
+    LifecyclePolicy.objects.filter(pk=policy.pk).update(extension_maximum=0)
+    assert "It cannot be kept for longer by this page." in mia.get(page).content.decode()
+
+
 def test_owners_hear_of_a_sleep_that_was_refused_and_who_asked_hears_of_a_failure(made, world):
     row = made()
     now = timezone.now()
