@@ -8,6 +8,7 @@ from django.db import transaction
 from accounts.access import actor_require
 from accounts.errors import Conflict, InvalidInput
 from accounts.services.audit import Actor
+from clusters.lifecycle.spans import span_text
 from clusters.lifecycle.times import cron_next
 from clusters.models import SleepSchedule, VirtualCluster, VirtualClusterPhase
 from clusters.services.cluster_rows import virtual_cluster_audit
@@ -41,9 +42,10 @@ def sleep_postpone(*, virtual_cluster: VirtualCluster, seconds: int, actor: Acto
     most = _latest(schedule, planned)
     if not SECONDS_MINIMUM <= seconds < most:
         raise InvalidInput(
-            f"It cannot be postponed by {seconds} s.",
+            f"It cannot be postponed by {span_text(seconds)}.",
             field="by",
-            accepted=f"{SECONDS_MINIMUM} to {most - 1} seconds: then it wakes, or sleeps the next time",
+            accepted=f"{SECONDS_MINIMUM} to {most - 1} seconds: less than the {span_text(most)} after which it wakes, "
+            "or sleeps the next time",
         )
     locked.sleep_postponed_at, locked.next_sleep_at = planned, planned + timedelta(seconds=seconds)
     return _audit_saved(locked, actor, "virtualcluster.sleep-postpone", planned)

@@ -97,7 +97,9 @@ def test_a_policy_is_set_with_spans_as_people_write_them(server: ApiServer, run:
         "virtual_cluster": key,
         "sleep_after": 259200,
         "warn_before": [604800, 86400],
+        "never_sleep": None,
         "never_delete": True,
+        "delete_after": None,
     }
     assert run("policy", "set", "hello", "--warn-before", "soon").exit_code == 2
     assert run("policy", "set", "hello").exit_code == 2
@@ -114,6 +116,61 @@ def test_a_cluster_that_is_to_be_deleted_says_so_and_is_kept_by_one_command(serv
     assert body_of(server, "POST", f"/virtual-clusters/{item['id']}/extension") == {"by": 604800}
     server.say_once("POST", f"/virtual-clusters/{item['id']}/cleanup-consent", Answer(body=item))
     assert "hello may be deleted from 2026-12-24" in run("cleanup", "consent", "hello", "--yes").stdout
+
+
+POLICY: Json = {
+    "sleep_after": None,
+    "delete_after": 129600,
+    "warn_before": [86400, 604800],
+    "extension_maximum": 2592000,
+    "origins": {"sleep_after": "the project acme/payments", "delete_after": "the cluster hello"},
+}
+
+
+def test_what_the_next_sweep_would_do_is_told_apart_from_what_stands(server: ApiServer, run: Run) -> None:
+    item = server.add_cluster("hello", cleanup=None, expires_at="2027-01-01T00:00:00Z")
+    told: Json = {
+        "virtual_cluster": {"name": "hello", "project": PROJECT},
+        "action": "warn",
+        "why": "Nobody has used it since June.",
+        "cleanup_at": DATE,
+        "warned_at": ["2026-11-23T10:00:00Z"],
+        "policy": POLICY,
+    }
+    server.say_once("GET", f"/virtual-clusters/{item['id']}/cleanup", Answer(body=told))
+    shown = run("cleanup", "get", "hello").stdout
+    assert "warns its owner; it is to be deleted 2026-12-24 10:00 UTC then" in shown
+    assert "\n  warned  " not in shown
+    assert "\n  to be deleted  " not in shown
+    assert "2027-01-01" in shown
+    stands = {"at": DATE, "state": "awaiting-consent"}
+    server.clusters[item["id"]]["cleanup"] = stands
+    server.say_once("GET", f"/virtual-clusters/{item['id']}/cleanup", Answer(body={**told, "action": "nothing"}))
+    shown = run("cleanup", "get", "hello").stdout
+    assert "2026-12-24 10:00 UTC; it takes its owner's yes" in shown
+    assert "\n  warned " in shown
+
+
+def test_a_policy_is_told_with_what_counts_and_no_span_is_rounded(server: ApiServer, run: Run) -> None:
+    key = server.add_cluster("hello")["id"]
+    listed(server, "/lifecycle-policies")
+    server.say_once("GET", f"/virtual-clusters/{key}/cleanup", Answer(body={"policy": POLICY}))
+    shown = run("policy", "get", "hello").stdout
+    assert "never (by the project acme/payments)" in shown
+    assert "1d12h (by the cluster hello)" in shown
+    assert "7d, 1d" in shown
+
+
+def test_who_says_never_takes_the_span_back_that_was_said_before(server: ApiServer, run: Run) -> None:
+    key = server.add_cluster("hello")["id"]
+    for given, sent in (
+        (("--never-delete",), {"never_delete": True, "delete_after": None}),
+        (("--delete-after", "9d"), {"delete_after": 777600, "never_delete": None}),
+    ):
+        listed(server, "/lifecycle-policies", {"id": "p1", "virtual_cluster": {"id": key}})
+        server.say_once("PATCH", "/lifecycle-policies/p1", Answer(body={"id": "p1"}))
+        assert run("policy", "set", "hello", *given).exit_code == 0
+        assert body_of(server, "PATCH", "/lifecycle-policies/p1") == sent
 
 
 def test_the_preview_tells_what_is_due_and_that_it_is_stopped(server: ApiServer, run: Run) -> None:

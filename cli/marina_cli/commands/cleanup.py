@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 
 import click
 
+from marina_cli.commands.policy import policy_counts
 from marina_cli.completing import complete_clusters
-from marina_cli.durations import DURATION, age, minute, span
+from marina_cli.durations import DURATION, age, clock_time, minute
 from marina_cli.errors import ExitCode
 from marina_cli.lookup import cluster_find
 from marina_cli.output import Column, note, output_option, print_data, print_fields, print_list, print_one, print_table
@@ -27,10 +29,10 @@ def extend(session: Session, name: str, by: int, project: str | None, form: str)
     kept = session.api.change("POST", f"/virtual-clusters/{item['id']}/extension", {"by": by})
 
     def people(item: Json) -> None:
-        until = minute((item.get("cleanup") or {}).get("kept_until"))
+        until = clock_time((item.get("cleanup") or {}).get("kept_until"))
         click.echo(f"{word(item.get('name'))} is kept until {until}, used or not.")
         if item.get("expires_at"):
-            click.echo(f"It lives until {minute(item['expires_at'])}.")
+            click.echo(f"Its lifetime ends {clock_time(item['expires_at'])}.")
 
     print_one(kept, form, people)
 
@@ -83,24 +85,39 @@ def cleanup_get(session: Session, name: str, project: str | None, form: str) -> 
     """Show what becomes of the virtual cluster NAME, why, by which signals, and which policy counts."""
     item = cluster_find(session, name, project)
     told = session.api.get(f"/virtual-clusters/{item['id']}/cleanup")
-    print_one({**told, "name": name}, form, lambda told: _outlook_show(session, told))
+    now = session.clock.now()
+    print_one({**told, "name": name}, form, lambda told: _outlook_show(told, item, now))
 
 
-def _outlook_show(session: Session, told: Json) -> None:
-    policy, now = told.get("policy") or {}, session.clock.now()
+DOES = {
+    "nothing": "does nothing",
+    "sleep": "puts it to sleep",
+    "warn": "warns its owner",
+    "ask": "asks its owner for a yes to its deletion",
+    "delete": "exports and deletes it",
+    "clear": "takes its date away",
+}
+
+
+def _outlook_show(told: Json, item: Json, now: datetime) -> None:
+    """What stands on the cluster already, and apart from it what the next sweep would do."""
+    stands = item.get("cleanup") or {}
     click.echo(f"{_cluster(told)}: {word(told.get('why'))}")
+    # of what the sweep would do, the last warning has not been sent
+    warned = told.get("warned_at") or []
+    warned = warned[:-1] if told.get("action") == "warn" else warned
+    waits = "; it takes its owner's yes" if stands.get("state") == "awaiting-consent" else ""
     print_fields(
         [
-            ("due now", "" if told.get("action") == "nothing" else word(told.get("action"))),
-            ("deleted at", minute(told.get("cleanup_at"))),
-            ("state", word(told.get("cleanup_state"))),
-            ("warned", ", ".join(minute(each) for each in told.get("warned_at") or ())),
-            ("kept until", minute(told.get("kept_until"))),
-            ("next", minute(told.get("next_at"))),
-            ("last use", f"{minute(told.get('last_used_at'))}, {word(told.get('last_used'))}"),
+            ("to be deleted", f"{clock_time(stands['at'])}{waits}" if stands.get("at") else ""),
+            ("warned", ", ".join(clock_time(each) for each in warned)),
+            ("kept until", clock_time(told["kept_until"]) if told.get("kept_until") else ""),
+            ("lifetime ends", clock_time(item["expires_at"]) if item.get("expires_at") else ""),
+            ("next sweep", _next_sweep(told)),
+            ("due next", f"{clock_time(told['next_at'])} at the earliest" if told.get("next_at") else ""),
+            ("last use", f"{clock_time(told.get('last_used_at'))}, {word(told.get('last_used'))}"),
             ("unknown", " ".join(told.get("unknown") or [])),
-            ("sleeps after", _rule(policy, "sleep_after")),
-            ("deleted after", _rule(policy, "delete_after")),
+            *policy_counts(told.get("policy") or {}),
         ]
     )
     columns = (
@@ -115,9 +132,10 @@ def _outlook_show(session: Session, told: Json) -> None:
         print_table(told["signals"], columns)
 
 
-def _rule(policy: Json, name: str) -> str:
-    value, origin = policy.get(name), word((policy.get("origins") or {}).get(name))
-    return f"{span(float(value)) if value else 'never'} (by {origin})"
+def _next_sweep(told: Json) -> str:
+    does = DOES.get(str(told.get("action")), word(told.get("action")))
+    date = f"; it is to be deleted {clock_time(told.get('cleanup_at'))} then" if told.get("action") == "warn" else ""
+    return does + date
 
 
 @cleanup.command("consent")
@@ -134,7 +152,7 @@ def cleanup_consent(session: Session, name: str, yes: bool, project: str | None,
         if not click.confirm(f"Let {name} be deleted?", err=True):
             raise click.exceptions.Exit(ExitCode.REFUSED)
     said = session.api.change("POST", f"/virtual-clusters/{item['id']}/cleanup-consent")
-    date = minute((said.get("cleanup") or {}).get("at"))
+    date = clock_time((said.get("cleanup") or {}).get("at"))
     print_one(said, form, lambda item: click.echo(f"{word(item.get('name'))} may be deleted from {date} on."))
 
 

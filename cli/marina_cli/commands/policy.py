@@ -8,12 +8,12 @@ import click
 
 from marina_cli.commands.scopes import of_scope, scope_given, scope_put, scope_text
 from marina_cli.completing import complete_clusters
-from marina_cli.durations import DURATION, duration_parse, span
+from marina_cli.durations import DURATION, duration_parse, span_exact
 from marina_cli.errors import CliError, ExitCode, UsageProblem
 from marina_cli.lookup import organization_find
 from marina_cli.output import Column, output_option, print_fields, print_list, print_one
 from marina_cli.session import Session, pass_session, project_option
-from marina_cli.text import Json
+from marina_cli.text import Json, word
 
 PATH = "/lifecycle-policies"
 FIELDS = {
@@ -24,10 +24,11 @@ FIELDS = {
     "never-delete": "never_delete",
     "extension-maximum": "extension_maximum",
 }
+OPPOSITES = (("sleep_after", "never_sleep"), ("delete_after", "never_delete"))
 
 
 def _span(value: Any) -> str:
-    return span(float(value)) if value is not None else "-"
+    return span_exact(value) if value is not None else "-"
 
 
 def _never(value: Any) -> str:
@@ -35,7 +36,7 @@ def _never(value: Any) -> str:
 
 
 def _spans(value: Any) -> str:
-    return ", ".join(span(float(each)) for each in value) if value else "-"
+    return ", ".join(span_exact(each) for each in sorted(value, reverse=True)) if value else "-"
 
 
 COLUMNS = (
@@ -108,6 +109,9 @@ def policy_set(
     if warn_before:
         body["warn_before"] = _spans_parse(warn_before)
     body |= {FIELDS[each]: None for each in clear}
+    # who says never takes back the span that was said before, as who says a span ends a never
+    body |= {span: None for span, never in OPPOSITES if body.get(never) and span not in body}
+    body |= {never: None for span, never in OPPOSITES if body.get(span) is not None and never not in body}
     if not body:
         raise UsageProblem("Nothing is to be set.", hint="Say something with --sleep-after, --never-delete and so on.")
     scope, called = _scope(session, name, project, organization)
@@ -143,18 +147,45 @@ def _show(item: Json, called: str) -> None:
 @output_option
 @pass_session
 def policy_get(session: Session, name: str | None, organization: str | None, project: str | None, form: str) -> None:
-    """Show the policy of the virtual cluster NAME, or of the project. What counts is told by `marina cleanup get`."""
+    """Show the policy of the virtual cluster NAME, or of the project; of a cluster also what counts for it, and why."""
     scope, called = _scope(session, name, project, organization)
     item = of_scope(session, PATH, scope)
+    if name and form == "table":
+        if item is not None:
+            _show(item, called)
+        click.echo(f"What counts for {called}")
+        policy_counts_show(session.api.get(f"/virtual-clusters/{scope['virtual_cluster']}/cleanup").get("policy") or {})
+        return
     if item is None:
         raise _none(called)
     print_one(item, form, lambda item: _show(item, called), name="id")
 
 
+def policy_counts_show(policy: Json) -> None:
+    """What counts for one cluster, each field with where it is from."""
+    print_fields(policy_counts(policy))
+
+
+def policy_counts(policy: Json) -> list[tuple[str, str]]:
+    """The same as fields."""
+    origins = policy.get("origins") or {}
+    told = {
+        "sleeps after": ("sleep_after", _counts(policy.get("sleep_after"))),
+        "deleted after": ("delete_after", _counts(policy.get("delete_after"))),
+        "warned before": ("warn_before", _spans(policy.get("warn_before"))),
+        "extension up to": ("extension_maximum", _span(policy.get("extension_maximum"))),
+    }
+    return [(label, f"{value} (by {word(origins.get(name))})") for label, (name, value) in told.items()]
+
+
+def _counts(value: Any) -> str:
+    return span_exact(value) if value else "never"
+
+
 def _none(called: str) -> CliError:
     return CliError(
         f"{called} has no policy of its own.",
-        hint="The wider scope counts; give it one with `marina policy set`.",
+        hint="What counts for a cluster, and by whom: `marina policy get NAME`. Give it one with `marina policy set`.",
         exit_code=ExitCode.NOT_FOUND,
     )
 

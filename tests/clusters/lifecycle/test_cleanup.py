@@ -180,6 +180,16 @@ def _preview(user, book):
     return preview(now=NOW, user=user, read_signals=book)
 
 
+def test_after_the_first_warning_the_next_thing_due_is_the_second_and_then_the_deletion(made, book):
+    made(days=84)
+    swept()
+    ((_, first),) = preview(now=NOW, user=None, read_signals=book)
+    assert (first.action, first.next_at) == ("warn", NOW + 6 * DAY)
+    ran(now=NOW, read_signals=book)
+    ((_, second),) = preview(now=NOW + 6 * DAY, user=None, read_signals=book)
+    assert (second.action, second.next_at) == ("warn", NOW + 7 * DAY)
+
+
 # --- what owners answer -----------------------------------------------------------------------------------------------
 
 
