@@ -88,7 +88,19 @@ def time_in_words(text: str) -> str:
 
 def as_json(value: Any) -> SafeString | str:
     """Indented, to be read."""
-    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, sort_keys=True)) if value else NOTHING
+    return (
+        format_html(
+            '<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>',
+            json.dumps(value, indent=2, sort_keys=True),
+        )
+        if value
+        else NOTHING
+    )
+
+
+def breaking(text: str) -> SafeString | str:
+    """A long word, broken wherever the screen ends."""
+    return format_html('<span style="overflow-wrap: anywhere">{}</span>', text) if text else NOTHING
 
 
 def lines_of(texts: Iterable[str]) -> SafeString | str:

@@ -30,7 +30,7 @@ def lifecycle_policy_create(*, scope: Scope, actor: Actor, says: Mapping[str, An
     """`says`: some of the policy's fields; None says nothing. Raises Conflict where the scope has one already."""
     _require(actor, scope)
     policy = LifecyclePolicy(**scope_column(scope))
-    _check(policy, says)
+    lifecycle_policy_check(policy, says)
     row_save(policy, taken=f"{scope} has a policy already; change that one.", field=next(iter(scope_column(scope))))
     _audit(actor, "lifecycle-policy.create", policy, after=_told(policy))
     return policy
@@ -42,7 +42,7 @@ def lifecycle_policy_update(*, policy: LifecyclePolicy, actor: Actor, says: Mapp
     _require(actor, policy.scope)
     row_lock(policy)
     before = _told(policy)
-    _check(policy, says)
+    lifecycle_policy_check(policy, says)
     policy.save()
     _audit(actor, "lifecycle-policy.update", policy, before=before, after=_told(policy))
     return policy
@@ -72,8 +72,8 @@ def _require(actor: Actor, scope: Scope) -> None:
         actor_require(actor, "virtualcluster.lifecycle", scope)
 
 
-def _check(policy: LifecyclePolicy, says: Mapping[str, Any]) -> None:
-    """Sets what is said, after it was checked."""
+def lifecycle_policy_check(policy: LifecyclePolicy, says: Mapping[str, Any]) -> None:
+    """Sets what is said, after it was checked. InvalidInput names the field."""
     for name, value in says.items():
         if value is not None:
             _value_check(policy, name, value)

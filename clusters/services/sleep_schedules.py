@@ -78,7 +78,14 @@ def _require(actor: Actor, scope: Project | VirtualCluster) -> None:
 
 def _set(schedule: SleepSchedule, wanted: Mapping[str, Any]) -> None:
     for name, value in wanted.items():
-        setattr(schedule, name, " ".join(value.split()) if name in CRONS else value)
+        setattr(schedule, name, value)
+    sleep_schedule_check(schedule)
+
+
+def sleep_schedule_check(schedule: SleepSchedule) -> None:
+    """InvalidInput names the field that cannot be read, never comes, or makes no sense beside the others."""
+    for name in CRONS:
+        setattr(schedule, name, " ".join(getattr(schedule, name).split()))
     zone_check(schedule.time_zone)
     for name in CRONS:
         if getattr(schedule, name):
