@@ -62,9 +62,9 @@ class LifecycleTold:
         found = signals_of([cluster], now=timezone.now())
         return lines_of(map(_signal, found[cluster.pk]))
 
-    @admin.display(description="to be deleted", ordering="cleanup_at")
+    @admin.display(description="cleanup", ordering="cleanup_at")
     def cleanup_on(self, cluster: VirtualCluster) -> str:
-        """The date alone, for the list."""
+        """The date on which it is to be deleted alone, for the list."""
         return _time(cluster.cleanup_at) if cluster.cleanup_at else NOTHING
 
 

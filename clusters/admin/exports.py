@@ -62,12 +62,12 @@ class ExportAdmin(ReadOnlyAdmin):
         return filesizeformat(export.size)
 
     @admin.display(description="storage name")
-    def storage_told(self, export: Export) -> SafeString | str:
+    def storage_told(self, export: Export) -> SafeString:
         """Of the file."""
         return breaking(export.storage_name)
 
     @admin.display(description="digest of the manifest (SHA-256)")
-    def digest_told(self, export: Export) -> SafeString | str:
+    def digest_told(self, export: Export) -> SafeString:
         """As the database has it."""
         return breaking(export.digest)
 
