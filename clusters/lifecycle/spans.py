@@ -13,6 +13,8 @@ SPAN_ACCEPTED: Final = "a span such as 7d, 36h or 1d12h"
 def span_text(span: timedelta | int) -> str:
     """As the command line takes it: `7d`, `1d12h`, `90m` is `1h30m`. A number is seconds."""
     left = int(span.total_seconds()) if isinstance(span, timedelta) else span
+    if left < 0:
+        return f"-{span_text(-left)}"
     parts = []
     for unit, length in _UNITS.items():
         number, left = divmod(left, length)

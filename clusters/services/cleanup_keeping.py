@@ -45,15 +45,14 @@ def virtual_cluster_extend(
 
 
 def _span_check(seconds: int, policy: ResolvedPolicy) -> None:
-    most = policy.extension_maximum
-    if EXTENSION_LEAST <= timedelta(seconds=seconds) <= most:
+    least, most = int(EXTENSION_LEAST.total_seconds()), int(policy.extension_maximum.total_seconds())
+    if least <= seconds <= most:
         return
     raise InvalidInput(
         f"It cannot be kept for {span_text(seconds)} more.",
         field="by",
-        accepted=f"{int(EXTENSION_LEAST.total_seconds())} to {int(most.total_seconds())} seconds "
-        f"({span_text(EXTENSION_LEAST)} to {span_text(most)}), by {_origin(policy)}"
-        if most >= EXTENSION_LEAST
+        accepted=f"{least} to {most} seconds ({span_text(least)} to {span_text(most)}), by {_origin(policy)}"
+        if most >= least
         else f"nothing: by {_origin(policy)} there is no extension",
     )
 

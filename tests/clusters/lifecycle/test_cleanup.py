@@ -215,6 +215,8 @@ def test_a_lifetime_is_made_longer_up_to_what_the_policy_allows_in_all(made, wor
     with pytest.raises(InvalidInput) as too_long:
         virtual_cluster_extend(virtual_cluster=row, seconds=11 * 86400, actor=actor, now=NOW)
     assert "1h to 10d" in too_long.value.accepted
+    with pytest.raises(InvalidInput):
+        virtual_cluster_extend(virtual_cluster=row, seconds=10**18, actor=actor, now=NOW)
 
 
 @pytest.mark.parametrize(

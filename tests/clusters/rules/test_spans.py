@@ -17,7 +17,15 @@ def test_what_is_written_is_read_again(seconds):
 
 @pytest.mark.parametrize(
     ("span", "text"),
-    [(86400, "1d"), (129600, "1d12h"), (5400, "1h30m"), (0, "0s"), (timedelta(days=7), "7d"), (39599, "10h59m59s")],
+    [
+        (86400, "1d"),
+        (129600, "1d12h"),
+        (5400, "1h30m"),
+        (0, "0s"),
+        (timedelta(days=7), "7d"),
+        (39599, "10h59m59s"),
+        (-5, "-5s"),
+    ],
 )
 def test_a_span_is_written_as_it_is_typed(span, text):
     assert span_text(span) == text
