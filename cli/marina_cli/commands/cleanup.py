@@ -74,6 +74,14 @@ def cleanup_preview(session: Session, everything: bool, form: str) -> None:
         note("Nobody has swept for long, so the next sweep deletes nothing and warns anew.")
     items = [{**item, "name": _cluster(item)} for item in told.get("clusters") or ()]
     print_list(items, form, OUTLOOK, empty="The next sweep does nothing to your clusters.")
+    if form != "name":
+        _staff_note(session)
+
+
+def _staff_note(session: Session) -> None:
+    """Whoever runs the platform sees no tenant's cluster here."""
+    if session.me.get("is_staff"):
+        note("As platform staff you see all clusters on the admin site: /admin/clusters/cleanupswitch/.")
 
 
 @cleanup.command("get")

@@ -29,6 +29,7 @@ def cluster_columns(now: datetime) -> tuple[Column, ...]:
         Column("NAMESPACE", lambda item: word(_placement(item).get("namespace")), wide=True),
         Column("LAST USED", lambda item: age(item.get("last_used_at"), now), wide=True),
         Column("LIVES UNTIL", lambda item: minute(item.get("expires_at")), wide=True),
+        Column("TO BE DELETED", lambda item: minute((item.get("cleanup") or {}).get("at")), wide=True),
         Column("LABELS", lambda item: labels(item.get("labels")), wide=True),
         Column("ID", lambda item: word(item.get("id")), wide=True),
     )
