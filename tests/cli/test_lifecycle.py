@@ -76,6 +76,8 @@ def test_what_is_asleep_says_when_it_wakes(server: ApiServer, run: Run) -> None:
     server.add_cluster("other", asleep=asleep, schedule={})
     assert "put to sleep by dan: Weekend; it wakes 2026-12-24" in run("get", "hello").stdout
     assert "Weekend; it wakes when somebody uses it" in run("get", "other").stdout
+    server.add_cluster("third", asleep=asleep, phase="Waking", schedule={"next_wake_at": DATE})
+    assert "Weekend; it is waking up" in run("get", "third").stdout
 
 
 def test_not_tonight_and_later_say_when_it_sleeps_then(server: ApiServer, run: Run) -> None:

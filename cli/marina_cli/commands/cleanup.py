@@ -109,7 +109,7 @@ DOES = {
 
 def _outlook_show(told: Json, item: Json, now: datetime) -> None:
     """What stands on the cluster already, and apart from it what the next sweep would do."""
-    stands = item.get("cleanup") or {}
+    stands, used = item.get("cleanup") or {}, told.get("last_used_at")
     click.echo(f"{_cluster(told)}: {word(told.get('why'))}")
     # of what the sweep would do, the last warning has not been sent
     warned = told.get("warned_at") or []
@@ -123,7 +123,7 @@ def _outlook_show(told: Json, item: Json, now: datetime) -> None:
             ("lifetime ends", clock_time(item["expires_at"]) if item.get("expires_at") else ""),
             ("next sweep", _next_sweep(told)),
             ("due next", f"{clock_time(told['next_at'])} at the earliest" if told.get("next_at") else ""),
-            ("last use", f"{clock_time(told.get('last_used_at'))}, {word(told.get('last_used'))}"),
+            ("last use", f"{clock_time(used)}, {word(told.get('last_used'))}" if used else ""),
             ("unknown", " ".join(told.get("unknown") or [])),
             *policy_counts(told.get("policy") or {}),
         ]

@@ -106,9 +106,14 @@ def _asleep(item: Json, now: datetime) -> str:
         return ""
     by, why = asleep.get("by"), asleep.get("why")
     told = f"for {age(asleep.get('since'), now)}" + (f", put to sleep by {word(by)}" if by else "")
+    return f"{told}: {word(why).rstrip('.')}; {_wakes(item)}" if why else f"{told}; {_wakes(item)}"
+
+
+def _wakes(item: Json) -> str:
+    if item.get("phase") == "Waking":
+        return "it is waking up"
     at = (item.get("schedule") or {}).get("next_wake_at")
-    wakes = f"it wakes {clock_time(at)}, or when somebody uses it" if at else "it wakes when somebody uses it"
-    return f"{told}: {word(why).rstrip('.')}; {wakes}" if why else f"{told}; {wakes}"
+    return f"it wakes {clock_time(at)}, or when somebody uses it" if at else "it wakes when somebody uses it"
 
 
 def _schedule(item: Json) -> str:
