@@ -5,7 +5,6 @@ operation's lease. So a worker that was taken for dead can neither end an export
 """
 
 from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import Final
 
 from clusters.adoption import Adoption
@@ -18,20 +17,17 @@ from clusters.services.export_writing import (
     export_begin,
     export_complete,
     export_fail,
-    export_keep_for_deleted,
     export_row,
-    newest_export,
 )
 from provisioning.engine.context import StepContext
-from provisioning.engine.errors import PermanentError, StepError
+from provisioning.engine.errors import StepError
 from provisioning.engine.flow import Done, Skip, Step, StepResult, step
 from provisioning.engine.lease import LeaseLost
 from provisioning.exports.writing import ExportFile, export_write
-from provisioning.steps.deleting import NOT_OURS, NOT_PLACED, NOT_THERE, not_ours, placed
+from provisioning.steps.deleting import NOT_OURS, NOT_PLACED, not_ours, placed
 from provisioning.steps.release import workload_of
+from provisioning.steps.unreadable import EXPORT_SECONDS, export_of_silent, export_of_vanished
 
-EXPORT_SECONDS: Final = 1800.0
-"""So long reading all of it may take, tries included."""
 NEVER_ANSWERED: Final = Skip("Its API never answered, so nobody put anything into it.")
 IS_PURGED: Final = Skip("It is deleted for good, without an export, as was asked for.")
 
@@ -67,9 +63,9 @@ def _export(context: StepContext, placement: Placement, cause: ExportCause) -> S
         return Done(_told(made))
     workload = workload_of(context.kube(), placement)
     if workload is None and cause == ExportCause.DELETE:
-        return NOT_THERE
+        return export_of_vanished(context, placement)
     if workload is not None and workload["spec"].get("replicas", 1) == 0:
-        return _asleep(context, cause)
+        return export_of_silent(context, cause, workload)
     export = _begun(context, cause)
     try:
         return Done(_told(_ended(context, placement, export)))
@@ -118,33 +114,6 @@ def _as_written(file: ExportFile, export: Export, placement: Placement) -> Writt
 
 def _told(export: Export) -> str:
     return f"{export.objects_count} objects of {len(export.counts)} kinds."
-
-
-def _asleep(context: StepContext, cause: ExportCause) -> StepResult:
-    """Nothing answers. What was in it is in the last export, from before it fell asleep."""
-    name, last = context.virtual_cluster.name, newest_export(context.virtual_cluster)
-    if cause == ExportCause.SLEEP:
-        return Skip("It is asleep already.")
-    if cause != ExportCause.DELETE:
-        raise PermanentError(
-            "It is asleep, and only one that is awake can be exported.", code="asleep", hint=f"marina wake {name}"
-        )
-    if last is None or last.finished_at is None or not _of_this_sleep(context, last.finished_at):
-        since = f"; its last export is of {last.finished_at:%Y-%m-%d %H:%M} UTC" if last and last.finished_at else ""
-        raise PermanentError(
-            f"It is asleep and was not exported before it fell asleep, so what is in it would be lost{since}.",
-            code="asleep",
-            hint=f"Wake it first (marina wake {name}), or delete it for good: marina delete {name} --purge.",
-        )
-    with context.fenced():
-        export_keep_for_deleted(export=last, now=context.now)
-    return Skip(f"It is asleep; its last export is of {last.finished_at:%Y-%m-%d %H:%M} UTC.")
-
-
-def _of_this_sleep(context: StepContext, exported: datetime) -> bool:
-    """Whether it was exported as it fell asleep: what somebody else paused may have changed since its last export."""
-    since = context.virtual_cluster.asleep_since
-    return since is None or since - exported <= timedelta(seconds=EXPORT_SECONDS)
 
 
 def _hint(context: StepContext, cause: ExportCause, hint: str) -> str:

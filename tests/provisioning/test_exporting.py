@@ -17,12 +17,13 @@ from clusters.models import Export, Operation, Placement, VirtualCluster
 from clusters.services.configuring import virtual_cluster_configure
 from clusters.services.operations import operation_abort, operation_retry
 from clusters.services.virtual_clusters import virtual_cluster_delete
-from provisioning.drivers.kinds import STATEFUL_SET
+from provisioning.drivers.kinds import PERSISTENT_VOLUME_CLAIM, STATEFUL_SET
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
 from provisioning.failpoints import FailpointReached
 from provisioning.flows.export import EXPORT
 from provisioning.steps.exporting import export_before
+from provisioning.steps.release import PAUSED
 from tests.accounts.conftest import MARINA
 from tests.e2e.in_process import operation_finish
 from tests.provisioning.shops import Shop, fresh, operation_of
@@ -108,14 +109,18 @@ def test_one_that_is_asleep_is_not_exported_and_the_way_out_is_named(shop):
     asked = shop.ask()
     paused(shop)
     operation = operation_finish(operation_of(asked))
-    assert (operation.state, operation.error_code, operation.error_hint) == ("Failed", "asleep", "marina wake shop")
+    assert (operation.state, operation.error_code, operation.error_hint) == (
+        "Failed",
+        "asleep",
+        "Wake it (marina wake shop).",
+    )
     assert (fresh(asked).state, fresh(asked).message) == ("Failed", operation.error_message)
 
 
-def paused(shop: Shop) -> None:
-    placement = shop.placement
+def paused(shop: Shop, mark: str | None = "true") -> None:
+    placement, wanted = shop.placement, {"metadata": {"annotations": {PAUSED: mark}}, "spec": {"replicas": 0}}
     with connection_open(shop.fake.connection, target="host of the test") as api:
-        KubeClient(api).patch_merge(STATEFUL_SET, placement.release, placement.namespace, {"spec": {"replicas": 0}})
+        KubeClient(api).patch_merge(STATEFUL_SET, placement.release, placement.namespace, wanted)
 
 
 def deleting(shop: Shop, **params: Any) -> Operation:
@@ -163,6 +168,50 @@ def test_a_deletion_of_one_that_was_paused_long_after_its_last_export_ends_befor
     operation = deleting(shop)
     assert (operation.state, operation.error_code) == ("Failed", "asleep")
     assert f"its last export is of {before.finished_at:%Y-%m-%d %H:%M} UTC" in operation.error_message
+
+
+def aged(export: Export, days: int) -> None:
+    Export.objects.filter(pk=export.pk).update(finished_at=timezone.now() - timedelta(days=days))
+
+
+def test_a_deletion_of_one_that_was_stopped_on_its_host_leans_on_no_export_from_long_before(shop):
+    aged(shop.export(), days=21)
+    paused(shop, mark=None)
+    operation = deleting(shop)
+    assert (operation.state, operation.error_code) == ("Failed", "asleep")
+    assert operation.error_message.startswith("It was stopped on its host and was not exported right before")
+    assert "marina configure shop" in operation.error_hint, "nothing wakes what is not marked as asleep"
+    assert "--purge" in operation.error_hint
+
+
+def vanished(shop: Shop) -> None:
+    with connection_open(shop.fake.connection, target="host of the test") as api:
+        KubeClient(api).delete(STATEFUL_SET, shop.placement.release, shop.placement.namespace)
+
+
+def test_a_deletion_of_one_whose_control_plane_is_gone_and_its_data_is_not_ends_before_anything_is_lost(shop):
+    shop.export()
+    vanished(shop)
+    operation = deleting(shop)
+    assert (operation.state, operation.error_code) == ("Failed", "vanished")
+    assert "marina configure shop" in operation.error_hint
+    assert deleting(shop, purge=True).state == "Succeeded"
+
+
+def test_a_second_deletion_leans_on_the_export_of_the_first_that_took_the_release_away(shop):
+    assert deleting(shop).state == "Succeeded"
+    vanished(shop)
+    operation = deleting(shop)
+    assert operation.state == "Succeeded"
+    assert "A deletion before took its control plane away" in operation.steps[0]["note"]
+
+
+def test_a_deletion_of_one_of_which_nothing_is_left_needs_no_export(shop):
+    vanished(shop)
+    with connection_open(shop.fake.connection, target="host of the test") as api:
+        for claim in KubeClient(api).list(PERSISTENT_VOLUME_CLAIM, shop.placement.namespace):
+            KubeClient(api).delete(PERSISTENT_VOLUME_CLAIM, claim["metadata"]["name"], shop.placement.namespace)
+    assert deleting(shop).state == "Succeeded"
 
 
 def test_a_deletion_that_could_not_export_took_nothing_and_purging_ends_it(shop):
