@@ -1,23 +1,27 @@
-"""What a cluster's admin page tells of sleep, schedules and cleanup, as `marina get` and `marina cleanup get` do."""
+"""Sleep, schedules and cleanup on the admin page of clusters: what `marina get` tells of them, and two actions."""
 
 from datetime import datetime
 from typing import Final
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from accounts.admin.service_admin import admin_actor
 from clusters.admin.words import NOTHING, lines_of
 from clusters.lifecycle.deciding import CLEANUP
 from clusters.lifecycle.signal import Signal
 from clusters.lifecycle.signals import signals_of
 from clusters.models import CleanupState, VirtualCluster
+from clusters.services.sleeping import virtual_cluster_sleep, virtual_cluster_wake
 
 LIFECYCLE_FIELDS: Final = ("asleep_told", "schedule_told", "cleanup_told", "signals_told")
 
 
-class LifecycleTold:
-    """Columns and fields for the admin page of clusters."""
+class LifecyclePart:
+    """Columns, fields and actions for the admin page of clusters."""
 
     @admin.display(description="asleep")
     def asleep_told(self, cluster: VirtualCluster) -> str:
@@ -66,6 +70,22 @@ class LifecycleTold:
     def cleanup_on(self, cluster: VirtualCluster) -> str:
         """The date on which it is to be deleted alone, for the list."""
         return _time(cluster.cleanup_at) if cluster.cleanup_at else NOTHING
+
+    @admin.action(description="Put to sleep", permissions=["operate"])
+    def sleep(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
+        """Pods that no controller makes again are not given up: then it stays awake, as its operation tells."""
+        for cluster in queryset:
+            work = virtual_cluster_sleep(virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now())
+            told = f"begins to fall asleep: operation {work.operation.pk}" if work.created else "is asleep, or falls so"
+            messages.success(request, f"{cluster} {told}.")
+
+    @admin.action(description="Wake", permissions=["operate"])
+    def wake(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
+        """Those that are awake are left as they are."""
+        for cluster in queryset:
+            work = virtual_cluster_wake(virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now())
+            told = f"begins to wake: operation {work.operation.pk}" if work.created else "is awake, or wakes up"
+            messages.success(request, f"{cluster} {told}.")
 
 
 def _signal(signal: Signal) -> str:

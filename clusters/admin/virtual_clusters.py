@@ -9,16 +9,15 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
-from clusters.admin.cluster_lifecycle import LIFECYCLE_FIELDS, LifecycleTold
+from clusters.admin.cluster_lifecycle import LIFECYCLE_FIELDS, LifecyclePart
 from clusters.admin.words import NOTHING, as_json, conditions_in_words, label
 from clusters.models import Placement, PlacementRole, VirtualCluster
 from clusters.services.break_glass import glass_broken
 from clusters.services.configuring import virtual_cluster_configure
-from clusters.services.sleeping import virtual_cluster_sleep, virtual_cluster_wake
 from clusters.services.virtual_clusters import virtual_cluster_delete, virtual_cluster_update
 
 
-class VirtualClusterAdmin(LifecycleTold, ReadOnlyAdmin, ServiceAdmin):
+class VirtualClusterAdmin(LifecyclePart, ReadOnlyAdmin, ServiceAdmin):
     """Tenants' clusters, as superusers see them for the platform; every action leaves its row in the audit log."""
 
     list_display = (
@@ -188,22 +187,6 @@ class VirtualClusterAdmin(LifecycleTold, ReadOnlyAdmin, ServiceAdmin):
             work = virtual_cluster_configure(virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now())
             word = "begins" if work.created else "was waiting already"
             messages.success(request, f"The configuring of {cluster} {word}: operation {work.operation.pk}.")
-
-    @admin.action(description="Put to sleep", permissions=["operate"])
-    def sleep(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
-        """Pods that no controller makes again are not given up: then it stays awake, as its operation tells."""
-        for cluster in queryset:
-            work = virtual_cluster_sleep(virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now())
-            told = f"begins to fall asleep: operation {work.operation.pk}" if work.created else "is asleep, or falls so"
-            messages.success(request, f"{cluster} {told}.")
-
-    @admin.action(description="Wake", permissions=["operate"])
-    def wake(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
-        """Those that are awake are left as they are."""
-        for cluster in queryset:
-            work = virtual_cluster_wake(virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now())
-            told = f"begins to wake: operation {work.operation.pk}" if work.created else "is awake, or wakes up"
-            messages.success(request, f"{cluster} {told}.")
 
     @admin.action(description="Delete with everything in them, without another question", permissions=["operate"])
     def delete_clusters(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:

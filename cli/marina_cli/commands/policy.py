@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from marina_cli.commands.scopes import of_scope, scope_given, scope_put, scope_text
+from marina_cli.commands.policy_views import COLUMNS, policy_counts, policy_show
+from marina_cli.commands.scopes import of_scope, scope_given, scope_put
 from marina_cli.completing import complete_clusters
-from marina_cli.durations import DURATION, duration_parse, span_exact
+from marina_cli.durations import DURATION, duration_parse
 from marina_cli.errors import CliError, ExitCode, UsageProblem
 from marina_cli.lookup import organization_find
-from marina_cli.output import Column, output_option, print_fields, print_list, print_one
+from marina_cli.output import output_option, print_fields, print_list, print_one
 from marina_cli.session import Session, pass_session, project_option
-from marina_cli.text import Json, word
+from marina_cli.text import Json
 
 PATH = "/lifecycle-policies"
 FIELDS = {
@@ -25,28 +24,6 @@ FIELDS = {
     "extension-maximum": "extension_maximum",
 }
 OPPOSITES = (("sleep_after", "never_sleep"), ("delete_after", "never_delete"))
-
-
-def _span(value: Any) -> str:
-    return span_exact(value) if value is not None else "-"
-
-
-def _never(value: Any) -> str:
-    return {True: "yes", False: "no"}.get(value, "-")
-
-
-def _spans(value: Any) -> str:
-    return ", ".join(span_exact(each) for each in sorted(value, reverse=True)) if value else "-"
-
-
-COLUMNS = (
-    Column("OF", scope_text),
-    Column("SLEEP AFTER", lambda item: "never" if item.get("never_sleep") else _span(item.get("sleep_after"))),
-    Column("DELETE AFTER", lambda item: "never" if item.get("never_delete") else _span(item.get("delete_after"))),
-    Column("WARN BEFORE", lambda item: _spans(item.get("warn_before"))),
-    Column("EXTENSION", lambda item: _span(item.get("extension_maximum"))),
-    Column("ID", lambda item: str(item.get("id")), wide=True),
-)
 
 
 @click.group("policy")
@@ -116,7 +93,7 @@ def policy_set(
         raise UsageProblem("Nothing is to be set.", hint="Say something with --sleep-after, --never-delete and so on.")
     scope, called = _scope(session, name, project, organization)
     item = scope_put(session, PATH, scope, body)
-    print_one(item, form, lambda item: _show(item, called), name="id")
+    print_one(item, form, lambda item: policy_show(item, called), name="id")
 
 
 def _spans_parse(text: str) -> list[int]:
@@ -124,20 +101,6 @@ def _spans_parse(text: str) -> list[int]:
         return [duration_parse(each.strip().lower()) for each in text.split(",")]
     except ValueError:
         raise UsageProblem(f"{text!r} cannot be read.", hint="Accepted: spans with commas, such as 7d,1d.") from None
-
-
-def _show(item: Json, called: str) -> None:
-    click.echo(f"Policy of {called}")
-    print_fields(
-        [
-            ("sleep after", _span(item.get("sleep_after"))),
-            ("delete after", _span(item.get("delete_after"))),
-            ("warn before", _spans(item.get("warn_before"))),
-            ("never sleep", _never(item.get("never_sleep"))),
-            ("never delete", _never(item.get("never_delete"))),
-            ("extension maximum", _span(item.get("extension_maximum"))),
-        ]
-    )
 
 
 @policy.command("get")
@@ -152,34 +115,14 @@ def policy_get(session: Session, name: str | None, organization: str | None, pro
     item = of_scope(session, PATH, scope)
     if name and form == "table":
         if item is not None:
-            _show(item, called)
+            policy_show(item, called)
         click.echo(f"What counts for {called}")
-        policy_counts_show(session.api.get(f"/virtual-clusters/{scope['virtual_cluster']}/cleanup").get("policy") or {})
+        told = session.api.get(f"/virtual-clusters/{scope['virtual_cluster']}/cleanup")
+        print_fields(policy_counts(told.get("policy") or {}))
         return
     if item is None:
         raise _none(called)
-    print_one(item, form, lambda item: _show(item, called), name="id")
-
-
-def policy_counts_show(policy: Json) -> None:
-    """What counts for one cluster, each field with where it is from."""
-    print_fields(policy_counts(policy))
-
-
-def policy_counts(policy: Json) -> list[tuple[str, str]]:
-    """The same as fields."""
-    origins = policy.get("origins") or {}
-    told = {
-        "sleeps after": ("sleep_after", _counts(policy.get("sleep_after"))),
-        "deleted after": ("delete_after", _counts(policy.get("delete_after"))),
-        "warned before": ("warn_before", _spans(policy.get("warn_before"))),
-        "extension up to": ("extension_maximum", _span(policy.get("extension_maximum"))),
-    }
-    return [(label, f"{value} (by {word(origins.get(name))})") for label, (name, value) in told.items()]
-
-
-def _counts(value: Any) -> str:
-    return span_exact(value) if value else "never"
+    print_one(item, form, lambda item: policy_show(item, called), name="id")
 
 
 def _none(called: str) -> CliError:
