@@ -190,6 +190,13 @@ def test_the_preview_tells_what_is_due_and_that_it_is_stopped(server: ApiServer,
     assert "stopped" in result.stderr
 
 
+def test_the_log_can_be_of_one_cluster(server: ApiServer, run: Run) -> None:
+    key = server.add_cluster("hello")["id"]
+    listed(server, "/cleanup/items")
+    assert "Nothing was done to hello." in run("cleanup", "log", "hello").stderr
+    assert server.asked("GET", "/cleanup/items")[-1].query["virtual_cluster"] == key
+
+
 def test_platform_staff_stop_it_with_a_reason_and_let_it_go_on(server: ApiServer, run: Run) -> None:
     stopped = {"stopped": True, "reason": "a look", "changed_by": {"handle": "op"}, "changed_at": DATE}
     server.say_once("PUT", "/cleanup/switch", Answer(body=stopped))

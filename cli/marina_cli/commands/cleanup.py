@@ -112,13 +112,16 @@ def cleanup_runs(session: Session, limit: int, form: str) -> None:
 
 
 @cleanup.command("log")
+@click.argument("name", required=False, shell_complete=complete_clusters)
 @LIMIT
+@project_option
 @output_option
 @pass_session
-def cleanup_log(session: Session, limit: int, form: str) -> None:
-    """List what sweeps did to the clusters that you see, newest first."""
-    found = list(session.api.pages("/cleanup/items", limit=limit))
-    print_list(found, form, ITEMS, empty="Nothing was done to your clusters.", name="id")
+def cleanup_log(session: Session, name: str | None, limit: int, project: str | None, form: str) -> None:
+    """List what sweeps did to the clusters that you see, or to the virtual cluster NAME, newest first."""
+    chosen = {"virtual_cluster": str(cluster_find(session, name, project)["id"])} if name else {}
+    found = list(session.api.pages("/cleanup/items", chosen, limit=limit))
+    print_list(found, form, ITEMS, empty=f"Nothing was done to {name or 'your clusters'}.", name="id")
 
 
 @cleanup.command("status")
