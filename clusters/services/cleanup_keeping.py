@@ -62,17 +62,18 @@ def _origin(policy: ResolvedPolicy) -> str:
 
 
 def _lifetime_extend(cluster: VirtualCluster, span: timedelta, policy: ResolvedPolicy, now: datetime) -> None:
-    ends = cluster.expires_at or now
+    ends, plan = cluster.expires_at or now, plan_of(cluster)
     longer = max(ends, now) + span - ends
     left = lifetime_left(cluster, policy)
     if longer > left:
         raise Conflict(
             f"The lifetime of {cluster} was made longer by {span_text(cluster.lifetime_extended)} so far; by "
             f"{_origin(policy)} it is {span_text(policy.extension_maximum)} in all.",
-            hint=_limit_hint(cluster, extension_most(cluster, plan_of(cluster), policy, now)),
+            hint=_limit_hint(cluster, extension_most(cluster, plan, policy, now)),
             code="extension-limit",
         )
-    cluster.expires_at = ends + longer
+    # a late warning moved the date that was told beyond the end: whoever keeps it longer means longer than that
+    cluster.expires_at = max(ends + longer, plan.at + span) if plan is not None else ends + longer
     cluster.lifetime_extended += int(longer.total_seconds())
 
 

@@ -219,6 +219,16 @@ def test_a_lifetime_is_made_longer_up_to_what_the_policy_allows_in_all(made, wor
         virtual_cluster_extend(virtual_cluster=row, seconds=10**18, actor=actor, now=NOW)
 
 
+def test_an_extension_goes_beyond_the_date_that_was_told_also_where_a_late_warning_moved_it(made, book, world):
+    row = made(expires_at=NOW + DAY)
+    ran(now=NOW, read_signals=book)
+    assert VirtualCluster.objects.get().cleanup_at == NOW + 7 * DAY, "a week before it its owner was told"
+    kept = virtual_cluster_extend(virtual_cluster=row, seconds=7 * 86400, actor=Actor(user=world.olivia), now=NOW)
+    assert (kept.expires_at, kept.lifetime_extended) == (NOW + 14 * DAY, 7 * 86400)
+    ran(now=NOW + HOUR, read_signals=book)
+    assert VirtualCluster.objects.get().cleanup_at is None, "nobody is warned of the same date again"
+
+
 @pytest.mark.parametrize(
     ("maximum", "extended", "command"),
     [(30 * 86400, 0, "--for 7d"), (5 * 86400, 0, "--for 5d"), (10 * 86400, 777600, "--for 1d"), (7200, 0, "--for 2h")],
