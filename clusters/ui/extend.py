@@ -53,6 +53,8 @@ def _answer(request: HttpRequest, cluster: VirtualCluster) -> str:
     given = request.POST.get("days", "")
     days = int(given) if given.isdecimal() and len(given) < 5 else 0
     kept = virtual_cluster_extend(virtual_cluster=cluster, seconds=days * 86400, actor=actor, now=now)
+    if kept.expires_at is not None:
+        return f"It lives until {kept.expires_at:%Y-%m-%d %H:%M} UTC."
     return f"It is kept until {kept.kept_until:%Y-%m-%d %H:%M} UTC, used or not."
 
 

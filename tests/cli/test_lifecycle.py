@@ -115,6 +115,9 @@ def test_a_cluster_that_is_to_be_deleted_says_so_and_is_kept_by_one_command(serv
     kept = {**item, "cleanup": {"at": None, "kept_until": DATE}}
     server.say_once("POST", f"/virtual-clusters/{item['id']}/extension", Answer(body=kept))
     assert "hello is kept until 2026-12-24" in run("extend", "hello", "--for", "7d").stdout
+    living = {**kept, "expires_at": "2027-01-01T00:00:00Z"}
+    server.say_once("POST", f"/virtual-clusters/{item['id']}/extension", Answer(body=living))
+    assert "hello lives until 2027-01-01" in run("extend", "hello", "--for", "7d").stdout
     assert body_of(server, "POST", f"/virtual-clusters/{item['id']}/extension") == {"by": 604800}
     server.say_once("POST", f"/virtual-clusters/{item['id']}/cleanup-consent", Answer(body=item))
     assert "hello may be deleted from 2026-12-24" in run("cleanup", "consent", "hello", "--yes").stdout

@@ -28,10 +28,12 @@ def extend(session: Session, name: str, by: int, project: str | None, form: str)
     kept = session.api.change("POST", f"/virtual-clusters/{item['id']}/extension", {"by": by})
 
     def people(item: Json) -> None:
-        until = clock_time((item.get("cleanup") or {}).get("kept_until"))
-        click.echo(f"{word(item.get('name'))} is kept until {until}, used or not.")
+        name, until = word(item.get("name")), clock_time((item.get("cleanup") or {}).get("kept_until"))
         if item.get("expires_at"):
-            click.echo(f"Its lifetime ends {clock_time(item['expires_at'])}.")
+            click.echo(f"{name} lives until {clock_time(item['expires_at'])}.")
+            click.echo(f"For lack of use it is not deleted before {until}.")
+        else:
+            click.echo(f"{name} is kept until {until}, used or not.")
 
     print_one(kept, form, people)
 

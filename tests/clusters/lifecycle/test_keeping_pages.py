@@ -19,6 +19,7 @@ from clusters.models import (
 from clusters.services.announcing import operations_announce
 from clusters.services.cleanup import sweep
 from tests.clusters.lifecycle.conftest import NOW
+from tests.clusters.lifecycle.days import HOUR
 from tests.clusters.making import operation_row
 
 
@@ -53,6 +54,9 @@ def test_the_page_offers_only_what_is_taken(made, people, world):
     assert ("14 days more" in shown, "30 days more" in shown) == (True, False)
     LifecyclePolicy.objects.filter(pk=policy.pk).update(extension_maximum=86400)
     assert "Keep it for 1 day more" in mia.get(page).content.decode()
+    VirtualCluster.objects.update(expires_at=timezone.now() + HOUR)
+    assert "It lives until " in mia.post(page, {"days": "1"}).content.decode()
+    VirtualCluster.objects.update(expires_at=None)
     LifecyclePolicy.objects.filter(pk=policy.pk).update(extension_maximum=0)
     assert "It cannot be kept for longer by this page." in mia.get(page).content.decode()
 
