@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
+from clusters.admin.cluster_lifecycle import LIFECYCLE_FIELDS, LifecyclePart
 from clusters.admin.words import NOTHING, as_json, conditions_in_words, label
 from clusters.models import Placement, PlacementRole, VirtualCluster
 from clusters.move_wish import MoveWish
@@ -18,7 +19,7 @@ from clusters.services.migrating import virtual_cluster_migrate, virtual_cluster
 from clusters.services.virtual_clusters import virtual_cluster_delete, virtual_cluster_update
 
 
-class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
+class VirtualClusterAdmin(LifecyclePart, ReadOnlyAdmin, ServiceAdmin):
     """Tenants' clusters, as superusers see them for the platform; every action leaves its row in the audit log."""
 
     list_display = (
@@ -30,15 +31,16 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "size",
         "owner_told",
         "protected",
+        "cleanup_on",
     )
-    list_filter = ("phase", "size", "kubernetes_version", "project__organization")
+    list_filter = ("phase", "size", "kubernetes_version", "cleanup_state", "project__organization")
     list_select_related = (
         "project__organization",
         "owner_user__service_account__project__organization",
         "owner_team__organization",
     )
     search_fields = ("name", "project__name", "project__organization__name", "owner_user__handle")
-    actions = ("configure", "look_at_move", "move", "protect", "unprotect", "delete_clusters")
+    actions = ("configure", "look_at_move", "move", "sleep", "wake", "protect", "unprotect", "delete_clusters")
     readonly_fields = (
         "phase_told",
         "protected",
@@ -50,6 +52,7 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "host_labels_told",
         "values_told",
         "why_told",
+        *LIFECYCLE_FIELDS,
     )
     fieldsets = (
         (
@@ -100,6 +103,7 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
                 )
             },
         ),
+        ("Sleep and cleanup", {"fields": LIFECYCLE_FIELDS}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[VirtualCluster]:
