@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from accounts.models import Project
 from clusters.free_room import FreeRoom, placed_unseen, room_of, with_capacity
@@ -182,7 +183,7 @@ def _any(cluster: VirtualCluster, placements: list[Placement]) -> MoveTarget:
     return MoveTarget(host=fitting[0].host, why=rest.why(), room=fitting[0].room)
 
 
-def _nowhere(cluster: VirtualCluster, choice: HostChoice, taken: set[object]) -> MoveRefusal:
+def _nowhere(cluster: VirtualCluster, choice: HostChoice, taken: set[UUID]) -> MoveRefusal:
     told = [_why_not(cluster, each, taken) for each in choice.candidates]
     told += [f"{each.host.name}: {each.refusal.why}" for each in choice.refused if each.host.pk not in taken]
     told = told or ["No other host cluster is offered to this project."]
@@ -194,7 +195,7 @@ def _nowhere(cluster: VirtualCluster, choice: HostChoice, taken: set[object]) ->
     )
 
 
-def _why_not(cluster: VirtualCluster, candidate: Candidate, taken: set[object]) -> str:
+def _why_not(cluster: VirtualCluster, candidate: Candidate, taken: set[UUID]) -> str:
     if candidate.host.pk in taken:
         return f"{candidate.host.name}: {cluster.name} is or was there."
     return " ".join(each.why for each in _silent(candidate.host))

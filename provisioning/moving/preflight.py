@@ -76,16 +76,14 @@ def _of_inside(
     if found.host is None:
         return
     seen = _asked(context, found.host)
-    if isinstance(seen, Finding):
-        if not found.refusals:
-            yield seen
-        seen = None
+    if isinstance(seen, Finding) and not found.refusals:
+        yield seen
     if inside is None:
         told = "It is asleep: what is in it is looked at once it was woken for the move, before anything is changed."
         yield note("asleep", context.virtual_cluster.name, told)
         return
     yield from not_moving(inside, to=found.host.name)
-    if seen is not None:
+    if isinstance(seen, HostSeen):
         yield from fitting(inside, source=_classes(source.host), target=seen)
     for asked, why in orders_refused(inside.workloads, wish.orders).items():
         hint = "Leave the order out, or ask for another one."

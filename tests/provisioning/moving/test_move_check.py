@@ -176,6 +176,20 @@ def test_all_that_keeps_it_from_a_host_stands_in_the_report(shop, west):
     assert report["findings"][0]["message"] == "west: It is cordoned: it takes nothing new."
 
 
+def test_what_is_different_at_the_host_is_told(shop, west):
+    missing = {"type": "Authorized", "status": "False", "reason": "Missing", "message": "It may not list nodes."}
+    groups = [each for each in HostCluster.objects.get(name="west").api_groups if not each.startswith("policy/")]
+    HostCluster.objects.filter(name="west").update(conditions=[missing], api_groups=groups, exposure="None")
+    Placement.objects.update(syncs_priority_classes=True)
+    report = looked(shop)
+    found = {each["code"]: each for each in report["findings"]}
+    assert found["host-permissions"]["weight"] == "blocks"
+    assert found["host-permissions"]["message"] == "west: It may not list nodes."
+    assert "west does not take disruption budgets from virtual clusters" in found["not-synced"]["message"]
+    assert "west publishes no address of its API" in found["address"]["message"]
+    assert found["priority-classes"]["weight"] == "note"
+
+
 def test_what_runs_in_it_has_to_find_room_too(shop, west):
     asks = {"cpu": 7000, "memory": 1024**3, "pods": 4}
     HostCluster.objects.filter(name="east").update(

@@ -158,7 +158,11 @@ def test_nodes_asked_for_by_name_or_label_have_to_be_there() -> None:
             }
         }
     }
-    asking = [{"nodeName": "n7"}, {"nodeSelector": {"kubernetes.io/hostname": "n7"}}, {"affinity": affinity}]
+    asking: list[Found] = [
+        {"nodeName": "n7"},
+        {"nodeSelector": {"kubernetes.io/hostname": "n7"}},
+        {"affinity": affinity},
+    ]
     for pods in asking:
         inside = Inside(templates=(workload("Deployment", "web", pods=pods),))
         assert lacks(inside, nodes=(node(),)) == [("no-such-node", Weight.BLOCKS)], pods
