@@ -11,7 +11,7 @@ from clusters.free_room import FreeRoom, placed_unseen, room_of, with_capacity
 from clusters.models import Breaker, HostCluster, HostPhase, Placement, PlacementRole, VirtualCluster
 from clusters.move_wish import MoveWish
 from clusters.offering import who_can_offer
-from clusters.placement_wish import PlacementWish, Refusal
+from clusters.placement_wish import Refusal, wish_of
 from clusters.placing import Candidate, HostChoice, LeftOut, host_refuses, hosts_choose
 
 _CODES: Final = {
@@ -80,18 +80,6 @@ def source_refusals(cluster: VirtualCluster) -> tuple[MoveRefusal, ...]:
     )
 
 
-def _wish(cluster: VirtualCluster, host: HostCluster | None) -> PlacementWish:
-    return PlacementWish(
-        kubernetes_version=cluster.kubernetes_version,
-        exposure=cluster.exposure,
-        size=cluster.size,
-        replicas=cluster.replicas,
-        host=host,
-        region=cluster.wanted_region,
-        host_labels=cluster.wanted_host_labels,
-    )
-
-
 def _begun(cluster: VirtualCluster, there: Placement, wish: MoveWish) -> MoveTarget:
     """What a move has already made there, it does not weigh again."""
     if wish.to is None or wish.to.pk == there.host_id:
@@ -110,7 +98,7 @@ def _named(cluster: VirtualCluster, host: HostCluster, placements: list[Placemen
     there = next((each for each in placements if each.host_id == host.pk), None)
     if there is not None:
         return MoveTarget(host=host, refusals=(_occupied(cluster, there),))
-    choice = hosts_choose(project=cluster.project, wish=_wish(cluster, host))
+    choice = hosts_choose(project=cluster.project, wish=wish_of(cluster, host=host))
     refusals = tuple(_of_choice(cluster.project, host, choice))
     if refusals:
         return MoveTarget(host=host, refusals=refusals)
@@ -175,7 +163,7 @@ def _silent(host: HostCluster) -> Iterator[MoveRefusal]:
 
 def _any(cluster: VirtualCluster, placements: list[Placement]) -> MoveTarget:
     taken = {each.host_id for each in placements}
-    choice = hosts_choose(project=cluster.project, wish=_wish(cluster, None))
+    choice = hosts_choose(project=cluster.project, wish=wish_of(cluster, host=None))
     fitting = [each for each in choice.candidates if each.host.pk not in taken and not any(_silent(each.host))]
     if not fitting:
         return MoveTarget(host=None, refusals=(_nowhere(cluster, choice, taken),))
@@ -207,7 +195,7 @@ def _back(cluster: VirtualCluster, placements: list[Placement], now: datetime) -
     if not living:
         return MoveTarget(host=None, refusals=(_nothing_kept(cluster, kept),))
     newest = max(living, key=lambda each: (each.role_since or each.created_at, each.pk))
-    choice = hosts_choose(project=cluster.project, wish=_wish(cluster, newest.host))
+    choice = hosts_choose(project=cluster.project, wish=wish_of(cluster, host=newest.host))
     choice = _with_its_own_namespace(cluster, choice, newest)
     refusals = tuple(_of_choice(cluster.project, newest.host, choice))
     room = choice.candidates[0].room if choice.candidates else None
@@ -232,7 +220,7 @@ def _with_its_own_namespace(cluster: VirtualCluster, choice: HostChoice, kept: P
     (host,) = with_capacity(HostCluster.objects.filter(pk=kept.host_id))
     room: FreeRoom | None = room_of(host, unseen=placed_unseen(HostCluster.objects.filter(pk=host.pk))[host.pk])
     taken = set(host.placements.exclude(pk=kept.pk).values_list("namespace", flat=True))
-    refusal = host_refuses(host, wish=_wish(cluster, host), room=room, taken=taken)
+    refusal = host_refuses(host, wish=wish_of(cluster, host=host), room=room, taken=taken)
     if refusal is None:
         return HostChoice(candidates=(Candidate(host, 0, room),), by_name=True)
     return HostChoice(candidates=(), refused=(LeftOut(host, refusal),), by_name=True)

@@ -38,7 +38,7 @@ def look_at_move(context: StepContext) -> Report:
 
 def move_look(context: StepContext) -> MoveLook:
     """Looks at it as things are now. TemporaryError where the cluster or its present host does not answer."""
-    cluster, wish = context.virtual_cluster, _wish(context)
+    cluster, wish = context.virtual_cluster, move_wish(context)
     found = move_target(cluster=cluster, wish=wish, now=context.now)
     refusals = [blocking(each) for each in (*source_refusals(cluster), *found.refusals)]
     source = Placement.objects.select_related("host").filter(virtual_cluster=cluster, role=PlacementRole.ACTIVE).first()
@@ -50,7 +50,8 @@ def move_look(context: StepContext) -> MoveLook:
     return MoveLook(report=_report(source, found, workloads, findings), inside=inside, workloads=workloads)
 
 
-def _wish(context: StepContext) -> MoveWish:
+def move_wish(context: StepContext) -> MoveWish:
+    """What was asked. PermanentError where the host that was named is no more."""
     try:
         return MoveWish.of(context.params)
     except HostCluster.DoesNotExist:

@@ -142,6 +142,16 @@ def test_where_it_is_kept_from_before_it_goes_only_by_going_back(ada, cluster, w
     assert begun(ada, cluster, back=True).params["back"] is True
 
 
+def test_marina_chooses_no_host_where_it_is_kept_from_before(ada, cluster, west):
+    kept = Placement.objects.create(
+        virtual_cluster=cluster, host=west, namespace="marina-hello", release="hello", role=PlacementRole.RETAINED
+    )
+    assert "west: hello is or was there." in refused(ada, cluster, "no-host")["detail"]
+    # what is being removed keeps nobody: the move waits until it is gone
+    Placement.objects.filter(pk=kept.pk).update(role=PlacementRole.LEAVING)
+    assert begun(ada, cluster).params["to"] == ""
+
+
 def test_back_is_refused_where_nothing_is_kept_or_its_time_is_over(ada, cluster, west):
     assert "nowhere to go back to" in refused(ada, cluster, "nothing-retained", 409, back=True)["detail"]
     kept = Placement.objects.create(

@@ -27,6 +27,7 @@ from provisioning.drivers.kinds import PERSISTENT_VOLUME_CLAIM
 from provisioning.engine.flow import Flow, step
 from provisioning.moving.expecting import GUESSED_FREEZE, measured_freeze
 from provisioning.steps.move_check import check_inside, check_move
+from provisioning.steps.moving import place_target
 from tests.e2e.in_process import operation_finish
 from tests.fakes.host import FakeHost
 from tests.provisioning.hosts import host_at
@@ -237,6 +238,18 @@ def test_a_host_that_was_disconnected_meanwhile_ends_the_move(shop, west):
     work = virtual_cluster_migrate(virtual_cluster=shop.cluster, actor=actor(shop), now=timezone.now(), move=wish())
     HostCluster.objects.filter(name="west").delete()
     assert operation_finish(work.operation, flows=ONLY_CHECK).error_code == "blocked"
+
+
+def test_the_place_is_chosen_by_the_same_rules_as_it_was_asked_for(shop, west):
+    work = virtual_cluster_migrate(virtual_cluster=shop.cluster, actor=actor(shop), now=timezone.now(), move=wish())
+    HostCluster.objects.filter(name="west").update(cordoned=True)
+    only_place = Flow(kind=OperationKind.MIGRATE, steps=(place_target,))
+    operation = operation_finish(work.operation, flows={OperationKind.MIGRATE: only_place})
+    assert (operation.error_code, operation.error_message) == (
+        "host-cordoned",
+        "west: It is cordoned: it takes nothing new.",
+    )
+    assert Placement.objects.count() == 1
 
 
 def grant(shop: Shop, days: int) -> KubeconfigGrant:
