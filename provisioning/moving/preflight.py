@@ -85,7 +85,7 @@ def _of_inside(
         return
     yield from not_moving(inside, to=found.host.name)
     if isinstance(seen, HostSeen):
-        yield from fitting(inside, source=_classes(source.host), target=seen)
+        yield from fitting(inside, source=_source_seen(context, source.host), target=seen)
     for asked, why in orders_refused(inside.workloads, wish.orders).items():
         hint = "Leave the order out, or ask for another one."
         yield Finding(weight=Weight.BLOCKS, code="order-refused", about=asked, message=why, hint=hint)
@@ -105,8 +105,10 @@ def _asked(context: StepContext, host: HostCluster) -> HostSeen | Finding:
         )
 
 
-def _classes(host: HostCluster) -> HostSeen:
-    return HostSeen(name=host.name, ingress_classes=frozenset(each["name"] for each in host.ingress_classes))
+def _source_seen(context: StepContext, host: HostCluster) -> HostSeen:
+    """What is not known of it is not missed elsewhere."""
+    seen = _asked(context, host)
+    return seen if isinstance(seen, HostSeen) else HostSeen(name=host.name)
 
 
 def _direct(context: StepContext) -> Iterator[Finding]:
