@@ -68,10 +68,11 @@ def _counts(obj: Json) -> bool:
 
 
 def _by_somebody(item: Json, since: datetime) -> bool:
-    """Times are noted to the second."""
+    """Times are noted to the second. Of what has no fields nobody is noted; then its age tells."""
+    writers = item["metadata"].get("managedFields") or [{"time": item["metadata"].get("creationTimestamp")}]
     return any(
         datetime.fromisoformat(each["time"]) >= since and not _systems(str(each.get("manager")))
-        for each in item["metadata"].get("managedFields") or []
+        for each in writers
         if each.get("time")
     )
 
