@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import event, given
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from clusters.lifecycle.deciding import ClusterFacts, consented, decide
@@ -58,6 +58,7 @@ def happen(facts: ClusterFacts, what: str, now: datetime) -> ClusterFacts:
     return replace(facts, protected=not facts.protected) if what == "protect" else facts
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine all is slow
 @given(
     policy=policies,
     steps=stretches,
