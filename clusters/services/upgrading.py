@@ -116,7 +116,7 @@ def _there_check(cluster: VirtualCluster) -> None:
     if adoption is not None and not adoption.taken_over:
         raise Conflict(
             f"{cluster} was adopted, and is still as it was found.",
-            hint=f"Look at what Marina would change and have it changed first: marina configure {cluster.name} {where}.",
+            hint=f"Have it brought to what is wanted first: marina configure {cluster.name} {where}.",
         )
 
 

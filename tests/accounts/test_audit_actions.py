@@ -26,6 +26,7 @@ NOT_TOLD = {
     "virtualcluster.sleep",
     "virtualcluster.wake",
     "virtualcluster.restore",
+    "virtualcluster.upgrade",
     "host.connect",
     "host.credential",
     "operation.abort",

@@ -14,6 +14,7 @@ from tests.fakes.host import HELM, Certificates, FakeHost
 from tests.faults.crashes.crew import Crew, crew_started
 from tests.faults.crashes.matrix import Stages
 from tests.faults.crashes.stage import Stage, stage_opened
+from tests.faults.crashes.upgrading import OFFERED
 
 HASTE = {
     "LEASE_SECONDS": "1",
@@ -21,6 +22,9 @@ HASTE = {
     "RETRY_BASE_SECONDS": "0.1",
     "RETRY_CAP_SECONDS": "0.5",
     "CHART_FOLDER": str(LOCAL_CHART),
+    # with one whose image is nowhere, and no patience for that
+    "KUBERNETES_VERSIONS": ",".join(OFFERED),
+    "IMAGE_PULL_PATIENCE_SECONDS": "0.5",
     "LOG_LEVEL": "WARNING",
 }
 FAKE_SECONDS, REAL_SECONDS = 30.0, 120.0

@@ -25,6 +25,7 @@ from tests.accounts.conftest import give, person
 from tests.faults.crashes.adopting import adopt, configure_adopted, delete_adopted
 from tests.faults.crashes.restoring import restore_into_its_own, restore_overwriting
 from tests.faults.crashes.stage import Stage
+from tests.faults.crashes.upgrading import preflight_of_upgrade, upgrade, upgrade_put_back
 
 RECIPIENT = PrivateKey(bytes(range(32)))
 """Whoever asks for a kubeconfig in these tests."""
@@ -208,6 +209,9 @@ SCENARIOS = (
     Scenario("export", OperationKind.EXPORT, _export),
     Scenario("restore", OperationKind.RESTORE, restore_into_its_own),
     Scenario("restore-overwriting", OperationKind.RESTORE, restore_overwriting),
+    Scenario("upgrade", OperationKind.UPGRADE, upgrade),
+    Scenario("upgrade-put-back", OperationKind.UPGRADE, upgrade_put_back),
+    Scenario("preflight-of-upgrade", OperationKind.PREFLIGHT, preflight_of_upgrade),
     Scenario("issue-kubeconfig", OperationKind.ISSUE_KUBECONFIG, _issue_kubeconfig),
     Scenario("revoke-access", OperationKind.REVOKE_ACCESS, _revoke_access),
 )
