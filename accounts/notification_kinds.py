@@ -60,6 +60,9 @@ _ALL: Final = (
         "A virtual cluster of yours could not be put to sleep.",
         _INBOX,
     ),
+    NotificationKind(
+        "cluster-moved", "A cluster was moved", "A virtual cluster that you own or use runs on another host now.", _BOTH
+    ),
     NotificationKind("operation-failed", "An operation failed", "An operation that you asked for failed.", _BOTH),
     NotificationKind(
         "host-unreachable", "A host does not answer", "A host cluster that you look after does not answer.", _BOTH

@@ -266,6 +266,9 @@ EXPORT_DAYS = env.int("EXPORT_DAYS", default=30)
 EXPORT_DELETED_DAYS = env.int("EXPORT_DELETED_DAYS", default=30)  # of a cluster that was deleted
 
 # --- sleep and cleanup of what nobody uses; 0: never ------------------------------------------------------------------
+# by how much a moved cluster's resourceVersions are brought past the old ones: what those may still count meanwhile
+MOVE_REVISIONS_AHEAD = env.int("MOVE_REVISIONS_AHEAD", default=500)
+MOVE_RETAINED_SECONDS = env.int("MOVE_RETAINED_SECONDS", default=7 * 86400)
 CLEANUP_SWEEP_SECONDS = env.float("CLEANUP_SWEEP_SECONDS", default=3600.0)
 CLEANUP_SLEEP_AFTER_SECONDS = env.int("CLEANUP_SLEEP_AFTER_SECONDS", default=7 * 86400)
 CLEANUP_DELETE_AFTER_SECONDS = env.int("CLEANUP_DELETE_AFTER_SECONDS", default=90 * 86400)

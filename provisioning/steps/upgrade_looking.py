@@ -283,8 +283,8 @@ def in_the_way_told(report: Report, chosen: dict[str, Any]) -> PermanentError | 
     first = found[0]
     more = f" And {len(found) - 1} more: its report lists them." if len(found) > 1 else ""
     if first.weight is Weight.CHOICE:
-        chosen_by = " or ".join(f"--choose {first.choice}={option}" for option in first.options)
+        chosen_by = " or ".join(f"--{first.choice} {option}" for option in first.options)
         return PermanentError(
-            f"{first.about}: {first.message}{more}", code=first.code, hint=f"{first.hint} Or choose: {chosen_by}."
+            f"{first.about}: {first.message}{more}", code=first.code, hint=f"{first.hint} Or say {chosen_by}."
         )
     return PermanentError(f"{first.message}{more}", code=first.code, hint=first.hint)

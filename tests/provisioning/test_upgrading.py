@@ -270,7 +270,7 @@ def test_clients_that_ask_for_what_will_be_gone_are_found_and_it_waits_for_a_cho
     assert choice["options"].keys() == {"accept"}
     refused = upgraded(older)
     assert (refused.state, refused.error_code) == ("Failed", "removed-api")
-    assert "--choose removed-apis=accept" in refused.error_hint
+    assert "--removed-apis accept" in refused.error_hint
     assert standing(older) == ("Ready", OLD, OLD)
     assert not Export.objects.exists(), "nothing was begun"
     accepted = {"removed-apis": "accept"}
