@@ -19,6 +19,7 @@ from provisioning.drivers.kinds import POD, Json
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
+from provisioning.failpoints import failpoint, failpoint_register
 from provisioning.steps.api_ready import ASLEEP, rollout_wait
 from provisioning.steps.names import SYNCED_BY
 from provisioning.steps.release import update_release
@@ -26,6 +27,8 @@ from provisioning.steps.timing import seconds_in_step
 from provisioning.steps.upgrade_looking import in_the_way_told, upgrade_looked
 from provisioning.upgrades.likeness import BEFORE, differences, likeness_of, waited_for
 from provisioning.upgrades.progress import WAY, Progress, PutBack
+
+failpoint_register("upgrade.hop")
 
 UPGRADE_SECONDS: Final = 6 * 3600.0
 """For all hops; each has the deadline of a step for itself."""
@@ -87,6 +90,7 @@ def _hop(context: StepContext, progress: Progress) -> Wait | None:
         update_release.run(context)
         progress = progress.with_(installed=True, since=seconds_in_step(context))
         _keep(context, {WAY: progress.as_json()})
+        failpoint("upgrade.hop")
     if context.virtual_cluster.sleeping:
         return None
     return _answered(context, progress)

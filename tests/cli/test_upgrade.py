@@ -58,10 +58,10 @@ def begun(server: UpgradeServer) -> list[Request]:
     return [each for each in server.asked("POST", "/virtual-clusters") if each.path.endswith("/upgrade")]
 
 
-def test_the_way_is_shown_and_then_gone(server: UpgradeServer, logged_in: Run) -> None:
+def test_the_way_is_shown_and_then_gone(server: UpgradeServer, run: Run) -> None:
     condition = {"type": "Upgraded", "status": "True", "message": "From Kubernetes 1.35.4 to 1.36.3."}
     server.add_cluster("shop", phase="Ready", conditions=[condition])
-    result = logged_in("upgrade", "shop", "--to", "1.36.3")
+    result = run("upgrade", "shop", "--to", "1.36.3")
     assert result.exit_code == 0, result.output
     assert "Kubernetes 1.35.4 becomes Kubernetes 1.36.3." in result.stderr
     assert "It can be put back." in result.stderr
@@ -71,31 +71,31 @@ def test_the_way_is_shown_and_then_gone(server: UpgradeServer, logged_in: Run) -
     assert request.body == {"kubernetes_version": "1.36.3"}
 
 
-def test_only_looking_begins_nothing(server: UpgradeServer, logged_in: Run) -> None:
+def test_only_looking_begins_nothing(server: UpgradeServer, run: Run) -> None:
     server.add_cluster("shop")
-    result = logged_in("upgrade", "shop", "--preflight")
+    result = run("upgrade", "shop", "--preflight")
     assert result.exit_code == 0, result.output
     assert "API away: 15" in result.stdout
     assert not begun(server)
 
 
-def test_what_blocks_it_is_said_and_nothing_begins(server: UpgradeServer, logged_in: Run) -> None:
+def test_what_blocks_it_is_said_and_nothing_begins(server: UpgradeServer, run: Run) -> None:
     server.report = {**PLAIN, "findings": [ASLEEP]}
     server.add_cluster("shop")
-    result = logged_in("upgrade", "shop", "--yes")
+    result = run("upgrade", "shop", "--yes")
     assert result.exit_code == 1
     assert "It is asleep." in result.stderr
     assert "Wake it." in result.stderr
     assert not begun(server)
 
 
-def test_what_is_to_be_chosen_is_chosen_by_nobody_else(server: UpgradeServer, logged_in: Run) -> None:
+def test_what_is_to_be_chosen_is_chosen_by_nobody_else(server: UpgradeServer, run: Run) -> None:
     server.report = {**PLAIN, "findings": [REMOVED]}
     server.add_cluster("shop")
-    refused = logged_in("upgrade", "shop", "--yes")
+    refused = run("upgrade", "shop", "--yes")
     assert refused.exit_code == 1
     assert "--removed-apis accept" in refused.stderr
     assert not begun(server)
-    assert logged_in("upgrade", "shop", "--yes", "--removed-apis", "accept", "--detach").exit_code == 0
+    assert run("upgrade", "shop", "--yes", "--removed-apis", "accept", "--detach").exit_code == 0
     (request,) = begun(server)
     assert request.body == {"choices": {"removed-apis": "accept"}}

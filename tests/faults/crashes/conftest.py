@@ -23,9 +23,8 @@ HASTE = {
     "RETRY_BASE_SECONDS": "0.1",
     "RETRY_CAP_SECONDS": "0.5",
     "CHART_FOLDER": str(LOCAL_CHART),
-    # with one whose image is nowhere, and no patience for that
+    # with one whose image is nowhere
     "KUBERNETES_VERSIONS": ",".join(OFFERED),
-    "IMAGE_PULL_PATIENCE_SECONDS": "0.5",
     "LOG_LEVEL": "WARNING",
     # each of its writes is a place at which a worker is killed
     "MOVE_REVISIONS_AHEAD": "1",

@@ -218,8 +218,15 @@ SCENARIOS = (
     Scenario("export", OperationKind.EXPORT, _export),
     Scenario("restore", OperationKind.RESTORE, restore_into_its_own),
     Scenario("restore-overwriting", OperationKind.RESTORE, restore_overwriting),
-    Scenario("upgrade", OperationKind.UPGRADE, upgrade),
-    Scenario("upgrade-put-back", OperationKind.UPGRADE, upgrade_put_back, ends=OperationState.FAILED),
+    Scenario("upgrade", OperationKind.UPGRADE, upgrade, most=12),
+    Scenario(
+        "upgrade-put-back",
+        OperationKind.UPGRADE,
+        upgrade_put_back,
+        armed="upgrade.hop:fail",
+        ends=OperationState.FAILED,
+        after="upgrade.hop",
+    ),
     Scenario("preflight-of-upgrade", OperationKind.PREFLIGHT, preflight_of_upgrade),
     Scenario("migrate", OperationKind.MIGRATE, move, two_hosts=True),
     Scenario(
