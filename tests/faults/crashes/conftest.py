@@ -34,8 +34,9 @@ FAKE_SECONDS, REAL_SECONDS = 30.0, 120.0
 
 
 @pytest.fixture
-def world(transactional_db: None) -> World:
-    """Committed: workers are processes of their own."""
+def world(transactional_db: None, settings) -> World:
+    """Committed: workers are processes of their own. What is offered there is offered here."""
+    settings.KUBERNETES_VERSIONS = list(OFFERED)
     return world_make()
 
 
