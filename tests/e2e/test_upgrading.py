@@ -26,7 +26,6 @@ from clusters.services.upgrading import VersionChange, virtual_cluster_upgrade
 from django.db import transaction
 from django.utils import timezone
 with transaction.atomic():
-    transaction.set_rollback(True)
     HostCluster.objects.update(kubernetes_version={host!r})
     try:
         virtual_cluster_upgrade(
@@ -34,6 +33,7 @@ with transaction.atomic():
             actor=Actor(user=None, name="e2e"), now=timezone.now(), change=VersionChange(kubernetes_version={to!r}))
     except InvalidInput as error:
         print(error.message, "|", error.accepted)
+    transaction.set_rollback(True)
 """
 
 
