@@ -5,7 +5,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from clusters.models import GatewayRequest, VirtualCluster
+from clusters.models import GatewayRequest, HostCluster, Placement, VirtualCluster
 from clusters.models.gateway_request import first_id_at
 
 ASKED_SINCE: Final = timedelta(days=7)
@@ -26,3 +26,8 @@ def askers_of(cluster: VirtualCluster, *, group: str, version: str, resource: st
     )
     found = rows.order_by("user", "user_agent").values_list("user", "user_agent").distinct()[:ASKERS_MOST]
     return [f"{user} ({agent})" if agent else user for user, agent in found]
+
+
+def host_has_run(host: HostCluster, kubernetes_version: str) -> bool:
+    """Whether a virtual cluster there was seen to run this version: then the host can pull its image."""
+    return Placement.objects.filter(host=host, kubernetes_version__startswith=kubernetes_version).exists()

@@ -5,7 +5,7 @@ from django.conf import settings
 from clusters.adoption import Adoption
 from clusters.models import Operation, OperationKind, OperationState, Placement, PlacementRole, VirtualCluster
 from clusters.selectors import chart_versions
-from clusters.upgrading import Ground, Offer, Versions, k3s_of
+from clusters.upgrade_versions import Ground, Offer, Versions, k3s_of
 from clusters.versions import ChartSupport, KubernetesVersion, chart_support
 
 HAS = "has"

@@ -24,16 +24,8 @@ from clusters.services.operations import operation_start
 from clusters.services.preflights import preflight_start
 from clusters.services.virtual_clusters import ClusterWork
 from clusters.upgrade_offer import ground_of, offer_now, placement_of, versions_of
-from clusters.upgrading import (
-    CHART_FIELD,
-    KUBERNETES_FIELD,
-    Ground,
-    Offer,
-    Versions,
-    chart_parse,
-    newest_reachable,
-    way_find,
-)
+from clusters.upgrade_versions import CHART_FIELD, KUBERNETES_FIELD, Ground, Offer, Versions, chart_parse
+from clusters.upgrading import newest_reachable, way_find
 from clusters.versions import KubernetesVersion, kubernetes_version_resolve
 
 ACTION: Final = "virtualcluster.upgrade"

@@ -7,7 +7,7 @@ from clusters.models import Condition, ExportCause, Operation, OperationKind, Op
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.services.export_writing import export_of_operation_fail
 from clusters.upgrade_offer import HAS
-from clusters.upgrading import Versions
+from clusters.upgrade_versions import Versions
 from provisioning.engine.flow import Flow
 from provisioning.flows.phases import (
     ABORTED,
@@ -23,15 +23,13 @@ from provisioning.steps.access import access_put_right
 from provisioning.steps.api_ready import prepare_inside
 from provisioning.steps.endpoint import publish_endpoint
 from provisioning.steps.exporting import export_before
+from provisioning.steps.upgrade_undoing import put_release_back, put_versions_back, see_it_answer
 from provisioning.steps.upgrading import (
     DIFFERENCES,
     change_versions,
     compare_with_before,
     look_before_upgrading,
     note_before,
-    put_release_back,
-    put_versions_back,
-    see_it_answer,
 )
 from provisioning.upgrades.likeness import BEFORE
 from provisioning.upgrades.progress import WAY, Progress, PutBack

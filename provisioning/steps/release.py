@@ -13,7 +13,7 @@ from clusters.chart_wish import HostCapabilities, ImageSettings, ReleaseWish
 from clusters.models import Exposure, Placement
 from clusters.sizes import SIZES
 from clusters.upgrade_offer import versions_of
-from clusters.upgrading import Versions
+from clusters.upgrade_versions import Versions
 from provisioning.charts import chart_fetch
 from provisioning.drivers.charts import ChartInfo
 from provisioning.drivers.kinds import DEPLOYMENT, STATEFUL_SET, Json, kind_of

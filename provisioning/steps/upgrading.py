@@ -4,29 +4,26 @@ A hop is done in three parts, each noted before the next: the versions that are 
 release; and the wait for its control plane. Whoever takes the operation over goes on at the part that was noted last.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 
-from clusters.adoption import Adoption
-from clusters.kinds import GENERATION
-from clusters.models import Operation, VirtualCluster
 from clusters.preflight import CHOICES, REPORT
 from clusters.services.export_writing import export_detach
 from clusters.upgrade_offer import HAS, versions_of
-from clusters.upgrading import Versions, can_go_back
-from provisioning.drivers.kinds import POD, Json
+from provisioning.drivers.kinds import Json
 from provisioning.engine.context import StepContext
-from provisioning.engine.errors import PermanentError, TemporaryError
+from provisioning.engine.errors import PermanentError
 from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
 from provisioning.failpoints import failpoint, failpoint_register
 from provisioning.steps.api_ready import ASLEEP, rollout_wait
-from provisioning.steps.names import SYNCED_BY
 from provisioning.steps.release import update_release
 from provisioning.steps.timing import seconds_in_step
 from provisioning.steps.upgrade_looking import in_the_way_told, upgrade_looked
+from provisioning.steps.upgrade_undoing import has_run
+from provisioning.steps.upgrade_writing import keep, progress_of, versions_write
 from provisioning.upgrades.likeness import BEFORE, differences, likeness_of, waited_for
-from provisioning.upgrades.progress import WAY, Progress, PutBack
+from provisioning.upgrades.progress import WAY, Progress
 
 failpoint_register("upgrade.hop")
 
@@ -34,8 +31,6 @@ UPGRADE_SECONDS: Final = 6 * 3600.0
 """For all hops; each has the deadline of a step for itself."""
 LIKE_BEFORE_SECONDS: Final = 90.0
 """So long it is waited for workloads that were ready before; people use the cluster meanwhile."""
-STAYS_SECONDS: Final = 60.0
-"""So long it is looked whether one that is not put back answers after all."""
 DIFFERENCES: Final = "differences"
 """In the params of an `upgrade`: what is no longer as it was, in sentences."""
 NAMED_MOST: Final = 5
@@ -48,7 +43,7 @@ def look_before_upgrading(context: StepContext) -> StepResult:
     with context.fenced() as row:
         export_detach(row)
     way = Progress(hops=looked.way.hops, back=looked.has)
-    _keep(context, {REPORT: looked.report.as_json(), HAS: looked.has.as_json(), WAY: way.as_json()})
+    keep(context, {REPORT: looked.report.as_json(), HAS: looked.has.as_json(), WAY: way.as_json()})
     in_the_way = in_the_way_told(looked.report, context.params.get(CHOICES) or {})
     if in_the_way:
         raise in_the_way
@@ -62,34 +57,34 @@ def note_before(context: StepContext) -> StepResult:
         return ASLEEP
     with context.virtual() as virtual:
         before = likeness_of(virtual)
-    _keep(context, {BEFORE: before})
+    keep(context, {BEFORE: before})
     return Done(f"{len(before['nodes'])} nodes and {len(before['workloads'])} workloads.")
 
 
 @step("Go to the new versions", deadline=UPGRADE_SECONDS)
 def change_versions(context: StepContext) -> StepResult:
     """Hop by hop; each is seen to answer before the next. One that sleeps is only told what it wakes up as."""
-    progress = _progress(context)
-    if progress.over:
-        return Skip("It has these versions already.")
+    progress = progress_of(context)
+    if not progress.hops:  # tried again after it stayed: then it is to answer before anything else is done
+        return ASLEEP if context.virtual_cluster.sleeping else rollout_wait(context, waited=seconds_in_step(context))
     while not progress.over:
         wait = _hop(context, progress)
         if wait:
             return wait
-        progress = _progress(context).next_hop()
-        _keep(context, {WAY: progress.as_json()})
+        progress = progress_of(context).next_hop()
+        keep(context, {WAY: progress.as_json()})
     return Done(f"It has Kubernetes {progress.back.kubernetes} and chart {progress.back.chart}.")
 
 
 def _hop(context: StepContext, progress: Progress) -> Wait | None:
     if not progress.began:
         progress = progress.with_(began=True)
-        _versions_write(context, progress.hop, progress)
+        versions_write(context, progress.hop, progress)
     if not progress.installed:
         context.virtual_cluster.refresh_from_db()
         update_release.run(context)
         progress = progress.with_(installed=True, since=seconds_in_step(context))
-        _keep(context, {WAY: progress.as_json()})
+        keep(context, {WAY: progress.as_json()})
         failpoint("upgrade.hop")
     if context.virtual_cluster.sleeping:
         return None
@@ -99,9 +94,9 @@ def _hop(context: StepContext, progress: Progress) -> Wait | None:
 def _answered(context: StepContext, progress: Progress) -> Wait | None:
     """Notes when a control plane of this hop has started: from then on a newer minor may have written."""
     waited = seconds_in_step(context) - progress.since
-    if not progress.ran and _has_run(context, progress.hop):
+    if not progress.ran and has_run(context, progress.hop):
         progress = progress.with_(ran=True)
-        _keep(context, {WAY: progress.as_json()})
+        keep(context, {WAY: progress.as_json()})
     result = rollout_wait(context, waited=waited)
     if not isinstance(result, Wait):
         return None
@@ -110,31 +105,6 @@ def _answered(context: StepContext, progress: Progress) -> Wait | None:
         raise PermanentError(f"{message} Last seen: {result.why}", code="deadline")
     told = f"{progress.hop.told_after(progress.back)} ({progress.at + 1} of {len(progress.hops)}): {result.why}"
     return Wait(result.seconds, told)
-
-
-def _has_run(context: StepContext, hop: Versions) -> bool:
-    """Whether a control plane with this hop's images has been started, even if it does not run any more."""
-    placement = context.placement
-    selector = f"app=vcluster,release={placement.release},!{SYNCED_BY}"
-    pods = context.kube().list(POD, placement.namespace, label_selector=selector)
-    return any(_of_hop(pod, hop) and _was_started(pod) for pod in pods)
-
-
-def _of_hop(pod: Json, hop: Versions) -> bool:
-    spec = pod["spec"]
-    images = [str(each.get("image", "")) for each in [*spec.get("initContainers", []), *spec["containers"]]]
-    return any(image.partition("@")[0].endswith(f":{hop.kubernetes.tag}") for image in images)
-
-
-def _was_started(pod: Json) -> bool:
-    """Its main containers start only after the init container that brings the API server's program."""
-    status = pod.get("status", {})
-    if status.get("phase") in ("Running", "Succeeded", "Failed"):
-        return True
-    return any(
-        each.get("restartCount") or {"running", "terminated"} & set(each.get("state") or {}) or each.get("lastState")
-        for each in status.get("containerStatuses") or []
-    )
 
 
 @step("Compare with before", deadline=LIKE_BEFORE_SECONDS * 3)
@@ -151,7 +121,7 @@ def compare_with_before(context: StepContext) -> StepResult:
     wanted = versions_of(context.virtual_cluster).kubernetes
     wrong = [] if now["version"].startswith(f"{wanted}") else [f"Its API says that it is {now['version']}."]
     found = [*wrong, *differences(before, now)]
-    _keep(context, {DIFFERENCES: found})
+    keep(context, {DIFFERENCES: found})
     return Done(_told(now["version"], before, found))
 
 
@@ -165,111 +135,3 @@ def _told(version: str, before: Json, found: list[str]) -> str:
 def _few(names: list[str], *, between: str = ", ") -> str:
     more = f" and {len(names) - NAMED_MOST} more" if len(names) > NAMED_MOST else ""
     return between.join(names[:NAMED_MOST]) + more
-
-
-# Back to what it was
-
-
-@step("Put its versions back")
-def put_versions_back(context: StepContext) -> StepResult:
-    """Those from before the hop at which it ended. Not where a newer minor has run, whose state they cannot read."""
-    progress = Progress.of(context.params)
-    if progress is None or progress.over or not progress.began:
-        return Skip("None were changed.")
-    if not progress.put_back:
-        stays = not can_go_back(progress.back, progress.hop) and (progress.ran or _has_run(context, progress.hop))
-        if stays and not context.virtual_cluster.sleeping:
-            progress = progress.with_(put_back=PutBack.STAYS)
-            _keep(context, {WAY: progress.as_json()})
-        else:
-            progress = progress.with_(put_back=PutBack.BACK)
-            _versions_write(context, progress.back, progress)
-    if progress.put_back == PutBack.STAYS:
-        return Skip(f"{progress.hop.told_after(progress.back)} has run once, so it stays: see the export from before.")
-    return Done(f"Kubernetes {progress.back.kubernetes} and chart {progress.back.chart} again.")
-
-
-@step("Put its release back")
-def put_release_back(context: StepContext) -> StepResult:
-    """As it was before the hop."""
-    if _put_back(context) != PutBack.BACK:
-        return Skip("Its release is left as it is.")
-    context.virtual_cluster.refresh_from_db()
-    update_release.run(context)
-    return None
-
-
-@step("See it answer again")
-def see_it_answer(context: StepContext) -> StepResult:
-    """What is put back has to; what stays is looked at for a while."""
-    put_back = _put_back(context)
-    if not put_back:
-        return Skip("Nothing was changed.")
-    if context.virtual_cluster.sleeping:
-        return ASLEEP
-    waited = seconds_in_step(context)
-    result = rollout_wait(context, waited=waited, give_up=False)
-    if put_back == PutBack.STAYS and isinstance(result, Wait) and waited > STAYS_SECONDS:
-        _keep(context, {WAY: _progress(context).with_(silent=True).as_json()})
-        return Done("It does not answer.")
-    return result
-
-
-def _put_back(context: StepContext) -> str:
-    progress = Progress.of(context.params)
-    return progress.put_back if progress else ""
-
-
-# What is kept
-
-
-def _progress(context: StepContext) -> Progress:
-    progress = Progress.of(context.params)
-    if progress is None:
-        raise TemporaryError("The way was not looked for yet.", code="no-way")
-    return progress
-
-
-def _keep(context: StepContext, changes: dict[str, Any]) -> None:
-    """In the operation's params, of which others write a part too."""
-    with context.fenced() as row:
-        _params_write(context, row, changes)
-
-
-def _params_write(context: StepContext, row: Operation, changes: dict[str, Any]) -> None:
-    params = {**Operation.objects.values_list("params", flat=True).get(pk=row.pk), **changes}
-    Operation.objects.filter(pk=row.pk).update(params=params)
-    context.operation.params = params
-
-
-def _versions_write(context: StepContext, versions: Versions, progress: Progress) -> None:
-    """Into what is wanted of the cluster, as a new generation, in one transaction with how far it is.
-
-    What else was changed meanwhile is seen through by the operation that waits for its turn to do so.
-    """
-    with context.fenced() as row:
-        cluster = VirtualCluster.objects.get(pk=context.virtual_cluster.pk)
-        seen = Operation.objects.values_list("params", flat=True).get(pk=row.pk).get(GENERATION)
-        followed = {GENERATION: cluster.generation + 1} if seen == cluster.generation else {}
-        kept = versions.as_json()
-        _image_follow(context, versions_of(cluster), versions)
-        VirtualCluster.objects.filter(pk=cluster.pk).update(
-            kubernetes_version=kept["kubernetes"], chart_version=kept["chart"], generation=cluster.generation + 1
-        )
-        _params_write(context, row, {WAY: progress.as_json(), **followed})
-
-
-def _image_follow(context: StepContext, before: Versions, after: Versions) -> None:
-    """An adopted one keeps the image that it came with; where that is its chart's own, it goes along with the chart."""
-    placement = context.placement
-    adoption = Adoption.of_json(placement.adopted)
-    if adoption is None or before.chart == after.chart:
-        return
-    if adoption.image_tag not in (f"{before.chart}", f"v{before.chart}"):
-        return
-    tagged = adoption.image_values["controlPlane"]["statefulSet"]["image"]
-    prefix = "v" if adoption.image_tag.startswith("v") else ""
-    image = {**tagged, "tag": f"{prefix}{after.chart}"}
-    adopted = placement.adopted
-    adopted["image_values"]["controlPlane"]["statefulSet"]["image"] = image
-    context.write(placement, adopted=adopted)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from clusters.upgrading import Versions
+from clusters.upgrade_versions import Versions
 
 WAY: Final = "way"
 """In the params of an `upgrade`."""

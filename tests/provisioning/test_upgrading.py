@@ -177,7 +177,7 @@ def test_a_newer_minor_that_has_run_is_not_put_back_blindly(older, settings):
     settings.STEP_DEADLINE_SECONDS = 0.5
     older.fake.ailing.add(NEW)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("provisioning.steps.upgrading.STAYS_SECONDS", 0.3)
+        patch.setattr("provisioning.steps.upgrade_undoing.STAYS_SECONDS", 0.3)
         operation = upgraded(older)
     assert (operation.state, operation.error_code) == ("Failed", "deadline")
     found = cluster(older)

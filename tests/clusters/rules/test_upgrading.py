@@ -8,19 +8,9 @@ from hypothesis import strategies as st
 
 from accounts.errors import InvalidInput
 from clusters.removed_apis import REMOVED, kinds_of, removed_between, removed_of
-from clusters.upgrading import (
-    Ground,
-    Offer,
-    Versions,
-    Way,
-    can_go_back,
-    chart_parse,
-    k3s_of,
-    minors_of,
-    newest_reachable,
-    next_steps,
-    way_find,
-)
+from clusters.upgrade_hops import next_steps
+from clusters.upgrade_versions import Ground, Offer, Versions, Way, chart_parse, k3s_of
+from clusters.upgrading import can_go_back, minors_of, newest_reachable, way_find
 from clusters.versions import KubernetesVersion, chart_support, check_chart_can_run, check_host_can_run
 
 KUBERNETES = ["1.33.9", "1.34.2", "1.34.9", "1.35.4", "1.36.3", "1.37.1"]
