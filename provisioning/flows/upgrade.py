@@ -1,7 +1,7 @@
 """How a virtual cluster is upgraded: one minor after the other, and back where that is safe."""
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from clusters.models import Condition, ExportCause, Operation, OperationKind, OperationState, VirtualCluster
 from clusters.models import VirtualClusterPhase as Phase
@@ -128,13 +128,13 @@ def _save(cluster: VirtualCluster) -> None:
     cluster.save(update_fields=["phase", "observed_generation", "conditions"])
 
 
-def _params(operation: Operation) -> dict[str, object]:
+def _params(operation: Operation) -> dict[str, Any]:
     """As the database has them."""
-    params: dict[str, object] = Operation.objects.values_list("params", flat=True).get(pk=operation.pk)
+    params: dict[str, Any] = Operation.objects.values_list("params", flat=True).get(pk=operation.pk)
     return params
 
 
-def _keep(operation: Operation, changes: dict[str, object]) -> None:
+def _keep(operation: Operation, changes: dict[str, Any]) -> None:
     """Of what the steps kept: None takes it away."""
     kept = {name: value for name, value in {**_params(operation), **changes}.items() if value is not None}
     Operation.objects.filter(pk=operation.pk).update(params=kept)

@@ -58,15 +58,11 @@ def _plan(cluster: VirtualCluster, has: Versions, way: Way) -> Iterator[str]:
         yield "Everything in it is exported."
     before = has
     for hop in way.hops:
-        yield f"{_from(before, hop)} becomes {hop.told_after(before)}."
+        sentence = f"{before.told_after(hop)} becomes {hop.told_after(before)}."
+        yield f"{sentence[0].upper()}{sentence[1:]}"
         before = hop
     if not cluster.sleeping:
         yield "API version, nodes and workloads are compared with those from before."
-
-
-def _from(before: Versions, after: Versions) -> str:
-    """The old versions of what is new."""
-    return before.told_after(after)
 
 
 def _findings(

@@ -1,8 +1,10 @@
 """What the steps of an upgrade keep, and the versions that they write into what is wanted of the cluster."""
 
+from dataclasses import replace
 from typing import Any
 
 from clusters.adoption import Adoption
+from clusters.chart_values import values_merge
 from clusters.kinds import GENERATION
 from clusters.models import Operation, VirtualCluster
 from clusters.upgrade_offer import versions_of
@@ -57,9 +59,7 @@ def _image_follow(context: StepContext, before: Versions, after: Versions) -> No
         return
     if adoption.image_tag not in (f"{before.chart}", f"v{before.chart}"):
         return
-    tagged = adoption.image_values["controlPlane"]["statefulSet"]["image"]
     prefix = "v" if adoption.image_tag.startswith("v") else ""
-    image = {**tagged, "tag": f"{prefix}{after.chart}"}
-    adopted = placement.adopted
-    adopted["image_values"]["controlPlane"]["statefulSet"]["image"] = image
-    context.write(placement, adopted=adopted)
+    tag = {"controlPlane": {"statefulSet": {"image": {"tag": f"{prefix}{after.chart}"}}}}
+    followed = replace(adoption, image_values=values_merge(adoption.image_values, tag))
+    context.write(placement, adopted=followed.as_json())

@@ -138,6 +138,11 @@ class FakeHost:
             token=self.cluster.access.admin_token,
         )
 
+    def restart(self, namespace: str, pod: str) -> None:
+        """Its set makes another in its place, as after a node was drained."""
+        with self.cluster.lock:
+            self.cluster.store.delete(self.cluster.store.get(POD, pod, namespace))
+
     # Virtual clusters
 
     def virtual(self, namespace: str, pod: str) -> FakeCluster | None:

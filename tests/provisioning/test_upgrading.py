@@ -1,5 +1,6 @@
 """Upgrades on a fake host: forward hop by hop, back where that is safe, and told where it is not."""
 
+import shutil
 from typing import Any
 
 import pytest
@@ -8,12 +9,13 @@ from django.utils import timezone
 from accounts.services.audit import Actor
 from clusters.models import Export, Operation, VirtualCluster
 from clusters.services.configuring import virtual_cluster_configure
-from clusters.services.operations import operation_abort
+from clusters.services.operations import operation_abort, operation_retry
 from clusters.services.sleeping import virtual_cluster_sleep, virtual_cluster_wake
 from clusters.services.upgrading import VersionChange, upgrade_preflight, virtual_cluster_upgrade
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.kinds import DEPLOYMENT, SECRET
 from tests.accounts.conftest import MARINA
+from tests.conftest import LOCAL_CHART
 from tests.e2e.in_process import operation_finish, runner_here
 from tests.provisioning.shops import Shop
 
@@ -249,6 +251,75 @@ def test_asleep_it_goes_no_further_than_one_minor_also_in_two_upgrades(shop):
     assert upgraded(shop, "1.35.4").state == "Succeeded"
     assert upgraded(shop).error_code == "asleep"
     assert standing(shop)[:2] == ("Asleep", "1.35.4")
+
+
+def test_asleep_it_is_told_where_nobody_has_run_that_version_on_its_host(older):
+    actor = Actor(user=older.world.olivia)
+    slept = virtual_cluster_sleep(virtual_cluster=older.cluster, actor=actor, now=timezone.now()).operation
+    assert operation_finish(slept).state == "Succeeded"
+    found = report(older)
+    assert {"asleep", "image-unseen"} <= set(codes(found, "note"))
+    assert found["expected"] == {}
+
+
+def test_a_retry_goes_the_whole_way_again_with_an_export_of_its_own(older):
+    older.fake.missing.add(NEW)
+    operation = upgraded(older)
+    assert operation.state == "Failed"
+    older.fake.missing.clear()
+    again = operation_retry(operation=operation, actor=MARINA, now=timezone.now())
+    assert operation_finish(again).state == "Succeeded"
+    assert standing(older) == ("Ready", NEW, NEW)
+    exports = Export.objects.filter(cause="upgrade", state="Complete").order_by("id")
+    assert [each.operation_id for each in exports] == [None, operation.pk]
+
+
+def test_a_retry_of_one_that_stayed_waits_until_its_new_version_answers(older, settings):
+    settings.STEP_DEADLINE_SECONDS = 0.5
+    older.fake.ailing.add(NEW)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("provisioning.steps.upgrade_undoing.STAYS_SECONDS", 0.3)
+        operation = upgraded(older)
+    assert condition(older, "Upgraded")["reason"] == "Stays"
+    older.fake.ailing.clear()
+    older.fake.restart(older.placement.namespace, f"{older.placement.release}-0")
+    settings.STEP_DEADLINE_SECONDS = 30.0
+    again = operation_finish(operation_retry(operation=operation, actor=MARINA, now=timezone.now()))
+    assert again.state == "Succeeded", again.message
+    assert standing(older) == ("Ready", NEW, NEW)
+
+
+def test_the_chart_is_upgraded_as_well_and_its_values_are_tried_before(older, settings, tmp_path):
+    root = tmp_path / "charts"
+    for version in ("0.36.1", "0.37.0"):
+        folder = root / version
+        shutil.copytree(LOCAL_CHART, folder)
+        about = folder / "Chart.yaml"
+        about.write_text(about.read_text().replace("0.36.1", version))
+    settings.CHART_FOLDER = str(root)
+    settings.CHART_VERSION, settings.CHART_VERSIONS = "0.37.0", {"0.36.1": "1.32-1.36"}
+    change = VersionChange(kubernetes_version=NEW, chart_version="0.37.0")
+    actor = Actor(user=older.world.olivia)
+    work = virtual_cluster_upgrade(virtual_cluster=older.cluster, actor=actor, now=timezone.now(), change=change)
+    operation = operation_finish(work.operation)
+    assert operation.state == "Succeeded", operation.message
+    assert standing(older) == ("Ready", NEW, NEW)
+    assert (cluster(older).chart_version, older.placement.chart_version) == ("0.37.0", "0.37.0")
+    assert operation.params["report"]["plan"][1:3] == [
+        "Chart 0.36.1 becomes chart 0.37.0.",
+        "Kubernetes 1.35.4 becomes Kubernetes 1.36.3.",
+    ]
+
+
+def test_a_chart_that_cannot_be_fetched_blocks_it_before_anything_is_done(older, settings):
+    settings.CHART_VERSION = "0.37.0"
+    actor, change = Actor(user=older.world.olivia), VersionChange(chart_version="0.37.0")
+    work = virtual_cluster_upgrade(virtual_cluster=older.cluster, actor=actor, now=timezone.now(), change=change)
+    operation = operation_finish(work.operation)
+    assert (operation.state, operation.error_code) == ("Failed", "chart")
+    assert "Chart 0.37.0 cannot be fetched" in operation.error_message
+    assert standing(older) == ("Ready", OLD, OLD)
+    assert condition(older, "Upgraded")["reason"] == "NotBegun"
 
 
 DEPRECATED = (
