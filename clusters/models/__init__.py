@@ -29,6 +29,7 @@ from clusters.models.region_offer import RegionOffer
 from clusters.models.schedule import Schedule
 from clusters.models.sleep_schedule import SleepSchedule
 from clusters.models.slot import HostSlot
+from clusters.models.traffic_reading import TrafficReading
 from clusters.models.virtual_cluster import VirtualCluster, VirtualClusterPhase
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "Schedule",
     "SignalSource",
     "SleepSchedule",
+    "TrafficReading",
     "UsualDuration",
     "Verdict",
     "VirtualCluster",

@@ -25,6 +25,7 @@ from clusters.models import (
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.names import labels_validate
 from clusters.selectors import chart_schema
+from clusters.services.cleanup_calling_off import deletion_call_off
 from clusters.services.cluster_rows import virtual_cluster_audit, virtual_cluster_locked
 from clusters.services.operations import operation_start
 from clusters.services.virtual_clusters import ClusterWork
@@ -77,6 +78,8 @@ def virtual_cluster_configure(
         wanted["labels"] = labels
     if deletion_protection is not None:
         wanted["deletion_protection"] = deletion_protection
+    if deletion_protection:
+        deletion_call_off(virtual_cluster=locked.pk, now=now)
     changed = {name: value for name, value in wanted.items() if getattr(locked, name) != value}
     before = {name: getattr(locked, name) for name in changed}
     if changed:

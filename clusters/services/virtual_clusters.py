@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.access import actor_require, platform_staff
 from accounts.errors import Conflict, InvalidInput, NotAllowed
@@ -21,6 +22,7 @@ from clusters.offering import who_can_offer
 from clusters.placement_wish import PlacementWish
 from clusters.placing import HostChoice, hosts_choose
 from clusters.selectors import chart_schema, chart_versions
+from clusters.services.cleanup_calling_off import deletion_call_off
 from clusters.services.cluster_rows import virtual_cluster_audit, virtual_cluster_locked
 from clusters.services.generations import GENERATION_FIELDS, generation_pass
 from clusters.services.operations import operation_start
@@ -292,6 +294,8 @@ def virtual_cluster_update(
         locked.labels = labels
     if deletion_protection is not None:
         locked.deletion_protection = deletion_protection
+    if deletion_protection:
+        deletion_call_off(virtual_cluster=locked.pk, now=timezone.now())
     generation_pass(locked)
     locked.save(update_fields=["labels", "deletion_protection", *GENERATION_FIELDS])
     _audit(actor, "virtualcluster.update", locked, before=before, after=after)

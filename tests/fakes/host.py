@@ -27,6 +27,7 @@ from tests.fakes.access import MASTERS, Wish
 from tests.fakes.answers import not_found
 from tests.fakes.cluster import FakeCluster, Request, Target, encoded, to_bytes
 from tests.fakes.controllers import is_ready
+from tests.fakes.exposition import Expositions
 from tests.fakes.helm_verbs import HelmRun
 from tests.fakes.server import Handler, Server, Upgrade
 from tests.fakes.store import Stored
@@ -94,6 +95,7 @@ class FakeHost:
         self.cluster = FakeCluster()
         self.missing: set[str] = set()
         self.ailing: set[str] = set()
+        self.expositions = Expositions(self.cluster)
         self._inner: dict[str, tuple[FakeCluster, Server]] = {}
         self._forwards: defaultdict[str, set[socket.socket]] = defaultdict(set)
         self.cluster.missed.append(self._looked_in_vain)
@@ -113,7 +115,11 @@ class FakeHost:
         return self
 
     def _serve(self, *, port: int) -> Server:
-        upgrades: dict[str, Upgrade] = {"portforward": self._port_forward, "helm": self._helm}
+        upgrades: dict[str, Upgrade] = {
+            "portforward": self._port_forward,
+            "helm": self._helm,
+            "metrics": self.expositions.answer,
+        }
         return Server(self.cluster, self._certificates.host_context, upgrades, port)
 
     def go_down(self) -> None:
