@@ -19,7 +19,6 @@ from provisioning.moving.changes import Changes, carried_kinds, listed, name_of,
 from provisioning.moving.holding import same_but_for_holding
 from provisioning.steps.names import MARINA
 
-
 CLOCKS_APART: Final = timedelta(minutes=1)
 """By so much the clocks of two hosts may differ."""
 
