@@ -60,6 +60,13 @@ _ALL: Final = (
         "A virtual cluster of yours could not be put to sleep.",
         _INBOX,
     ),
+    NotificationKind(
+        "rollout-halted", "A rollout was halted", "A rollout of yours was halted: too much of it failed.", _BOTH
+    ),
+    NotificationKind(
+        "rollout-paused", "A rollout waits", "A wave of a rollout of yours is done, and it waits to be resumed.", _BOTH
+    ),
+    NotificationKind("rollout-ended", "A rollout has ended", "A rollout of yours has ended.", _INBOX),
     NotificationKind("operation-failed", "An operation failed", "An operation that you asked for failed.", _BOTH),
     NotificationKind(
         "host-unreachable", "A host does not answer", "A host cluster that you look after does not answer.", _BOTH

@@ -34,6 +34,7 @@ from clusters.services.host_notices import hosts_tell
 from clusters.services.idle_signals import signals_gather
 from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import sealed_results_expire
+from clusters.services.rollout_advancing import rollouts_advance
 from clusters.services.schedule_running import sleep_schedules_run
 from provisioning import change_survey, charts, probes, schedules, survey, worker
 
@@ -149,6 +150,12 @@ def _send(scheduled: schedules.Scheduled) -> None:
 def sleep_schedules() -> None:
     """Puts to sleep, wakes and exports what has its time."""
     sleep_schedules_run(now=timezone.now())
+
+
+@shared_task(name="provisioning.rollouts_advance")
+def rollouts_advanced() -> None:
+    """Every second: begins what has its turn in rollouts, and counts what ended."""
+    rollouts_advance(now=timezone.now())
 
 
 @shared_task(name="provisioning.cleanup_sweep")

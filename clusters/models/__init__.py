@@ -26,6 +26,16 @@ from clusters.models.operation import (
 )
 from clusters.models.placement import Placement, PlacementRole
 from clusters.models.region_offer import RegionOffer
+from clusters.models.rollout import (
+    ENDED_ROLLOUTS,
+    OPEN_MEMBERS,
+    WORKING_MEMBERS,
+    Rollout,
+    RolloutAction,
+    RolloutMember,
+    RolloutMemberState,
+    RolloutState,
+)
 from clusters.models.schedule import Schedule
 from clusters.models.sleep_schedule import SleepSchedule
 from clusters.models.slot import HostSlot
@@ -34,8 +44,11 @@ from clusters.models.virtual_cluster import VirtualCluster, VirtualClusterPhase
 __all__ = [
     "ACTIVE_STATES",
     "CLEANUP_COLUMNS",
+    "ENDED_ROLLOUTS",
+    "OPEN_MEMBERS",
     "PLATFORM",
     "UNANNOUNCED",
+    "WORKING_MEMBERS",
     "Breaker",
     "Chart",
     "CleanupAction",
@@ -71,6 +84,11 @@ __all__ = [
     "Placement",
     "PlacementRole",
     "RegionOffer",
+    "Rollout",
+    "RolloutAction",
+    "RolloutMember",
+    "RolloutMemberState",
+    "RolloutState",
     "Schedule",
     "SignalSource",
     "SleepSchedule",
