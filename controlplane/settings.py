@@ -354,6 +354,8 @@ SPECTACULAR_SETTINGS = {
         "InvitationState": ["open", "used", "revoked", "expired"],
         "KubeconfigCeiling": "accounts.models.KubeconfigCeiling",
         "PlacementRole": "clusters.models.PlacementRole",
+        "RolloutState": "clusters.models.RolloutState",
+        "RolloutMemberState": "clusters.models.RolloutMemberState",
         "Verdict": "clusters.models.Verdict",
         "VerdictGiven": ["person", "ci", "inside", "steady"],
     },

@@ -8,12 +8,13 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from accounts.access import in_reach, staff_require
+from accounts.access import in_reach, projects_where, staff_require
 from accounts.errors import Conflict, InvalidInput, NotAllowed
 from accounts.models import Organization, Project
+from accounts.roles import roles_that_may
 from accounts.services.audit import Actor, audit_record
 from accounts.services.rows import row_save
-from clusters.access_rollouts import projects_require, rollouts_visible
+from clusters.access_rollouts import ROLLOUT, projects_require, rollouts_visible
 from clusters.models import (
     OPEN_MEMBERS,
     HostCluster,
@@ -224,9 +225,12 @@ def _permission_check(order: RolloutOrder, clusters: Sequence[VirtualCluster], a
         return
     keys = {each.project_id for each in clusters} | ({order.project.pk} if order.project else set())
     projects_require(actor.user, Project.objects.filter(pk__in=keys), subject=order.project or order.organization)
-    if not keys:
+    if not keys and not projects_where(actor.user, ROLLOUT).filter(organization=order.organization).exists():
         raise NotAllowed(
-            f"You see no cluster of {order.organization}.", hint="It takes a role in the projects that are touched."
+            f"You may do {ROLLOUT} in no project of {order.organization}.",
+            hint=f"It takes one of these roles there: {', '.join(roles_that_may(ROLLOUT))}.",
+            action=ROLLOUT,
+            subject=order.organization,
         )
 
 
