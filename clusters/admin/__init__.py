@@ -20,6 +20,7 @@ from clusters.admin.lifecycle import (
 from clusters.admin.operations import OperationAdmin
 from clusters.admin.records import ChartAdmin, HostCredentialAdmin, KubeconfigGrantAdmin, PlacementAdmin
 from clusters.admin.region_offers import RegionOfferAdmin
+from clusters.admin.rollouts import RolloutAdmin
 from clusters.admin.virtual_clusters import VirtualClusterAdmin
 from clusters.models import (
     Chart,
@@ -39,6 +40,7 @@ from clusters.models import (
     Operation,
     Placement,
     RegionOffer,
+    Rollout,
     SleepSchedule,
     VirtualCluster,
 )
@@ -59,6 +61,7 @@ admin.site.register(IdleSignal, IdleSignalAdmin)
 admin.site.register(KnownWriter, KnownWriterAdmin)
 admin.site.register(SleepSchedule, SleepScheduleAdmin)
 admin.site.register(LifecyclePolicy, LifecyclePolicyAdmin)
+admin.site.register(Rollout, RolloutAdmin)
 admin.site.register(CleanupRun, CleanupRunAdmin)
 admin.site.register(CleanupItem, CleanupItemAdmin)
 admin.site.register(CleanupSwitch, CleanupSwitchAdmin)
