@@ -61,6 +61,21 @@ _ALL: Final = (
         _INBOX,
     ),
     NotificationKind(
+        "support-ending",
+        "Support ends",
+        "The Kubernetes version of a virtual cluster of yours loses its support.",
+        _BOTH,
+    ),
+    NotificationKind(
+        "upgrade-begun", "A cluster is being upgraded", "Marina upgrades a virtual cluster of yours by itself.", _INBOX
+    ),
+    NotificationKind(
+        "upgrade-blocked",
+        "A cluster was not upgraded",
+        "Marina could not upgrade a virtual cluster of yours by itself.",
+        _BOTH,
+    ),
+    NotificationKind(
         "rollout-halted", "A rollout was halted", "A rollout of yours was halted: too much of it failed.", _BOTH
     ),
     NotificationKind(

@@ -28,6 +28,7 @@ from clusters.api.rollout_views import RolloutMemberResource, RolloutViewSet
 from clusters.api.sharing_views import ShareResource
 from clusters.api.sleep_schedule_views import NotTonightResource, SleepScheduleViewSet
 from clusters.api.transfer_views import TransferResource
+from clusters.api.upgrade_policy_views import UpgradePolicyViewSet
 from clusters.api.use_views import ClusterUseResource
 from clusters.api.virtual_cluster_views import VirtualClusterViewSet
 
@@ -38,6 +39,7 @@ router.register("discovered-clusters", DiscoveredClusterViewSet, basename="disco
 router.register("region-offers", RegionOfferViewSet, basename="region-offer")
 router.register("sleep-schedules", SleepScheduleViewSet, basename="sleep-schedule")
 router.register("lifecycle-policies", LifecyclePolicyViewSet, basename="lifecycle-policy")
+router.register("upgrade-policies", UpgradePolicyViewSet, basename="upgrade-policy")
 router.register("rollouts", RolloutViewSet, basename="rollout")
 router.register("operations", OperationViewSet, basename="operation")
 router.register("exports", ExportResource, basename="export")

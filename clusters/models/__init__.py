@@ -39,6 +39,8 @@ from clusters.models.rollout import (
 from clusters.models.schedule import Schedule
 from clusters.models.sleep_schedule import SleepSchedule
 from clusters.models.slot import HostSlot
+from clusters.models.upgrade_columns import UPGRADE_COLUMNS, Upgradable, UpgradeCause
+from clusters.models.upgrade_policy import UpgradeChannel, UpgradePolicy
 from clusters.models.virtual_cluster import VirtualCluster, VirtualClusterPhase
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "OPEN_MEMBERS",
     "PLATFORM",
     "UNANNOUNCED",
+    "UPGRADE_COLUMNS",
     "WORKING_MEMBERS",
     "Breaker",
     "Chart",
@@ -92,6 +95,10 @@ __all__ = [
     "Schedule",
     "SignalSource",
     "SleepSchedule",
+    "Upgradable",
+    "UpgradeCause",
+    "UpgradeChannel",
+    "UpgradePolicy",
     "UsualDuration",
     "Verdict",
     "VirtualCluster",
