@@ -55,7 +55,8 @@ class SupportEnd:
             return True
         if any(last < moment for moment in reached):
             return True
-        return len(self.told) < 2 and now >= last + spans[-1]
+        late = len(reached) == len(spans) and len(self.told) < 2
+        return late and now >= last + spans[-1]
 
     @property
     def forced_from(self) -> datetime | None:

@@ -51,6 +51,7 @@ from clusters.models import (
     Rollout,
     RolloutMember,
     SleepSchedule,
+    UpgradePolicy,
     VirtualCluster,
     VirtualClusterPhase,
 )
@@ -316,6 +317,12 @@ def cleanup_items(world: World, numbers: Numbers) -> None:
     )
 
 
+def upgrade_policies(world: World, numbers: Numbers) -> None:
+    UpgradePolicy.objects.bulk_create(
+        UpgradePolicy(virtual_cluster=each, channel="patch") for each in virtual_clusters(world, numbers)
+    )
+
+
 def rollouts(world: World, numbers: Numbers) -> list[Rollout]:
     rows = (rollout_of(name=f"r-{number}", organization=world.acme, created_by=world.olivia) for number in numbers)
     made = Rollout.objects.bulk_create(rows)
@@ -462,6 +469,7 @@ MAKERS: dict[str, Callable[[World, Numbers], object]] = {
     "lifecycle-policies": lifecycle_policies,
     "cleanup/runs": cleanup_runs,
     "cleanup/items": cleanup_items,
+    "upgrade-policies": upgrade_policies,
     "rollouts": rollouts,
     "rollouts/{rollout}/members": rollout_members,
     "virtual-clusters/{cluster}/shares": shares,

@@ -51,6 +51,7 @@ from clusters.models import (
     RegionOffer,
     Rollout,
     SleepSchedule,
+    UpgradePolicy,
     Verdict,
     VirtualCluster,
 )
@@ -113,6 +114,9 @@ class Objects:
     policy: LifecyclePolicy
     policy_of_project: LifecyclePolicy
     policy_of_organization: LifecyclePolicy
+    upgrade_policy_of_cluster: UpgradePolicy
+    upgrade_policy_of_project: UpgradePolicy
+    upgrade_policy_of_organization: UpgradePolicy
     rollout: Rollout
     platform_rollout: Rollout
     cleanup_run: CleanupRun
@@ -192,6 +196,11 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         policy=LifecyclePolicy.objects.create(virtual_cluster=cluster, sleep_after=86400),
         policy_of_project=LifecyclePolicy.objects.create(project=project, sleep_after=86400),
         policy_of_organization=LifecyclePolicy.objects.get_or_create(organization=organization, sleep_after=86400)[0],
+        upgrade_policy_of_cluster=UpgradePolicy.objects.create(virtual_cluster=cluster, channel="patch"),
+        upgrade_policy_of_project=UpgradePolicy.objects.create(project=project, channel="patch"),
+        upgrade_policy_of_organization=UpgradePolicy.objects.get_or_create(organization=organization, channel="patch")[
+            0
+        ],
         rollout=rollout_row(cluster, name=name[:40], organization=organization, project=project),
         platform_rollout=rollout_row(name=name[:40]),
         cleanup_run=(run := CleanupRun.objects.create(started_at=now, state="Done")),
