@@ -82,6 +82,9 @@ _ALL: Final = (
         "rollout-paused", "A rollout waits", "A wave of a rollout of yours is done, and it waits to be resumed.", _BOTH
     ),
     NotificationKind("rollout-ended", "A rollout has ended", "A rollout of yours has ended.", _INBOX),
+    NotificationKind(
+        "cluster-moved", "A cluster was moved", "A virtual cluster that you own or use runs on another host now.", _BOTH
+    ),
     NotificationKind("operation-failed", "An operation failed", "An operation that you asked for failed.", _BOTH),
     NotificationKind(
         "host-unreachable", "A host does not answer", "A host cluster that you look after does not answer.", _BOTH

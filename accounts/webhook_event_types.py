@@ -18,6 +18,7 @@ _TYPES: Final[Mapping[str, str]] = {
     "virtual-cluster.awake": "It is awake again, and its API answers.",
     "virtual-cluster.exported": "An export of it that was asked for, or scheduled, is complete.",
     "virtual-cluster.restored": "What an export holds was made again in it; the operation lists what was not.",
+    "virtual-cluster.moved": "It runs on another host cluster now.",
     "virtual-cluster.failed": "Something that was to be done to it could not be done; the operation says what and why.",
     "virtual-cluster.transferred": "It belongs to another owner or project.",
     "operation.succeeded": "An operation ended, and all was done.",

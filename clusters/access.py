@@ -20,6 +20,8 @@ from accounts.roles import roles_that_may
 from accounts.services.audit import Actor
 from clusters.models import DiscoveredCluster, HostCluster, HostScope, Operation, OperationKind, RegionOffer
 
+_BEGUN_BY_STAFF: Final = (OperationKind.ADOPT, OperationKind.MIGRATE, OperationKind.PREFLIGHT)
+
 
 def hosts_visible(user: User) -> QuerySet[HostCluster]:
     """The hosts a user may see: all for platform staff, else those offered to where the user works."""
@@ -148,9 +150,9 @@ def operations_visible(user: User) -> QuerySet[Operation]:
     mine = in_reach(user, "operation.view", cluster="virtual_cluster")
     of_hosts = Q(project__isnull=True, host__in=hosts_visible(user).values("pk"))
     if platform_staff(user):
-        # they hand what was found on a host over to a tenant, and see that through
-        handed_over = Q(kind=OperationKind.ADOPT, requested_by=user)
-        return Operation.objects.filter(mine | handed_over | Q(project__isnull=True))
+        # they hand what was found on a host over to a tenant, empty hosts, and see through what they began
+        begun = Q(kind__in=_BEGUN_BY_STAFF, requested_by=user)
+        return Operation.objects.filter(mine | begun | Q(project__isnull=True))
     own_hosts = Q(host__organization__in=organizations_where(user, "host.update").values("pk"))
     return Operation.objects.filter(mine | (of_hosts & own_hosts))
 

@@ -41,11 +41,10 @@ VIRTUAL_CLUSTER_KINDS: Final = (
     Kind.UPGRADE,
     Kind.MIGRATE,
     Kind.RECOVER,
-    Kind.REMOVE_PLACEMENT,
     Kind.DELETE,
 )
 # These change nothing that another operation of their object leans on, so they take no lock.
-UNLOCKED_KINDS: Final = (Kind.ISSUE_KUBECONFIG, Kind.REVOKE_ACCESS, Kind.PREFLIGHT)
+UNLOCKED_KINDS: Final = (Kind.ISSUE_KUBECONFIG, Kind.REVOKE_ACCESS, Kind.PREFLIGHT, Kind.REMOVE_PLACEMENT)
 
 MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     # (new, ahead of it)
@@ -63,7 +62,6 @@ MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     (Kind.PROVISION, Kind.UPGRADE): Meeting.REFUSE,
     (Kind.PROVISION, Kind.MIGRATE): Meeting.REFUSE,
     (Kind.PROVISION, Kind.RECOVER): Meeting.REFUSE,
-    (Kind.PROVISION, Kind.REMOVE_PLACEMENT): Meeting.REFUSE,
     (Kind.PROVISION, Kind.DELETE): Meeting.REFUSE,
     (Kind.ADOPT, Kind.PROVISION): Meeting.REFUSE,
     (Kind.ADOPT, Kind.ADOPT): Meeting.NO_OP,
@@ -75,7 +73,6 @@ MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     (Kind.ADOPT, Kind.UPGRADE): Meeting.REFUSE,
     (Kind.ADOPT, Kind.MIGRATE): Meeting.REFUSE,
     (Kind.ADOPT, Kind.RECOVER): Meeting.REFUSE,
-    (Kind.ADOPT, Kind.REMOVE_PLACEMENT): Meeting.REFUSE,
     (Kind.ADOPT, Kind.DELETE): Meeting.REFUSE,
     (Kind.CONFIGURE, Kind.PROVISION): Meeting.QUEUE_ONCE,
     (Kind.CONFIGURE, Kind.ADOPT): Meeting.QUEUE_ONCE,
@@ -87,7 +84,6 @@ MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     (Kind.CONFIGURE, Kind.UPGRADE): Meeting.QUEUE_ONCE,
     (Kind.CONFIGURE, Kind.MIGRATE): Meeting.QUEUE_ONCE,
     (Kind.CONFIGURE, Kind.RECOVER): Meeting.QUEUE_ONCE,
-    (Kind.CONFIGURE, Kind.REMOVE_PLACEMENT): Meeting.QUEUE_ONCE,
     (Kind.CONFIGURE, Kind.DELETE): Meeting.REFUSE,
     (Kind.SLEEP, Kind.PROVISION): Meeting.QUEUE,
     (Kind.SLEEP, Kind.ADOPT): Meeting.QUEUE,
@@ -99,7 +95,6 @@ MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     (Kind.SLEEP, Kind.UPGRADE): Meeting.QUEUE,
     (Kind.SLEEP, Kind.MIGRATE): Meeting.QUEUE,
     (Kind.SLEEP, Kind.RECOVER): Meeting.QUEUE,
-    (Kind.SLEEP, Kind.REMOVE_PLACEMENT): Meeting.QUEUE,
     (Kind.SLEEP, Kind.DELETE): Meeting.REFUSE,
     (Kind.WAKE, Kind.PROVISION): Meeting.QUEUE,
     (Kind.WAKE, Kind.ADOPT): Meeting.QUEUE,
@@ -111,7 +106,6 @@ MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     (Kind.WAKE, Kind.UPGRADE): Meeting.QUEUE,
     (Kind.WAKE, Kind.MIGRATE): Meeting.QUEUE,
     (Kind.WAKE, Kind.RECOVER): Meeting.QUEUE,
-    (Kind.WAKE, Kind.REMOVE_PLACEMENT): Meeting.QUEUE,
     (Kind.WAKE, Kind.DELETE): Meeting.REFUSE,
     (Kind.EXPORT, Kind.PROVISION): Meeting.QUEUE,
     (Kind.EXPORT, Kind.ADOPT): Meeting.QUEUE,
@@ -123,7 +117,6 @@ MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     (Kind.EXPORT, Kind.UPGRADE): Meeting.QUEUE,
     (Kind.EXPORT, Kind.MIGRATE): Meeting.QUEUE,
     (Kind.EXPORT, Kind.RECOVER): Meeting.QUEUE,
-    (Kind.EXPORT, Kind.REMOVE_PLACEMENT): Meeting.QUEUE,
     (Kind.EXPORT, Kind.DELETE): Meeting.REFUSE,
     (Kind.RESTORE, Kind.PROVISION): Meeting.QUEUE,
     (Kind.RESTORE, Kind.ADOPT): Meeting.QUEUE,
@@ -135,7 +128,6 @@ MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     (Kind.RESTORE, Kind.UPGRADE): Meeting.REFUSE,
     (Kind.RESTORE, Kind.MIGRATE): Meeting.REFUSE,
     (Kind.RESTORE, Kind.RECOVER): Meeting.REFUSE,
-    (Kind.RESTORE, Kind.REMOVE_PLACEMENT): Meeting.QUEUE,
     (Kind.RESTORE, Kind.DELETE): Meeting.REFUSE,
     (Kind.UPGRADE, Kind.PROVISION): Meeting.QUEUE,
     (Kind.UPGRADE, Kind.ADOPT): Meeting.REFUSE,
@@ -147,7 +139,6 @@ MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     (Kind.UPGRADE, Kind.UPGRADE): Meeting.REFUSE,
     (Kind.UPGRADE, Kind.MIGRATE): Meeting.REFUSE,  # which carries the version that it had when it began
     (Kind.UPGRADE, Kind.RECOVER): Meeting.REFUSE,
-    (Kind.UPGRADE, Kind.REMOVE_PLACEMENT): Meeting.QUEUE,
     (Kind.UPGRADE, Kind.DELETE): Meeting.REFUSE,
     (Kind.MIGRATE, Kind.PROVISION): Meeting.REFUSE,
     (Kind.MIGRATE, Kind.ADOPT): Meeting.REFUSE,
@@ -159,7 +150,6 @@ MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     (Kind.MIGRATE, Kind.UPGRADE): Meeting.REFUSE,
     (Kind.MIGRATE, Kind.MIGRATE): Meeting.REFUSE,
     (Kind.MIGRATE, Kind.RECOVER): Meeting.REFUSE,
-    (Kind.MIGRATE, Kind.REMOVE_PLACEMENT): Meeting.QUEUE,
     (Kind.MIGRATE, Kind.DELETE): Meeting.REFUSE,
     (Kind.RECOVER, Kind.PROVISION): Meeting.SUPERSEDE,
     (Kind.RECOVER, Kind.ADOPT): Meeting.SUPERSEDE,
@@ -171,20 +161,7 @@ MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     (Kind.RECOVER, Kind.UPGRADE): Meeting.SUPERSEDE,
     (Kind.RECOVER, Kind.MIGRATE): Meeting.SUPERSEDE,  # its host is lost: nothing that leans on it can end well
     (Kind.RECOVER, Kind.RECOVER): Meeting.NO_OP,
-    (Kind.RECOVER, Kind.REMOVE_PLACEMENT): Meeting.QUEUE,
     (Kind.RECOVER, Kind.DELETE): Meeting.REFUSE,
-    (Kind.REMOVE_PLACEMENT, Kind.PROVISION): Meeting.QUEUE,
-    (Kind.REMOVE_PLACEMENT, Kind.ADOPT): Meeting.QUEUE,
-    (Kind.REMOVE_PLACEMENT, Kind.CONFIGURE): Meeting.QUEUE,
-    (Kind.REMOVE_PLACEMENT, Kind.SLEEP): Meeting.QUEUE,
-    (Kind.REMOVE_PLACEMENT, Kind.WAKE): Meeting.QUEUE,
-    (Kind.REMOVE_PLACEMENT, Kind.EXPORT): Meeting.QUEUE,
-    (Kind.REMOVE_PLACEMENT, Kind.RESTORE): Meeting.QUEUE,
-    (Kind.REMOVE_PLACEMENT, Kind.UPGRADE): Meeting.QUEUE,
-    (Kind.REMOVE_PLACEMENT, Kind.MIGRATE): Meeting.QUEUE,
-    (Kind.REMOVE_PLACEMENT, Kind.RECOVER): Meeting.QUEUE,
-    (Kind.REMOVE_PLACEMENT, Kind.REMOVE_PLACEMENT): Meeting.QUEUE,
-    (Kind.REMOVE_PLACEMENT, Kind.DELETE): Meeting.QUEUE,
     (Kind.DELETE, Kind.PROVISION): Meeting.SUPERSEDE,
     (Kind.DELETE, Kind.ADOPT): Meeting.SUPERSEDE,
     (Kind.DELETE, Kind.CONFIGURE): Meeting.SUPERSEDE,
@@ -195,6 +172,5 @@ MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     (Kind.DELETE, Kind.UPGRADE): Meeting.SUPERSEDE,
     (Kind.DELETE, Kind.MIGRATE): Meeting.SUPERSEDE,
     (Kind.DELETE, Kind.RECOVER): Meeting.SUPERSEDE,
-    (Kind.DELETE, Kind.REMOVE_PLACEMENT): Meeting.SUPERSEDE,
     (Kind.DELETE, Kind.DELETE): Meeting.NO_OP,
 }

@@ -1,4 +1,4 @@
-"""What was found out before an upgrade or a move: kept in the params of the operation that looked, and shown with it."""
+"""What was found before an upgrade or a move: kept in the params of the operation that looked, and shown with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -5,8 +5,9 @@ from functools import cache
 from typing import Any, Final
 
 from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, Count, OuterRef, Prefetch, Q, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce, JSONObject, Now
 
 from accounts.access import in_reach, platform_staff, projects_where, tombstones_told
 from accounts.models import RoleBinding, Team, User
@@ -111,8 +112,12 @@ _PLACEMENT: Final = (
 
 @cache
 def _active_placements() -> QuerySet[Placement]:
-    """Where it runs."""
-    return Placement.objects.filter(role=PlacementRole.ACTIVE).select_related("host").only(*_PLACEMENT)
+    """Where it runs; with where it came from, as long as that is kept, as `retained`: the newest first."""
+    kept = Placement.objects.filter(virtual_cluster=OuterRef("virtual_cluster"), role=PlacementRole.RETAINED)
+    told = {"id": "pk", "host": "host_id", "name": "host__name", "since": "role_since", "until": "retained_until"}
+    retained = ArraySubquery(kept.order_by("-role_since", "pk").values(told=JSONObject(**told)))
+    active = Placement.objects.filter(role=PlacementRole.ACTIVE).select_related("host").only(*_PLACEMENT)
+    return active.annotate(retained=retained)
 
 
 @cache

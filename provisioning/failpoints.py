@@ -1,25 +1,29 @@
 """Places where a test can crash a worker: one right after every mutating driver call.
 
-MARINA_FAILPOINT=<name>:<kill|raise>[:<count>] arms one, or all of them by the name `any`. At the <count>-th passage in
-this process (the first, unless said otherwise) the process is killed as by the kernel, or FailpointReached is raised.
-Unarmed, nothing happens.
+MARINA_FAILPOINT=<name>:<kill|raise|fail>[:<count>] arms one, or all of them by the name `any`; several are separated by
+commas. At the <count>-th passage in this process (the first, unless said otherwise) the process is killed as by the
+kernel, FailpointReached is raised, or the step fails for good. Unarmed, nothing happens.
 
 MARINA_FAILPOINT_RECORD=<file> has the name of each passage appended to it, so that a test learns where it can crash.
 """
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterable
 from threading import Lock
+from typing import Final
+
+from provisioning.engine.errors import PermanentError
 
 VARIABLE = "MARINA_FAILPOINT"
 RECORD_VARIABLE = "MARINA_FAILPOINT_RECORD"
 ANY = "any"
+_ACTIONS: Final = ("kill", "raise", "fail")
 
 _names: set[str] = set()
 _lock = Lock()
-_passed = 0
-_passed_for = ""
+_passed: Counter[str] = Counter()
 
 
 class FailpointReached(BaseException):
@@ -49,39 +53,41 @@ def failpoint(name: str) -> None:
 
 
 def _pass(name: str, armed: str) -> None:
-    wanted, action, count = _parse(armed)
-    if wanted in (name, ANY) and _passage(armed) == count:
+    due = []
+    for each in armed.split(","):
+        wanted, action, count = _parse(each)
+        if wanted in (name, ANY) and _passage(each) == count:
+            due.append(action)
+    for action in sorted(due, key=_ACTIONS.index):
         _crash(name, action)
 
 
 def _parse(armed: str) -> tuple[str, str, int]:
     name, action, count = [*armed.split(":"), "1"][:3] if ":" in armed else (armed, "", "1")
-    if action not in ("kill", "raise") or not count.isdigit():
-        raise ValueError(f"{VARIABLE}={armed}: expected <name>:<kill|raise>[:<count>].")
+    if action not in _ACTIONS or not count.isdigit():
+        raise ValueError(f"{VARIABLE}={armed}: expected <name>:<{'|'.join(_ACTIONS)}>[:<count>].")
     return name, action, int(count)
 
 
 def _passage(armed: str) -> int:
     """Which passage this is since this very value was set."""
-    global _passed, _passed_for
     with _lock:
-        if _passed_for != armed:
-            _passed, _passed_for = 0, armed
-        _passed += 1
-        return _passed
+        _passed[armed] += 1
+        return _passed[armed]
 
 
 def _crash(name: str, action: str) -> None:
     if action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if action == "fail":
+        raise PermanentError(f"A test wants it to fail at {name}.", code="failpoint")
     raise FailpointReached(name)
 
 
 def passages_forget() -> None:
     """Counting begins anew, for a test that arms the same value again in the same process."""
-    global _passed_for
     with _lock:
-        _passed_for = ""
+        _passed.clear()
 
 
 def _listed(names: Iterable[str]) -> str:

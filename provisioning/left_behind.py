@@ -39,6 +39,15 @@ def of_bringing(context: StepContext) -> Left:
     return left
 
 
+def of_moving(context: StepContext) -> Left:
+    """Of `migrate`: what is where it would have gone, until an operation of its own has removed it."""
+    target, begun = context.on_target().placed(), _begun(context)
+    if target is None or "target-create-namespace" not in begun:
+        return []
+    left = [_at(target, NAMESPACE.kind, target.namespace, namespace="")] if target.namespace_created else _marks(target)
+    return left + ([_at(target, RELEASE, target.release)] if "target-install-release" in begun else [])
+
+
 def of_deleting(context: StepContext) -> Left:
     """Of `delete`: what was not seen to be gone yet."""
     placement, done = placed(context), _done(context)

@@ -34,6 +34,7 @@ from clusters.services.host_notices import hosts_tell
 from clusters.services.idle_signals import signals_gather
 from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import sealed_results_expire
+from clusters.services.placements import placements_sweep
 from clusters.services.rollout_advancing import rollouts_advance
 from clusters.services.schedule_running import sleep_schedules_run
 from clusters.services.upgrade_running import upgrades_run
@@ -163,6 +164,12 @@ def upgrades_begun() -> None:
 def rollouts_advanced() -> None:
     """Every second: begins what has its turn in rollouts, and counts what ended."""
     rollouts_advance(now=timezone.now())
+
+
+@shared_task(name="provisioning.placements_sweep")
+def placements_remove() -> None:
+    """Removes what moves left on hosts, once it was kept long enough."""
+    placements_sweep(now=timezone.now())
 
 
 @shared_task(name="provisioning.cleanup_sweep")

@@ -33,6 +33,7 @@ from marina_cli.commands.kubeconfigs import kubeconfigs
 from marina_cli.commands.login import login, logout, whoami
 from marina_cli.commands.maintenance import maintenance
 from marina_cli.commands.member import member
+from marina_cli.commands.migrate import migrate
 from marina_cli.commands.op import op
 from marina_cli.commands.options import COMPLETE_VARIABLE, completion, options
 from marina_cli.commands.organization import organization
@@ -113,7 +114,7 @@ def cli(ctx: click.Context, context: str | None, ca_file: str | None, insecure_h
 for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
-    *(cluster_sleep, cluster_wake, idle, export, restore),
+    *(cluster_sleep, cluster_wake, idle, export, restore, migrate),
     *(schedule, policy, extend, cleanup, maintenance, rollout),
     *(share, shares, unshare, transfer, ceiling),
     *(project, member, team, invite, invitation, organization, role, user),

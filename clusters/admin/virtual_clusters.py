@@ -13,9 +13,11 @@ from clusters.admin.words import NOTHING, as_json, conditions_in_words, label, l
 from clusters.api.upgrade_shown import running_of
 from clusters.lifecycle.upgrades import upgrades_available
 from clusters.models import Placement, PlacementRole, VirtualCluster
+from clusters.move_wish import MoveWish
 from clusters.rollouts.wish import RolloutWish
 from clusters.services.break_glass import glass_broken
 from clusters.services.configuring import virtual_cluster_configure
+from clusters.services.migrating import virtual_cluster_migrate, virtual_cluster_migrate_preflight
 from clusters.services.virtual_clusters import virtual_cluster_delete, virtual_cluster_update
 
 
@@ -40,7 +42,7 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "owner_team__organization",
     )
     search_fields = ("name", "project__name", "project__organization__name", "owner_user__handle")
-    actions = ("configure", "protect", "unprotect", "delete_clusters")
+    actions = ("configure", "look_at_move", "move", "protect", "unprotect", "delete_clusters")
     readonly_fields = (
         "phase_told",
         "protected",
@@ -207,6 +209,24 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
             work = virtual_cluster_configure(virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now())
             word = "begins" if work.created else "was waiting already"
             messages.success(request, f"The configuring of {cluster} {word}: operation {work.operation.pk}.")
+
+    @admin.action(description="Move: look at what that would meet", permissions=["operate"])
+    def look_at_move(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
+        """To the host that fits best; the operations show what was found."""
+        for cluster in queryset:
+            operation = virtual_cluster_migrate_preflight(
+                virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now(), move=MoveWish()
+            )
+            messages.success(request, f"What a move of {cluster} would meet is looked at: operation {operation.pk}.")
+
+    @admin.action(description="Move to the host that fits best", permissions=["operate"])
+    def move(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
+        """Nothing is given up for it: where somebody has to choose, it ends before anything is done."""
+        for cluster in queryset:
+            work = virtual_cluster_migrate(
+                virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now(), move=MoveWish()
+            )
+            messages.success(request, f"The move of {cluster} begins: operation {work.operation.pk}.")
 
     @admin.action(description="Delete with everything in them, without another question", permissions=["operate"])
     def delete_clusters(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:

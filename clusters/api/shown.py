@@ -4,7 +4,7 @@ The serializers say the same field by field, for the API's document, and take si
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from django.utils import timezone
@@ -112,6 +112,8 @@ def cluster_shown(cluster: VirtualCluster) -> dict[str, Any]:
         "schedule": schedule_shown(cluster),
         "cleanup": cleanup_shown(cluster),
         "upgrade": upgrade_shown(cluster),
+        "frozen": frozen_shown(cluster),
+        "retained": retained_shown(placements[0] if placements else None),
         "conditions": _picked(cluster.conditions, _CONDITION),
         "not_synced": placements[0].not_synced if placements else [],
         "placement": placement_shown(placements[0]) if placements else None,
@@ -126,6 +128,32 @@ def asleep_shown(cluster: VirtualCluster) -> dict[str, Any] | None:
     if cluster.asleep_since is None:
         return None
     return {"since": time_shown(cluster.asleep_since), "by": cluster.asleep_by, "why": cluster.asleep_why}
+
+
+def frozen_shown(cluster: VirtualCluster) -> dict[str, Any] | None:
+    """As FrozenSerializer shows it."""
+    if cluster.frozen_at is None:
+        return None
+    return {"since": time_shown(cluster.frozen_at), "why": cluster.frozen_why}
+
+
+def retained_shown(active: Placement | None) -> list[dict[str, Any]]:
+    """As RetainedSerializer shows them, as the selector fetched them along with the active one."""
+    found: list[dict[str, Any]] = getattr(active, "retained", None) or []
+    return [
+        {
+            "id": each["id"],
+            "host": {"id": each["host"], "name": each["name"]},
+            "since": _time_again(each["since"]),
+            "until": _time_again(each["until"]),
+        }
+        for each in found
+    ]
+
+
+def _time_again(text: str | None) -> str | None:
+    """A time that the database has written."""
+    return time_shown(datetime.fromisoformat(text).astimezone(UTC)) if text else None
 
 
 def schedule_shown(cluster: VirtualCluster) -> dict[str, Any]:

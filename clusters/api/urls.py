@@ -20,6 +20,7 @@ from clusters.api.gateway_views import GatewayResource
 from clusters.api.host_views import HostClusterViewSet
 from clusters.api.idle_views import KnownWriterResource, SignalResource
 from clusters.api.lifecycle_policy_views import LifecyclePolicyViewSet
+from clusters.api.move_views import MoveResource
 from clusters.api.operation_views import OperationViewSet
 from clusters.api.option_views import OptionsView
 from clusters.api.region_offer_views import RegionOfferViewSet
@@ -51,6 +52,8 @@ urlpatterns = [
     path("virtual-clusters/batch-create", BatchResource.as_view({"post": "batch_create"})),
     path("virtual-clusters/batch-delete", BatchResource.as_view({"post": "batch_delete"})),
     path("virtual-clusters/<uuid:pk>/transfer", TransferResource.as_view({"post": "transfer"})),
+    path("virtual-clusters/<uuid:pk>/migrate", MoveResource.as_view({"post": "migrate"})),
+    path("virtual-clusters/<uuid:pk>/migrate-preflight", MoveResource.as_view({"post": "preflight"})),
     path(f"{ONE}/kubeconfig", GatewayResource.as_view({"get": "kubeconfig"})),
     path(f"{ONE}/gateway-credentials", GatewayResource.as_view({"post": "create"})),
     path(f"{ONE}/gateway-tokens", GatewayTokenResource.as_view({"get": "list", "post": "create"})),

@@ -16,7 +16,9 @@ from clusters.api.shown import (
     asleep_shown,
     cleanup_shown,
     cluster_shown,
+    frozen_shown,
     owner_shown,
+    retained_shown,
     schedule_shown,
     spec_shown,
     time_shown,
@@ -184,6 +186,22 @@ class AsleepSerializer(serializers.Serializer[Any]):
     why = serializers.CharField(allow_blank=True)
 
 
+class FrozenSerializer(serializers.Serializer[Any]):
+    """Since when nothing can be written to it, and what who tries is told."""
+
+    since = serializers.DateTimeField()
+    why = serializers.CharField(allow_blank=True)
+
+
+class RetainedSerializer(serializers.Serializer[Any]):
+    """Where it came from: what it was there is kept asleep, so that it can go back."""
+
+    id = serializers.UUIDField()
+    host = NamedSerializer()
+    since = serializers.DateTimeField(allow_null=True)
+    until = serializers.DateTimeField(allow_null=True, help_text="Then it is removed.")
+
+
 class ScheduleShownSerializer(serializers.Serializer[Any]):
     """When its schedule acts next. What was put to sleep because nobody uses it is woken by no schedule."""
 
@@ -224,6 +242,8 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     schedule = serializers.SerializerMethodField()
     cleanup = serializers.SerializerMethodField()
     upgrade = serializers.SerializerMethodField()
+    frozen = serializers.SerializerMethodField()
+    retained = serializers.SerializerMethodField()
 
     class Meta:
         model = VirtualCluster
@@ -249,6 +269,8 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
             "schedule",
             "cleanup",
             "upgrade",
+            "frozen",
+            "retained",
             "conditions",
             "not_synced",
             "placement",
@@ -302,6 +324,16 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     def get_cleanup(self, cluster: VirtualCluster) -> dict[str, Any] | None:
         """Null where nothing is planned and nobody keeps it."""
         return cleanup_shown(cluster)
+
+    @extend_schema_field(FrozenSerializer(allow_null=True))
+    def get_frozen(self, cluster: VirtualCluster) -> dict[str, Any] | None:
+        """Null while it can be written to."""
+        return frozen_shown(cluster)
+
+    @extend_schema_field(RetainedSerializer(many=True))
+    def get_retained(self, cluster: VirtualCluster) -> list[dict[str, Any]]:
+        """Mostly empty: it was not moved lately."""
+        return retained_shown(self._placement(cluster))
 
     @extend_schema_field(SpecSerializer)
     def get_spec(self, cluster: VirtualCluster) -> dict[str, Any]:

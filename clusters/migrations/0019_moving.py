@@ -54,4 +54,9 @@ class Migration(migrations.Migration):
             name='kind',
             field=models.CharField(choices=[('connect', 'Connect'), ('renew-credential', 'Renew Credential'), ('provision', 'Provision'), ('delete', 'Delete'), ('issue-kubeconfig', 'Issue Kubeconfig'), ('configure', 'Configure'), ('adopt', 'Adopt'), ('revoke-access', 'Revoke Access'), ('sleep', 'Sleep'), ('wake', 'Wake'), ('export', 'Export'), ('restore', 'Restore'), ('preflight', 'Preflight'), ('upgrade', 'Upgrade'), ('migrate', 'Migrate'), ('recover', 'Recover'), ('remove-placement', 'Remove Placement')], max_length=30),
         ),
+        migrations.AlterField(
+            model_name='placement',
+            name='role',
+            field=models.CharField(choices=[('active', 'Active'), ('target', 'Target'), ('retained', 'Retained'), ('lost', 'Lost'), ('leaving', 'Leaving')], default='active', max_length=20),
+        ),
     ]

@@ -10,12 +10,16 @@ from clusters.models.virtual_cluster import VirtualCluster
 
 
 class PlacementRole(models.TextChoices):
-    """`active` is where it runs; `target` where it moves to; `retained` where it came from; `lost` on a lost host."""
+    """`active` is where it runs; `target` where it moves to; `retained` where it came from; `lost` on a lost host.
+
+    `leaving`: of no use any more; what is there is being removed.
+    """
 
     ACTIVE = "active"
     TARGET = "target"
     RETAINED = "retained"
     LOST = "lost"
+    LEAVING = "leaving"
 
 
 class Placement(Row, Revised):

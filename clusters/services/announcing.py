@@ -31,6 +31,7 @@ _SUCCEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     OperationKind.WAKE: ("virtual-cluster.awake",),
     OperationKind.EXPORT: ("virtual-cluster.exported",),
     OperationKind.RESTORE: ("virtual-cluster.restored",),
+    OperationKind.MIGRATE: ("virtual-cluster.moved",),
     OperationKind.CONNECT: ("host-cluster.connected",),
     OperationKind.RENEW_CREDENTIAL: ("host-cluster.renewed",),
 }
@@ -43,6 +44,7 @@ _FAILED: Final[Mapping[str, tuple[str, ...]]] = {
     OperationKind.WAKE: ("virtual-cluster.failed",),
     OperationKind.EXPORT: ("virtual-cluster.failed",),
     OperationKind.RESTORE: ("virtual-cluster.failed",),
+    OperationKind.MIGRATE: ("virtual-cluster.failed",),
     OperationKind.CONNECT: ("host-cluster.failed",),
     OperationKind.RENEW_CREDENTIAL: ("host-cluster.failed",),
 }

@@ -5,9 +5,12 @@ from datetime import datetime
 from importlib import import_module
 from typing import Final, Protocol
 
+from accounts.errors import Conflict
 from accounts.services.audit import Actor
-from clusters.models import RolloutAction, VirtualCluster
+from clusters.models import HostCluster, RolloutAction, VirtualCluster
+from clusters.move_wish import MoveWish
 from clusters.rollouts.wish import RolloutWish
+from clusters.services.migrating import virtual_cluster_migrate
 from clusters.services.virtual_clusters import ClusterWork
 
 
@@ -26,7 +29,9 @@ class Begin(Protocol):
 def upgrade_begin(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime, wish: RolloutWish) -> ClusterWork:
     """An upgrade to the wish's versions."""
     upgrading = import_module("clusters.services.upgrading")
-    change = upgrading.VersionChange(kubernetes_version=wish.kubernetes_version, chart_version=wish.chart_version)
+    change = upgrading.VersionChange(
+        kubernetes_version=wish.kubernetes_version or None, chart_version=wish.chart_version or None
+    )
     work: ClusterWork = upgrading.virtual_cluster_upgrade(
         virtual_cluster=virtual_cluster, actor=actor, now=now, change=change, choices=dict(wish.choices)
     )
@@ -35,12 +40,11 @@ def upgrade_begin(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetim
 
 def move_begin(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime, wish: RolloutWish) -> ClusterWork:
     """A move to the wish's host."""
-    migrating = import_module("clusters.services.migrating")
-    move = migrating.MoveWish(to=wish.to, choices=dict(wish.choices))
-    work: ClusterWork = migrating.virtual_cluster_migrate(
-        virtual_cluster=virtual_cluster, actor=actor, now=now, move=move
-    )
-    return work
+    host = HostCluster.objects.filter(pk=wish.to).first() if wish.to else None
+    if wish.to and host is None:
+        raise Conflict(f"The host {wish.to_name} was disconnected.")
+    move = MoveWish(to=host, choices=dict(wish.choices))
+    return virtual_cluster_migrate(virtual_cluster=virtual_cluster, actor=actor, now=now, move=move)
 
 
 _BEGINS: Final[dict[str, Begin]] = {RolloutAction.UPGRADE: upgrade_begin, RolloutAction.MIGRATE: move_begin}

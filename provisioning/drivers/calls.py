@@ -80,10 +80,13 @@ class ApiCalls:
         body: Any = None,
         content_type: str = JSON,
         accept: str = JSON,
+        act_as: tuple[str, str] | None = None,
     ) -> bytes:
         url = self._api.route.server + path + (f"?{urlencode(query)}" if query else "")
         timeouts = self._api.route.timeouts
         headers = {**self._api.default_headers, "Content-Type": content_type, "Accept": accept}
+        if act_as is not None:
+            headers |= {"Impersonate-User": act_as[0], "Impersonate-Group": act_as[1]}
         library: Any = self._api.rest_client  # untyped
         with converting(self.target):
             response = library.request(

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from provisioning.drivers.calls import AGGREGATED, APPLY_PATCH, JSON, MERGE_PATCH, METADATA, no_effect_check
 from provisioning.drivers.errors import ConflictError, NotFound
-from provisioning.drivers.kinds import EVENT, SERVICE_ACCOUNT, Json, Kind, kind_of
+from provisioning.drivers.kinds import EVENT, NAMESPACE, SERVICE_ACCOUNT, Json, Kind, kind_of
 from provisioning.drivers.objects import ObjectCalls
 from provisioning.drivers.transport import ApiConnection
 from provisioning.engine.errors import PermanentError, TemporaryError
@@ -155,6 +155,16 @@ class KubeClient(ObjectCalls):
         answer = self._ask(f"/apis/{api_version}/selfsubjectreviews", question)
         info = answer.get("status", {}).get("userInfo", {})
         return Subject(info.get("username", ""), tuple(info.get("groups") or ()))
+
+    def try_as(self, user: str, group: str, manifest: Json) -> None:
+        """Tries whether somebody else could create it. PermanentError, in the server's words, where not."""
+        path = kind_of(manifest).path(namespace=_namespace(manifest))
+        self._send("POST", path, {"dryRun": "All"}, body=manifest, act_as=(user, group))
+
+    def revision(self) -> int:
+        """The newest resourceVersion that the server has given out. Of one store they grow with each write."""
+        listed = self._read(NAMESPACE.path(), {"limit": 1})
+        return int(listed["metadata"]["resourceVersion"])
 
     # Changing
 

@@ -4,21 +4,19 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Model
 from django.db.models.functions import Now
 
 from clusters.models import HostCluster, Operation, Placement, PlacementRole, VirtualCluster
+from clusters.moving import PLACEMENT
 from clusters.services.operations import operation_subject_lock
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.helm import HelmClient
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.lease import Lease, LeaseLost
-
-PLACEMENT: Final = "placement"
-"""In an operation's params: the placement that it is about, where that is not the active one."""
 
 _FENCED = ("abort_requested", "message", "started_at", "lock_key")
 """What is read of the operation's row when it is locked: what others may have written, and where it belongs."""
@@ -68,6 +66,10 @@ class StepContext:
 
     def _active(self) -> dict[str, Any]:
         return {"virtual_cluster": self.virtual_cluster, "role": self.role}
+
+    def placement_anew(self) -> None:
+        """Read the placement again: it is another one by now."""
+        self.__dict__.pop("placement", None)
 
     def placed(self) -> Placement | None:
         """As `placement`; None where there is none."""
@@ -181,3 +183,14 @@ class TargetContext(StepContext):
     """For steps on the host to which a cluster moves."""
 
     role = PlacementRole.TARGET
+
+
+class PlacementContext(StepContext):
+    """For steps on a given placement, whatever its role."""
+
+    @classmethod
+    def of(cls, context: StepContext, placement: Placement) -> "PlacementContext":
+        """The same operation and lease."""
+        made = cls(operation=context.operation, lease=context.lease, clients=context.clients, clock=context.clock)
+        made.__dict__["placement"] = placement
+        return made

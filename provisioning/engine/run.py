@@ -130,7 +130,6 @@ class OperationRun:
         if why is not None:
             return self._wait_for_host(why)
         self.context.lease.renewed_for(self._seconds_left(step) + STUCK_SECONDS)
-        failpoint("step.before")
         try:
             result = self._attempt(step)
         except TemporaryError as error:
@@ -140,14 +139,16 @@ class OperationRun:
             return self._try_later(step, error)
         except PermanentError as error:
             return self._fail(step, error)
-        failpoint("step.after")
         if isinstance(result, Wait):
             return self._wait(step, result)
         return self._advance(step, result)
 
     def _attempt(self, step: Step) -> StepResult:
         try:
-            return step.run(self.context)
+            failpoint("step.before")
+            result = step.run(self.context)
+            failpoint("step.after")
+            return result
         except (StepError, LeaseLost):
             raise
         except Exception as error:

@@ -66,11 +66,12 @@ class Way:
 
     mark: str
     overwrite: bool
+    verb: str = "restore"
 
     @property
     def created_by(self) -> str:
         """The field manager of what did not exist before."""
-        return f"marina-restore-{self.mark}"
+        return f"marina-{self.verb}-{self.mark}"
 
     @property
     def overwritten_by(self) -> str:

@@ -16,7 +16,9 @@ PAGE: Final = 200
 
 
 class ClusterReading:
-    """Iterate once; then `counts`, `digests`, `versions` and `left_out` tell what came of it.
+    """Iterate once; then `counts`, `digests`, `versions`, `revisions` and `left_out` tell what came of it.
+
+    `revisions`: for each kind that was read (see `kind_key`) a resourceVersion; what was changed since then is newer.
 
     `before_page` runs before each request and may raise to end it. Objects are those of the moment at which their page
     was read: while an export is read, a cluster goes on living.
@@ -26,6 +28,7 @@ class ClusterReading:
         self._kube, self._before_page, self._limit = kube, before_page, limit
         self.counts: Counter[str] = Counter()
         self.versions: dict[str, str] = {}
+        self.revisions: dict[str, int] = {}
         self.digests: dict[str, str] = {}
         self.left_out = LeftOut()
 
@@ -68,10 +71,22 @@ class ClusterReading:
         while True:
             self._before_page()
             page = self._kube.page(kind, limit=limit, token=token)
+            self.revisions.setdefault(kind_key(kind), revision_of(page))
             yield from page.get("items") or []
             token = (page.get("metadata") or {}).get("continue", "")
             if not token:
                 return
+
+
+def kind_key(kind: Kind) -> str:
+    """By what the revisions of kinds are kept."""
+    return f"{kind.plural}.{kind.group}" if kind.group else kind.plural
+
+
+def revision_of(found: Json) -> int:
+    """The resourceVersion of an object or a list; 0 where it has none, or one that is no number (of other servers)."""
+    text = str((found.get("metadata") or {}).get("resourceVersion") or "")
+    return int(text) if text.isdecimal() else 0
 
 
 def _new(items: Iterator[Json], seen: set[str], kind: Kind) -> Iterator[Json]:

@@ -101,6 +101,7 @@ def _manifest(reading: ClusterReading, version: str, started_at: datetime, finis
         "counts": dict(reading.counts),
         "left_out": reading.left_out.as_json(),
         "digests": reading.digests,
+        "revisions": reading.revisions,
         "started_at": started_at.isoformat(),
         "finished_at": finished_at.isoformat(),
     }

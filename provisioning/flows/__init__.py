@@ -11,8 +11,10 @@ from provisioning.flows.connect import CONNECT
 from provisioning.flows.delete import DELETE
 from provisioning.flows.export import EXPORT
 from provisioning.flows.issue_kubeconfig import ISSUE_KUBECONFIG
+from provisioning.flows.migrate import MIGRATE
 from provisioning.flows.preflight import PREFLIGHT
 from provisioning.flows.provision import PROVISION
+from provisioning.flows.remove_placement import REMOVE_PLACEMENT
 from provisioning.flows.renew_credential import RENEW_CREDENTIAL
 from provisioning.flows.restore import RESTORE
 from provisioning.flows.revoke_access import REVOKE_ACCESS
@@ -35,5 +37,7 @@ FLOWS: Final[Mapping[OperationKind, Flow]] = {
         REVOKE_ACCESS,
         RESTORE,
         PREFLIGHT,
+        MIGRATE,
+        REMOVE_PLACEMENT,
     )
 }

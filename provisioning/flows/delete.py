@@ -9,10 +9,12 @@ from clusters.models import (
     OperationKind,
     OperationState,
     Placement,
+    PlacementRole,
     VirtualCluster,
     VirtualClusterPhase,
 )
 from clusters.services.export_writing import export_of_operation_fail
+from clusters.services.placements import placement_leave
 from provisioning.engine.flow import Flow
 from provisioning.flows.phases import aborted, as_before, cluster_of, failed, phase_becomes, step_done
 from provisioning.left_behind import of_deleting
@@ -21,8 +23,15 @@ from provisioning.steps.exporting import export_before
 
 
 def gone(operation: Operation, now: datetime) -> None:
-    """The host was seen to be free of it, so its placement is forgotten; the row stays as a record."""
-    Placement.objects.filter(virtual_cluster=operation.virtual_cluster_id).delete()
+    """The host was seen to be free of it, so its placement is forgotten; the row stays as a record.
+
+    What a move left on other hosts goes too, by operations of its own: one of them may not answer. What is on a lost
+    host is dealt with when that is back.
+    """
+    placements = Placement.objects.filter(virtual_cluster=operation.virtual_cluster_id)
+    placements.filter(role=PlacementRole.ACTIVE).delete()
+    for placement in placements.filter(role__in=(PlacementRole.RETAINED, PlacementRole.TARGET)):
+        placement_leave(placement=placement, now=now)
     VirtualCluster.objects.filter(pk=cluster_of(operation).pk).update(
         phase=VirtualClusterPhase.DELETED, deleted_at=now, conditions=[]
     )

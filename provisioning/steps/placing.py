@@ -1,6 +1,6 @@
 """Choosing where a virtual cluster goes."""
 
-from typing import Final
+from typing import Any, Final
 
 from django.db import IntegrityError, connection
 
@@ -25,38 +25,47 @@ def choose_host(context: StepContext) -> StepResult:
     if chosen is not None:
         return Done(chosen.why) if chosen.why else Skip("A host was chosen already.")
     with context.fenced():
-        _one_at_a_time()
-        choice = hosts_choose(project=cluster.project, wish=_wish(cluster))
+        one_at_a_time()
+        choice = hosts_choose(project=cluster.project, wish=wish_of(cluster, host=cluster.wanted_host))
         if not choice.candidates:
             raise PermanentError(
                 f"No host cluster can take it. {choice.explain()}",
                 code="no-host",
                 hint=f"{who_can_offer(cluster.project)} Then retry.",
             )
-        placement = _placement_create(cluster, choice.fitting[0], why=choice.why())
+        placement = placement_create(cluster, choice.fitting[0], why=choice.why())
         _tell_all(context, choice, told=placement.why)
     return Done(placement.why)
 
 
-def _one_at_a_time() -> None:
+def one_at_a_time() -> None:
     """Until the transaction ends: workers that choose at the same moment would all take the host that is emptiest."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHOOSING])
 
 
-def _wish(cluster: VirtualCluster) -> PlacementWish:
+def wish_of(cluster: VirtualCluster, *, host: HostCluster | None) -> PlacementWish:
+    """What its host must be like; with `host` it must be that one."""
     return PlacementWish(
         kubernetes_version=cluster.kubernetes_version,
         exposure=cluster.exposure,
         size=cluster.size,
         replicas=cluster.replicas,
-        host=cluster.wanted_host,
+        host=host,
         region=cluster.wanted_region,
         host_labels=cluster.wanted_host_labels,
     )
 
 
-def _placement_create(cluster: VirtualCluster, host: HostCluster, *, why: str) -> Placement:
+def placement_create(
+    cluster: VirtualCluster,
+    host: HostCluster,
+    *,
+    why: str,
+    role: PlacementRole = PlacementRole.ACTIVE,
+    adopted: dict[str, Any] | None = None,
+) -> Placement:
+    """TemporaryError where a namespace of the host was taken at the same moment."""
     given = host.mode == HostMode.NAMESPACES
     try:
         return Placement.objects.create(
@@ -65,6 +74,8 @@ def _placement_create(cluster: VirtualCluster, host: HostCluster, *, why: str) -
             namespace=_namespace_given(host) if given else namespace_for(cluster.name, cluster.pk),
             namespace_created=not given,
             release=release_for(cluster.name),
+            role=role,
+            adopted=adopted,
             why=why,
         )
     except IntegrityError:

@@ -7,8 +7,11 @@ from clusters.models import OperationKind
 from clusters.preflight import OF, REPORT, Report, Weight
 from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Done, StepResult, step
+from provisioning.moving.preflight import look_at_move
 
-LOOKS: Final[Mapping[OperationKind, Callable[[StepContext], Report]]] = {}
+LOOKS: Final[Mapping[OperationKind, Callable[[StepContext], Report]]] = {
+    OperationKind.MIGRATE: look_at_move,
+}
 """Who looks ahead of which kind."""
 
 

@@ -1,9 +1,11 @@
 """Making what an export holds again inside a virtual cluster, and looking at what came of it."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from clusters.models import Operation
 from clusters.restoration import EXPORT, OVERWRITE, PROGRESS, RESULT
+from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError
 from provisioning.engine.flow import Done, StepResult, Wait, step
@@ -45,31 +47,49 @@ def look_at_export(context: StepContext) -> StepResult:
 def restore_foundations(context: StepContext) -> StepResult:
     """Definitions of kinds, namespaces, classes and rights."""
     plan = plan_of(context)
-    return _restored(context, plan, plan.leaned_on)
+    return objects_made(context, plan, plan.leaned_on, _maker(context, plan))
 
 
 @step("Restore the objects", deadline=RESTORE_SECONDS)
 def restore_objects(context: StepContext) -> StepResult:
     """All others, webhooks last; then once more what was refused for now."""
     plan = plan_of(context)
-    return _restored(context, plan, len(plan.wanted)) or _tried_again(context, plan)
+    make = _maker(context, plan)
+    return objects_made(context, plan, len(plan.wanted), make) or objects_tried_again(context, plan, make)
 
 
 @step("Compare with the export")
 def compare_restored(context: StepContext) -> StepResult:
     """Reads everything again and keeps what differs, is missing, was refused or was not run."""
-    plan, progress = plan_of(context), _progress(context)
+    plan, progress = plan_of(context), progress_of(context)
     with context.virtual() as virtual:
         result = compared(plan, progress, found_again(virtual, plan))
     context.write(context.operation, params={**context.params, RESULT: result.as_json()})
     return Done(sentence_of(result.counts))
 
 
-def _restored(context: StepContext, plan: RestorePlan, end: int) -> StepResult:
-    """Goes on from where the last worker was. Waits where a kind is not served yet."""
-    progress = _progress(context)
+MakerOf = Callable[[KubeClient], Maker]
+"""Who makes the objects of a plan in a cluster."""
+
+
+def _maker(context: StepContext, plan: RestorePlan) -> MakerOf:
+    way = Way(mark=mark_of(context), overwrite=bool(context.params.get(OVERWRITE)))
+    return lambda virtual: Maker(virtual, plan, way)
+
+
+def mark_of(context: StepContext) -> str:
+    """What this operation writes is known by it."""
+    return context.operation.pk.hex[-12:]
+
+
+def objects_made(context: StepContext, plan: RestorePlan, end: int, make: MakerOf) -> StepResult:
+    """Makes the first `end` of a plan's objects, from where the last worker was. Waits where a kind is not served yet.
+
+    None where all of them were tried; `objects_tried_again` has those that were not taken.
+    """
+    progress = progress_of(context)
     with context.virtual() as virtual:
-        maker = Maker(virtual, plan, _way(context))
+        maker = make(virtual)
         while progress.at < end:
             wait = _next(context, plan, maker, progress)
             if wait is None:
@@ -96,14 +116,14 @@ def _next(context: StepContext, plan: RestorePlan, maker: Maker, progress: Progr
     return None
 
 
-def _tried_again(context: StepContext, plan: RestorePlan) -> StepResult:
-    """Waits for as long as one of them may still be taken."""
-    progress = _progress(context)
+def objects_tried_again(context: StepContext, plan: RestorePlan, make: MakerOf) -> StepResult:
+    """Those that were not taken at first. Waits for as long as one of them may still be taken."""
+    progress = progress_of(context)
     if not progress.again:
         return None
     refused: dict[int, NotYet] = {}
     with context.virtual() as virtual:
-        maker = Maker(virtual, plan, _way(context))
+        maker = make(virtual)
         for number in progress.again:
             try:
                 progress.note(number, maker.make(plan.wanted[number]))
@@ -122,11 +142,8 @@ def _tried_again(context: StepContext, plan: RestorePlan) -> StepResult:
     return Wait(1.0, f"{len(refused)} objects are not taken yet, such as {plan.wanted[number].key}: {first.why}")
 
 
-def _way(context: StepContext) -> Way:
-    return Way(mark=context.operation.pk.hex[-12:], overwrite=bool(context.params.get(OVERWRITE)))
-
-
-def _progress(context: StepContext) -> Progress:
+def progress_of(context: StepContext) -> Progress:
+    """How far it is."""
     return Progress.of_json(context.params.get(PROGRESS))
 
 

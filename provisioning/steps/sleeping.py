@@ -63,19 +63,24 @@ def _few(names: list[str]) -> str:
 @step("Pause its control plane")
 def pause_control_plane(context: StepContext) -> StepResult:
     """No replica, and upstream's marks that say so. From here on its release is kept that way, whatever changes."""
-    placement, kube = context.placement, context.kube()
-    workload = _workload(context, kube)
-    done = paused(workload)
-    if not done:
-        marks = {
-            PAUSED: "true",
-            PAUSED_REPLICAS: str(workload["spec"].get("replicas") or context.virtual_cluster.replicas),
-            "loft.sh/paused-date": context.now.isoformat(timespec="seconds"),
-        }
-        patch = {"metadata": {"annotations": marks}, "spec": {"replicas": 0}}
-        kube.patch_merge(kind_of(workload), placement.release, placement.namespace, patch)
+    kube = context.kube()
+    done = pause_workload(context, kube, _workload(context, kube))
     context.write(context.virtual_cluster, sleeping=True)
     return Skip("It is paused already.") if done else None
+
+
+def pause_workload(context: StepContext, kube: KubeClient, workload: Json) -> bool:
+    """As upstream's `vcluster pause` does it. True where it is paused already."""
+    if paused(workload):
+        return True
+    marks = {
+        PAUSED: "true",
+        PAUSED_REPLICAS: str(workload["spec"].get("replicas") or context.virtual_cluster.replicas),
+        "loft.sh/paused-date": context.now.isoformat(timespec="seconds"),
+    }
+    patch = {"metadata": {"annotations": marks}, "spec": {"replicas": 0}}
+    kube.patch_merge(kind_of(workload), context.placement.release, context.placement.namespace, patch)
+    return False
 
 
 def _workload(context: StepContext, kube: KubeClient) -> Json:
@@ -96,18 +101,25 @@ def stop_workloads(context: StepContext) -> StepResult:
 
     Not before the control plane has ended, which would.
     """
-    placement, kube = context.placement, context.kube()
-    if _own_pods(context, kube):
+    kube = context.kube()
+    if own_pods(context, kube):
         return Wait(0.3, "Waiting for its control plane to end.")
-    left = []
+    left = pods_deleted(context, kube)
+    return Wait(0.5, f"Waiting for its pods to end: {_few(left)}.") if left else None
+
+
+def pods_deleted(context: StepContext, kube: KubeClient) -> list[str]:
+    """Asks for the end of what was synced to the host; names of what is still there."""
+    placement, left = context.placement, []
     for pod in kube.list(POD, placement.namespace, label_selector=f"{SYNCED_BY}={placement.release}"):
         left.append(pod["metadata"]["name"])
         if not pod["metadata"].get("deletionTimestamp"):
             kube.delete(POD, pod["metadata"]["name"], placement.namespace, uid=pod["metadata"]["uid"])
-    return Wait(0.5, f"Waiting for its pods to end: {_few(left)}.") if left else None
+    return left
 
 
-def _own_pods(context: StepContext, kube: KubeClient) -> list[Json]:
+def own_pods(context: StepContext, kube: KubeClient) -> list[Json]:
+    """The control plane's."""
     placement = context.placement
     selector = f"app=vcluster,release={placement.release},!{SYNCED_BY}"
     return kube.list(POD, placement.namespace, label_selector=selector)

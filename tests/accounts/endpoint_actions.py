@@ -152,6 +152,15 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
     ),
     "DELETE virtual-clusters/{pk}": (_cluster("virtualcluster.delete"),),
     "POST virtual-clusters/{pk}/configure": (_cluster("virtualcluster.update"),),
+    # 400: there is no other host in the matrix
+    "POST virtual-clusters/{pk}/migrate": (
+        Case(
+            either(staff, on_cluster("virtualcluster.migrate")), either(staff, CLUSTER_SEEN), "cluster", further=(400,)
+        ),
+    ),
+    "POST virtual-clusters/{pk}/migrate-preflight": (
+        Case(either(staff, on_cluster("virtualcluster.migrate")), either(staff, CLUSTER_SEEN), "cluster"),
+    ),
     "POST virtual-clusters/{pk}/sleep": (_cluster("virtualcluster.sleep"),),
     "POST virtual-clusters/{pk}/wake": (_cluster("virtualcluster.wake"),),
     "POST virtual-clusters/{pk}/kubeconfigs": tuple(

@@ -35,7 +35,7 @@ ACTIONS: dict[str, set[str]] = {
     "clusters.HostCluster": {"cordon", "uncordon", "disconnect"},
     "clusters.RegionOffer": {"delete_selected"},
     "clusters.HostCredential": set(),
-    "clusters.VirtualCluster": {"configure", "protect", "unprotect", "delete_clusters"},
+    "clusters.VirtualCluster": {"configure", "look_at_move", "move", "protect", "unprotect", "delete_clusters"},
     "clusters.Placement": set(),
     "clusters.KubeconfigGrant": set(),
     "clusters.DiscoveredCluster": {"ignore", "unignore"},

@@ -27,6 +27,8 @@ NOT_TOLD = {
     "virtualcluster.delete",
     "virtualcluster.export",
     "virtualcluster.sleep",
+    "virtualcluster.migrate",
+    "virtualcluster.migrate-preflight",
     "virtualcluster.wake",
     "virtualcluster.restore",
     "host.connect",

@@ -115,7 +115,4 @@ def test_an_outdated_page_fails_the_check(tmp_path, settings):
     call_command("render_kinds", stdout=io.StringIO())
     call_command("render_kinds", "--check")
     page = (tmp_path / "docs" / "operation-kinds.md").read_text()
-    assert (
-        "| `delete` | supersede | supersede | supersede | supersede | supersede | supersede | supersede | no-op |"
-        in page
-    )
+    assert f"| `delete` | {'supersede | ' * 10}no-op |" in page

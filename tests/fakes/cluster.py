@@ -19,14 +19,14 @@ from provisioning.drivers.kinds import (
 )
 from tests.fakes import answers
 from tests.fakes.access import Access, User, Wish
+from tests.fakes.admission import admission_require
 from tests.fakes.controllers import Controllers
 from tests.fakes.discovery import discovery
 from tests.fakes.matching import fields_match, labels_match
 from tests.fakes.store import Store, Stored
 
 VERSION = "1.36.3"
-JOB = Kind("batch/v1", "Job", "jobs", namespaced=True)
-_BY_PATH = {(kind.api_version, kind.plural): kind for kind in [*KINDS.values(), JOB]}
+_BY_PATH = {(kind.api_version, kind.plural): kind for kind in KINDS.values()}
 _SHORTEST_TOKEN = 600
 _WITHOUT_RIGHTS = ("version", "readyz", "livez")
 _REVIEWS = {"selfsubjectaccessreviews", "selfsubjectreviews"}
@@ -48,7 +48,13 @@ class Request:
     @property
     def changes(self) -> bool:
         """Whether it asks for an effect."""
-        return self.method != "GET" and self.path.rpartition("/")[2] not in _REVIEWS
+        asks = self.method == "GET" or self.path.rpartition("/")[2] in _REVIEWS
+        return not asks and not self.dry_run
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether it is only to be told what would come of it."""
+        return self.query.get("dryRun") == "All"
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,11 @@ class FakeCluster:
         self.access.require(request.user, Wish(verb, target.kind.group, resource, home, name), target.kind)
 
     def _do(self, request: Request, target: Target) -> Stored | Json:
+        if request.method != "GET":
+            name = target.name or (request.body or {}).get("metadata", {}).get("name", "")
+            admission_require(self.store, request.user.name, target.kind, name)
+            if request.dry_run:
+                return dict(request.body)
         if request.method == "GET":
             return self._stored(target) if target.name else self._list(request, target)
         if request.method == "POST":

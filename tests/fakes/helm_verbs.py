@@ -13,7 +13,7 @@ from clusters.chart_values import values_merge
 from provisioning.drivers.kinds import KINDS, Json, Kind
 from tests.fakes.answers import Refusal
 from tests.fakes.charts import FakeChart, chart_read
-from tests.fakes.cluster import JOB, FakeCluster, Request
+from tests.fakes.cluster import FakeCluster, Request
 from tests.fakes.releases import PENDING, Releases, Revision
 
 IN_PROGRESS = "another operation (install/upgrade/rollback) is in progress"
@@ -218,7 +218,7 @@ def _is_hook(manifest: Json) -> bool:
 
 
 def _path(manifest: Json, *, named: bool = True) -> str:
-    kind: Kind = {**KINDS, (JOB.api_version, JOB.kind): JOB}[manifest["apiVersion"], manifest["kind"]]
+    kind: Kind = KINDS[manifest["apiVersion"], manifest["kind"]]
     meta = manifest["metadata"]
     return kind.path(namespace=meta["namespace"] if kind.namespaced else None, name=meta["name"] if named else None)
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.fakes.access import User
+from tests.fakes.access import MASTERS, User
 from tests.fakes.answers import Refusal, unauthorized
 from tests.fakes.cluster import FakeCluster, Request, to_bytes
 
@@ -106,6 +106,15 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def _user(self) -> User:
+        """Who it is, or whom he acts as: only who may do everything may, here."""
+        user, other = self._own_user(), self.headers.get("Impersonate-User")
+        if other is None:
+            return user
+        if MASTERS not in user.groups:
+            raise Refusal(403, "Forbidden", f'users "{other}" is forbidden: User "{user.name}" cannot impersonate')
+        return User(other, (*self.headers.get_all("Impersonate-Group", []), "system:authenticated"))
+
+    def _own_user(self) -> User:
         """By token, else by the client certificate's subject."""
         kind, _, token = self.headers.get("Authorization", "").partition(" ")
         if kind == "Bearer":

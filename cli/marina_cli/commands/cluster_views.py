@@ -86,6 +86,8 @@ def _fields(item: Json, now: datetime) -> list[tuple[str, str]]:
         ("lives until", minute(item.get("expires_at"))),
         ("schedule", _schedule(item)),
         ("cleanup", _cleanup(item)),
+        ("frozen", word((item.get("frozen") or {}).get("why"))),
+        ("came from", "; ".join(_kept(each) for each in item.get("retained") or ())),
         ("ceiling", "" if item.get("kubeconfig_ceiling") == "admin" else word(item.get("kubeconfig_ceiling"))),
         ("broken glass", "; ".join(_glass(each) for each in item.get("break_glass") or ())),
         ("protected", "yes: it cannot be deleted" if item.get("deletion_protection") else ""),
@@ -131,6 +133,12 @@ def _cleanup(item: Json) -> str:
         return f"kept until {minute(told['kept_until'])}" if told.get("kept_until") else ""
     waits = "; it takes its owner's yes" if told.get("state") == "awaiting-consent" else ""
     return f"to be deleted {minute(told['at'])}{waits}: {word(told.get('why'))}"
+
+
+def _kept(retained: Json) -> str:
+    """Where it came from, and how long it can go back."""
+    until = retained.get("until")
+    return f"{word(retained.get('host'))}, kept asleep" + (f" until {minute(until)}" if until else "")
 
 
 def _wanted(spec: Json) -> str:

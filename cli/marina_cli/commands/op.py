@@ -8,6 +8,7 @@ import click
 from rich.text import Text
 
 from marina_cli.commands.cluster_views import operation_show
+from marina_cli.commands.report_views import report_show
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import complete_clusters, complete_hosts
 from marina_cli.durations import DURATION, age, span, time_parse
@@ -98,6 +99,9 @@ def _show(item: Json, now: datetime) -> None:
         out.print(Text("\nDifference to what was found", style="bold"))
         for line in difference_lines(item):
             out.print(line)
+    if item.get("report"):
+        out.print("")
+        report_show(item["report"], {})
     if item.get("events"):
         out.print(Text("\nEvents", style="bold"))
     for event in item.get("events") or ():

@@ -1,7 +1,8 @@
 """Crews of workers, and stages for the cases of a crash test."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,11 @@ HASTE = {
     "RETRY_CAP_SECONDS": "0.5",
     "CHART_FOLDER": str(LOCAL_CHART),
     "LOG_LEVEL": "WARNING",
+    # each of its writes is a place at which a worker is killed
+    "MOVE_REVISIONS_AHEAD": "1",
+    # there is no gateway
+    "MOVE_KNOWN_SECONDS": "0",
+    "MOVE_GATEWAYS_KNOW_SECONDS": "0",
 }
 FAKE_SECONDS, REAL_SECONDS = 30.0, 120.0
 """The most that one worker may take; many of them share two processors."""
@@ -61,13 +67,38 @@ def real_host(tools: Tools, run_folder: Path) -> Iterator[LocalHost]:
         yield local.start_all(("harbor-crash",))[0]
 
 
+@pytest.fixture(scope="module")
+def second_host(tools: Tools, run_folder: Path) -> Iterator[Callable[[], LocalHost]]:
+    """Another one, started when a scenario moves something there."""
+    with ExitStack() as until_the_end:
+
+        @cache
+        def started() -> LocalHost:
+            local = until_the_end.enter_context(LocalKube(folder=run_folder / "crashes-to", tools=tools))
+            return local.start_all(("harbor-crash-to",))[0]
+
+        yield started
+
+
 @pytest.fixture
 def real_stages(
-    world: World, real_crew: Crew, tools: Tools, real_host: LocalHost
-) -> Callable[[], AbstractContextManager[Stage]]:
+    world: World, real_crew: Crew, tools: Tools, real_host: LocalHost, second_host: Callable[[], LocalHost]
+) -> Stages:
     """Opens a stage on a local host, and clears it afterwards."""
-    admin = kubeconfig_parse(real_host.kubeconfig.read_text())
-    return lambda: stage_opened(world=world, crew=real_crew, admin=admin, helm=tools.helm, seconds=REAL_SECONDS)
+
+    def on(host: LocalHost, beside: Stage | None = None) -> AbstractContextManager[Stage]:
+        admin = kubeconfig_parse(host.kubeconfig.read_text())
+        return stage_opened(
+            world=world, crew=real_crew, admin=admin, helm=tools.helm, seconds=REAL_SECONDS, beside=beside
+        )
+
+    @contextmanager
+    def opened(two: bool) -> Iterator[Stage]:
+        with ExitStack() as until_the_end:
+            beside = until_the_end.enter_context(on(second_host())) if two else None
+            yield until_the_end.enter_context(on(real_host, beside))
+
+    return opened
 
 
 @pytest.fixture
@@ -75,13 +106,25 @@ def stages(world: World, crew: Crew, certificates: Certificates) -> Stages:
     """Opens a stage with a fake host of its own."""
 
     @contextmanager
-    def opened() -> Iterator[Stage]:
+    def on_fake(beside: Stage | None = None) -> Iterator[Stage]:
         with (
             FakeHost(certificates) as fake,
             stage_opened(
-                world=world, crew=crew, admin=fake.connection, helm=HELM, fake=fake, seconds=FAKE_SECONDS
+                world=world,
+                crew=crew,
+                admin=fake.connection,
+                helm=HELM,
+                fake=fake,
+                seconds=FAKE_SECONDS,
+                beside=beside,
             ) as stage,
         ):
             yield stage
+
+    @contextmanager
+    def opened(two: bool) -> Iterator[Stage]:
+        with ExitStack() as until_the_end:
+            beside = until_the_end.enter_context(on_fake()) if two else None
+            yield until_the_end.enter_context(on_fake(beside))
 
     return opened

@@ -6,27 +6,33 @@ The places are not listed anywhere: they are what the undisturbed run passed. A 
 
 import os
 import signal
+import subprocess
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
+from typing import Final
 from uuid import UUID
 
 from django.db import connection
 
-from clusters.models import Operation, OperationState
+from clusters.models import Operation
 from provisioning.failpoints import RECORD_VARIABLE, VARIABLE
 from tests.fakes.cluster import Request
+from tests.faults.crashes.crew import ROOT
 from tests.faults.crashes.outcome import Outcome, outcome_of
 from tests.faults.crashes.scenarios import Scenario
 from tests.faults.crashes.stage import Stage
 
 HELM = "helm's request"
 """The name of the places inside a running helm: each of its requests that would change something."""
-Stages = Callable[[], AbstractContextManager[Stage]]
+Stages = Callable[[bool], AbstractContextManager[Stage]]
+"""Opens one; with a second host beside it where that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,9 @@ class Matrix:
         return self._result
 
     def _places(self, calm: Ran) -> list[Place]:
-        return [place for place in calm.passed if place.name != HELM or self._scenario.inside_helm]
+        names = [place.name for place in calm.passed]
+        first = names.index(self._scenario.after) + 1 if self._scenario.after else 0
+        return [place for place in calm.passed[first:] if place.name != HELM or self._scenario.inside_helm]
 
     def _case(self, killed_at: tuple[Place, ...], calm: Ran) -> list[tuple[Place, ...]]:
         """Notes what went wrong; gives the cases that follow from this one."""
@@ -107,17 +115,18 @@ class Matrix:
         return [(*killed_at, place) for place in new] if len(killed_at) == 1 else []
 
     def _play(self, killed_at: tuple[Place, ...]) -> Ran:
-        with self._stages() as stage:
+        with self._stages(self._scenario.two_hosts) as stage:
             operation = self._scenario.begin(stage)
             for place in killed_at:
-                self._result.missed += not _killed_at(stage, operation.pk, place)
-            passed = _finish(stage, operation.pk)
+                self._result.missed += not _killed_at(stage, operation.pk, place, self._scenario.armed)
+            passed = _finish(stage, operation.pk, self._scenario)
             return Ran(outcome_of(stage, operation.pk), passed)
 
 
-def _killed_at(stage: Stage, operation_id: UUID, place: Place) -> bool:
+def _killed_at(stage: Stage, operation_id: UUID, place: Place, armed: str) -> bool:
     """A worker that is killed there. On a real host it may come to its end without passing there: then False."""
-    environment = {} if place.name == HELM else {VARIABLE: f"{place.name}:kill:{place.number}"}
+    kill = "" if place.name == HELM else f"{place.name}:kill:{place.number}"
+    environment = {VARIABLE: ",".join(filter(None, (armed, kill)))}
     killer = _HelmKiller(place.number if place.name == HELM else 0)
     with _hooked(stage, killer):
         work = stage.crew.work(operation_id, seconds=stage.seconds, environment=environment)
@@ -161,19 +170,37 @@ def _hooked(stage: Stage, hook: Callable[[Request], None]) -> Iterator[None]:
         stage.fake.cluster.before.remove(hook)
 
 
-def _finish(stage: Stage, operation_id: UUID) -> tuple[Place, ...]:
+def _finish(stage: Stage, operation_id: UUID, scenario: Scenario) -> tuple[Place, ...]:
     """A worker that nobody disturbs; the places it passed, in their order."""
     requests: list[str] = []
     with (
         tempfile.NamedTemporaryFile("r") as record,
         _hooked(stage, lambda request: requests.extend([HELM] * _is_helms(request))),
     ):
-        environment = {RECORD_VARIABLE: record.name}
+        environment = {RECORD_VARIABLE: record.name, VARIABLE: scenario.armed}
         code = stage.crew.work(operation_id, seconds=stage.seconds, environment=environment).ended()
         passages = Path(record.name).read_text().split()
     ended = Operation.objects.get(pk=operation_id)
-    assert (code, ended.state) == (0, OperationState.SUCCEEDED), f"{code}, {ended.state}: {ended.message}"
+    assert (code, ended.state) == (0, scenario.ends), f"{code}, {ended.state}: {ended.message}"
     return tuple(_numbered([*passages, *requests]))
+
+
+def seed() -> str:
+    """The commit; the day's date where there is no repository."""
+    given = os.environ.get("MARINA_CRASH_SEED")
+    asked = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return given or asked.stdout.strip() or time.strftime("%Y-%m-%d")
+
+
+SOAK: Final = os.environ.get("MARINA_SOAK", "") not in ("", "0")
+SEED: Final = seed()
+
+
+def drawn(scenario: Scenario, places: list[Place], *, most: int) -> list[Place]:
+    """Those that this run tries: some, drawn by the commit, in the soak all."""
+    if SOAK or not most:
+        return places
+    return Random(f"{SEED} {scenario.name}").sample(places, min(most, len(places)))
 
 
 def _numbered(names: list[str]) -> Iterator[Place]:

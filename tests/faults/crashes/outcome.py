@@ -18,7 +18,17 @@ from clusters.encryption import connection_decrypt
 from clusters.exports.container import ExportReader
 from clusters.exports.secrets import key_of, spec_of
 from clusters.exports.storage import export_opened, exports_storage
-from clusters.models import Export, HostCluster, HostCredential, HostSlot, KubeconfigGrant, Operation, Placement
+from clusters.models import (
+    Export,
+    ExportState,
+    HostCluster,
+    HostCredential,
+    HostSlot,
+    KubeconfigGrant,
+    Operation,
+    Placement,
+)
+from clusters.moving import FREEZE, MEASURED, REVISIONS
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.kinds import EVENT, KINDS, NAMESPACE, NODE, POD_METRICS, Json, Kind
 from provisioning.drivers.kube import KubeClient
@@ -40,10 +50,12 @@ _PATTERNS = (
 _ASIDE: dict[type[Model], set[str]] = {
     Operation: {"attempt", "lease_token", "published_at", "run_after", "created_at", "sealed_result"},
     HostCredential: {"generation", "ciphertext", "issued_at", "expires_at"},
-    Placement: {"revision"},
+    Placement: {"revision", "foreign_revision", "first_revision"},
     Export: {"key", "spec", "size", "digest", "storage_name", "expires_at"},
     HostCluster: {"breaker_since", "answered_at", "probed_at", "surveyed_at"},
 }
+_COUNTED = (REVISIONS, FREEZE, MEASURED)
+"""In an operation's params: versions of objects, and how long something took."""
 _MADE_BY = ("marina", "helm")
 """Field managers whose fields are compared; others come and go with a server's own controllers."""
 _CHOSEN = ("Pod", "Service", "PersistentVolumeClaim", "Secret")
@@ -69,7 +81,8 @@ class Outcome:
 def outcome_of(stage: Stage, operation_id: Any) -> Outcome:
     """Looks at rows, host and virtual cluster."""
     operation = Operation.objects.select_related("host", "virtual_cluster").get(pk=operation_id)
-    placement = Placement.objects.filter(virtual_cluster=operation.virtual_cluster_id or operation.pk).first()
+    placements = list(Placement.objects.filter(virtual_cluster=operation.virtual_cluster_id).order_by("role"))
+    placement = placements[0] if placements else None
     host = HostCluster.objects.get(name=stage.name)
     names = {
         stage.admin.token: "<token>",
@@ -80,8 +93,8 @@ def outcome_of(stage: Stage, operation_id: Any) -> Outcome:
     if operation.virtual_cluster:
         names[operation.virtual_cluster.pk.hex[-10:]] = "<cluster>"
     return Outcome(
-        rows=_plain(_rows(operation, host, placement, real=stage.fake is None), names),
-        host=_plain(_on_host(stage, placement), names),
+        rows=_plain(_rows(operation, host, placements, real=stage.fake is None), names),
+        host=_plain(_on_host(stage, placements), names),
         inside=_plain(_inside(stage, placement), names),
     )
 
@@ -89,7 +102,7 @@ def outcome_of(stage: Stage, operation_id: Any) -> Outcome:
 # Rows
 
 
-def _rows(operation: Operation, host: HostCluster, placement: Placement | None, *, real: bool) -> Json:
+def _rows(operation: Operation, host: HostCluster, placements: list[Placement], *, real: bool) -> Json:
     steps = [[step["key"], step["name"], step["state"]] for step in operation.steps]
     credential = HostCredential.objects.get(host=host)
     return {
@@ -98,7 +111,7 @@ def _rows(operation: Operation, host: HostCluster, placement: Placement | None, 
         "host": _row(host),
         "credential": {**_row(credential), "holds": _holds(credential)},
         "virtual_cluster": _row(operation.virtual_cluster) if operation.virtual_cluster else None,
-        "placement": _row(placement) if placement else None,
+        "placements": [_row(placement) for placement in placements],
         "kubeconfigs": _kubeconfigs(operation),
         "exports": _exports(operation, real=real),
         "slots taken": list(HostSlot.objects.filter(host=host, operation__isnull=False).values_list("number")),
@@ -118,6 +131,9 @@ def _exports(operation: Operation, *, real: bool) -> list[Json]:
     """
     found = []
     for export in Export.objects.filter(virtual_cluster=operation.virtual_cluster_id).order_by("id"):
+        if export.state != ExportState.COMPLETE:
+            found.append(_row(export))
+            continue
         with export_opened(export.storage_name) as file:
             reader = ExportReader(file, key_of(export))
             objects = sorted(object_key(each) for each in reader.objects())
@@ -131,7 +147,10 @@ def _row(row: Model) -> Json:
     """All columns, so that a new one is compared by itself; of times only whether there is one."""
     aside = _ASIDE.get(type(row), set()) | {"changed_in"}
     fields = [field for field in row._meta.concrete_fields if field.attname not in aside]
-    return {field.attname: getattr(row, field.attname) for field in fields}
+    shown = {field.attname: getattr(row, field.attname) for field in fields}
+    if isinstance(row, Operation):
+        shown["params"] = {key: value for key, value in row.params.items() if key not in _COUNTED}
+    return shown
 
 
 def _holds(credential: HostCredential) -> Json:
@@ -149,12 +168,21 @@ def _unsealed(operation: Operation) -> str:
 # Objects
 
 
-def _on_host(stage: Stage, placement: Placement | None) -> Json:
-    """On a fake everything there is; on a real host, which others use too, what is in the case's own namespaces."""
+def _on_host(stage: Stage, placements: list[Placement]) -> Json:
+    """On a fake everything there is; on a real host, which others use too, what is in the case's own namespaces.
+
+    With a second host what is on either, by host.
+    """
+    if stage.beside:
+        return {"from": _on(stage, placements), "to": _on(stage.beside, placements)}
+    return _on(stage, placements)
+
+
+def _on(stage: Stage, placements: list[Placement]) -> Json:
     if stage.fake:
         return _objects(stage.kube, "")
     found: Json = {}
-    for namespace in {stage.given_namespace, placement.namespace if placement else stage.given_namespace}:
+    for namespace in {stage.given_namespace, *(placement.namespace for placement in placements)}:
         found |= _objects(stage.kube, namespace)
     return {name: _settled(each) for name, each in found.items() if not _synced(each)}
 

@@ -11,7 +11,7 @@ from nacl.public import PrivateKey
 from accounts.services.audit import Actor
 from accounts.services.role_bindings import role_binding_delete
 from clusters.connection import kubeconfig_render
-from clusters.models import HostMode, Operation, OperationKind, Placement, VirtualCluster
+from clusters.models import HostMode, Operation, OperationKind, OperationState, Placement, VirtualCluster
 from clusters.services.configuring import SpecChange, virtual_cluster_configure
 from clusters.services.exports import export_start
 from clusters.services.hosts import HostSettings, host_connect
@@ -23,6 +23,7 @@ from clusters.services.virtual_clusters import virtual_cluster_delete
 from provisioning.drivers.kinds import POD, PRIORITY_CLASS, STATEFUL_SET
 from tests.accounts.conftest import give, person
 from tests.faults.crashes.adopting import adopt, configure_adopted, delete_adopted
+from tests.faults.crashes.moving import move, move_back, remove_placement
 from tests.faults.crashes.restoring import restore_into_its_own, restore_overwriting
 from tests.faults.crashes.stage import Stage
 
@@ -34,13 +35,21 @@ RECIPIENT = PrivateKey(bytes(range(32)))
 class Scenario:
     """`begin` prepares the stage and asks for the operation, which nobody has worked on yet.
 
-    `inside_helm`: the worker is also killed at each request of a running helm. Once a flow will do.
+    `inside_helm`: the worker is also killed at each request of a running helm. Once a flow will do. `two_hosts`: there
+    is a second one beside the stage's. `armed`: each of its workers has this failpoint armed. `ends`: the state that it
+    comes to. `after`: only places behind this failpoint are tried, as another scenario has those before it. `most`: so
+    many places a run, drawn by the commit; the soak tries all.
     """
 
     name: str
     kind: OperationKind
     begin: Callable[[Stage], Operation]
     inside_helm: bool = False
+    two_hosts: bool = False
+    armed: str = ""
+    ends: OperationState = OperationState.SUCCEEDED
+    after: str = ""
+    most: int = 0
 
 
 def _connect(mode: HostMode) -> Callable[[Stage], Operation]:
@@ -208,6 +217,18 @@ SCENARIOS = (
     Scenario("export", OperationKind.EXPORT, _export),
     Scenario("restore", OperationKind.RESTORE, restore_into_its_own),
     Scenario("restore-overwriting", OperationKind.RESTORE, restore_overwriting),
+    Scenario("migrate", OperationKind.MIGRATE, move, two_hosts=True),
+    Scenario(
+        "migrate-put-back",
+        OperationKind.MIGRATE,
+        move,
+        two_hosts=True,
+        armed="move.switch:fail",
+        ends=OperationState.FAILED,
+        after="move.switch",
+    ),
+    Scenario("migrate-back", OperationKind.MIGRATE, move_back, two_hosts=True, most=6),
+    Scenario("remove-placement", OperationKind.REMOVE_PLACEMENT, remove_placement, two_hosts=True, most=6),
     Scenario("issue-kubeconfig", OperationKind.ISSUE_KUBECONFIG, _issue_kubeconfig),
     Scenario("revoke-access", OperationKind.REVOKE_ACCESS, _revoke_access),
 )

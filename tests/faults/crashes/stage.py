@@ -52,6 +52,10 @@ class Stage:
     fake: FakeHost | None
     seconds: float
     number: int = field(default_factory=lambda: next(_numbers))
+    beside: "Stage | None" = None
+    """Of a second host, for what moves there."""
+    row: str = ""
+    """What the host's row is called besides."""
 
     @property
     def name(self) -> str:
@@ -85,7 +89,7 @@ class Stage:
         if mode == HostMode.NAMESPACES:
             self.given_namespace_make()
         host = HostCluster.objects.create(
-            name=self.name,
+            name=f"{self.name}{self.row}",
             mode=mode,
             namespaces=[self.given_namespace] if mode == HostMode.NAMESPACES else [],
             phase=HostPhase.CONNECTED,
@@ -131,7 +135,7 @@ class Stage:
 
     def clear(self) -> None:
         """Takes everything of this case off a host that the others use too, and waits until it is gone."""
-        clusters = Placement.objects.filter(host__name=self.name).values_list("namespace", flat=True)
+        clusters = Placement.objects.filter(host__name=f"{self.name}{self.row}").values_list("namespace", flat=True)
         namespaces = [*clusters, self.given_namespace]
         for namespace in namespaces:
             self.kube.delete(NAMESPACE, namespace)
@@ -157,11 +161,20 @@ def _manifest() -> tuple[Json, ...]:
 
 @contextmanager
 def stage_opened(
-    *, world: World, crew: Crew, admin: HostConnection, helm: Path, fake: FakeHost | None = None, seconds: float
+    *,
+    world: World,
+    crew: Crew,
+    admin: HostConnection,
+    helm: Path,
+    fake: FakeHost | None = None,
+    seconds: float,
+    beside: Stage | None = None,
 ) -> Iterator[Stage]:
-    """`seconds` is the most that one worker may take for its operation."""
+    """`seconds` is the most that one worker may take for its operation. `beside` is that of a second host."""
     with connection_open(admin, target="host of the test") as api:
         stage = Stage(world=world, crew=crew, admin=admin, kube=KubeClient(api), helm=helm, fake=fake, seconds=seconds)
+        if beside is not None:
+            stage.beside, beside.number, beside.row = beside, stage.number, "-to"
         try:
             yield stage
         finally:

@@ -4,39 +4,21 @@ Which cases is drawn by the commit, so that each is tried again and again as the
 the end of the run. MARINA_CRASH_SEED draws as another commit did, MARINA_SOAK=1 runs all.
 """
 
-import os
-import subprocess
 import time
 from collections.abc import Callable
 from random import Random
 
 import pytest
 
-from tests.faults.crashes.crew import ROOT
-from tests.faults.crashes.matrix import Matrix, Place, Stages
+from tests.faults.crashes.matrix import SEED, SOAK, Matrix, Stages, drawn
 from tests.faults.crashes.scenarios import SCENARIOS, Scenario
 
-SOAK = os.environ.get("MARINA_SOAK", "") not in ("", "0")
 AT_ONCE = 2
 """Each has an API server of its own."""
 SCENARIOS_A_RUN, PLACES_A_SCENARIO = 2, 3
 
 
-def seed() -> str:
-    """The commit; the day's date where there is no repository."""
-    given = os.environ.get("MARINA_CRASH_SEED")
-    asked = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    return given or asked.stdout.strip() or time.strftime("%Y-%m-%d")
-
-
-SEED = seed()
 DRAWN = SCENARIOS if SOAK else Random(SEED).sample(SCENARIOS, SCENARIOS_A_RUN)
-
-
-def drawn(scenario: Scenario, places: list[Place]) -> list[Place]:
-    """The scenario's places that this run tries."""
-    few = Random(f"{SEED} {scenario.name}").sample(places, min(PLACES_A_SCENARIO, len(places)))
-    return places if SOAK else few
 
 
 @pytest.mark.localkube
@@ -46,7 +28,9 @@ def test_a_worker_killed_on_a_real_host_changes_nothing_of_the_end(
     scenario: Scenario, real_stages: Stages, tell: Callable[[str], None]
 ) -> None:
     begun = time.monotonic()
-    result = Matrix(scenario, real_stages, at_once=AT_ONCE).run(lambda places: drawn(scenario, places))
+    result = Matrix(scenario, real_stages, at_once=AT_ONCE).run(
+        lambda places: drawn(scenario, places, most=PLACES_A_SCENARIO)
+    )
     missed = f" ({result.missed} not passed)" if result.missed else ""
     told = f"crashes {scenario.name}: {result.cases} on a real API server{missed}"
     tell(f"{told} in {time.monotonic() - begun:.1f} s, seed {SEED}{', all' if SOAK else ''}")

@@ -1,0 +1,39 @@
+"""What whoever moves a virtual cluster has to choose where it applies: one table, with what each choice means."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from clusters.moving import ACCEPT, DIFFERENCES, JOBS_WAIT, PODS_RECREATE, UNFROZEN, VOLUMES_EMPTY
+
+PROCEED: Final = "proceed"
+
+MOVE_CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
+    "volumes": {
+        VOLUMES_EMPTY: "The claims are made again with new, empty volumes. What the old ones hold stays at the source "
+        "until that is removed, and is lost then.",
+        # waiting for volumes to be copied comes here once they can be
+    },
+    "jobs": {
+        "restart": "They end at the source and begin anew at the target: what they did so far is done again.",
+        JOBS_WAIT: "The move waits before it begins until they have ended.",
+    },
+    "pods": {
+        PODS_RECREATE: "They end at the source, and are made again at the target.",
+        "leave": "They end at the source, and are not made again.",
+    },
+    "outside": {
+        PROCEED: "What they stand for outside the cluster is made or changed anew by their controllers at the target.",
+    },
+    UNFROZEN: {
+        PROCEED: "While it is moved, people cannot write, and programs inside it can: what these write meanwhile may "
+        "be lost.",
+    },
+    # found by no preflight: where the copy was compared, and somebody looked at what is not the same
+    DIFFERENCES: {ACCEPT: "What is not the same at the target is taken as it is there."},
+}
+"""By the name of the choice: its options, each with what it means."""
+
+STOP_FIRST: Final = "stop-first"
+START_FIRST: Final = "start-first"
+MOVE_ORDERS: Final = (STOP_FIRST, START_FIRST)
+"""What can be asked for a workload: whether it stops at the source first, or starts at the target first."""

@@ -1,0 +1,37 @@
+"""What the operation `migrate` is asked with, and what it keeps of its way in its params."""
+
+from typing import Final
+
+PLACEMENT: Final = "placement"
+"""Of an operation that is about another placement than the active one: its id."""
+
+TO: Final = "to"
+"""The id of the host cluster; empty where Marina chooses."""
+BACK: Final = "back"
+"""Whether it goes back to where it came from, and is retained."""
+ORDERS: Final = "orders"
+"""Asked for: stop-first or start-first, by workload."""
+
+DECIDED: Final = "decided"
+"""In which order each workload is stopped and started, by workload."""
+REVISIONS: Final = "revisions"
+"""Up to which resourceVersion of each kind the source was copied."""
+FREEZE: Final = "freeze"
+"""Which policy freezes the source; `frozen_at` is since when."""
+FROZEN_AT: Final = "frozen_at"
+STARTING: Final = "starting"
+"""That workloads may run at the target."""
+LEFT: Final = "left"
+"""The placement that it left, once people were let to the target."""
+SLEPT: Final = "slept"
+"""Of one that was asleep: by whom and why, so that it sleeps again."""
+MEASURED: Final = "measured"
+"""freeze_seconds, and stopped_seconds: the longest time for which a workload ran nowhere."""
+
+VOLUMES_EMPTY: Final = "recreate-empty"
+JOBS_WAIT: Final = "wait"
+PODS_RECREATE: Final = "recreate"
+UNFROZEN: Final = "unfrozen"
+DIFFERENCES: Final = "differences"
+ACCEPT: Final = "accept"
+"""Choices, see the preflight."""

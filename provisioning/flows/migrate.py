@@ -1,0 +1,151 @@
+"""How a virtual cluster moves to another host: copied while it works, frozen for moments, put back where it fails.
+
+The source is what counts until people are let to the target (`switch-placement`). Up to there whatever goes wrong, or
+an abort, stops what runs at the target, lets the source be written to and starts its workloads again; the target is
+removed by an operation of its own, so that a host that does not answer keeps nobody waiting.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from clusters.models import (
+    Condition,
+    ExportCause,
+    Operation,
+    OperationKind,
+    OperationState,
+    Placement,
+    PlacementRole,
+)
+from clusters.models import VirtualClusterPhase as Phase
+from clusters.moving import BACK, MEASURED, SLEPT
+from clusters.services.export_writing import export_of_operation_fail
+from clusters.services.move_notices import move_ended_tell
+from clusters.services.placements import placement_leave
+from provisioning.engine.flow import Flow, on_target
+from provisioning.flows.phases import ABORTED, as_before, cluster_locked, conditions_add, phase_becomes, step_done
+from provisioning.left_behind import of_moving
+from provisioning.sleeping import falls_asleep
+from provisioning.steps.access import access_put_right
+from provisioning.steps.api_ready import prepare_inside, wait_for_api
+from provisioning.steps.endpoint import publish_endpoint
+from provisioning.steps.exporting import export_before
+from provisioning.steps.guardrails import apply_guardrails
+from provisioning.steps.move_check import check_inside, check_move
+from provisioning.steps.moving import (
+    compare_copy,
+    copy_changes,
+    copy_foundations,
+    copy_objects,
+    order_workloads,
+    place_target,
+    raise_revisions,
+    resume_target,
+    wait_for_jobs,
+    wake_source,
+)
+from provisioning.steps.moving_after import recreate_pods, resume_cron_jobs, retire_source, sleep_again
+from provisioning.steps.moving_frozen import (
+    copy_rest,
+    freeze_source,
+    start_workloads,
+    stop_workloads_first,
+    stop_workloads_last,
+    switch_placement,
+)
+from provisioning.steps.moving_undo import sleep_source, start_source, stop_target, unfreeze_source
+from provisioning.steps.namespaces import create_namespace
+from provisioning.steps.release import install_release
+
+MOVED: Final = "Moved"
+"""The condition that tells what came of the last move."""
+
+
+def moved(operation: Operation, now: datetime) -> None:
+    """It runs where it was to go; one that was asleep sleeps on."""
+    cluster = cluster_locked(operation)
+    slept = operation.params.get(SLEPT)
+    if slept is not None:
+        falls_asleep(cluster, now, by=slept["by"], why=slept["why"])
+    else:
+        cluster.phase = Phase.READY
+        conditions_add(cluster, now, Condition(type="Ready", status="True", reason="Moved", message="Its API answers."))
+    host = Placement.objects.select_related("host").get(virtual_cluster=cluster, role=PlacementRole.ACTIVE).host
+    seconds = operation.params.get(MEASURED, {}).get("freeze_seconds", 0.0)
+    message = f"It runs on {host.name}; it could not be written to for {seconds:.1f} s."
+    conditions_add(cluster, now, Condition(type=MOVED, status="True", reason="Moved", message=message))
+    cluster.save(update_fields=["phase", "conditions"])
+    move_ended_tell(operation, now)
+
+
+def not_moved(operation: Operation, now: datetime) -> None:
+    """Where it was, as before, unless people were let to the target already."""
+    export_of_operation_fail(operation, now)
+    if step_done(operation, FINAL):
+        moved(operation, now)
+        return
+    as_before(operation)
+    cluster = cluster_locked(operation)
+    reason = "Aborted" if operation.state == OperationState.ABORTED else "MoveFailed"
+    message = operation.message or ABORTED
+    conditions_add(cluster, now, Condition(type=MOVED, status="False", reason=reason, message=message))
+    cluster.save(update_fields=["conditions"])
+    if operation.undoing is None or step_done(operation, MIGRATE.undo[-1].key):
+        _target_given_up(operation, now)
+
+
+def _target_given_up(operation: Operation, now: datetime) -> None:
+    target = Placement.objects.select_related("virtual_cluster").filter(
+        virtual_cluster=operation.virtual_cluster, role=PlacementRole.TARGET
+    )
+    if operation.params.get(BACK):
+        target.update(role=PlacementRole.RETAINED)
+        return
+    for placement in target:
+        placement_leave(placement=placement, now=now)
+
+
+FINAL: Final = switch_placement.key
+
+MIGRATE = Flow(
+    kind=OperationKind.MIGRATE,
+    steps=(
+        check_move,
+        place_target,
+        wake_source,
+        check_inside,
+        wait_for_jobs,
+        export_before(ExportCause.MIGRATE),
+        on_target(create_namespace, "Prepare the namespace where it goes"),
+        on_target(apply_guardrails, "Set quota, limits and network isolation there"),
+        resume_target,
+        on_target(install_release, "Install its release there"),
+        on_target(wait_for_api, "Wait for its API there"),
+        on_target(prepare_inside, "Prepare access inside it there"),
+        copy_foundations,
+        copy_objects,
+        copy_changes,
+        compare_copy,
+        raise_revisions,
+        order_workloads,
+        freeze_source,
+        copy_rest,
+        stop_workloads_first,
+        start_workloads,
+        stop_workloads_last,
+        switch_placement,
+        resume_cron_jobs,
+        recreate_pods,
+        publish_endpoint,
+        access_put_right,
+        retire_source,
+        sleep_again,
+    ),
+    undo=(stop_target, unfreeze_source, start_source, sleep_source),
+    final=FINAL,
+    on_start=phase_becomes(Phase.MIGRATING),
+    on_success=moved,
+    on_failure=not_moved,
+    on_abort=not_moved,
+    left_behind=of_moving,
+)

@@ -1,0 +1,1 @@
+"""Moving a virtual cluster from one host cluster to another."""

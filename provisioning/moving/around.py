@@ -1,0 +1,80 @@
+"""What was written to a frozen cluster all the same: by somebody who may do everything, as one who is exempt.
+
+The freeze refuses by name. Who may impersonate anybody inside a cluster can write as its syncer; that is seen here
+before people are let to the target, and then the source is kept.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from provisioning.drivers.kinds import Json, Kind
+from provisioning.drivers.kube import KubeClient
+from provisioning.exports.discovery import kinds_served
+from provisioning.exports.identity import id_of
+from provisioning.exports.left_out import SYSTEM_MANAGERS, rule_for
+from provisioning.exports.reading import kind_key, revision_of
+from provisioning.moving.carrying import moves, moving_way
+from provisioning.moving.changes import Changes, carried_kinds, listed, name_of
+from provisioning.moving.holding import same_but_for_holding
+from provisioning.steps.names import MARINA
+
+SECOND: Final = timedelta(seconds=1)
+"""As exactly as Kubernetes notes when somebody wrote."""
+
+
+def changed_again(changes: Changes, target: KubeClient) -> list[str]:
+    """Of what was changed since the last copy what is not so at the target. Nothing may run there yet."""
+    kinds = {(kind.group, kind.kind): kind for kind in kinds_served(target).kinds}
+    told = [str(id_of(obj)) for obj in changes.changed if moves(obj) and not _same(obj, target, kinds)]
+    return told + [str(id_of({**obj, "apiVersion": kind.api_version, "kind": kind.kind})) for kind, obj in changes.gone]
+
+
+def _same(obj: Json, target: KubeClient, kinds: Mapping[tuple[str, str], Kind]) -> bool:
+    key = id_of(obj)
+    kind = kinds.get((key.group, key.kind))
+    copy = target.get(kind, key.name, key.namespace or None) if kind else None
+    return copy is not None and same_but_for_holding(obj, copy)
+
+
+def written_since(
+    source: KubeClient,
+    target: KubeClient,
+    revisions: Mapping[str, int],
+    since: datetime,
+    *,
+    mark: str,
+    before_page: Callable[[], None],
+) -> list[str]:
+    """By whoever is neither Kubernetes nor Marina, by the names and times that the API server notes of writers.
+
+    What was carried and is gone from the source counts too.
+    """
+    carried_by, there = moving_way(mark).created_by, {kind_key(kind) for kind in kinds_served(target).kinds}
+    told = []
+    for kind in carried_kinds(source):
+        before_page()
+        items = list(listed(source, kind, {}))
+        names = {name_of(item) for item in items}
+        newer = [item for item in items if revision_of(item) > revisions.get(kind_key(kind), -1)]
+        told += [str(id_of(item)) for item in newer if _by_somebody(item, since) and rule_for(item) is None]
+        if kind_key(kind) in there:
+            gone = [item for item in listed(target, kind, {}) if name_of(item) not in names]
+            told += [str(id_of(item)) for item in gone if carried_by in _managers(item)]
+    return told
+
+
+def _by_somebody(item: Json, since: datetime) -> bool:
+    return any(
+        datetime.fromisoformat(each["time"]) > since + SECOND and not _systems(str(each.get("manager")))
+        for each in item["metadata"].get("managedFields") or []
+        if each.get("time")
+    )
+
+
+def _systems(manager: str) -> bool:
+    return manager in SYSTEM_MANAGERS or manager.startswith(MARINA)
+
+
+def _managers(item: Json) -> set[str]:
+    return {str(each.get("manager")) for each in item["metadata"].get("managedFields") or []}

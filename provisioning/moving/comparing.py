@@ -1,0 +1,57 @@
+"""Whether a copy is what it was copied from: every object of either side, by digest."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from provisioning.drivers.kinds import Json, Kind
+from provisioning.drivers.kube import KubeClient
+from provisioning.exports.digests import differing_paths
+from provisioning.exports.identity import id_of
+from provisioning.exports.left_out import rule_for
+from provisioning.exports.reading import kind_key, revision_of
+from provisioning.moving.carrying import moves
+from provisioning.moving.changes import Name, carried_kinds, name_of
+from provisioning.moving.holding import let_go, same_but_for_holding
+
+PATHS: int = 3
+
+
+@dataclass
+class Compared:
+    """How many objects were compared, and a sentence for each that is not the same, without its full stop."""
+
+    count: int = 0
+    differing: list[str] = field(default_factory=list)
+
+
+def differing(
+    source: KubeClient, target: KubeClient, revisions: Mapping[str, int], *, before_page: Callable[[], None]
+) -> Compared:
+    """Of what was not changed at the source since these `revisions`."""
+    compared = Compared()
+    for kind in carried_kinds(source):
+        before_page()
+        since = revisions.get(kind_key(kind), 0)
+        here, there = _by_name(source, kind), _by_name(target, kind)
+        for name, obj in here.items():
+            if revision_of(obj) <= since and rule_for(obj) is None and moves(obj):
+                compared.count += 1
+                _compare(compared, obj, there.get(name))
+        compared.differing += [
+            f"{id_of(obj)} is only where it goes"
+            for name, obj in there.items()
+            if name not in here and rule_for(obj) is None and moves(obj)
+        ]
+    return compared
+
+
+def _by_name(kube: KubeClient, kind: Kind) -> dict[Name, Json]:
+    return {name_of(obj): obj for obj in kube.list(kind)}
+
+
+def _compare(compared: Compared, obj: Json, copy: Json | None) -> None:
+    if copy is None:
+        compared.differing.append(f"{id_of(obj)} is missing")
+    elif not same_but_for_holding(obj, copy):
+        paths = ", ".join(differing_paths(let_go(obj), let_go(copy))[:PATHS])
+        compared.differing.append(f"{id_of(obj)} differs in {paths}")

@@ -1,0 +1,143 @@
+"""Holding what runs, without losing what it was: at the target until its time has come, at the source from then on.
+
+What was changed is noted on the object itself, so whoever comes next, after any crash, can let it go again.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from provisioning.drivers.kinds import Json
+from provisioning.exports.digests import object_digest, title_of
+
+HELD: Final = "marina.dev/held"
+"""The annotation: what each field was that holding changed, as JSON; and a label that nothing bears."""
+CRON_JOB: Final = "CronJob.batch"
+JOB: Final = "Job.batch"
+WEBHOOKS: Final = (
+    "ValidatingWebhookConfiguration.admissionregistration.k8s.io",
+    "MutatingWebhookConfiguration.admissionregistration.k8s.io",
+)
+WORKLOADS: Final = ("Deployment.apps", "StatefulSet.apps", "ReplicaSet.apps", "ReplicationController", "DaemonSet.apps")
+NOBODY: Final = {"matchLabels": {HELD: "true"}}
+"""Selects nothing."""
+
+
+def held(obj: Json) -> Json:
+    """A copy that neither runs nor calls anybody; the object itself where it is held already, or never does."""
+    field = _FIELDS.get(title_of(obj))
+    return obj if field is None else _held(obj, *field)
+
+
+def shut(binding: Json) -> Json:
+    """A copy of a binding that lets nobody in; the binding itself where it is shut already."""
+    return _held(binding, "subjects", lambda subjects: [])
+
+
+def _held(obj: Json, path: str, change: Callable[[Any], Any]) -> Json:
+    if is_held(obj):
+        return obj
+    copy: Json = json.loads(json.dumps(obj))
+    was = _at(copy, path)
+    _put(copy, path, change(was))
+    noted = _selectors(was) if path == _HOOKS else was
+    copy["metadata"].setdefault("annotations", {})[HELD] = json.dumps({path: noted}, sort_keys=True)
+    return copy
+
+
+def let_go(obj: Json) -> Json:
+    """A copy as it was before it was held; the object itself where it is not."""
+    noted = annotations_of(obj).get(HELD)
+    if noted is None:
+        return obj
+    copy: Json = json.loads(json.dumps(obj))
+    for path, value in _noted(noted).items():
+        _put(copy, path, _with_selectors(_at(copy, path), value) if path == _HOOKS else value)
+    annotations = copy["metadata"]["annotations"]
+    del annotations[HELD]
+    if not annotations:
+        del copy["metadata"]["annotations"]
+    return copy
+
+
+def is_held(obj: Json) -> bool:
+    """Whether it was held and not let go since."""
+    return HELD in annotations_of(obj)
+
+
+def wanted_replicas(obj: Json) -> int:
+    """How many it runs when it is not held; of what has no such number 1."""
+    noted = annotations_of(obj).get(HELD)
+    held_at = _noted(noted).get("spec.replicas") if noted else None
+    replicas = held_at if held_at is not None else (obj.get("spec") or {}).get("replicas", 1)
+    return int(replicas)
+
+
+def same_but_for_holding(one: Json, other: Json) -> bool:
+    """Whether two objects count as the same one, whichever of them is held."""
+    return object_digest(let_go(one)) == object_digest(let_go(other))
+
+
+def annotations_of(obj: Json) -> Mapping[str, str]:
+    """Its annotations, if only none."""
+    annotations: Mapping[str, str] = obj["metadata"].get("annotations") or {}
+    return annotations
+
+
+_HOOKS: Final = "webhooks"
+
+
+def _selectors(hooks: Any) -> list[Any]:
+    """Of webhooks only what is changed of them is noted: a certificate may be written to the rest meanwhile."""
+    return [each.get("objectSelector") for each in hooks or []]
+
+
+def _with_selectors(hooks: Any, selectors: Any) -> list[Any]:
+    restored = []
+    for number, hook in enumerate(hooks or []):
+        selector = selectors[number] if isinstance(selectors, list) and number < len(selectors) else None
+        rest = {key: value for key, value in hook.items() if key != "objectSelector"}
+        restored.append(rest if selector is None else {**rest, "objectSelector": selector})
+    return restored
+
+
+_FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
+    **dict.fromkeys(
+        ("Deployment.apps", "StatefulSet.apps", "ReplicaSet.apps", "ReplicationController"),
+        ("spec.replicas", lambda replicas: 0),
+    ),
+    "DaemonSet.apps": ("spec.template.spec.nodeSelector", lambda selector: {HELD: "true"}),
+    CRON_JOB: ("spec.suspend", lambda suspend: True),
+    JOB: ("spec.suspend", lambda suspend: True),
+    **dict.fromkeys(WEBHOOKS, (_HOOKS, lambda hooks: [{**each, "objectSelector": NOBODY} for each in hooks or []])),
+}
+
+
+def _noted(text: str) -> dict[str, Any]:
+    """Somebody may have written into the annotation: what is no note is none."""
+    try:
+        noted = json.loads(text)
+    except ValueError:
+        return {}
+    return {path: value for path, value in noted.items() if path in _PATHS} if isinstance(noted, dict) else {}
+
+
+_PATHS: Final = frozenset({"subjects", *(path for path, _ in _FIELDS.values())})
+
+
+def _at(obj: Json, path: str) -> Any:
+    value: Any = obj
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _put(obj: Json, path: str, value: Any) -> None:
+    """None takes the field away."""
+    *way, last = path.split(".")
+    for key in way:
+        obj = obj.setdefault(key, {})
+    if value is None:
+        obj.pop(last, None)
+    else:
+        obj[last] = value

@@ -1,0 +1,150 @@
+"""What is in a virtual cluster that a move would meet, read through its API once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from provisioning.drivers.errors import NotFound
+from provisioning.drivers.kinds import (
+    INGRESS,
+    PERSISTENT_VOLUME,
+    PERSISTENT_VOLUME_CLAIM,
+    SECRET,
+    SERVICE,
+    VALIDATING_ADMISSION_POLICY,
+    Json,
+    Kind,
+)
+from provisioning.drivers.kube import KubeClient
+from provisioning.exports.discovery import Served, kinds_served
+from provisioning.exports.left_out import rule_for
+from provisioning.moving.workloads import Seen, Workload, workloads_in, workloads_seen
+
+TOKENS: Final = "type=kubernetes.io/service-account-token"
+_WHOLE: Final = (PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME, SERVICE, INGRESS)
+_HOOKS: Final = ("admissionregistration.k8s.io", "MutatingWebhookConfiguration")
+_API_SERVICES: Final = ("apiregistration.k8s.io", "APIService")
+
+OUTSIDE_GROUPS: Final = {
+    "acme.cert-manager.io": "cert-manager asks a certificate authority for it",
+    "cert-manager.io": "cert-manager asks for certificates by it",
+    "external-secrets.io": "external-secrets reads or writes a store of secrets by it",
+    "externaldns.k8s.io": "external-dns writes DNS records by it",
+    "services.k8s.aws": "a controller makes resources of AWS by it",
+    "cnrm.cloud.google.com": "Config Connector makes resources of Google Cloud by it",
+    "azure.com": "a controller makes resources of Azure by it",
+    "crossplane.io": "Crossplane makes resources elsewhere by it",
+    "upbound.io": "Crossplane makes resources elsewhere by it",
+    "infra.contrib.fluxcd.io": "Terraform makes resources elsewhere by it",
+    "app.terraform.io": "Terraform makes resources elsewhere by it",
+    "cluster.x-k8s.io": "Cluster API makes machines by it",
+    "networking.gke.io": "a controller makes certificates and balancers of Google Cloud by it",
+    "elbv2.k8s.aws": "a controller makes load balancers of AWS by it",
+}
+"""API groups (and all below them) whose controllers act outside of the cluster, and how."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Custom:
+    """Objects of a kind whose controller acts outside."""
+
+    kind: str
+    why: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inside:
+    """What was read. Objects are as the API gives them, without those that an export leaves out too.
+
+    `policies`: it knows admission policies, by which its writes can be refused. `aggregated`: API versions that other
+    servers inside it serve.
+    """
+
+    workloads: tuple[Workload, ...] = ()
+    templates: tuple[Json, ...] = ()
+    """What the workloads are made of: the same objects, whole."""
+    claims: tuple[Json, ...] = ()
+    volumes: tuple[Json, ...] = ()
+    services: tuple[Json, ...] = ()
+    ingresses: tuple[Json, ...] = ()
+    tokens: tuple[str, ...] = ()
+    customs: tuple[Custom, ...] = ()
+    pod_hooks: tuple[str, ...] = ()
+    aggregated: tuple[str, ...] = ()
+    policies: bool = True
+
+
+def inside_read(kube: KubeClient) -> Inside:
+    """Reads it. Kinds that are not served have no objects."""
+    served, seen = kinds_served(kube), workloads_seen(kube)
+    workloads = workloads_in(seen)
+    found = {kind.kind: _users(kube, kind) for kind in _WHOLE if _serves(served, kind)}
+    return Inside(
+        workloads=workloads,
+        templates=_templates(seen, workloads),
+        claims=found.get("PersistentVolumeClaim", ()),
+        volumes=found.get("PersistentVolume", ()),
+        services=found.get("Service", ()),
+        ingresses=found.get("Ingress", ()),
+        tokens=tuple(_named(each) for each in kube.list(SECRET, field_selector=TOKENS, metadata_only=True)),
+        customs=tuple(_customs(kube, served)),
+        pod_hooks=tuple(sorted(_named(each) for each in _of(kube, served, _HOOKS) if _on_pods(each))),
+        aggregated=tuple(sorted(_named(each) for each in _of(kube, served, _API_SERVICES) if _elsewhere(each))),
+        policies=_serves(served, VALIDATING_ADMISSION_POLICY),
+    )
+
+
+def _serves(served: Served, kind: Kind) -> bool:
+    return any((each.api_version, each.kind) == (kind.api_version, kind.kind) for each in served.kinds)
+
+
+def _users(kube: KubeClient, kind: Kind) -> tuple[Json, ...]:
+    return tuple(each for each in kube.list(kind) if rule_for(each) is None)
+
+
+def _templates(seen: Seen, workloads: Iterable[Workload]) -> tuple[Json, ...]:
+    wanted = {(each.key.kind, each.key.namespace, each.key.name) for each in workloads}
+    return tuple(
+        each for each in seen.found if (each["kind"], each["metadata"]["namespace"], each["metadata"]["name"]) in wanted
+    )
+
+
+def _named(found: Json) -> str:
+    meta = found["metadata"]
+    return f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else str(meta["name"])
+
+
+def _of(kube: KubeClient, served: Served, wanted: tuple[str, str]) -> list[Json]:
+    kind = next((each for each in served.kinds if (each.group, each.kind) == wanted), None)
+    return [each for each in kube.list(kind) if rule_for(each) is None] if kind else []
+
+
+def _customs(kube: KubeClient, served: Served) -> Iterable[Custom]:
+    for kind in served.kinds:
+        if why := outside_why(kind.group):
+            names = tuple(sorted(_named(each) for each in _listed(kube, kind)))
+            if names:
+                yield Custom(kind=f"{kind.kind}.{kind.group}", why=why, names=names)
+
+
+def _listed(kube: KubeClient, kind: Kind) -> list[Json]:
+    try:
+        return kube.list(kind, metadata_only=True)
+    except NotFound:
+        return []  # its definition was deleted since we asked what there is
+
+
+def outside_why(group: str) -> str:
+    """How controllers of this API group act outside of the cluster; "" where that is not known of them."""
+    return next((why for known, why in OUTSIDE_GROUPS.items() if group == known or group.endswith(f".{known}")), "")
+
+
+def _on_pods(found: Json) -> bool:
+    hooks = found.get("webhooks") or []
+    named = {resource for hook in hooks for rule in hook.get("rules") or [] for resource in rule.get("resources") or []}
+    return bool(named & {"pods", "*", "*/*"})
+
+
+def _elsewhere(found: Json) -> bool:
+    return bool((found.get("spec") or {}).get("service"))

@@ -1,0 +1,276 @@
+"""Moving a virtual cluster to another host, up to where its source is frozen: all of it while the source works."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final
+
+from django.conf import settings
+
+from clusters.models import Export, HostCluster, Placement, PlacementRole
+from clusters.moving import ACCEPT, BACK, DECIDED, DIFFERENCES, JOBS_WAIT, ORDERS, REVISIONS, SLEPT, TO
+from clusters.placing import hosts_choose
+from clusters.preflight import CHOICES
+from provisioning.drivers.kinds import CONFIG_MAP, JOB
+from provisioning.drivers.kube import KubeClient
+from provisioning.engine.context import StepContext
+from provisioning.engine.errors import PermanentError, TemporaryError
+from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
+from provisioning.exports.opening import export_read
+from provisioning.exports.restoring import RestorePlan
+from provisioning.moving.carrying import Carried, Carrier, changes_carry, moving_plan, moving_way
+from provisioning.moving.changes import Changes, carried_kinds, changes_since
+from provisioning.moving.comparing import differing
+from provisioning.moving.workloads import workloads_of, workloads_ordered
+from provisioning.steps.names import ACCESS_NAMESPACE
+from provisioning.steps.placing import one_at_a_time, placement_create, wish_of
+from provisioning.steps.restoring import mark_of, objects_made, objects_tried_again
+from provisioning.steps.sleeping import resume_control_plane
+from provisioning.steps.timing import seconds_in_step
+
+COPY_SECONDS: Final = 3600.0
+PATIENCE_SECONDS: Final = 60.0
+"""So long what the target does not take yet is tried again."""
+JOBS_SECONDS: Final = 6 * 3600.0
+FEW: Final = 20
+"""With no more changes than that the source may be frozen: the rest is copied in a moment."""
+ROUNDS: Final = 5
+TOLD: Final = 5
+CHEAP_REVISIONS: Final = 3000
+"""So many writes at most bring the target's resourceVersions past the source's; each takes some milliseconds."""
+COUNTER: Final = "marina-move"
+"""The ConfigMap that is written for it."""
+
+
+@step("Choose its place on the host", on_host=False)
+def place_target(context: StepContext) -> StepResult:
+    """Writes the placement before anything is on the host. Of one that goes back it is the retained one."""
+    target = context.on_target().placed()
+    if target is not None:
+        return Skip(f"It goes to {target.host.name}.")
+    if context.params.get(BACK):
+        return _go_back(context)
+    with context.fenced():
+        one_at_a_time()
+        host, why = _host_chosen(context)
+        if _leaving(context, host):
+            return Wait(1.0, f"What an earlier move left on {host.name} is still being removed.")
+        adopted = context.placement.adopted
+        placement_create(context.virtual_cluster, host, why=why, role=PlacementRole.TARGET, adopted=adopted)
+    return Done(why)
+
+
+def _go_back(context: StepContext) -> StepResult:
+    with context.fenced():
+        rows = Placement.objects.select_for_update(of=("self",)).select_related("host")
+        retained = rows.filter(virtual_cluster=context.virtual_cluster, role=PlacementRole.RETAINED).first()
+        if retained is None:
+            raise PermanentError("There is nowhere to go back to: what it came from is gone.", code="not-retained")
+        Placement.objects.filter(pk=retained.pk).update(role=PlacementRole.TARGET)
+    return Done(f"It goes back to {retained.host.name}.")
+
+
+def _host_chosen(context: StepContext) -> tuple[HostCluster, str]:
+    """Looked at again: the host may have changed since it was asked for."""
+    cluster, source = context.virtual_cluster, context.placement.host
+    wanted = HostCluster.objects.filter(pk=context.params[TO]).first() if context.params.get(TO) else None
+    choice = hosts_choose(project=cluster.project, wish=wish_of(cluster, host=wanted))
+    fitting = [each.host for each in choice.candidates if each.host.pk != source.pk and not each.away]
+    if not fitting:
+        raise PermanentError(
+            f"No other host cluster can take it. {choice.explain()}",
+            code="no-host",
+            hint="Name another one (marina migrate --to), or make room.",
+        )
+    return fitting[0], choice.why() if wanted is None else f"It was moved here from {source.name}."
+
+
+def _leaving(context: StepContext, host: HostCluster) -> bool:
+    mine = Placement.objects.filter(virtual_cluster=context.virtual_cluster, host=host)
+    return mine.exclude(role=PlacementRole.ACTIVE).exists()
+
+
+@step("Wake it where it was")
+def wake_source(context: StepContext) -> StepResult:
+    """What is asleep cannot be read. It sleeps again where it goes."""
+    if not context.virtual_cluster.sleeping and SLEPT not in context.params:
+        return Skip("It is awake.")
+    if SLEPT not in context.params:
+        cluster = context.virtual_cluster
+        slept = {"by": cluster.asleep_by, "why": cluster.asleep_why}
+        context.write(context.operation, params={**context.params, SLEPT: slept})
+    resume_control_plane.run(context)
+    return None if answers(context) else Wait(0.5, "Waiting for its API.")
+
+
+@step("Wait for its Jobs", deadline=JOBS_SECONDS)
+def wait_for_jobs(context: StepContext) -> StepResult:
+    """Where that was chosen."""
+    if context.params.get(CHOICES, {}).get("jobs") != JOBS_WAIT:
+        return Skip("Nobody asked to wait for Jobs.")
+    with context.virtual() as virtual:
+        running = [str(each.key) for each in workloads_of(virtual) if each.kind is JOB]
+    if running:
+        return Wait(5.0, f"{len(running)} Jobs run, such as {running[0]}.")
+    return None
+
+
+@step("Copy what others lean on", deadline=COPY_SECONDS, on_target=True)
+def copy_foundations(context: StepContext) -> StepResult:
+    """Definitions of kinds, namespaces, classes and rights, from the export that was made before."""
+    plan = _plan(context)
+    return objects_made(context.on_target(), plan, plan.leaned_on, _carrier(context, plan))
+
+
+@step("Copy its objects", deadline=COPY_SECONDS, on_target=True)
+def copy_objects(context: StepContext) -> StepResult:
+    """All others. What would run, call or start others is held."""
+    plan = _plan(context)
+    make, target = _carrier(context, plan), context.on_target()
+    return objects_made(target, plan, len(plan.wanted), make) or objects_tried_again(target, plan, make)
+
+
+def _plan(context: StepContext) -> RestorePlan:
+    with context.virtual() as source:
+        served = {kind.api_version for kind in carried_kinds(source)}
+    return export_read(_export(context).pk, lambda reader: moving_plan(reader.objects(), served=served.__contains__))
+
+
+def _carrier(context: StepContext, plan: RestorePlan) -> Any:
+    return partial(Carrier, plan=plan, way=moving_way(mark_of(context)))
+
+
+def _export(context: StepContext) -> Export:
+    return Export.objects.get(operation=context.operation)
+
+
+@contextmanager
+def both(context: StepContext) -> Iterator[tuple[KubeClient, KubeClient]]:
+    """The virtual APIs of source and target."""
+    with context.virtual() as source, context.on_target().virtual() as target:
+        yield source, target
+
+
+@step("Copy what was changed meanwhile", deadline=COPY_SECONDS)
+def copy_changes(context: StepContext) -> StepResult:
+    """Round by round, until so little changes between two that the source can be frozen for the rest."""
+    for _ in range(ROUNDS):
+        with both(context) as (source, target):
+            changes = changes_since(source, target, _revisions(context), before_page=context.lease.check)
+            carried = changes_carry(target, changes, mark=mark_of(context))
+        if waits := _not_taken(context, carried):
+            return waits
+        copied_up_to(context, changes)
+        if len(changes) <= FEW:
+            return Done(f"{len(changes)} objects were changed in the last round.")
+    return Done(f"{len(changes)} objects are changed from one round to the next; they are copied while it is frozen.")
+
+
+def _not_taken(context: StepContext, carried: Carried) -> Wait | None:
+    """PermanentError where something was refused, or not taken for long."""
+    if carried.refused:
+        raise not_taken(dict(carried.refused))
+    if not carried.waiting:
+        return None
+    if seconds_in_step(context) > PATIENCE_SECONDS:
+        raise not_taken(dict(carried.waiting))
+    key, why = next(iter(carried.waiting.items()))
+    return Wait(0.5, f"{len(carried.waiting)} objects are not taken yet, such as {key}: {why}")
+
+
+def not_taken(why: dict[Any, str]) -> PermanentError:
+    """Of objects, each with the reason."""
+    told = " ".join(f"{key}: {reason}" for key, reason in list(why.items())[:TOLD])
+    return PermanentError(
+        f"{len(why)} objects cannot be made where it goes. {told}",
+        code="not-taken",
+        hint="Mend or delete them, then move it again.",
+    )
+
+
+def _revisions(context: StepContext) -> dict[str, int]:
+    """Up to where the source was copied; at first what the export says."""
+    kept: dict[str, int] | None = context.params.get(REVISIONS)
+    return export_read(_export(context).pk, _revisions_of) if kept is None else kept
+
+
+def _revisions_of(reader: Any) -> dict[str, int]:
+    for _ in reader.objects():
+        pass
+    revisions: dict[str, int] = reader.manifest["revisions"]
+    return revisions
+
+
+def copied_up_to(context: StepContext, changes: Changes) -> None:
+    """What was changed until then is at the target."""
+    context.write(context.operation, params={**context.params, REVISIONS: changes.revisions})
+
+
+@step("Compare the copy", deadline=COPY_SECONDS)
+def compare_copy(context: StepContext) -> StepResult:
+    """Every object of either side, by digest, less what was changed since it was copied.
+
+    PermanentError where something is not the same, unless that was accepted.
+    """
+    with both(context) as (source, target):
+        compared = differing(source, target, _revisions(context), before_page=context.lease.check)
+    if not compared.differing:
+        return Done(f"{compared.count} objects are the same.")
+    told = " ".join(f"{each}." for each in compared.differing[:TOLD])
+    if context.params.get(CHOICES, {}).get(DIFFERENCES) == ACCEPT:
+        return Done(f"{len(compared.differing)} of {compared.count} objects differ, which was accepted: {told}")
+    raise PermanentError(
+        f"{len(compared.differing)} of {compared.count} objects are not the same where it goes: {told}",
+        code="copy-differs",
+        hint="Something at the target changes them. Find out what, or accept it: marina migrate --differences accept.",
+    )
+
+
+@step("Make its versions go on")
+def raise_revisions(context: StepContext) -> StepResult:
+    """Brings the target's resourceVersions past the source's, where few writes do that.
+
+    Whoever watched the source then never takes a version of it for one of the target's.
+    """
+    counter = {"name": COUNTER, "namespace": ACCESS_NAMESPACE}
+    with both(context) as (source, target):
+        missing = source.revision() + settings.MOVE_REVISIONS_AHEAD - target.revision()
+        cheap = missing <= CHEAP_REVISIONS
+        if cheap and missing > 0:
+            target.apply({"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind, "metadata": counter})
+            for number in range(missing):
+                target.patch_merge(CONFIG_MAP, COUNTER, ACCESS_NAMESPACE, {"data": {"written": str(number)}})
+        target.delete(CONFIG_MAP, COUNTER, ACCESS_NAMESPACE)
+    if cheap:
+        return None
+    return Skip(f"They are {missing} behind: the gateway tells whoever asks for an old one to begin anew.")
+
+
+@step("Decide in which order its workloads move")
+def order_workloads(context: StepContext) -> StepResult:
+    """What acts in the cluster stops before anything starts elsewhere; the others as was asked for, or as is safe."""
+    with context.virtual() as source:
+        ordered = workloads_ordered(workloads_of(source), context.params.get(ORDERS, {}))
+    decided = {str(each.key): {"order": each.order, "ready": each.ready} for each in ordered}
+    context.write(context.operation, params={**context.params, DECIDED: decided})
+    counts = {order: sum(each.order == order for each in ordered) for order in {each.order for each in ordered}}
+    return Done(", ".join(f"{count} {order}" for order, count in sorted(counts.items())) or "It has none.")
+
+
+@step("Wake what it comes back to", on_target=True)
+def resume_target(context: StepContext) -> StepResult:
+    """The retained copy, with its workloads held as they were when it was left."""
+    if not context.params.get(BACK):
+        return Skip("It goes to a new place.")
+    target = context.on_target()
+    resume_control_plane.run(target)
+    return None if answers(target) else Wait(0.3, "Waiting for its API.")
+
+
+def answers(context: StepContext) -> bool:
+    """Whether its API is up."""
+    try:
+        with context.virtual() as virtual:
+            return virtual.readyz()
+    except TemporaryError:
+        return False

@@ -1,0 +1,112 @@
+"""After people were let to where a virtual cluster is now: what is left is tidied up, and nothing is put back."""
+
+from contextlib import suppress
+from typing import Final
+
+from clusters.models import Placement
+from clusters.moving import LEFT, PODS_RECREATE, SLEPT
+from clusters.preflight import CHOICES
+from provisioning.drivers.errors import ConflictError
+from provisioning.drivers.kinds import POD, Json
+from provisioning.drivers.kube import KubeClient
+from provisioning.engine.context import PlacementContext, StepContext
+from provisioning.engine.errors import StepError, TemporaryError
+from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
+from provisioning.exports.digests import sendable
+from provisioning.exports.left_out import rule_for
+from provisioning.moving.carrying import moving_way
+from provisioning.moving.running import cron_jobs_let_go
+from provisioning.steps.release import workload_of
+from provisioning.steps.restoring import mark_of
+from provisioning.steps.sleeping import own_pods, pause_workload, pods_deleted
+from provisioning.steps.timing import seconds_in_step
+
+LEFT_SECONDS: Final = 120.0
+"""So long the host that it left may keep the end of a move waiting."""
+
+
+@step("Resume its CronJobs")
+def resume_cron_jobs(context: StepContext) -> StepResult:
+    """The last of what was held."""
+    with context.virtual() as virtual:
+        count = cron_jobs_let_go(virtual)
+    return Done(f"{count} go on.") if count else Skip("It has none.")
+
+
+@step("Make its pods without a controller again")
+def recreate_pods(context: StepContext) -> StepResult:
+    """Where that was chosen; they ran where it was until now. What cannot be read any more is told."""
+    if context.params.get(CHOICES, {}).get("pods") != PODS_RECREATE:
+        return Skip("Nobody asked for it.")
+    try:
+        with left(context).virtual() as source:
+            pods = lone_pods(source)
+    except TemporaryError as error:
+        if seconds_in_step(context) < LEFT_SECONDS:
+            raise
+        return Done(f"Where it was nothing answers any more, so they cannot be made again: {error.message}")
+    with context.virtual() as target:
+        for pod in pods:
+            _made(target, pod, mark=mark_of(context))
+    return Done(f"{len(pods)} pods.") if pods else Skip("It has none.")
+
+
+def lone_pods(virtual: KubeClient) -> list[Json]:
+    """Those that users made and nobody makes again, and that did not end."""
+    found = [pod for pod in virtual.list(POD) if rule_for(pod) is None]
+    return [pod for pod in found if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")]
+
+
+def _made(target: KubeClient, pod: Json, *, mark: str) -> None:
+    manifest = sendable(pod)
+    for computed in ("priority", "preemptionPolicy"):
+        manifest["spec"].pop(computed, None)
+    manifest["metadata"].pop("ownerReferences", None)
+    with suppress(ConflictError):
+        target.create_as(POD, manifest, manager=moving_way(mark).created_by)
+
+
+def left(context: StepContext) -> StepContext:
+    """The same for the placement that it left."""
+    return PlacementContext.of(
+        context, Placement.objects.select_related("host__credential").get(pk=context.params[LEFT])
+    )
+
+
+@step("Put what it left to sleep", on_host=False, deadline=LEFT_SECONDS * 2)
+def retire_source(context: StepContext) -> StepResult:
+    """Kept for a while, so that it can go back. Where its host does not answer that is left for its removal."""
+    try:
+        return _retired(left(context))
+    except StepError as error:
+        if isinstance(error, TemporaryError) and seconds_in_step(context) < LEFT_SECONDS:
+            raise
+        return Done(f"It could not be put to sleep; its workloads are held, and it is removed later. {error.message}")
+
+
+def _retired(context: StepContext) -> StepResult:
+    placement = context.placement
+    if waits := put_to_rest(context):
+        return waits
+    return Done(f"It sleeps on {placement.host.name} until {placement.retained_until:%Y-%m-%d %H:%M} UTC.")
+
+
+def put_to_rest(context: StepContext) -> Wait | None:
+    """Nothing of it runs afterwards; its state stays. Nothing to do where it is gone."""
+    kube = context.kube()
+    workload = workload_of(kube, context.placement)
+    if workload is not None:
+        pause_workload(context, kube, workload)
+    if own_pods(context, kube):
+        return Wait(0.3, "Waiting for its control plane to end.")
+    remaining = pods_deleted(context, kube)
+    return Wait(0.5, f"Waiting for pods to end, such as {remaining[0]}.") if remaining else None
+
+
+@step("Let it fall asleep again")
+def sleep_again(context: StepContext) -> StepResult:
+    """One that was asleep before it was moved."""
+    if SLEPT not in context.params:
+        return Skip("It was awake.")
+    context.write(context.virtual_cluster, sleeping=True)
+    return put_to_rest(context)

@@ -1,0 +1,221 @@
+"""Moving a virtual cluster while nothing may be written to it: the rest is copied, its workloads change places.
+
+These steps wait for no host: what takes too long is put back, and the source works as before.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+
+from clusters.models import Operation, Placement, PlacementRole, VirtualCluster
+from clusters.moving import DECIDED, FREEZE, FROZEN_AT, LEFT, MEASURED, REVISIONS, STARTING
+from provisioning.drivers.kube import KubeClient
+from provisioning.engine.context import StepContext
+from provisioning.engine.errors import PermanentError
+from provisioning.engine.flow import Done, StepResult, Wait, step
+from provisioning.failpoints import failpoint, failpoint_register
+from provisioning.moving.around import changed_again, written_since
+from provisioning.moving.carrying import changes_carry
+from provisioning.moving.changes import changes_since
+from provisioning.moving.freezing import (
+    access_resume,
+    access_suspend,
+    freeze_holds,
+    freeze_put,
+    freeze_refuses,
+    freeze_supported,
+    freeze_take_away,
+)
+from provisioning.moving.running import Decided, started, stopped, webhooks_let_go
+from provisioning.moving.workloads import Order
+from provisioning.steps.moving import both, copied_up_to, not_taken
+from provisioning.steps.restoring import mark_of
+
+failpoint_register("move.switch")
+
+FREEZE_SECONDS: Final = 30.0
+COPY_SECONDS: Final = 60.0
+PASSES: Final = 4
+SEVERAL_SERVERS_SECONDS: Final = 2.0
+"""Where several API servers stand behind one address each of them has to have heard of the freeze."""
+STOPPING_SECONDS: Final = 180.0
+READY_SECONDS: Final = 180.0
+TOLD: Final = 3
+UNFROZEN_INSIDE: Final = "Its version knows no admission policies: access that Marina gave is suspended, no more."
+
+
+@step("Freeze what is written to it", deadline=FREEZE_SECONDS, patient=False)
+def freeze_source(context: StepContext) -> StepResult:
+    """Ends when an ordinary user's write was refused by the policy itself, and each gateway refuses by then."""
+    sentence, begun = _sentence(context), context.operation.started_at or context.now
+    early = settings.MOVE_KNOWN_SECONDS - (context.now - begun).total_seconds()
+    if early > 0:
+        return Wait(early, "Waiting for the gateways to know that it is being moved.")
+    with context.fenced():
+        row = VirtualCluster.objects.filter(pk=context.virtual_cluster.pk)
+        row.filter(frozen_at=None).update(frozen_at=context.now, frozen_why=sentence)
+    with context.virtual() as source:
+        access_suspend(source)
+        if not freeze_supported(source):
+            _frozen(context, None)
+            return _settled(context) or Done(UNFROZEN_INSIDE)
+        freeze = freeze_put(source, sentence)
+        if not freeze_refuses(source):
+            return Wait(0.1, "Waiting for the freeze to take effect.")
+    _frozen(context, freeze.as_json())
+    return _settled(context)
+
+
+def _settled(context: StepContext) -> Wait | None:
+    """What comes through a gateway is refused by each of them a moment later, and by each of several API servers."""
+    seconds = float(settings.MOVE_GATEWAYS_KNOW_SECONDS)
+    if context.virtual_cluster.replicas > 1:
+        seconds = max(seconds, SEVERAL_SERVERS_SECONDS)
+    left = seconds - (context.now - datetime.fromisoformat(context.params[FROZEN_AT])).total_seconds()
+    return Wait(left, "Waiting for the freeze to be known everywhere.") if left > 0 else None
+
+
+def _sentence(context: StepContext) -> str:
+    host = context.on_target().placement.host
+    return f"{context.virtual_cluster.name} is being moved to {host.name}; try again in a minute."
+
+
+def _frozen(context: StepContext, freeze: dict[str, str] | None) -> None:
+    since = context.params.get(FROZEN_AT) or context.now.isoformat()
+    context.write(context.operation, params={**context.params, FREEZE: freeze, FROZEN_AT: since})
+
+
+def freeze_checked(context: StepContext, source: KubeClient) -> None:
+    """PermanentError where somebody took the freeze away: what was written since may not be at the target."""
+    freeze = context.params.get(FREEZE)
+    if freeze is not None and not freeze_holds(source, freeze):
+        raise PermanentError(
+            "Somebody who may do everything in it took the freeze away while it was moved.",
+            code="unfrozen",
+            hint="Move it again when nobody does that; nothing was lost.",
+        )
+
+
+@step("Copy the rest", deadline=COPY_SECONDS, patient=False)
+def copy_rest(context: StepContext) -> StepResult:
+    """What was changed until it was frozen, until a pass finds nothing to do."""
+    with both(context) as (source, target):
+        copied = 0
+        for _ in range(PASSES):
+            changes = changes_since(source, target, context.params[REVISIONS], before_page=context.lease.check)
+            carried = changes_carry(target, changes, mark=mark_of(context))
+            if carried.refused:
+                raise not_taken(dict(carried.refused))
+            if carried.waiting:
+                key, why = next(iter(carried.waiting.items()))
+                return Wait(0.2, f"{len(carried.waiting)} objects are not taken yet, such as {key}: {why}")
+            copied += len(changes)
+            copied_up_to(context, changes)
+            if not carried.effects:
+                freeze_checked(context, source)
+                return Done(f"{copied} objects.")
+    raise PermanentError("It is still written to, although it is frozen.", code="unfrozen")
+
+
+@step("Stop its workloads where it was", deadline=STOPPING_SECONDS, patient=False)
+def stop_workloads_first(context: StepContext) -> StepResult:
+    """What acts in the cluster, and what may not run twice. They are held there from here on."""
+    with context.virtual() as source:
+        freeze_checked(context, source)
+        if left := stopped(source, (Order.CONTROLLER, Order.STOP_FIRST), _decided(context)):
+            return Wait(0.2, _waiting("Waiting for pods to end", left))
+        with context.on_target().virtual() as target:
+            changes = changes_since(source, target, context.params[REVISIONS], before_page=context.lease.check)
+            _refuse_written(changed_again(changes, target))
+    return None
+
+
+@step("Start its workloads where it goes", deadline=READY_SECONDS, on_target=True, patient=False)
+def start_workloads(context: StepContext) -> StepResult:
+    """First what answers webhooks, then these, then all others. Ends when what was ready is ready again."""
+    context.write(context.operation, params={**context.params, STARTING: True})
+    with context.on_target().virtual() as target:
+        if left := started(target, _decided(context), only_behind_webhooks=True):
+            return Wait(0.2, _waiting("Waiting for what answers webhooks", left))
+        webhooks_let_go(target)
+        left = started(target, _decided(context))
+    return Wait(0.2, _waiting("Waiting to be ready where it goes", left)) if left else None
+
+
+@step("Stop the others where it was", deadline=STOPPING_SECONDS, patient=False)
+def stop_workloads_last(context: StepContext) -> StepResult:
+    """Those that started first where it goes."""
+    with context.virtual() as source:
+        left = stopped(source, tuple(Order), _decided(context))
+    return Wait(0.2, _waiting("Waiting for pods to end", left)) if left else None
+
+
+def _decided(context: StepContext) -> Decided:
+    decided: Decided = context.params[DECIDED]
+    return decided
+
+
+def _waiting(what: str, names: list[str]) -> str:
+    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+    return f"{what}: {', '.join(names[:TOLD])}{more}."
+
+
+@step("Let people to where it is now", deadline=COPY_SECONDS, patient=False)
+def switch_placement(context: StepContext) -> StepResult:
+    """Only where nobody wrote around the freeze. From here on it runs at the target, and is not frozen."""
+    with both(context) as (source, target):
+        freeze_checked(context, source)
+        since = datetime.fromisoformat(context.params[FROZEN_AT])
+        written = written_since(
+            source,
+            target,
+            context.params[REVISIONS],
+            since,
+            mark=mark_of(context),
+            before_page=context.lease.check,
+        )
+        _refuse_written(written)
+        if context.params.get(FREEZE) is not None:
+            freeze_take_away(target)  # left over where it goes back to where it came from
+        access_resume(target)
+        foreign, first = source.revision(), target.revision()
+    failpoint("move.switch")
+    with context.fenced():
+        _switch(context, foreign=foreign, first=first)
+    context.placement_anew()
+    return Done(f"It was frozen for {context.params[MEASURED]['freeze_seconds']:.1f} s.")
+
+
+def _refuse_written(written: list[str]) -> None:
+    """Who may do everything may act as somebody who is exempt. What they wrote is kept: the source is."""
+    if written:
+        told = ", ".join(written[:TOLD])
+        raise PermanentError(
+            f"Somebody wrote to it although it was frozen: {told}.",
+            code="unfrozen",
+            hint="Move it again when nobody does that; nothing was lost.",
+        )
+
+
+def _switch(context: StepContext, *, foreign: int, first: int) -> None:
+    now, cluster = context.now, context.virtual_cluster
+    source, target = context.placement, context.on_target().placement
+    rows = Placement.objects.filter(virtual_cluster=cluster)
+    rows.filter(pk=source.pk).update(
+        role=PlacementRole.RETAINED,
+        role_since=now,
+        retained_until=now + timedelta(seconds=settings.MOVE_RETAINED_SECONDS),
+    )
+    rows.filter(pk=target.pk).update(
+        role=PlacementRole.ACTIVE, role_since=now, retained_until=None, foreign_revision=foreign, first_revision=first
+    )
+    wanted: dict[str, Any] = {"frozen_at": None, "frozen_why": ""}
+    if cluster.wanted_host_id is not None:
+        wanted["wanted_host"] = target.host
+    VirtualCluster.objects.filter(pk=cluster.pk).update(**wanted)
+    since = datetime.fromisoformat(context.params[FROZEN_AT])
+    measured = {"freeze_seconds": round((now - since).total_seconds(), 3)}
+    params = {**context.params, MEASURED: measured, LEFT: str(source.pk)}
+    Operation.objects.filter(pk=context.operation.pk).update(params=params)
+    context.operation.params = params

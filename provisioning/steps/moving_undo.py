@@ -1,0 +1,78 @@
+"""Putting back a move that did not get to its end: what runs elsewhere stops first, then the source works as before."""
+
+from typing import Final
+
+from clusters.models import VirtualCluster
+from clusters.moving import BACK, FREEZE, FROZEN_AT, SLEPT, STARTING
+from provisioning.engine.context import StepContext
+from provisioning.engine.errors import StepError
+from provisioning.engine.flow import Done, Skip, StepResult, step
+from provisioning.moving.freezing import access_resume, freeze_take_away
+from provisioning.moving.running import all_let_go
+from provisioning.steps.moving_after import put_to_rest
+from provisioning.steps.timing import seconds_in_step
+
+TARGET_SECONDS: Final = 30.0
+"""So long the host where it would have gone may keep the source waiting."""
+NEVER_FROZEN: Final = Skip("It was not frozen.")
+NOT_THERE: Final = Skip("It is not on its host any more.")
+
+
+@step("Stop what runs where it would have gone", on_target=True, patient=False, deadline=TARGET_SECONDS * 3)
+def stop_target(context: StepContext) -> StepResult:
+    """Before anything runs again where it was. A host that does not answer is not waited for long."""
+    target = context.on_target()
+    if target.placed() is None or not (context.params.get(STARTING) or context.params.get(BACK)):
+        return Skip("Nothing ran there.")
+    try:
+        return put_to_rest(target)
+    except StepError as error:
+        if seconds_in_step(context) < TARGET_SECONDS:
+            raise
+        return Done(f"It could not be stopped, and is removed once its host answers: {error.message}")
+
+
+@step("Let it be written to again")
+def unfreeze_source(context: StepContext) -> StepResult:
+    """By everybody who might before."""
+    if context.placed() is None:
+        return NOT_THERE
+    if not _was_frozen(context):
+        return NEVER_FROZEN
+    with context.virtual() as source:
+        freeze_take_away(source)
+        access_resume(source)
+    with context.fenced():
+        VirtualCluster.objects.filter(pk=context.virtual_cluster.pk).update(frozen_at=None, frozen_why="")
+    params = {key: value for key, value in context.params.items() if key not in (FREEZE, FROZEN_AT)}
+    context.write(context.operation, params=params)
+    return None
+
+
+def _was_frozen(context: StepContext) -> bool:
+    row = VirtualCluster.objects.filter(pk=context.virtual_cluster.pk, frozen_at__isnull=False)
+    return FROZEN_AT in context.params or row.exists()
+
+
+@step("Start its workloads again where it was")
+def start_source(context: StepContext) -> StepResult:
+    """All that was held."""
+    if context.placed() is None:
+        return NOT_THERE
+    begun = {each["key"] for each in context.operation.steps if each["state"] != "waiting"}
+    if "stop-workloads-first" not in begun:
+        return Skip("Nothing was stopped.")
+    with context.virtual() as source:
+        all_let_go(source)
+    return None
+
+
+@step("Let it fall asleep again where it was")
+def sleep_source(context: StepContext) -> StepResult:
+    """One that was asleep before."""
+    if SLEPT not in context.params:
+        return Skip("It was awake.")
+    if context.placed() is None:
+        return NOT_THERE
+    context.write(context.virtual_cluster, sleeping=True)
+    return put_to_rest(context)

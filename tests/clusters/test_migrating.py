@@ -1,0 +1,269 @@
+"""Asking for a move: who may, what is refused at once and why, and what is written down."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import AuditEvent
+from clusters.models import (
+    Breaker,
+    HostCluster,
+    HostPhase,
+    Operation,
+    OperationKind,
+    OperationState,
+    Placement,
+    PlacementRole,
+    VirtualCluster,
+    VirtualClusterPhase,
+)
+from tests.accounts.conftest import signed_in
+from tests.clusters.conftest import problem
+from tests.clusters.making import cluster_row, host_row, operation_row, ready_row
+
+URL = "/api/v1/virtual-clusters"
+GIB = 1024**3
+
+
+@pytest.fixture
+def ada(people):
+    return signed_in(people.ada)
+
+
+@pytest.fixture
+def cluster(world, host):
+    return ready_row(world, host)
+
+
+@pytest.fixture
+def west(world):
+    return host_row("west")
+
+
+def migrate(client, cluster, **body):
+    return client.post(f"{URL}/{cluster.pk}/migrate", body, "json")
+
+
+def begun(client, cluster, **body):
+    answer = migrate(client, cluster, **body)
+    assert answer.status_code == 202, answer.content
+    return Operation.objects.get(pk=answer.json()["operation"]["id"])
+
+
+def refused(client, cluster, code, status=400, **body):
+    found = problem(migrate(client, cluster, **body), status, code)
+    assert not Operation.objects.filter(kind=OperationKind.MIGRATE, state="Pending").exists(), "nothing was begun"
+    assert not AuditEvent.objects.filter(action="virtualcluster.migrate", result="ok").exists()
+    return found
+
+
+def test_a_move_is_an_operation_that_keeps_what_was_asked(ada, cluster, west):
+    orders = {"Deployment.apps shop/web": "stop-first"}
+    operation = begun(ada, cluster, to="west", choices={"volumes": "recreate-empty"}, orders=orders)
+    assert (operation.kind, operation.state) == ("migrate", "Pending")
+    assert operation.params == {
+        "to": str(west.pk),
+        "back": False,
+        "choices": {"volumes": "recreate-empty"},
+        "orders": orders,
+    }
+    row = AuditEvent.objects.get(action="virtualcluster.migrate")
+    assert (row.details["to"], row.details["operation"]) == ("west", str(operation.pk))
+
+
+def test_without_a_host_marina_chooses_and_refuses_where_there_is_no_other(ada, cluster):
+    assert refused(ada, cluster, "no-host")["detail"].startswith("No other host cluster can take it.")
+    host_row("west")
+    assert begun(ada, cluster).params["to"] == ""
+
+
+@pytest.mark.parametrize(
+    ("columns", "code", "says"),
+    [
+        ({"cordoned": True}, "host-cordoned", "west: It is cordoned: it takes nothing new."),
+        ({"breaker": Breaker.OPEN}, "host-unreachable", "west does not answer."),
+        ({"phase": HostPhase.FAILED}, "host-not-connected", "west: It is not connected (Failed)."),
+        ({"offered_to_all": False}, "not-offered", "west is not offered to acme/payments."),
+        ({"kubernetes_version": "1.34.9"}, "host-version", "is too new for this host, which has 1.34.9"),
+        (
+            {
+                "capacity": {
+                    "allocatable": {"cpu": 100, "memory": 8 * GIB, "pods": 110},
+                    "requested": {"cpu": 90, "memory": 0, "pods": 3},
+                }
+            },
+            "host-full",
+            "west: 0.01 CPU free of 0.1",
+        ),
+        (
+            {
+                "conditions": [
+                    {"type": "Schedulable", "status": "False", "reason": "NoNode", "message": "No node takes pods."}
+                ]
+            },
+            "host-unschedulable",
+            "west: No node takes pods.",
+        ),
+    ],
+)
+def test_a_host_that_cannot_take_it_is_refused_at_once_with_the_reason(ada, people, cluster, columns, code, says):
+    host_row("west", **columns)
+    client = ada if columns != {"offered_to_all": False} else signed_in(people.op)
+    told = refused(client, cluster, code, to="west")
+    assert says in told["detail"]
+    assert told["errors"][0]["field"] == "to"
+
+
+def test_it_is_not_moved_to_where_it_is(ada, cluster):
+    told = refused(ada, cluster, "same-host", to="east")
+    assert told["detail"] == "acme/payments/hello is on east already."
+
+
+def test_a_host_that_is_not_offered_is_as_good_as_none_to_who_may_not_see_it(ada, cluster):
+    host_row("west", offered_to_all=False)
+    assert "to" in problem(migrate(ada, cluster, to="west"), 400)["errors"][0]["field"]
+
+
+def test_where_it_is_kept_from_before_it_goes_only_by_going_back(ada, cluster, west):
+    Placement.objects.create(
+        virtual_cluster=cluster,
+        host=west,
+        namespace="marina-hello",
+        release="hello",
+        role=PlacementRole.RETAINED,
+        retained_until=timezone.now() + timedelta(days=1),
+    )
+    assert "marina migrate hello --back" in refused(ada, cluster, "retained-there", to="west")["hint"]
+    assert begun(ada, cluster, back=True).params["back"] is True
+
+
+def test_back_is_refused_where_nothing_is_kept_or_its_time_is_over(ada, cluster, west):
+    assert "nowhere to go back to" in refused(ada, cluster, "nothing-retained", 409, back=True)["detail"]
+    kept = Placement.objects.create(
+        virtual_cluster=cluster,
+        host=west,
+        namespace="marina-hello",
+        release="hello",
+        role=PlacementRole.RETAINED,
+        retained_until=timezone.now() - timedelta(hours=1),
+    )
+    assert (
+        f"{kept.retained_until:%Y-%m-%d %H:%M}" in refused(ada, cluster, "nothing-retained", 409, back=True)["detail"]
+    )
+    HostCluster.objects.update(cordoned=True)
+    Placement.objects.update(retained_until=None)
+    refused(ada, cluster, "host-cordoned", back=True)
+
+
+def test_back_to_a_host_of_given_namespaces_goes_to_its_own(ada, cluster):
+    given = host_row("west", mode="namespaces", namespaces=["team-a"])
+    Placement.objects.create(
+        virtual_cluster=cluster, host=given, namespace="team-a", release="hello", role=PlacementRole.RETAINED
+    )
+    assert begun(ada, cluster, back=True).params["back"] is True
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"to": "west", "back": True}, "to"),
+        ({"to": "nowhere"}, "to"),
+        ({"choices": {"volumes": "forget"}}, "choices.volumes"),
+        ({"choices": {"colour": "red"}}, "choices.colour"),
+        ({"orders": {"Deployment.apps shop/web": "sideways"}}, "orders.Deployment.apps shop/web"),
+        ({"orders": {"web": "stop-first"}}, "orders.web"),
+        ({"speed": 3}, "speed"),
+    ],
+)
+def test_what_cannot_be_asked_for_names_its_field(ada, cluster, west, body, field):
+    told = problem(migrate(ada, cluster, **body), 400)
+    assert told["errors"][0]["field"] == field
+    assert told["errors"][0]["accepted"] or field == "speed"
+
+
+@pytest.mark.parametrize("phase", [VirtualClusterPhase.FAILED, VirtualClusterPhase.DELETING])
+def test_what_is_not_whole_is_not_moved(ada, cluster, west, phase):
+    VirtualCluster.objects.update(phase=phase)
+    refused(ada, cluster, "conflict", 409, to="west")
+
+
+def test_what_was_never_placed_is_not_moved(ada, world, west):
+    refused(ada, cluster_row(world, phase=VirtualClusterPhase.READY), "not-placed", 409, to="west")
+
+
+def test_from_a_host_that_does_not_answer_nothing_can_be_carried(ada, cluster, west):
+    HostCluster.objects.filter(name="east").update(breaker=Breaker.OPEN)
+    assert "east" in refused(ada, cluster, "source-unreachable", 409, to="west")["detail"]
+
+
+def test_the_second_of_two_moves_is_refused_with_the_first_in_the_way(ada, cluster, west):
+    first = begun(ada, cluster, to="west")
+    told = problem(migrate(ada, cluster, to="west"), 409)
+    assert told["operation_id"] == str(first.pk)
+    assert str(first.pk) in told["hint"]
+    # also where its target is no longer one that could be named now
+    HostCluster.objects.filter(name="west").update(cordoned=True)
+    assert problem(migrate(ada, cluster, to="west"), 409)["operation_id"] == str(first.pk)
+
+
+@pytest.mark.parametrize("kind", [OperationKind.UPGRADE, OperationKind.RESTORE, OperationKind.DELETE])
+def test_a_move_is_refused_during_what_it_would_miss(ada, cluster, west, kind):
+    at_work = operation_row(cluster, kind, state=OperationState.PROCESSING)
+    assert problem(migrate(ada, cluster, to="west"), 409)["operation_id"] == str(at_work.pk)
+
+
+def test_a_move_waits_for_what_ends_by_itself(ada, cluster, west):
+    operation_row(cluster, OperationKind.EXPORT, state=OperationState.PROCESSING)
+    assert begun(ada, cluster, to="west").state == OperationState.QUEUED
+
+
+def test_platform_staff_move_what_they_do_not_see_and_only_see_that_through(op, cluster, west, people):
+    operation = begun(op, cluster, to="west")
+    assert op.get(f"/api/v1/operations/{operation.pk}").status_code == 200
+    assert op.get(f"{URL}/{cluster.pk}").status_code == 404
+    others = operation_row(cluster, OperationKind.MIGRATE, state="Succeeded", requested_by=people.ada)
+    assert op.get(f"/api/v1/operations/{others.pk}").status_code == 404
+
+
+def test_who_looks_after_the_host_alone_may_not_move_what_is_on_it(world, cluster, west):
+    HostCluster.objects.filter(name="east").update(
+        scope="organization", organization=world.globex, offered_to_all=False
+    )
+    assert migrate(signed_in(world.greta), cluster, to="west").status_code == 404
+
+
+def test_a_developer_is_told_which_roles_it_takes(dan, cluster, west):
+    told = problem(migrate(dan, cluster, to="west"), 403, "forbidden")
+    assert "admin" in told["hint"]
+
+
+def test_a_cluster_shows_where_it_came_from_and_that_it_is_frozen(dan, cluster, west):
+    shown = dan.get(f"{URL}/{cluster.pk}").json()
+    assert (shown["frozen"], shown["retained"]) == (None, [])
+    until = timezone.now() + timedelta(days=1)
+    kept = Placement.objects.create(
+        virtual_cluster=cluster,
+        host=west,
+        namespace="marina-hello",
+        release="hello",
+        role=PlacementRole.RETAINED,
+        role_since=timezone.now(),
+        retained_until=until,
+    )
+    VirtualCluster.objects.update(frozen_at=timezone.now(), frozen_why="It is being moved to west.")
+    shown = dan.get(f"{URL}/{cluster.pk}").json()
+    assert shown["frozen"]["why"] == "It is being moved to west."
+    (found,) = shown["retained"]
+    assert (found["id"], found["host"]) == (str(kept.pk), {"id": str(west.pk), "name": "west"})
+    assert found["until"] == f"{until.isoformat()[:-6]}Z"
+    assert shown["placement"]["host"]["name"] == "east"
+
+
+def test_the_preflight_takes_what_a_move_would_refuse_and_waits_for_nobody(ada, cluster):
+    host_row("west", cordoned=True)
+    operation_row(cluster, OperationKind.UPGRADE, state=OperationState.PROCESSING)
+    answer = ada.post(f"{URL}/{cluster.pk}/migrate-preflight", {"to": "west"}, "json")
+    assert answer.status_code == 202, answer.content
+    operation = Operation.objects.get(pk=answer.json()["operation"]["id"])
+    assert (operation.kind, operation.lock_key, operation.params["of"]) == ("preflight", None, "migrate")
