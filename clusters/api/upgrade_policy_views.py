@@ -88,21 +88,21 @@ class UpgradePolicyViewSet(GlassNoted, ListedResource[UpgradePolicy]):
     @extend_schema(request=UpgradePolicyCreate, responses={201: UpgradePolicySerializer})
     @idempotent
     def create(self, request: Request) -> Response:
-        """Gives an organization, a project or a cluster a policy."""
+        """Says for an organization, a project or a cluster what Marina upgrades by itself, and when."""
         body = self.body(UpgradePolicyCreate)
         scope = body.pop("scope")
         return self.created(upgrade_policy_create(scope=scope, actor=self.actor, says=body))
 
     @extend_schema(request=UpgradePolicyChange, responses={200: UpgradePolicySerializer})
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Changes what is sent; what is empty is taken back."""
+        """Changes what is said of upgrades; what is empty is taken back."""
         policy = self.get_object()
         says = self.body(UpgradePolicyChange)
         return Response(self.shown(upgrade_policy_update(policy=policy, actor=self.actor, says=says)))
 
     @extend_schema(request=None, responses={204: None})
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Takes the policy away; the wider scope counts from then on."""
+        """Takes back what is said of upgrades; the wider scope counts from then on."""
         policy = self.get_object()
         self.no_body()
         upgrade_policy_delete(policy=policy, actor=self.actor)

@@ -24,6 +24,7 @@ from clusters.models import (
     RolloutMember,
     VirtualCluster,
 )
+from clusters.move_wish import MoveWish
 from clusters.names import name_validate
 from clusters.rollouts.fitting import unfit
 from clusters.rollouts.waves import budget_of, budget_read, waves_read, waves_split
@@ -152,6 +153,7 @@ def _move(order: RolloutOrder) -> RolloutWish:
         raise InvalidInput(
             "A move changes no version.", field="to.kubernetes_version", accepted="leave it out, or upgrade"
         )
+    MoveWish(to=order.to, choices=dict(order.choices)).check()
     if order.to is None:
         if order.on_host is None:
             raise InvalidInput(
