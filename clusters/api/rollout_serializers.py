@@ -238,7 +238,7 @@ class RolloutCreate(StrictSerializer):
     )
     failure_budget = serializers.CharField(
         required=False,
-        max_length=10,
+        max_length=20,
         help_text=f"How many may fail before it halts: {BUDGET_ACCEPTED}. Else 0.",
     )
     max_parallel = serializers.IntegerField(

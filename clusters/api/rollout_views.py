@@ -144,5 +144,5 @@ class RolloutMemberResource(ListedResource[RolloutMember]):
 
     @extend_schema(operation_id="rollouts_members_list")
     def list(self, request: Request, rollout: UUID) -> Response:
-        """In their order."""
+        """The clusters of a rollout, in their order, and what became of each."""
         return super().list(request)
