@@ -51,9 +51,9 @@ def clusters_selected(selector: ClusterSelector) -> QuerySet[VirtualCluster]:
         version = selector.kubernetes_version
         found = found.filter(Q(kubernetes_version=version) | Q(kubernetes_version__startswith=f"{version}."))
     if selector.host:
-        found = found.filter(placements__role=PlacementRole.ACTIVE, placements__host=selector.host)
+        found = found.filter(placements__role=PlacementRole.ACTIVE, placements__host_id=UUID(selector.host))
     if selector.project:
-        found = found.filter(project=selector.project)
+        found = found.filter(project_id=UUID(selector.project))
     active = Placement.objects.filter(role=PlacementRole.ACTIVE).select_related("host")
     shown = found.select_related("project__organization").order_by("pk")
     return shown.prefetch_related(Prefetch("placements", queryset=active, to_attr="active_placements"))

@@ -39,14 +39,14 @@ class Turn:
     def of(cls, rollout: Rollout, *, now: datetime) -> Self:
         """Acts in the name of whoever made it, and for the platform where it is the platform's."""
         maker, platform = rollout.created_by, rollout.organization_id is None
-        everywhere = maker is None or platform
+        own = None if maker is None or platform else projects_where(maker, ROLLOUT).values_list("pk", flat=True)
         return cls(
             rollout=rollout,
             actor=Actor(user=maker, name=f"rollout {rollout.name}", platform=platform),
             wish=RolloutWish.of(rollout.wish),
             selector=ClusterSelector.of(rollout.selector),
             now=now,
-            projects=None if everywhere else frozenset(projects_where(maker, ROLLOUT).values_list("pk", flat=True)),
+            projects=None if own is None else frozenset(own),
         )
 
 

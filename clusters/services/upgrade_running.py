@@ -203,7 +203,7 @@ def _look_after(key: UUID, now: datetime) -> None:
     rows = VirtualCluster.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
     related = ("project__organization", "owner_user", "owner_team")
     cluster = rows.select_related(*related).filter(pk=key, upgrade_operation__isnull=False).first()
-    if cluster is None:
+    if cluster is None or cluster.upgrade_operation is None:
         return
     operation = Operation.objects.filter(pk=cluster.upgrade_operation).first()
     if operation is not None and not operation.finished:

@@ -71,6 +71,7 @@ organization_option = click.option("--organization", metavar="NAME", help="Of th
 @pass_session
 def maintenance_set(
     session: Session,
+    /,
     name: str | None,
     clear: tuple[str, ...],
     organization: str | None,

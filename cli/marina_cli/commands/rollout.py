@@ -53,7 +53,7 @@ def rollout() -> None:
 @output_option
 @pass_session
 def rollout_create(
-    session: Session, name: str, yes: bool, watches: bool, dry_run: bool, form: str, **given: Any
+    session: Session, /, name: str, yes: bool, watches: bool, dry_run: bool, form: str, **given: Any
 ) -> None:
     """Make the rollout NAME, after showing its waves.
 

@@ -45,7 +45,7 @@ def test_it_is_forced_after_the_date_where_there_is_no_window_and_in_the_next_on
             begun[name] = first + hour * HOUR
     assert begun == {"free": END, "bound": END + 2 * HOUR}
     assert free.name == "free"
-    assert Operation.objects.filter(kind=OperationKind.UPGRADE).first().params["kubernetes_version"] == "1.36.3"
+    assert Operation.objects.filter(kind=OperationKind.UPGRADE)[0].params["kubernetes_version"] == "1.36.3"
     assert "What it runs is without support." in told("upgrade-begun")[0].text
 
 

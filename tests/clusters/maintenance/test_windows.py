@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Barrier
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -21,8 +22,9 @@ URL = "/api/v1/upgrade-policies"
 TWO = datetime(2026, 11, 24, 2, tzinfo=UTC)
 
 
-def asked(name: str) -> dict:
-    return Operation.objects.filter(kind=OperationKind.UPGRADE, virtual_cluster__name=name).latest("id").params
+def asked(name: str) -> dict[str, Any]:
+    rows = Operation.objects.filter(kind=OperationKind.UPGRADE, virtual_cluster__name=name)
+    return dict(rows.latest("id").params)
 
 
 def test_it_is_upgraded_in_its_window_and_not_before_and_its_owner_hears_of_it(upkeep):
