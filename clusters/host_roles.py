@@ -26,9 +26,12 @@ from clusters.host_rules import (
     SYSTEM_NAMESPACE,
     TENANT_ROLE,
     TENANT_RULES,
+    TRAFFIC_ROLE,
     Rule,
     namespace_rules,
+    traffic_rules,
 )
+from clusters.lifecycle.ingress_metrics import IngressMetrics
 from clusters.names import NAMESPACE_MAX, name_validate
 
 __all__ = [
@@ -51,11 +54,14 @@ SYSTEMS_OWN = ("default", "kube-node-lease", "kube-public", "kube-system", SYSTE
 """Namespaces that cannot be given for a virtual cluster: Marina empties those that it gives back."""
 
 
-def manifest_render(*, mode: Mode, namespaces: Sequence[str] = (), long_lived: bool = False) -> str:
+def manifest_render(
+    *, mode: Mode, namespaces: Sequence[str] = (), long_lived: bool = False, traffic: IngressMetrics | None = None
+) -> str:
     """What `kubectl apply` makes on the host: a service account for Marina with the least rights, each one explained.
 
-    `long_lived` adds a token that does not expire; else Marina gets the right to renew its own. Raises InvalidInput
-    for a list of namespaces that does not fit the mode.
+    `long_lived` adds a token that does not expire; else Marina gets the right to renew its own. `traffic` adds the
+    right to read one ingress controller's counters. Raises InvalidInput for a list of namespaces that does not fit the
+    mode.
     """
     namespaces_check(mode, namespaces)
     documents = [*_account_documents()]
@@ -64,6 +70,8 @@ def manifest_render(*, mode: Mode, namespaces: Sequence[str] = (), long_lived: b
     for namespace in namespaces:
         documents += _namespace_documents(namespace)
     documents += _long_token_documents() if long_lived else _token_documents()
+    if traffic is not None:
+        documents += _traffic_documents(traffic)
     return _HEAD.format(mode=mode) + "".join(f"---\n{document}" for document in documents)
 
 
@@ -129,6 +137,12 @@ def _token_documents() -> Iterable[str]:
     purpose = "Lets Marina renew its own token, and no other."
     yield _role(purpose, "Role", RENEWAL_ROLE, RENEWAL_RULES, namespace=SYSTEM_NAMESPACE)
     yield _binding("Gives it to Marina.", "RoleBinding", RENEWAL_ROLE, role_kind="Role", namespace=SYSTEM_NAMESPACE)
+
+
+def _traffic_documents(traffic: IngressMetrics) -> Iterable[str]:
+    purpose = f"Lets Marina read how many requests came, from {traffic.service} and nothing else there."
+    yield _role(purpose, "Role", TRAFFIC_ROLE, traffic_rules(traffic), namespace=traffic.namespace)
+    yield _binding("Gives it to Marina.", "RoleBinding", TRAFFIC_ROLE, role_kind="Role", namespace=traffic.namespace)
 
 
 def _long_token_documents() -> Iterable[str]:

@@ -8,6 +8,8 @@ chart grants, also those that Marina itself never uses.
 from dataclasses import dataclass
 from typing import Final
 
+from clusters.lifecycle.ingress_metrics import IngressMetrics
+
 SERVICE_ACCOUNT: Final = "marina"
 SYSTEM_NAMESPACE: Final = "marina-system"
 HOST_ROLE: Final = "marina-host"
@@ -15,6 +17,7 @@ TENANT_ROLE: Final = "marina-tenant"
 """The role's name, and also that of the RoleBinding that Marina makes in each namespace: it may change no other one."""
 NAMESPACE_ROLE: Final = "marina-namespace"
 RENEWAL_ROLE: Final = "marina-token"
+TRAFFIC_ROLE: Final = "marina-traffic"
 LONG_LIVED: Final = "marina-token"
 """The secret with a token that does not expire, where the administrator chose one."""
 
@@ -186,6 +189,24 @@ RENEWAL_RULES: Final = (
     ),
 )
 """Of the Role marina-token in marina-system."""
+
+
+def traffic_rules(metrics: IngressMetrics) -> tuple[Rule, ...]:
+    """Of the Role marina-traffic in the namespace of a host's ingress controller, where its counters are to be read."""
+    return (
+        Rule(
+            resources=("services/proxy",),
+            verbs=("get",),
+            resource_names=(metrics.service_port,),
+            needed_for="reading how many requests came for each virtual cluster, from this one port",
+        ),
+        Rule(
+            resources=("endpoints",),
+            verbs=("get",),
+            resource_names=(metrics.service_name,),
+            needed_for="knowing how many pods count them, so that none is left out",
+        ),
+    )
 
 
 def namespace_rules(namespace: str) -> tuple[Rule, ...]:

@@ -9,7 +9,7 @@ from gateway.whereabouts import Whereabouts
 
 RETRY_AFTER: Final = 1
 """kubectl and client-go ask ten times where they are told when."""
-LONG_SECONDS: Final = 5.0
+LONG_SECONDS: Final = 7.0
 LONG_RETRY_AFTER: Final = 3
 """A freeze that lasts longer than it should is waited for more patiently: they would give up before its end."""
 _POLICYS: Final = frozenset((403, 422))

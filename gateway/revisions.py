@@ -20,10 +20,14 @@ from gateway.heads import Head
 from gateway.resources import Doing
 from gateway.targets import Origin, Target
 
+GIVEN_OUT_LATER: Final = 100
+"""So many versions the old API may still give out to open watches after it was asked for the newest."""
 _ASKED_FOR: Final = ("resourceVersion", "continue")
 _MOST_REMEMBERED: Final = 20_000
 _DIGITS: Final = 19
 K = TypeVar("K")
+Collection = tuple[UUID, datetime, str]
+"""A placement, since when the cluster is there, and the path of all objects of a kind."""
 
 
 class Asked(Protocol):
@@ -72,7 +76,7 @@ class Revisions:
 
     def __init__(self, retain: float) -> None:
         self._retain = retain
-        self._newest: OrderedDict[tuple[UUID, str], int] = OrderedDict()
+        self._newest: OrderedDict[Collection, int] = OrderedDict()
         self._told: OrderedDict[bytes, int] = OrderedDict()
 
     async def check(self, asking: Asking, api: Asked, *, now: datetime) -> None:
@@ -81,7 +85,7 @@ class Revisions:
         if origin is None or (now - origin.since).total_seconds() > self._retain:
             return
         wanted = wanted_revision(asking.what, asking.head.query.decode("latin-1"))
-        if asking.what.verb == "list" and not (wanted and wanted.exact) and not 0 < origin.foreign < origin.first:
+        if asking.what.verb == "list" and not (wanted and wanted.exact) and not _beyond(origin.first, origin):
             client = asking.client(origin)
             _remember(self._told, client, self._told.get(client, 0))  # what it watches from now on is of here
         if wanted is not None and await self._foreign(wanted, asking, origin, api):
@@ -91,9 +95,10 @@ class Revisions:
         old = wanted.revision < origin.first
         if old and not wanted.exact:
             return False  # everything here is newer
-        if not old and wanted.revision > origin.foreign > 0:
+        if not old and _beyond(wanted.revision, origin):
             return False
-        newest = await self._newest_of(asking, api, enough=origin.first if old else wanted.revision)
+        key = (asking.target.placement, origin.since, asking.collection)
+        newest = await self._newest_of(key, api, enough=origin.first if old else wanted.revision)
         if newest is None:
             return False  # the API server says itself what is wrong with the request
         if wanted.revision > newest:
@@ -102,13 +107,12 @@ class Revisions:
             return newest >= origin.first
         return wanted.exact and self._first_time(asking.client(origin), wanted.revision)
 
-    async def _newest_of(self, asking: Asking, api: Asked, *, enough: int) -> int | None:
+    async def _newest_of(self, key: Collection, api: Asked, *, enough: int) -> int | None:
         """What was given out of the collection so far: as asked now, or as once seen where that is enough to know."""
-        key = (asking.target.placement, asking.collection)
         newest = self._newest.get(key, -1)
         if newest >= enough:
             return newest
-        told = await api.revision(asking.collection)
+        told = await api.revision(key[2])
         if told is not None:
             _remember(self._newest, key, max(told, self._newest.get(key, -1)))
         return told
@@ -156,6 +160,11 @@ def _remember(kept: OrderedDict[K, int], key: K, revision: int) -> None:
     kept.move_to_end(key)
     if len(kept) > _MOST_REMEMBERED:
         kept.popitem(last=False)
+
+
+def _beyond(revision: int, origin: Origin) -> bool:
+    """Whether the old API cannot have given it out."""
+    return origin.foreign > 0 and revision > origin.foreign + GIVEN_OUT_LATER
 
 
 def _expired(wanted: Wanted, asking: Asking) -> Refused:

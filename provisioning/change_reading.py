@@ -10,7 +10,7 @@ from provisioning.drivers.errors import ConflictError, NotFound
 from provisioning.drivers.kinds import Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.errors import PermanentError
-from provisioning.exports.discovery import kinds_served
+from provisioning.exports.discovery import kinds_served, still_served
 
 LEFT_OUT: Final = {
     ("coordination.k8s.io", "leases"): "Renewed every few seconds by whoever leads.",
@@ -27,7 +27,7 @@ _MOST_TIMES: Final = 400
 
 
 class TooManyObjects(PermanentError):
-    """There are more objects than are looked through."""
+    """There are more objects, or more who wrote them, than are looked through."""
 
 
 class _Manager:
@@ -81,6 +81,8 @@ class ChangeReading:
             self._left = before
             self._pages(kind, self._kube.page(kind, limit=0, metadata_only=True))
         except NotFound:
+            if still_served(self._kube, kind):
+                raise
             return  # its definition was deleted since we asked what there is
 
     def _pages(self, kind: Kind, page: Json) -> None:
@@ -98,8 +100,9 @@ class ChangeReading:
 
     def _object(self, kind: Kind, meta: Json) -> None:
         for manager, moment in _entries(meta):
-            if manager in self._managers or len(self._managers) < MOST_MANAGERS:
-                self._managers.setdefault(manager, _Manager()).add(moment, kind, meta)
+            if manager not in self._managers and len(self._managers) == MOST_MANAGERS:
+                raise TooManyObjects(f"More than {MOST_MANAGERS} managers write in it.", code="too-many-managers")
+            self._managers.setdefault(manager, _Manager()).add(moment, kind, meta)
 
 
 def _entries(meta: Json) -> Iterator[tuple[str, float]]:

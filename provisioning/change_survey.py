@@ -35,6 +35,7 @@ from provisioning.drivers.calls import no_effect_check
 from provisioning.drivers.clients import Clients
 from provisioning.engine.errors import StepError
 from provisioning.serving_reading import serving_read
+from provisioning.traffic_reading import beside_read
 from provisioning.turns import turn_take
 
 log = structlog.get_logger(__name__)
@@ -101,6 +102,7 @@ def cluster_survey(placement: Placement, *, clients: Clients, now: datetime) -> 
         idle_signals_write(noted=[cpu_noted(placement, kube, now=now)])
         serving = serving_read(namespace=placement.namespace, release=placement.release, kube=kube)
         serving_note(virtual_cluster_id=placement.virtual_cluster_id, serving=serving)
+        beside_read(placement, kube=kube)
         with clients.virtual(placement, no_effect_check) as virtual:
             written = ChangeReading(virtual, most=settings.CHANGE_SURVEY_OBJECTS).writers()
     except StepError as error:

@@ -26,6 +26,7 @@ from provisioning.drivers.kube import KubeClient
 from provisioning.engine.errors import StepError
 from provisioning.inventory import inventory_note
 from provisioning.placement_survey import placement_answers, placement_survey, placements_settled
+from provisioning.traffic_reading import traffic_note
 from provisioning.turns import turn_take
 
 log = structlog.get_logger(__name__)
@@ -81,6 +82,7 @@ def host_survey(
         log.info("a host could not be surveyed", host=host.name, reason=str(error))
         return
     HostCluster.objects.filter(pk=host.pk).exclude(capacity=capacity).update(capacity=capacity)
+    traffic_note(host, kube=kube, now=now)
     for placement in placements_settled(host):
         if stopping() or not _goes_on(host):
             return

@@ -109,3 +109,19 @@ def is_id(text: str) -> bool:
         return str(UUID(text)) == text.lower()
     except ValueError:
         return False
+
+
+def project_find(session: Session, path: str, noun: str = "/projects") -> Json:
+    """The project ORG/NAME in a list of projects; CliError where it is not there for the user."""
+    organization, slash, name = path.partition("/")
+    if not slash:
+        raise UsageProblem("Name the project with its organization: ORG/NAME.")
+    items = session.api.pages(noun, {"organization": organization, "name": name})
+    item = next((item for item in items if project_path(item) == path), None)
+    if item is None:
+        raise CliError(
+            f"There is no such project {path!r} for you.",
+            hint="See `marina project list` and `marina project list --joinable`.",
+            exit_code=ExitCode.NOT_FOUND,
+        )
+    return item

@@ -8,6 +8,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 
 from accounts.errors import InvalidInput
 from clusters.kubeconfig import kubeconfig_parse
+from clusters.lifecycle.ingress_metrics import ingress_metrics_told
 from clusters.lifecycle.required_signals import required_signals_check, signals_needed
 from clusters.models import HostCluster
 from clusters.services.hosts import HostSettings, host_change_check, host_settings_check
@@ -103,7 +104,7 @@ class HostChangeForm(_HostForm):
 
     class Meta:
         model = HostCluster
-        fields = (*SAID, "required_signals")
+        fields = (*SAID, "required_signals", "ingress_metrics")
 
     def clean_required_signals(self) -> dict[str, str]:
         """Kinds that the service would refuse are told at the field."""
@@ -111,6 +112,14 @@ class HostChangeForm(_HostForm):
         if not isinstance(told, dict):
             raise forms.ValidationError('It is no object of kinds and what each is: {"cpu": "required"}.')
         self.check(lambda: required_signals_check(told))
+        return told
+
+    def clean_ingress_metrics(self) -> dict[str, str]:
+        """In full, as the service keeps it; what it would refuse is told at the field."""
+        told = self.cleaned_data["ingress_metrics"] or {}
+        if not isinstance(told, dict):
+            raise forms.ValidationError('It is no object: {"service": "ingress-nginx/controller-metrics:10254"}.')
+        self.check(lambda: ingress_metrics_told(told))
         return told
 
     def clean(self) -> dict[str, Any]:

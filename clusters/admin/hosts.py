@@ -65,7 +65,7 @@ class HostClusterAdmin(ServiceAdmin):
         return (
             (None, {"fields": (*STANDING, *FIXED)}),
             ("What Marina found", {"fields": OBSERVED}),
-            ("What you say of it", {"fields": (*SAID, "required_signals", "kubeconfig")}),
+            ("What you say of it", {"fields": (*SAID, "required_signals", "ingress_metrics", "kubeconfig")}),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -91,6 +91,7 @@ class HostClusterAdmin(ServiceAdmin):
             values=cleaned["values"] or {},
             concurrency=cleaned["concurrency"],
             required_signals=cleaned["required_signals"],
+            ingress_metrics=cleaned["ingress_metrics"],
             offered_to_all=offered_to_all(cleaned),
             offered_to_organizations=tuple(cleaned["offered_to_organizations"]),
             offered_to_projects=tuple(cleaned["offered_to_projects"]),

@@ -1,13 +1,16 @@
 """Schedules, policies, and what the cleanup did and would do."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin
+from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
 from accounts.services.audit import Actor
 from clusters.admin.words import NOTHING, as_json, lines_of
 from clusters.models import CleanupAction, CleanupRun, CleanupSwitch, LifecyclePolicy, SleepSchedule
@@ -19,8 +22,11 @@ from clusters.services.lifecycle_policies import (
     lifecycle_policy_delete,
     lifecycle_policy_update,
 )
+from clusters.services.project_nights import project_sleep_postpone, project_sleep_skip
+from clusters.services.sleep_putting_off import sleep_postpone, sleep_skip
 
 PREVIEWED = 200
+LATER_SECONDS = 7200
 
 
 class OfOne(forms.ModelForm):  # type: ignore[type-arg]
@@ -37,6 +43,10 @@ class OfOne(forms.ModelForm):  # type: ignore[type-arg]
 
 def scope_of(cleaned: dict[str, Any], scopes: tuple[str, ...]) -> Any:
     return next(cleaned[name] for name in scopes if cleaned.get(name))
+
+
+def _when(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "no more"
 
 
 class SleepScheduleForm(OfOne):
@@ -59,6 +69,35 @@ class SleepScheduleAdmin(ServiceAdmin):
     list_select_related = ("project__organization", "virtual_cluster__project__organization")
     search_fields = ("project__name", "virtual_cluster__name")
     autocomplete_fields = ("project", "virtual_cluster")
+    actions = ("not_tonight", "two_hours_later")
+
+    @admin.action(description="Not tonight: leave out the next time to sleep, once", permissions=["change"])
+    def not_tonight(self, request: HttpRequest, queryset: QuerySet[SleepSchedule]) -> None:
+        """Of a project's: for all of its clusters that have not decided otherwise."""
+        for schedule in queryset:
+            self._put_off(request, schedule, None)
+
+    @admin.action(description="Sleep two hours later, once", permissions=["change"])
+    def two_hours_later(self, request: HttpRequest, queryset: QuerySet[SleepSchedule]) -> None:
+        """Likewise."""
+        for schedule in queryset:
+            self._put_off(request, schedule, LATER_SECONDS)
+
+    def _put_off(self, request: HttpRequest, schedule: SleepSchedule, seconds: int | None) -> None:
+        actor, now = admin_actor(request), timezone.now()
+        if (project := schedule.project) is not None:
+            if seconds is None:
+                night = project_sleep_skip(project=project, actor=actor, now=now)
+            else:
+                night = project_sleep_postpone(project=project, seconds=seconds, actor=actor, now=now)
+            told = ", ".join(f"{each.name} sleeps {_when(each.next_sleep_at)}" for each in night.clusters[:PREVIEWED])
+            messages.success(request, f"{project}: {told or 'none of its clusters is to sleep'}.")
+        elif (cluster := schedule.virtual_cluster) is not None:
+            if seconds is None:
+                cluster = sleep_skip(virtual_cluster=cluster, actor=actor, now=now)
+            else:
+                cluster = sleep_postpone(virtual_cluster=cluster, seconds=seconds, actor=actor, now=now)
+            messages.success(request, f"{cluster} sleeps {_when(cluster.next_sleep_at)}.")
 
     def service_create(self, actor: Actor, cleaned: dict[str, Any]) -> SleepSchedule:
         wanted = {name: cleaned[name] for name in schedules.FIELDS}

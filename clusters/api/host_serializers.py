@@ -13,6 +13,7 @@ from accounts.api.strict import StrictSerializer
 from clusters.access import organizations_running_hosts
 from clusters.api.fields import ClusterNameField, HostOrganizationField, HostProjectField, KubeconfigField
 from clusters.api.virtual_cluster_serializers import ConditionSerializer
+from clusters.lifecycle.ingress_metrics import NGINX_METRIC, SERVICE_ACCEPTED
 from clusters.lifecycle.required_signals import OPTIONAL, REQUIRED, signals_needed
 from clusters.models import Breaker, Exposure, HostCluster, HostMode, HostScope, RegionOffer
 
@@ -20,6 +21,7 @@ _CONCURRENCY: Final = "How many operations may work on it at the same time, 1 to
 _SIGNALS: Final = (
     "Which signals of use it needs before a cluster there may be called idle: each kind as required or optional."
 )
+_TRAFFIC: Final = "Where its ingress controller tells how many requests came, by which web traffic is a signal of use."
 _INSIDE: Final = "Shown to platform staff and to admins of the organization whose host it is; else null."
 
 
@@ -50,6 +52,27 @@ class HostConnectSerializer(StrictSerializer):
     offered_to = OfferedToSerializer(required=False)
 
 
+class IngressMetricsSerializer(StrictSerializer):
+    """A Service's port on the host that serves an ingress controller's counters, and how to read them."""
+
+    service = serializers.CharField(max_length=150, help_text=f"{SERVICE_ACCEPTED}.")
+    path = serializers.CharField(required=False, max_length=500, help_text="/metrics unless given.")
+    metric = serializers.CharField(required=False, max_length=200, help_text=f"{NGINX_METRIC} unless given.")
+    namespace_label = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=100,
+        help_text="The label that tells the namespace, whole or as a part of what it holds; exported_namespace, else "
+        "namespace, unless given.",
+    )
+    ingress_class = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=253,
+        help_text="The only class whose ingresses come by it: of other ones traffic is then known not to be seen.",
+    )
+
+
 class HostChangeSerializer(StrictSerializer):
     """What can be changed of a host."""
 
@@ -63,6 +86,9 @@ class HostChangeSerializer(StrictSerializer):
         child=serializers.ChoiceField(choices=[REQUIRED, OPTIONAL]),
         required=False,
         help_text=f"{_SIGNALS} Those left out stay as they are.",
+    )
+    ingress_metrics = IngressMetricsSerializer(
+        required=False, allow_null=True, help_text=f"{_TRAFFIC} Null: nowhere. What is left out of it is as by default."
     )
     offered_to = OfferedToSerializer(required=False)
 
@@ -96,7 +122,14 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
     since that may quote any of these.
     """
 
-    INSIDE: ClassVar[tuple[str, ...]] = ("namespaces", "offered_to", "offered_by_region", "server", "capacity")
+    INSIDE: ClassVar[tuple[str, ...]] = (
+        "namespaces",
+        "offered_to",
+        "offered_by_region",
+        "server",
+        "capacity",
+        "ingress_metrics",
+    )
     """Shown to who looks after the host."""
 
     organization = serializers.CharField(source="organization.name", default=None, allow_null=True)
@@ -109,6 +142,7 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
     server = serializers.CharField(allow_null=True, help_text=_INSIDE)
     breaker = BreakerSerializer(source="*")
     required_signals = serializers.SerializerMethodField(help_text=_SIGNALS)
+    ingress_metrics = serializers.SerializerMethodField()
     capacity = serializers.DictField(
         allow_null=True,
         help_text="CPU in millicores, memory in bytes, pods: allocatable by nodes that are ready, requested by pods in "
@@ -133,6 +167,7 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
             "cordoned",
             "concurrency",
             "required_signals",
+            "ingress_metrics",
             "generation",
             "phase",
             "conditions",
@@ -168,6 +203,12 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
 
     def get_required_signals(self, host: HostCluster) -> dict[str, str]:
         return {kind.value: need for kind, need in signals_needed(host.required_signals).items()}
+
+    @extend_schema_field(
+        IngressMetricsSerializer(allow_null=True, help_text=f"{_TRAFFIC} Null: nowhere, or not shown. {_INSIDE}")
+    )
+    def get_ingress_metrics(self, host: HostCluster) -> dict[str, str] | None:
+        return host.ingress_metrics or None
 
     @extend_schema_field({"type": ["object", "null"], "description": "Shown to platform staff only."})
     def get_values(self, host: HostCluster) -> dict[str, Any] | None:

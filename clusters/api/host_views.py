@@ -28,6 +28,7 @@ from clusters.api.host_serializers import (
 from clusters.api.operation_serializers import OperationSerializer
 from clusters.api.operation_views import OperationAnswer, operation_accepted
 from clusters.host_roles import manifest_render
+from clusters.lifecycle.ingress_metrics import SERVICE_ACCEPTED, IngressMetrics, service_check
 from clusters.models import HostCluster, HostMode, HostPhase
 from clusters.names import name_validate
 from clusters.selectors import host_tombstones, hosts_list
@@ -99,6 +100,8 @@ class HostClusterViewSet(ListedResource[HostCluster]):
         offered = body.pop("offered_to", {})
         for noun, value in offered.items():
             body[f"offered_to_{noun}"] = value if noun == "all" else tuple(value)
+        if "ingress_metrics" in body:
+            body["ingress_metrics"] = body["ingress_metrics"] or {}
         with transaction.atomic():
             seen = self.get_object()
             if_match_check(request, HostCluster.objects.select_for_update(of=("self",)).get(pk=seen.pk))
@@ -130,6 +133,11 @@ class HostClusterViewSet(ListedResource[HostCluster]):
             OpenApiParameter("mode", str, enum=HostMode.values),
             OpenApiParameter("namespaces", str, description="Comma separated; mode namespaces only."),
             OpenApiParameter("long_lived", bool, description="Adds a Secret with a token that does not expire."),
+            OpenApiParameter(
+                "traffic",
+                str,
+                description=f"Adds the right to read counters of this ingress controller: {SERVICE_ACCEPTED}.",
+            ),
         ],
         responses={(200, "application/yaml"): OpenApiTypes.STR},
     )
@@ -144,10 +152,14 @@ class HostClusterViewSet(ListedResource[HostCluster]):
         for name in namespaces:
             name_validate(name, "namespaces", length_max=63)
         long_lived = request.query_params.get("long_lived", "false").lower() in ("1", "true", "yes")
+        traffic = request.query_params.get("traffic", "")
+        if traffic:
+            service_check(traffic, field="traffic")
         text = manifest_render(
             mode="namespaces" if mode == HostMode.NAMESPACES else "cluster",
             namespaces=namespaces,
             long_lived=long_lived,
+            traffic=IngressMetrics(service=traffic) if traffic else None,
         )
         return HttpResponse(text, content_type="application/yaml")
 

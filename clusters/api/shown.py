@@ -164,7 +164,16 @@ def schedule_shown(cluster: VirtualCluster) -> dict[str, Any]:
         "next_export_at": time_shown(cluster.next_export_at),
         "sleep_skipped_at": time_shown(cluster.sleep_skipped_at),
         "sleep_postponed_at": time_shown(cluster.sleep_postponed_at),
+        "put_off_by": cluster.sleep_put_off_by,
+        "put_off_for": put_off_for(cluster),
     }
+
+
+def put_off_for(cluster: VirtualCluster) -> str:
+    """For what somebody left its time to sleep out, or moved it; empty where nobody did."""
+    if not cluster.sleep_put_off_by:
+        return ""
+    return "project" if cluster.sleep_put_off_for_project else "virtual-cluster"
 
 
 def cleanup_shown(cluster: VirtualCluster) -> dict[str, Any] | None:

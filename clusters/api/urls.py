@@ -23,6 +23,7 @@ from clusters.api.lifecycle_policy_views import LifecyclePolicyViewSet
 from clusters.api.move_views import MoveResource
 from clusters.api.operation_views import OperationViewSet
 from clusters.api.option_views import OptionsView
+from clusters.api.project_night_views import ProjectNightResource
 from clusters.api.region_offer_views import RegionOfferViewSet
 from clusters.api.restore_views import RestoreResource
 from clusters.api.rollout_views import RolloutMemberResource, RolloutViewSet
@@ -72,6 +73,8 @@ urlpatterns = [
     path(f"{ONE}/uses", ClusterUseResource.as_view({"get": "list"})),
     path(f"{ONE}/sleep-skip", NotTonightResource.as_view({"post": "skip"})),
     path(f"{ONE}/sleep-postponement", NotTonightResource.as_view({"post": "postpone"})),
+    path("projects/<uuid:project>/sleep-skip", ProjectNightResource.as_view({"post": "skip"})),
+    path("projects/<uuid:project>/sleep-postponement", ProjectNightResource.as_view({"post": "postpone"})),
     path(f"{ONE}/cleanup", ClusterCleanupResource.as_view({"get": "outlook"})),
     path(f"{ONE}/extension", ClusterCleanupResource.as_view({"post": "extend"})),
     path(f"{ONE}/cleanup-consent", ClusterCleanupResource.as_view({"post": "consent"})),

@@ -210,6 +210,12 @@ class ScheduleShownSerializer(serializers.Serializer[Any]):
     next_export_at = serializers.DateTimeField(allow_null=True)
     sleep_skipped_at = serializers.DateTimeField(allow_null=True, help_text="The time that was left out: not tonight.")
     sleep_postponed_at = serializers.DateTimeField(allow_null=True, help_text="The time that was moved, once.")
+    put_off_by = serializers.CharField(
+        allow_blank=True, help_text="Who left it out or moved it; next_sleep_at says until when. Empty: nobody did."
+    )
+    put_off_for = serializers.CharField(
+        allow_blank=True, help_text="project where that was for all of it, else virtual-cluster; empty: nobody did."
+    )
 
 
 class CleanupShownSerializer(serializers.Serializer[Any]):

@@ -7,6 +7,7 @@ again: uids and versions, owners by their uid, addresses and volumes that were g
 import gzip
 import io
 import json
+import re
 import tarfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -18,6 +19,8 @@ from clusters.exports.container import Json
 
 FILE_OBJECTS: Final = 200
 """So many objects a file: a list of them is held in memory."""
+FILE_BYTES: Final = 8 * 1024 * 1024
+"""Nor more than about so much of them, but for a single one that is larger."""
 _ORDER: Final[tuple[tuple[str, ...], ...]] = (
     ("CustomResourceDefinition",),
     ("Namespace",),
@@ -28,10 +31,13 @@ _ORDER: Final[tuple[tuple[str, ...], ...]] = (
     ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"),
 )
 _LAST: Final = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "APIService")
+_NOT_IN_A_NAME: Final = re.compile(r"[^A-Za-z0-9.-]|\.(?=\.)")
+"""An API server inside a cluster may call its kinds as it likes."""
 _OF_THE_SERVER: Final = ("uid", "resourceVersion", "generation", "creationTimestamp", "ownerReferences", "selfLink")
 _BINDING: Final = ("pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller")
+_JOB_UIDS: Final = ("controller-uid", "batch.kubernetes.io/controller-uid")
 _GIVEN: Final = {
-    "Service": ("clusterIP", "clusterIPs"),
+    "Service": ("clusterIP", "clusterIPs", "healthCheckNodePort"),
     "PersistentVolumeClaim": ("volumeName",),
     "PersistentVolume": ("claimRef",),
     "Pod": ("nodeName",),
@@ -90,13 +96,14 @@ def _put(tar: tarfile.TarFile, name: str, content: bytes, when: datetime) -> Non
 def _files(objects: Iterable[Json]) -> Iterator[tuple[str, list[Json]]]:
     """Objects of one kind, at most so many, with the name of their file; kinds come one after the other."""
     waiting: list[Json] = []
-    kind, numbers = "", dict[str, int]()
+    kind, numbers, size = "", dict[str, int](), 0
     for item in objects:
         its = _kind(item)
-        if waiting and (its != kind or len(waiting) == FILE_OBJECTS):
+        if waiting and (its != kind or len(waiting) == FILE_OBJECTS or size > FILE_BYTES):
             yield _file_name(waiting[0], kind, numbers), waiting
-            waiting = []
+            waiting, size = [], 0
         kind = its
+        size += len(json.dumps(item))
         waiting.append(as_applied(item))
     if waiting:
         yield _file_name(waiting[0], kind, numbers), waiting
@@ -109,7 +116,7 @@ def _kind(item: Json) -> str:
 
 def _file_name(item: Json, kind: str, numbers: dict[str, int]) -> str:
     numbers[kind] = numbers.get(kind, 0) + 1
-    return f"{_rank(item['kind'])}-{kind}-{numbers[kind]:03d}.yaml"
+    return f"{_rank(item['kind'])}-{_NOT_IN_A_NAME.sub('_', kind)}-{numbers[kind]:03d}.yaml"
 
 
 def _rank(kind: str) -> int:
@@ -131,7 +138,30 @@ def as_applied(item: Json) -> Json:
     if isinstance(spec := kept.get("spec"), dict):
         given = _GIVEN.get(item["kind"], ()) if _core(item) and spec.get("clusterIP") != "None" else ()
         kept["spec"] = {key: value for key, value in spec.items() if key not in given}
-    return kept
+        if _core(item) and item["kind"] == "Service" and spec.get("ports"):
+            kept["spec"]["ports"] = [_without(port, ("nodePort",)) for port in spec["ports"]]
+    return _job_anew(kept) if _kind(item) == "Job.batch" else kept
+
+
+def _without(found: Json, names: tuple[str, ...]) -> Json:
+    return {key: value for key, value in found.items() if key not in names}
+
+
+def _job_anew(job: Json) -> Json:
+    """Its controller selects its pods by its own uid, which another cluster refuses."""
+    spec = dict(job.get("spec") or {})
+    selected = (spec.get("selector") or {}).get("matchLabels") or {}
+    if selected and not _without(selected, _JOB_UIDS):
+        del spec["selector"]
+    template = spec.get("template") or {}
+    if template.get("metadata"):
+        spec["template"] = {**template, "metadata": _labels_without(template["metadata"])}
+    return {**job, "metadata": _labels_without(job["metadata"]), "spec": spec}
+
+
+def _labels_without(meta: Json) -> Json:
+    labels = _without(meta.get("labels") or {}, _JOB_UIDS)
+    return {**_without(meta, ("labels",)), **({"labels": labels} if labels else {})}
 
 
 def _core(item: Json) -> bool:

@@ -172,13 +172,26 @@ def _read(stream: IO[bytes], size: int) -> bytes:
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[Json]:
-    unzip, rest = zlib.decompressobj(_GZIP), b""
+    unzip, rest = zlib.decompressobj(_GZIP), bytearray()
     try:
-        for chunk in chunks:
-            *whole, rest = (rest + unzip.decompress(chunk)).split(b"\n")
-            for line in whole:
-                yield json.loads(line)
+        for piece in _unpacked(chunks, unzip):
+            rest += piece
+            if b"\n" in piece:
+                *whole, last = rest.split(b"\n")
+                rest = bytearray(last)
+                for line in whole:
+                    yield json.loads(line)
     except (zlib.error, ValueError):  # sealed with its key, so Marina wrote it so: no damage on the way
         raise ExportDamaged("What it holds cannot be read, though it was sealed with its own key.") from None
     if rest or not unzip.eof or unzip.unused_data:
         raise ExportDamaged("Its text ends in the middle.")
+
+
+def _unpacked(chunks: Iterator[bytes], unzip: Any) -> Iterator[bytes]:
+    """In pieces of a chunk's length at most, however much a chunk may hold when it is unpacked."""
+    for chunk in chunks:
+        packed, piece = chunk, b""
+        while packed or len(piece) == CHUNK:
+            piece = unzip.decompress(packed, CHUNK)
+            packed = unzip.unconsumed_tail
+            yield piece

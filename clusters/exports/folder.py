@@ -26,7 +26,18 @@ class ExportFolder(FileSystemStorage):
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(whole)
+            _names_keep(whole.parent)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
         return name
+
+
+def _names_keep(folder: Path) -> None:
+    """That the file bears its name is on the disk as well: what it is of may be deleted a moment later."""
+    for each in (folder, folder.parent):
+        descriptor = os.open(each, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -81,6 +81,7 @@ class Decision:
 
 class _Waits(StrEnum):
     CONSENT = "Its date has come; it is deleted once its owner says yes, because its web traffic cannot be seen."
+    LOOK = "Its date has come; it is deleted once it was looked at since."
     TRIED = "Its deletion was begun and is not done; it is begun again a day later."
 
 
@@ -106,7 +107,7 @@ def _use(facts: ClusterFacts, now: datetime) -> Use:
     return use_of(
         signals=facts.signals,
         required=facts.required,
-        further=((facts.created_at, "it was made"), (facts.woken_by_person_at, "somebody woke it")),
+        further=((facts.created_at, "it was made"), (facts.woken_by_person_at, "somebody woke or restored it")),
         asleep_since=facts.asleep_since if facts.phase == Phase.ASLEEP else None,
         stale_after=STALE_AFTER,
         now=now,
@@ -181,6 +182,8 @@ def _step(
         return _next_warning(deadline, plan, at, warned, policy.warn_before[len(warned)], now)
     if now < at:
         return _hold(replace(plan, at=at), f"{deadline.why} It is deleted {_time(at)}.", next_at=at)
+    if deadline.cause is Cause.IDLE and not _looked_since(facts, plan.at, now):
+        return _hold(plan, _Waits.LOOK)
     if deadline.cause is Cause.IDLE and not consented(facts, plan) and consent_needed(facts, plan, now):
         return _ask(plan, deadline)
     return _due(plan, deadline, facts, policy.warn_before[-1], now, after_gap=after_gap)
@@ -193,6 +196,14 @@ def _next_warning(
         return _hold(replace(plan, at=at), f"{deadline.why} Its owner was told.", next_at=at - span)
     told = Plan(cause=deadline.cause, at=max(at, now + span), warned=(*warned, now))
     return Decision(action=Action.WARN, why=deadline.why, plan=told, next_at=told.at)
+
+
+def _looked_since(facts: ClusterFacts, date: datetime, now: datetime) -> bool:
+    """Whether a use until its date would have been seen. A signal that is known may be hours old."""
+    since = timedelta(0) if date > now else now - date
+    asleep_since = facts.asleep_since if facts.phase == Phase.ASLEEP else None
+    signals = (each for each in facts.signals if each.kind in facts.required)
+    return not any(signal_missing(each.kind, each, asleep_since, since, now) for each in signals)
 
 
 def _ask(plan: Plan, deadline: _Deadline) -> Decision:

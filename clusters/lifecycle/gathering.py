@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from django.db.models import Max, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from clusters.lifecycle.deciding import ClusterFacts, Plan
 from clusters.lifecycle.policy import ResolvedPolicy, defaults_kind, policy_resolve
@@ -151,11 +152,15 @@ def _required() -> dict[UUID, frozenset[SignalKind]]:
 
 
 def _wakes(now: datetime) -> dict[UUID, tuple[datetime | None, datetime | None]]:
-    """By cluster: when it was woken or did not fall asleep last, and when last somebody asked to wake it."""
+    """By cluster: when it was woken or did not fall asleep last, and when last somebody asked to wake or restore it.
+
+    Whoever asked wants it, whatever came of that.
+    """
     woken = Q(kind=OperationKind.WAKE, state=OperationState.SUCCEEDED)
     stayed = Q(kind=OperationKind.SLEEP, state__in=(OperationState.FAILED, OperationState.ABORTED))
-    asked = woken & Q(requested_by__isnull=False)
+    asked = Q(kind__in=(OperationKind.WAKE, OperationKind.RESTORE), requested_by__isnull=False)
+    at = Coalesce("finished_at", "created_at")
     recent = Q(finished_at__gt=now - _SCHEDULED_WAKES_FOR)
     rows = Operation.objects.filter(asked | (woken | stayed) & recent).values("virtual_cluster")
-    found = rows.annotate(last=Max("finished_at"), asked=Max("finished_at", filter=asked)).order_by()
+    found = rows.annotate(last=Max("finished_at", filter=woken | stayed), asked=Max(at, filter=asked)).order_by()
     return {row["virtual_cluster"]: (row["last"], row["asked"]) for row in found}

@@ -27,8 +27,8 @@ from clusters.models import (
 from clusters.services.signal_sources import BOOKS, gateways_written_until
 
 NOT_REPORTED: Final = (
-    "No host reports traffic through ingresses to Marina yet. Where only that shows use, set a policy that never "
-    "deletes, or annotate something inside."
+    "Its host does not tell what comes through ingresses (`marina host update HOST --ingress-metrics`). Where only "
+    "that shows use, set a policy that never deletes, or annotate something inside."
 )
 NO_GATEWAY: Final = "There is no gateway for this cluster (GATEWAY_URL), so nobody comes through one."
 
@@ -130,8 +130,10 @@ def _asleep(signal: Signal, cluster: VirtualCluster, now: datetime) -> Signal:
 
 
 def _ingress(cluster: VirtualCluster, kind: SignalKind, known: _Known) -> Signal:
-    """The seam: whoever learns of traffic writes the row (clusters/services/idle_signals.py), which is read here."""
-    if (cluster.pk, kind.value) not in known.rows:
+    """Unsupported where the host names no ingress controller, and nobody else who learns of traffic wrote a row."""
+    placement = known.placements.get(cluster.pk)
+    reported = placement is not None and bool(placement.host.ingress_metrics)
+    if not reported and (cluster.pk, kind.value) not in known.rows:
         return Signal(kind, None, "", None, SignalState.UNSUPPORTED, NOT_REPORTED)
     return _looked_at(cluster, kind, known)
 

@@ -6,6 +6,7 @@ comes twice when clocks go back comes the first time only. The library is cronsi
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -18,6 +19,8 @@ CRON_ACCEPTED: Final = (
 )
 ZONE_ACCEPTED: Final = "a name of the time zone database, such as Europe/Berlin or UTC"
 _FIELDS: Final = 5
+_TIMES: Final = 100
+"""So many in a row are looked at for how close they are: with minutes, more than a day's of every hour."""
 _SPRING: Final = timedelta(hours=3)
 """More than any clock is ever turned by."""
 
@@ -36,6 +39,13 @@ def cron_check(cron: str, *, field: str, time_zone: str) -> None:
         ) from None
     if found is None:
         raise _never(cron, field)
+
+
+def cron_seldom_check(cron: str, *, field: str, least: timedelta, accepted: str) -> None:
+    """Raises InvalidInput where two times that it names, which can be read, are closer together than that."""
+    found = [moment for moment, _ in zip(CronSim(cron, datetime(2026, 1, 1)), range(_TIMES), strict=False)]
+    if any(later - earlier < least for earlier, later in pairwise(found)):
+        raise InvalidInput(f"{cron!r} comes too often.", field=field, accepted=accepted)
 
 
 def _never(cron: str, field: str) -> InvalidInput:

@@ -39,6 +39,7 @@ from clusters.models.rollout import (
 from clusters.models.schedule import Schedule
 from clusters.models.sleep_schedule import SleepSchedule
 from clusters.models.slot import HostSlot
+from clusters.models.traffic_reading import TrafficReading
 from clusters.models.upgrade_columns import UPGRADE_COLUMNS, Upgradable, UpgradeCause
 from clusters.models.upgrade_policy import UpgradeChannel, UpgradePolicy
 from clusters.models.virtual_cluster import VirtualCluster, VirtualClusterPhase
@@ -95,6 +96,7 @@ __all__ = [
     "Schedule",
     "SignalSource",
     "SleepSchedule",
+    "TrafficReading",
     "Upgradable",
     "UpgradeCause",
     "UpgradeChannel",

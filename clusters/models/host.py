@@ -81,6 +81,11 @@ class HostCluster(Row, Revised):
     required_signals = models.JSONField(
         default=dict, blank=True, help_text="Signals of use, as KIND: required or optional; others are as by default."
     )
+    ingress_metrics = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Where its ingress controller tells how many requests came (clusters/lifecycle/ingress_metrics.py).",
+    )
     generation = models.PositiveIntegerField(default=1, editable=False)
 
     # observed by the workers

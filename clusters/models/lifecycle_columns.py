@@ -52,6 +52,12 @@ class Scheduled(models.Model):
     sleep_postponed_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="The time to sleep that somebody moved to the next one."
     )
+    sleep_put_off_by = models.CharField(
+        max_length=160, blank=True, editable=False, help_text="Who left that time out, or moved it."
+    )
+    sleep_put_off_for_project = models.BooleanField(
+        default=False, editable=False, help_text="They did so for the whole project, not for this cluster alone."
+    )
 
     class Meta:
         abstract = True

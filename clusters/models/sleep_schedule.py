@@ -25,6 +25,14 @@ class SleepSchedule(Row):
     export_cron = models.CharField(max_length=100, blank=True, help_text="When it is exported; empty: never.")
     time_zone = models.CharField(max_length=60, default="UTC", help_text="Such as Europe/Berlin.")
     enabled = models.BooleanField(default=True)
+    skipped_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Of a project's: the time to sleep that was left out for all."
+    )
+    postponed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Of a project's: the time to sleep that was moved for all."
+    )
+    postponed_to = models.DateTimeField(null=True, blank=True, editable=False, help_text="Where that was moved to.")
+    put_off_by = models.CharField(max_length=160, blank=True, editable=False, help_text="Who said so.")
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:

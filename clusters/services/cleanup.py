@@ -16,21 +16,27 @@ from django.db import IntegrityError, transaction
 
 from accounts.errors import MarinaError
 from accounts.services.audit import Actor
-from clusters.lifecycle.deciding import CLEANUP, decide
+from clusters.lifecycle.deciding import CLEANUP, Plan, decide
 from clusters.lifecycle.gathering import Case, ReadSignals, cases_of, clusters_living
 from clusters.lifecycle.plans_writing import plans_write
 from clusters.lifecycle.signals import signals_of
 from clusters.models import (
+    ACTIVE_STATES,
     CLEANUP_COLUMNS,
     CleanupAction,
     CleanupItem,
     CleanupRun,
     CleanupRunState,
+    CleanupState,
     CleanupSwitch,
     Operation,
+    OperationKind,
+    OperationState,
     VirtualCluster,
 )
+from clusters.services.cleanup_calling_off import BY_CLEANUP, deletion_call_off
 from clusters.services.cleanup_notices import Decided, deletions_tell, sleeps_tell, warnings_send
+from clusters.services.cleanup_recipients import owners_of
 from clusters.services.sleeping import virtual_cluster_sleep
 from clusters.services.virtual_clusters import ClusterWork, virtual_cluster_delete
 
@@ -148,11 +154,23 @@ def _plans(sweeping: _Sweep, decided: Sequence[Decided]) -> None:
     changed = [each for each in decided if _changes(each)]
     unchanged = _locked([case for case, _ in changed])
     done = [each for each in changed if each[0].cluster.pk in unchanged]
-    plans_write((case.cluster.pk, decision.plan, decision.why) for case, decision in done)
     told = _of(done, CleanupAction.WARN, CleanupAction.ASK)
-    warnings_send(told, now=sweeping.now)
+    owners = owners_of([case.cluster for case, _ in told])
+    if alone := {key for key, people in owners.items() if not people}:
+        # what nobody was told of is not told
+        sweeping.run.message = f"{len(alone)} clusters are left alone: there is nobody whom to warn."
+        done, told = ([each for each in some if each[0].cluster.pk not in alone] for some in (done, told))
+    plans_write((case.cluster.pk, decision.plan, decision.why) for case, decision in done)
+    warnings_send(told, owners=owners, now=sweeping.now)
+    for case, decision in done:
+        if _begun(case.facts.plan) and not _begun(decision.plan):
+            deletion_call_off(virtual_cluster=case.cluster.pk, now=sweeping.now)
     for each in [*told, *_of(done, CleanupAction.CLEAR)]:
         sweeping.note(each)
+
+
+def _begun(plan: Plan | None) -> bool:
+    return plan is not None and plan.state is CleanupState.DELETING
 
 
 def _changes(decided: Decided) -> bool:
@@ -200,12 +218,26 @@ def _begin(sweeping: _Sweep, decided: Decided, do: Callable[[Decided, datetime],
             if decided[0].cluster.pk not in _locked([decided[0]]):
                 sweeping.note(decided, refused="It was changed meanwhile.")
                 return
+            if at_work := _at_work(decided[0].cluster):
+                sweeping.note(decided, refused=f"Something of it is at work: {at_work}.")
+                return
             work = do(decided, sweeping.now)
     except MarinaError as error:
         sweeping.note(decided, refused=str(error))
         return
     if work.created:
         sweeping.note(decided, operation=work.operation)
+
+
+def _at_work(cluster: VirtualCluster) -> str:
+    """What somebody asked for who wants it, and is not done yet: nobody's wish to wake or restore it is superseded."""
+    waiting = Operation.objects.filter(
+        virtual_cluster=cluster, lock_key__isnull=False, state__in=(*ACTIVE_STATES, OperationState.QUEUED)
+    )
+    return (
+        waiting.exclude(kind__in=(OperationKind.SLEEP, OperationKind.DELETE)).values_list("kind", flat=True).first()
+        or ""
+    )
 
 
 def _sleep(decided: Decided, now: datetime) -> ClusterWork:
@@ -221,6 +253,8 @@ def _delete(decided: Decided, now: datetime) -> ClusterWork:
     plans_write([(case.cluster.pk, decision.plan, decision.why)])
     work = virtual_cluster_delete(virtual_cluster=case.cluster, actor=ACTOR, now=now)
     if work.created:
+        work.operation.params = {**work.operation.params, BY_CLEANUP: True}
+        work.operation.save(update_fields=["params"])
         deletions_tell([decided], now=now)
     return work
 

@@ -11,7 +11,16 @@ from accounts.services.audit import Actor
 from clusters.lifecycle.gathering import plan_of, policies_for, policy_of
 from clusters.lifecycle.plans_writing import plans_write
 from clusters.lifecycle.policy import ResolvedPolicy
-from clusters.models import CleanupCause, VirtualCluster, VirtualClusterPhase
+from clusters.models import (
+    ACTIVE_STATES,
+    CleanupCause,
+    Operation,
+    OperationKind,
+    OperationState,
+    VirtualCluster,
+    VirtualClusterPhase,
+)
+from clusters.services.cleanup_calling_off import deletion_call_off
 from clusters.services.cluster_rows import virtual_cluster_audit
 from clusters.services.ownership import owner_may
 
@@ -28,7 +37,8 @@ def virtual_cluster_extend(
     """
     if not owner_may(actor.user, "virtualcluster.lifecycle", virtual_cluster):
         actor_require(actor, "virtualcluster.lifecycle", virtual_cluster)
-    locked = _locked(virtual_cluster)
+    locked = _row_locked(virtual_cluster)
+    _deletion_end(locked, now)
     policy = policy_of(locked, policies_for(locked))
     _span_check(seconds, policy)
     plan, span = plan_of(locked), timedelta(seconds=seconds)
@@ -36,13 +46,27 @@ def virtual_cluster_extend(
     if locked.expires_at is not None and (plan is None or plan.cause is CleanupCause.LIFETIME):
         _lifetime_extend(locked, span, policy, now)
     planned = plan.at if plan is not None and plan.cause is CleanupCause.IDLE else now
-    locked.kept_until = max(now, planned) + span
+    # what somebody wanted before is never made shorter
+    locked.kept_until = max(max(now, planned) + span, locked.kept_until or now)
     locked.save(update_fields=["kept_until", "expires_at", "lifetime_extended"])
     plans_write([(locked.pk, None, "")])
     locked.refresh_from_db(fields=["cleanup_at", "cleanup_state", "cleanup_cause", "cleanup_why", "cleanup_warned_at"])
     after = {"kept_until": locked.kept_until, "expires_at": locked.expires_at}
     _audit(actor, "virtualcluster.extend", locked, before, after)
     return locked
+
+
+def _deletion_end(cluster: VirtualCluster, now: datetime) -> None:
+    """Calls off what the sweep began. Raises Conflict where something is taken away, or where a person deletes it."""
+    deletion_call_off(virtual_cluster=cluster.pk, now=now)
+    unfinished = Operation.objects.filter(state__in=(*ACTIVE_STATES, OperationState.QUEUED), abort_requested=False)
+    deleting = unfinished.filter(virtual_cluster=cluster, kind=OperationKind.DELETE).first()
+    if deleting is not None:
+        raise Conflict(
+            f"{cluster} is being deleted; its date cannot be changed any more.",
+            hint=f"Abort that first, if it is not too late: marina op abort {deleting.pk}.",
+            operation_id=deleting.pk,
+        )
 
 
 def _span_check(seconds: int, policy: ResolvedPolicy) -> None:
@@ -104,12 +128,19 @@ def cleanup_consent(*, virtual_cluster: VirtualCluster, actor: Actor, now: datet
 
 
 def _locked(cluster: VirtualCluster) -> VirtualCluster:
+    locked = _row_locked(cluster)
+    if locked.phase == VirtualClusterPhase.DELETING:
+        raise Conflict(f"{locked} is {locked.phase}; its date cannot be changed any more.")
+    return locked
+
+
+def _row_locked(cluster: VirtualCluster) -> VirtualCluster:
     locked = (
         VirtualCluster.objects.select_for_update(of=("self",), no_key=True)
         .select_related("project__organization", "creator")
         .get(pk=cluster.pk)
     )
-    if locked.phase in (VirtualClusterPhase.DELETED, VirtualClusterPhase.DELETING):
+    if locked.phase == VirtualClusterPhase.DELETED:
         raise Conflict(f"{locked} is {locked.phase}; its date cannot be changed any more.")
     return locked
 

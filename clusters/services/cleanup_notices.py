@@ -1,9 +1,11 @@
 """What owners are told of the cleanup of their clusters, and how to keep them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
+from accounts.models import User
 from accounts.services.notifications_many import Message, notifications_send
 from clusters.lifecycle.deciding import Decision, consent_needed
 from clusters.lifecycle.gathering import Case
@@ -27,9 +29,8 @@ def keep_command(cluster: VirtualCluster) -> str:
     return f"marina extend {cluster.name} --project {cluster.project} --for 7d"
 
 
-def warnings_send(decided: Collection[Decided], *, now: datetime) -> int:
+def warnings_send(decided: Collection[Decided], *, owners: Mapping[UUID, list[User]], now: datetime) -> int:
     """Tells owners that a cluster is to be deleted, or that it takes their yes. A fixed number of statements."""
-    owners = owners_of([case.cluster for case, _ in decided])
     messages = [
         Message(
             recipients=owners[case.cluster.pk],

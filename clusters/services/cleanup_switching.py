@@ -8,6 +8,7 @@ from accounts.access import staff_require
 from accounts.errors import InvalidInput
 from accounts.services.audit import Actor, audit_record
 from clusters.models import CleanupSwitch
+from clusters.services.cleanup_calling_off import deletions_call_off
 
 
 def cleanup_switch() -> CleanupSwitch:
@@ -17,7 +18,9 @@ def cleanup_switch() -> CleanupSwitch:
 
 @transaction.atomic
 def cleanup_switch_set(*, stopped: bool, actor: Actor, now: datetime, reason: str = "") -> CleanupSwitch:
-    """Stops everything, also a run at work before its next deletion, or lets it go on. Only platform staff.
+    """Stops everything, also a run at work before its next deletion and the deletions that took nothing away yet, or
+
+    lets it go on. Only platform staff.
 
     Warnings stay told. After a long stop nothing is deleted before its owner was warned anew.
     """
@@ -30,6 +33,8 @@ def cleanup_switch_set(*, stopped: bool, actor: Actor, now: datetime, reason: st
     switch.stopped, switch.reason = stopped, reason.strip() if stopped else ""
     switch.changed_by, switch.changed_at = actor.user, now
     switch.save()
+    if stopped:
+        deletions_call_off(now=now)
     audit_record(
         actor=actor,
         action="cleanup.stop" if stopped else "cleanup.resume",

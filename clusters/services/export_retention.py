@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from clusters.models import Export, ExportState, OperationState
+from clusters.models import Export, ExportState, OperationState, VirtualClusterPhase
 from clusters.services.export_writing import export_fail
 from clusters.services.exports import export_end, export_file_erase, restoring
 
@@ -17,15 +18,31 @@ BATCH: Final = 200
 def exports_expire(*, now: datetime) -> int:
     """Removes those whose time is over, and says how many. Run by a schedule.
 
-    The last one of a cluster that is asleep stays: nothing else can tell what is in it.
+    The last one of a cluster that is asleep, Failed or half deleted stays: nothing else can tell what is in it.
     """
     _left_unfinished_fail(now)
     removed = sum(_expire(export, now) for export in _over(now)[:BATCH])
-    for export in Export.objects.filter(state__in=(ExportState.REMOVED, ExportState.FAILED)).exclude(storage_name="")[
-        :BATCH
-    ]:
-        export_file_erase(export.pk, export.folder)
+    for key in _leftovers().values_list("pk", flat=True)[:BATCH]:
+        _leftover_erase(key)
     return removed
+
+
+def _leftovers() -> QuerySet[Export]:
+    """Whose files are to go. A failed one whose operation goes on is being tried again."""
+    over = Q(operation__isnull=True) | Q(operation__state__in=_ENDED)
+    return Export.objects.filter(Q(state=ExportState.REMOVED) | Q(over, state=ExportState.FAILED)).exclude(
+        storage_name=""
+    )
+
+
+@transaction.atomic
+def _leftover_erase(key: UUID) -> None:
+    """Its row is held meanwhile: an attempt that begins now waits, and one that began before is left alone."""
+    rows = Export.objects.select_for_update(skip_locked=True).filter(pk=key, pk__in=_leftovers().values("pk"))
+    # by its own state, which is looked at once more when it is locked
+    export = rows.filter(state__in=(ExportState.REMOVED, ExportState.FAILED)).first()
+    if export is not None:
+        export_file_erase(export.pk, export.folder)
 
 
 def _over(now: datetime) -> QuerySet[Export]:
@@ -33,7 +50,9 @@ def _over(now: datetime) -> QuerySet[Export]:
         virtual_cluster=OuterRef("virtual_cluster"), state=ExportState.COMPLETE, finished_at__gt=OuterRef("finished_at")
     )
     over = Export.objects.filter(state=ExportState.COMPLETE, expires_at__lte=now)
-    return over.exclude(Q(virtual_cluster__sleeping=True) & ~Exists(later)).order_by("expires_at")
+    read = Q(virtual_cluster__phase__in=(VirtualClusterPhase.READY, VirtualClusterPhase.DELETED))
+    unread = Q(virtual_cluster__sleeping=True) | ~read
+    return over.exclude(unread & ~Exists(later)).order_by("expires_at")
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 """Connecting, changing and disconnecting host clusters. Nothing here dials a host: the `connect` operation does."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from clusters.connection import HostConnection, connection_expires_at
 from clusters.encryption import connection_encrypt
 from clusters.host_roles import namespaces_check
 from clusters.kubeconfig import kubeconfig_parse
+from clusters.lifecycle.ingress_metrics import ingress_metrics_told
 from clusters.lifecycle.required_signals import required_signals_check
 from clusters.models import (
     Exposure,
@@ -34,6 +36,7 @@ from clusters.names import labels_validate, name_validate
 from clusters.selectors import chart_schema
 from clusters.services.host_offers import Offer, offer_check, offer_now, offer_write
 from clusters.services.operations import operation_start, subject_lock
+from clusters.services.traffic import traffic_forget
 
 CONCURRENCY = 8
 """How many operations may work on a host at once, where nobody says otherwise."""
@@ -211,13 +214,15 @@ def host_update(
     values: dict[str, Any] | None = None,
     concurrency: int | None = None,
     required_signals: dict[str, str] | None = None,
+    ingress_metrics: Mapping[str, Any] | None = None,
     offered_to_all: bool | None = None,
     offered_to_organizations: tuple[Organization, ...] | None = None,
     offered_to_projects: tuple[Project, ...] | None = None,
 ) -> HostCluster:
     """Changes what is given (None leaves a field as it is). What runs on the host is not touched by it.
 
-    `required_signals` says of the kinds in it whether they are required, and nothing of the others.
+    `required_signals` says of the kinds in it whether they are required, and nothing of the others. `ingress_metrics`
+    names where its ingress controller counts requests (clusters/lifecycle/ingress_metrics.py); empty for nowhere.
     """
     if actor.user is not None:
         host_require(actor.user, "host.update", host)
@@ -233,6 +238,7 @@ def host_update(
         "values": values,
         "concurrency": concurrency,
         "required_signals": required_signals,
+        "ingress_metrics": None if ingress_metrics is None else ingress_metrics_told(ingress_metrics),
     }
     given = {name: value for name, value in changes.items() if value is not None}
     locked = HostCluster.objects.select_for_update(of=("self",)).get(pk=host.pk)
@@ -247,6 +253,8 @@ def host_update(
     locked.generation += 1
     offered = offer_write(offer, host=locked)
     locked.save(update_fields=[*given, "generation", "offered_to_all"])
+    if before.get("ingress_metrics") != given.get("ingress_metrics"):
+        traffic_forget(host=locked, reported=bool(locked.ingress_metrics))
     told = {name: "changed" if name == "values" else value for name, value in given.items()}
     changed = told | offered
     _audit(actor, "host.update", locked, before={key: before[key] for key in changed if key in before}, after=changed)

@@ -50,10 +50,9 @@ def writers_note(*, virtual_cluster_id: UUID, written: Sequence[Written], observ
     list(signal)
     known = {row.manager: row for row in KnownWriter.objects.filter(virtual_cluster=virtual_cluster_id)}
     clients = _clients_seen(virtual_cluster_id)
-    rows = [
-        _row(virtual_cluster_id, each, known.get(each.manager), clients, observed_at)
-        for each in _told_apart(written, known)
-    ]
+    told_apart = _told_apart(written, known, clients)
+    rows = [_row(virtual_cluster_id, each, known.get(each.manager), clients, observed_at) for each in told_apart]
+    rows = _room_made(known, rows)
     KnownWriter.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["virtual_cluster", "manager"], update_fields=_COLUMNS
     )
@@ -93,13 +92,35 @@ def _row(
     return row
 
 
-def _told_apart(written: Sequence[Written], known: Mapping[str, KnownWriter]) -> list[Written]:
-    """At most MOST_WRITERS of a cluster: those known first, then tools of people, then who wrote last."""
+def _told_apart(
+    written: Sequence[Written], known: Mapping[str, KnownWriter], clients: Mapping[str, Verdict]
+) -> list[Written]:
+    """At most MOST_WRITERS of a cluster, those known first; whoever counts as use always, in whoever's place."""
+
+    def counts(each: Written) -> bool:
+        return verdict_learnt(each.manager, clients=clients) in COUNTS
+
     fitting = [each for each in written if each.times and 0 < len(each.manager) <= MANAGER_LENGTH]
     new = [each for each in fitting if each.manager not in known]
-    new.sort(key=lambda each: (verdict_learnt(each.manager) not in COUNTS, -max(each.times)))
-    room = max(0, MOST_WRITERS - len(known))
+    new.sort(key=lambda each: (not counts(each), -max(each.times)))
+    room = max(MOST_WRITERS - len(known), sum(map(counts, new[:MOST_WRITERS])))
     return sorted([each for each in fitting if each.manager in known] + new[:room], key=lambda each: each.manager)
+
+
+def _room_made(known: Mapping[str, KnownWriter], rows: list[KnownWriter]) -> list[KnownWriter]:
+    """The rows less those that make room for new ones, and are forgotten: of whom nobody said anything, first who
+
+    never counted, then who wrote longest ago.
+    """
+    new = sum(row.manager not in known for row in rows)
+    over = len(known) + new - MOST_WRITERS
+    if over <= 0:
+        return rows
+    old = [row for row in known.values() if not row.corrected]
+    old.sort(key=lambda row: (row.last_use_at is not None, row.last_write_at))
+    forgotten = {row.pk for row in old[:over]}
+    KnownWriter.objects.filter(pk__in=forgotten).delete()
+    return [row for row in rows if row.pk not in forgotten]
 
 
 def _clients_seen(cluster_id: UUID) -> dict[str, Verdict]:

@@ -15,6 +15,7 @@ from accounts.services.notifications import About, notification_send
 from accounts.services.project_admins import project_admins
 from accounts.services.rows import row_lock
 from accounts.token_scope import token_leaves, without_limits
+from clusters.lifecycle.plans_writing import plans_write
 from clusters.models import VirtualCluster, VirtualClusterPhase
 from clusters.services.cluster_rows import virtual_cluster_audit
 from clusters.services.generations import GENERATION_FIELDS, generation_pass
@@ -117,6 +118,7 @@ def _inherit(cluster: VirtualCluster, now: datetime) -> None:
     locked.owner_user, locked.owner_team = heirs[0], None
     generation_pass(locked)
     locked.save(update_fields=["owner_user", "owner_team", *GENERATION_FIELDS])
+    plans_write([(locked.pk, None, "")])  # of a deletion its new owner was not warned
     before = cluster.owner_label
     virtual_cluster_audit(
         _MARINA,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from importlib import import_module
 from typing import Final, Protocol
 
 from accounts.errors import Conflict
@@ -11,6 +10,7 @@ from clusters.models import HostCluster, RolloutAction, VirtualCluster
 from clusters.move_wish import MoveWish
 from clusters.rollouts.wish import RolloutWish
 from clusters.services.migrating import virtual_cluster_migrate
+from clusters.services.upgrading import VersionChange, virtual_cluster_upgrade
 from clusters.services.virtual_clusters import ClusterWork
 
 
@@ -28,14 +28,10 @@ class Begin(Protocol):
 
 def upgrade_begin(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime, wish: RolloutWish) -> ClusterWork:
     """An upgrade to the wish's versions."""
-    upgrading = import_module("clusters.services.upgrading")
-    change = upgrading.VersionChange(
-        kubernetes_version=wish.kubernetes_version or None, chart_version=wish.chart_version or None
+    change = VersionChange(kubernetes_version=wish.kubernetes_version or None, chart_version=wish.chart_version or None)
+    return virtual_cluster_upgrade(
+        virtual_cluster=virtual_cluster, actor=actor, now=now, change=change, choices=wish.choices
     )
-    work: ClusterWork = upgrading.virtual_cluster_upgrade(
-        virtual_cluster=virtual_cluster, actor=actor, now=now, change=change, choices=dict(wish.choices)
-    )
-    return work
 
 
 def move_begin(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime, wish: RolloutWish) -> ClusterWork:

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 
 from clusters.lifecycle.times import cron_next
 from clusters.models import SleepSchedule, VirtualCluster, VirtualClusterPhase
+from clusters.services.nights import project_night_follow, put_off_forget
 
 KINDS: Final = ("sleep", "wake", "export")
 PLAN: Final = (
@@ -20,6 +21,8 @@ PLAN: Final = (
     "next_export_at",
     "sleep_skipped_at",
     "sleep_postponed_at",
+    "sleep_put_off_by",
+    "sleep_put_off_for_project",
 )
 
 
@@ -42,10 +45,13 @@ def clusters_plan(clusters: QuerySet[VirtualCluster], *, now: datetime) -> int:
     times = cache(cron_next)  # the clusters of a project share their times
     for row in rows:
         schedule = schedules[row.pk]
-        row.planned_by, row.sleep_skipped_at, row.sleep_postponed_at = schedule, None, None
+        row.planned_by = schedule
+        put_off_forget(row)
         for kind in KINDS:
             cron = getattr(schedule, f"{kind}_cron") if schedule else ""
             setattr(row, f"next_{kind}_at", times(cron, schedule.time_zone, now) if schedule and cron else None)
+        if schedule is not None and schedule.project_id:
+            project_night_follow(row, schedule)
     VirtualCluster.objects.bulk_update(rows, PLAN, batch_size=500)
     return len(rows)
 

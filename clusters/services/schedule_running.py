@@ -15,6 +15,7 @@ from clusters.lifecycle.deciding import CLEANUP
 from clusters.lifecycle.times import cron_last, cron_next
 from clusters.models import ExportCause, SleepSchedule, VirtualCluster, VirtualClusterPhase
 from clusters.services.exports import export_start
+from clusters.services.nights import put_off_forget
 from clusters.services.schedule_planning import KINDS, PLAN, clusters_plan, clusters_unplanned, schedules_of
 from clusters.services.sleeping import virtual_cluster_sleep, virtual_cluster_wake
 
@@ -75,7 +76,7 @@ def _move_on(cluster: VirtualCluster, schedule: SleepSchedule | None, now: datet
         cron = getattr(schedule, f"{kind}_cron") if schedule else ""
         setattr(cluster, f"next_{kind}_at", cron_next(cron, schedule.time_zone, now) if schedule and cron else None)
         if kind == "sleep":
-            cluster.sleep_skipped_at = cluster.sleep_postponed_at = None
+            put_off_forget(cluster)
     cluster.save(update_fields=PLAN)
 
 

@@ -1,6 +1,6 @@
-"""Not tonight: the next time to sleep is left out or comes later, once."""
+"""Not tonight: a cluster's next time to sleep is left out or comes later, once. Of a project: project_nights.py."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from django.db import transaction
@@ -8,9 +8,9 @@ from django.db import transaction
 from accounts.access import actor_require
 from accounts.errors import Conflict, InvalidInput
 from accounts.services.audit import Actor
-from clusters.lifecycle.times import cron_next
 from clusters.models import SleepSchedule, VirtualCluster, VirtualClusterPhase
 from clusters.services.cluster_rows import virtual_cluster_audit
+from clusters.services.nights import night_postpone, night_skip, put_off_now, put_off_take_back, seconds_latest
 from clusters.services.ownership import owner_may
 from clusters.services.schedule_planning import PLAN, schedules_of
 
@@ -22,10 +22,11 @@ def sleep_skip(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime) 
     """Leaves its next time to sleep out. Asked again before that time has passed, it changes nothing."""
     locked, schedule, planned = _planned(virtual_cluster, actor)
     if locked.sleep_skipped_at is not None and locked.sleep_skipped_at > now:
-        return locked
-    # a time that was postponed is left out with the one that it came from
-    locked.sleep_skipped_at, locked.sleep_postponed_at = planned, None
-    locked.next_sleep_at = cron_next(schedule.sleep_cron, schedule.time_zone, planned)
+        if not locked.sleep_put_off_for_project:
+            return locked
+        # what its project left out, it now leaves out by itself
+        put_off_take_back(locked, now)
+    night_skip(locked, schedule, by=actor.label)
     return _audit_saved(locked, actor, "virtualcluster.sleep-skip", planned)
 
 
@@ -33,27 +34,23 @@ def sleep_skip(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime) 
 def sleep_postpone(*, virtual_cluster: VirtualCluster, seconds: int, actor: Actor, now: datetime) -> VirtualCluster:
     """Moves its next time to sleep by so much, once, and not beyond the next time to wake or to sleep again."""
     locked, schedule, planned = _planned(virtual_cluster, actor)
+    if locked.sleep_put_off_for_project and put_off_now(locked, now):
+        put_off_take_back(locked, now)
+        planned = locked.next_sleep_at or planned
     if locked.sleep_postponed_at is not None:
         raise Conflict(
             f"The time at which {locked} sleeps next was moved once already, to {planned:%Y-%m-%d %H:%M} UTC.",
             hint=f"Leave it out altogether with `marina schedule skip {locked.name}`.",
         )
-    most = _latest(schedule, planned)
+    most = seconds_latest(schedule, planned)
     if not SECONDS_MINIMUM <= seconds < most:
         raise InvalidInput(
             f"It cannot be postponed by {seconds} s.",
             field="by",
             accepted=f"{SECONDS_MINIMUM} to {most - 1} seconds: then it wakes, or sleeps the next time",
         )
-    locked.sleep_postponed_at, locked.next_sleep_at = planned, planned + timedelta(seconds=seconds)
+    night_postpone(locked, seconds, by=actor.label)
     return _audit_saved(locked, actor, "virtualcluster.sleep-postpone", planned)
-
-
-def _latest(schedule: SleepSchedule, planned: datetime) -> int:
-    """Seconds from its time to sleep to whatever comes next."""
-    crons = (cron for cron in (schedule.sleep_cron, schedule.wake_cron) if cron)
-    following = [at for cron in crons if (at := cron_next(cron, schedule.time_zone, planned)) is not None]
-    return int((min(following) - planned).total_seconds()) if following else 86400
 
 
 def _planned(cluster: VirtualCluster, actor: Actor) -> tuple[VirtualCluster, SleepSchedule, datetime]:

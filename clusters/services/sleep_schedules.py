@@ -1,7 +1,7 @@
 """At what times clusters sleep, wake and are exported: what somebody wants."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
@@ -12,12 +12,18 @@ from accounts.errors import InvalidInput
 from accounts.models import Project
 from accounts.services.audit import Actor, audit_record
 from accounts.services.rows import row_lock, row_save
-from clusters.lifecycle.times import CRON_ACCEPTED, cron_check, zone_check
+from clusters.lifecycle.times import CRON_ACCEPTED, cron_check, cron_seldom_check, zone_check
 from clusters.models import SleepSchedule, VirtualCluster
+from clusters.services.nights import project_night_forget
 from clusters.services.schedule_planning import clusters_plan
 
 FIELDS: Final = ("sleep_cron", "wake_cron", "export_cron", "time_zone", "enabled")
 CRONS: Final = ("sleep_cron", "wake_cron", "export_cron")
+EXPORTING: Final = ("export_cron", "sleep_cron")
+"""Who falls asleep is exported, too."""
+EXPORTS_APART: Final = timedelta(hours=1)
+"""Each export holds everything, and is kept for weeks."""
+EXPORTS_ACCEPTED: Final = "at most once an hour, such as `0 3 * * *` for 03:00 each night"
 
 
 @transaction.atomic
@@ -44,6 +50,7 @@ def sleep_schedule_update(
     row_lock(schedule)
     before = _told(schedule)
     _set(schedule, wanted)
+    project_night_forget(schedule)
     schedule.save()
     _plan(schedule, now)
     _audit(actor, "sleep-schedule.update", schedule, before=before, after=_told(schedule))
@@ -81,6 +88,9 @@ def _set(schedule: SleepSchedule, wanted: Mapping[str, Any]) -> None:
     for name in CRONS:
         if getattr(schedule, name):
             cron_check(getattr(schedule, name), field=name, time_zone=schedule.time_zone)
+    for name in EXPORTING:
+        if getattr(schedule, name):
+            cron_seldom_check(getattr(schedule, name), field=name, least=EXPORTS_APART, accepted=EXPORTS_ACCEPTED)
     if schedule.enabled and not any(getattr(schedule, name) for name in CRONS):
         raise InvalidInput("The schedule says no time at all.", field="sleep_cron", accepted=CRON_ACCEPTED)
 

@@ -18,6 +18,7 @@ from accounts.services.notifications import notification_send
 from accounts.services.permissions import organization_lock
 from accounts.services.role_giving import role_remove
 from clusters.access import hosts_offered
+from clusters.lifecycle.plans_writing import plans_write
 from clusters.models import Export, Operation, OperationKind, VirtualCluster
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.services.cluster_rows import virtual_cluster_audit
@@ -90,6 +91,7 @@ def virtual_cluster_transfer(
     locked.save(update_fields=["owner_user", "owner_team", *GENERATION_FIELDS])
     _audit(actor, locked, before=before, after=after)
     if before["owner"] != after["owner"]:
+        plans_write([(locked.pk, None, "")])  # of a deletion its new owner was not warned
         _tell(locked, [*told, *people_of(chosen)], before["owner"], actor, now)
     return Transferred(locked, operation)
 

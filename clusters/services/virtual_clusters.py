@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.access import actor_require, platform_staff
 from accounts.errors import Conflict, InvalidInput, NotAllowed
@@ -21,6 +22,7 @@ from clusters.offering import who_can_offer
 from clusters.placement_wish import PlacementWish
 from clusters.placing import HostChoice, hosts_choose
 from clusters.selectors import chart_schema, chart_versions
+from clusters.services.cleanup_calling_off import deletion_call_off
 from clusters.services.cluster_rows import virtual_cluster_audit, virtual_cluster_locked
 from clusters.services.generations import GENERATION_FIELDS, generation_pass
 from clusters.services.operations import operation_start
@@ -34,7 +36,8 @@ from clusters.services.ownership import (
 )
 from clusters.services.project_limits import cluster_limit_check, lifetime_end, project_locked
 from clusters.sizes import SIZES
-from clusters.versions import KubernetesVersion, chart_support, check_chart_can_run, kubernetes_version_resolve
+from clusters.upgrade_offer import chart_supports
+from clusters.versions import KubernetesVersion, check_chart_can_run, kubernetes_version_resolve
 
 DEFAULT_SIZE = "small"
 # vcluster's embedded store has one member; more replicas come with a choice of backing store
@@ -233,9 +236,9 @@ def _version_check(spec: VirtualClusterSpec) -> None:
             field="spec.chart_version",
             accepted=f"one of {', '.join(chart_versions())}",
         )
-    if spec.chart_version != settings.CHART_VERSION:
-        return  # what another version of the chart runs, nobody has said
-    support = chart_support(settings.CHART_VERSION, settings.CHART_KUBERNETES_VERSIONS)
+    support = chart_supports().get(spec.chart_version)
+    if support is None:
+        return  # what this version of the chart runs, nobody has said
     why_not = check_chart_can_run(KubernetesVersion.parse(spec.kubernetes_version), support)
     if why_not:
         raise InvalidInput(
@@ -291,6 +294,8 @@ def virtual_cluster_update(
         locked.labels = labels
     if deletion_protection is not None:
         locked.deletion_protection = deletion_protection
+    if deletion_protection:
+        deletion_call_off(virtual_cluster=locked.pk, now=timezone.now())
     generation_pass(locked)
     locked.save(update_fields=["labels", "deletion_protection", *GENERATION_FIELDS])
     _audit(actor, "virtualcluster.update", locked, before=before, after=after)

@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 from urllib.parse import urlencode
+
+from urllib3 import BaseHTTPResponse
 
 from provisioning.drivers.errors import NotFound, converting, response_error
 from provisioning.drivers.kinds import Json
@@ -18,6 +21,9 @@ AGGREGATED = f"{JSON};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,{JSON}
 """Asks /api and /apis for every group's resources at once; a server before 1.30 answers with the groups' names."""
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"  # JSON is YAML
+
+WHOLE_SECONDS: Final = 30.0
+"""What an answer that somebody else gives may take as a whole."""
 
 
 def no_effect_check() -> None:
@@ -81,7 +87,9 @@ class ApiCalls:
         content_type: str = JSON,
         accept: str = JSON,
         act_as: tuple[str, str] | None = None,
+        most: int | None = None,
     ) -> bytes:
+        """The answer's body. One that is longer than `most` bytes, or takes longer than whole reads may, is refused."""
         url = self._api.route.server + path + (f"?{urlencode(query)}" if query else "")
         timeouts = self._api.route.timeouts
         headers = {**self._api.default_headers, "Content-Type": content_type, "Accept": accept}
@@ -92,10 +100,24 @@ class ApiCalls:
             response = library.request(
                 method, url, headers=headers, body=body, _request_timeout=(timeouts.connect, timeouts.read)
             )
-            content: bytes = response.read()
+            content: bytes = response.read() if most is None else self._read_most(response.response, most)
         if not 200 <= response.status < 300:
             raise response_error(response.status, response.headers, content, target=self.target)
         return content
+
+    def _read_most(self, response: BaseHTTPResponse, most: int) -> bytes:
+        """For what is no API server's own answer: somebody else's may be of any length, and have no end."""
+        until, content = monotonic() + WHOLE_SECONDS, bytearray()
+        try:
+            for part in response.stream(65536):
+                content += part
+                if len(content) > most or monotonic() > until:
+                    message = f"What {self.target} hands on is longer than {most} bytes or takes too long."
+                    raise TemporaryError(message, code="server-error")
+        except BaseException:
+            response.close()
+            raise
+        return bytes(content)
 
 
 def _json(content: bytes, target: str) -> Json:

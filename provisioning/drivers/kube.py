@@ -9,7 +9,7 @@ from datetime import datetime
 
 from provisioning.drivers.calls import AGGREGATED, APPLY_PATCH, JSON, MERGE_PATCH, METADATA, no_effect_check
 from provisioning.drivers.errors import ConflictError, NotFound
-from provisioning.drivers.kinds import EVENT, NAMESPACE, SERVICE_ACCOUNT, Json, Kind, kind_of
+from provisioning.drivers.kinds import ENDPOINTS, EVENT, NAMESPACE, SERVICE, SERVICE_ACCOUNT, Json, Kind, kind_of
 from provisioning.drivers.objects import ObjectCalls
 from provisioning.drivers.transport import ApiConnection
 from provisioning.engine.errors import PermanentError, TemporaryError
@@ -18,6 +18,8 @@ from provisioning.failpoints import failpoint_register
 FIELD_MANAGER = "marina"
 PAGE = 500
 """Objects a page of a list: what kubectl takes."""
+SERVICE_MOST = 64 * 1024 * 1024
+"""Bytes of what a Service answers: several times what an ingress controller with thousands of ingresses tells."""
 
 failpoint_register(
     "kube.create", "kube.apply", "kube.patch", "kube.delete", "kube.delete_collection", "kube.token_request"
@@ -72,6 +74,10 @@ class KubeClient(ObjectCalls):
                 return False
             raise
         return True
+
+    def metrics(self) -> str:
+        """What the server measures of itself, as text (Prometheus)."""
+        return self._send("GET", "/metrics", accept="text/plain").decode(errors="replace")
 
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Json | None:
         """None if there is no such object, or no such namespace."""
@@ -131,6 +137,20 @@ class KubeClient(ObjectCalls):
         """The events about one object, newest first."""
         selector = f"involvedObject.kind={kind},involvedObject.name={name}"
         return sorted(self.list(EVENT, namespace, field_selector=selector), key=event_time, reverse=True)
+
+    def endpoints_ready(self, service: str, namespace: str) -> int:
+        """How many addresses behind a Service are ready."""
+        found = self.get(ENDPOINTS, service, namespace) or {}
+        ready = (each for subset in found.get("subsets") or [] for each in subset.get("addresses") or [])
+        return len({each.get("ip") for each in ready})
+
+    def service_read(self, service_port: str, namespace: str, path: str, *, most: int = SERVICE_MOST) -> str:
+        """What a Service (NAME:PORT) answers to a GET of `path`, through the API server's proxy. At most `most` bytes.
+
+        It takes the right to get services/proxy named NAME:PORT. The API server picks one of the addresses at random.
+        """
+        proxy = SERVICE.path(namespace=namespace, name=service_port, subresource="proxy")
+        return self._send("GET", proxy + path, accept="text/plain", most=most).decode("utf-8", "replace")
 
     def access_review(self, permission: Permission) -> bool:
         """Whether this credential may do it."""

@@ -1,15 +1,17 @@
 """What came of a restore: the cluster read again, and compared with the export object by object, by digest."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
-from provisioning.drivers.kinds import Json
+from provisioning.drivers.kinds import Json, Kind
 from provisioning.drivers.kube import KubeClient
+from provisioning.engine.errors import StepError
 from provisioning.exports.digests import differing_paths, object_digest
 from provisioning.exports.identity import ObjectId, id_of
-from provisioning.exports.making import Outcome
+from provisioning.exports.making import Outcome, troubled
 from provisioning.exports.progress import MOST_TOLD, Progress
 from provisioning.exports.restoring import Planned, RestorePlan
 from provisioning.exports.served import Served
@@ -29,20 +31,53 @@ class Comparison:
         return {"counts": self.counts, "listed": self.listed[:MOST_TOLD]}
 
 
-def found_again(virtual: KubeClient, plan: RestorePlan) -> dict[ObjectId, Json]:
-    """Every object of the kinds that the plan has, as it is in the cluster now: one list a kind."""
-    served = Served(virtual)
-    kinds = {found.kind for each in plan.wanted if (found := served.kind_of(each.exported))}
-    ordered = sorted(kinds, key=lambda kind: (kind.api_version, kind.kind))
-    return {id_of(obj): obj for kind in ordered for obj in virtual.list(kind)}
+class FoundAgain(dict[ObjectId, Json]):
+    """By who they are. `unread`: why kinds could not be read, by group and name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unread: dict[tuple[str, str], str] = {}
 
 
-def compared(plan: RestorePlan, progress: Progress, found: Mapping[ObjectId, Json]) -> Comparison:
-    """Equal, differing, conflict, missing or refused, for every object of the plan; not run, for the others."""
+def found_again(virtual: KubeClient, plan: RestorePlan) -> FoundAgain:
+    """Every object of the plan as it is in the cluster now: one list a kind. Raises what concerns the whole server."""
+    served, found = Served(virtual), FoundAgain()
+    wanted = {each.key: each.exported for each in plan.wanted}
+    for group, kind in sorted({(key.group, key.kind) for key in wanted}):
+        try:
+            of_kind = [each for key, each in wanted.items() if (key.group, key.kind) == (group, kind)]
+            for each in _kinds(served, of_kind):
+                found.update({id_of(obj): obj for obj in virtual.list(each) if id_of(obj) in wanted})
+        except StepError as error:
+            if troubled(virtual, error):
+                raise
+            found.unread[group, kind] = f"Its kind cannot be read: {error.message}"
+    return found
+
+
+def _kinds(served: Served, objects: Iterable[Json]) -> list[Kind]:
+    """In which these are served, all of one kind: more than one where versions differ."""
+    by_version = {str(each["apiVersion"]): each for each in objects}
+    kinds = {found.kind for each in by_version.values() if (found := served.kind_of(each))}
+    return sorted(kinds, key=lambda kind: kind.api_version)
+
+
+def compared(
+    plan: RestorePlan,
+    progress: Progress,
+    found: Mapping[ObjectId, Json],
+    *,
+    unread: Mapping[tuple[str, str], str] = MappingProxyType({}),
+) -> Comparison:
+    """Equal, differing, conflict, missing or refused, for every object of the plan; not run, for the others.
+
+    `unread` as `found_again` tells it: of these kinds nobody knows what is there.
+    """
     counts: Counter[str] = Counter()
     listed: list[dict[str, Any]] = []
     for number, planned in enumerate(plan.wanted):
         outcome, note = progress.told.get(str(number), ["", ""])
+        note = note or unread.get((planned.key.group, planned.key.kind), "")
         entry = _entry(planned, outcome, note, found.get(planned.key))
         counts[entry["what"]] += 1
         if entry["what"] != "equal" or note:

@@ -10,6 +10,7 @@ from provisioning.engine.errors import TemporaryError
 STALE = "Stale"
 NEEDED = frozenset({"list", "create"})
 """What cannot be listed cannot be exported, and what cannot be created was not made by a user."""
+API_SERVICE = Kind("apiregistration.k8s.io/v1", "APIService", "apiservices", namespaced=False)
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,41 @@ class Served:
 
 
 def kinds_served(kube: KubeClient) -> Served:
-    """All that can be listed and created, of resource definitions and aggregated API servers too."""
+    """All that can be listed and created, of resource definitions and aggregated API servers too.
+
+    TemporaryError where the server does not tell what it serves itself at the moment.
+    """
     found: dict[tuple[str, str], Kind] = {}
     silent = []
     for version, resources in _versions(kube):
         if resources is None:
+            _elsewhere_check(kube, version)
             silent.append(version)
         for resource in resources or []:
             if set(resource["verbs"]) >= NEEDED:
                 kind = Kind(version, resource["kind"], resource["plural"], namespaced=resource["namespaced"])
                 found.setdefault((kind.group, kind.plural), kind)
     return Served(tuple(found[key] for key in sorted(found)), tuple(sorted(silent)))
+
+
+def still_served(kube: KubeClient, kind: Kind) -> bool:
+    """Whether a kind is there still, of which a list was not: its definition may have been deleted meanwhile.
+
+    What stands in front of a server that starts again says not-found as well; so does a server of a new definition.
+    """
+    return kind in kinds_served(kube).kinds
+
+
+def _elsewhere_check(kube: KubeClient, version: str) -> None:
+    """Lets pass what a server of its own serves, by its registration. What the API server serves itself it has to tell:
+
+    its objects would be missing, and nobody would know.
+    """
+    group, _, short = version.rpartition("/")
+    registered = kube.get(API_SERVICE, f"{short}.{group}") if group else None
+    if registered is None or not (registered.get("spec") or {}).get("service"):
+        message = f"What {kube.target} serves in {version} cannot be learnt at the moment."
+        raise TemporaryError(message, code="server-error")
 
 
 def _versions(kube: KubeClient) -> Iterator[tuple[str, list[Json] | None]]:

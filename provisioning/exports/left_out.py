@@ -342,6 +342,8 @@ RULES: Final = (
     ),
 )
 
+SILENT: Final = "API without an answer"
+"""What stands in the place of a rule for versions that could not be read."""
 SILENT_API: Final = "Its own API server, inside the cluster, did not answer; what it keeps is data of a workload."
 
 
@@ -377,9 +379,7 @@ class LeftOut:
     def add_silent(self, versions: Iterable[str]) -> None:
         """Versions of groups that could not be read."""
         for version in versions:
-            self._note(
-                ("API without an answer", SILENT_API), {"kind": version, "namespace": "", "name": EVERY}, counts=False
-            )
+            self._note((SILENT, SILENT_API), {"kind": version, "namespace": "", "name": EVERY}, counts=False)
 
     def _note(self, key: tuple[str, str], named: Json, *, counts: bool) -> None:
         self._counts[key] = self._counts.get(key, 0) + counts

@@ -12,6 +12,7 @@ from provisioning.exports.digests import sendable
 from provisioning.exports.identity import ObjectId, owner_id
 from provisioning.exports.merging import merge_patch
 from provisioning.exports.ordering import CRD, found_in
+from provisioning.exports.refusing import refusal_told
 from provisioning.exports.restoring import (
     Planned,
     RestorePlan,
@@ -24,7 +25,7 @@ from provisioning.exports.served import Served, ServedKind
 
 CRD_KIND: Final = Kind("apiextensions.k8s.io/v1", CRD.partition(".")[0], "customresourcedefinitions", namespaced=False)
 _SERVERS_TROUBLE: Final = ("unreachable", "timeout", "too-many-requests")
-"""What concerns the whole server, so that no other object would fare better."""
+"""See `troubled`."""
 
 
 class Outcome(StrEnum):
@@ -79,6 +80,11 @@ class Way:
         return f"marina-overwrite-{self.mark}"
 
 
+def troubled(virtual: KubeClient, error: StepError) -> bool:
+    """Whether an error concerns the whole server, so that no other object would fare better."""
+    return error.code in _SERVERS_TROUBLE or not virtual.readyz()
+
+
 class Maker:
     """Makes what a plan wants in one cluster."""
 
@@ -95,28 +101,37 @@ class Maker:
 
     def make(self, planned: Planned) -> Made:
         """Raises NotYet where it has to wait, and what concerns the whole server."""
-        served = self._served_as(planned)
-        if served is None:
-            group = planned.key.group or "the core API"
-            return Made(Outcome.REFUSED, f"This cluster serves no {planned.key.kind} of {group}, in any version.")
         try:
-            return self._made(planned, served)
+            served = self._served_as(planned)
+            return self._made(planned, served) if served else self._not_served(planned.key)
         except NotFound as error:
-            raise NotYet(error.message, alone=True) from error
+            raise NotYet(refusal_told(error.message), alone=True) from error
         except ForbiddenError as error:
             if error.verb:
-                return Made(Outcome.REFUSED, error.message)
-            raise NotYet(error.message, alone=True) from error  # a webhook, a quota, an account that is on its way
+                return Made(Outcome.REFUSED, refusal_told(error.message))
+            # a webhook, a quota, an account that is on its way
+            raise NotYet(refusal_told(error.message), alone=True) from error
         except PermanentError as error:
             if error.code == "invalid":
-                return Made(Outcome.REFUSED, error.message)
+                return Made(Outcome.REFUSED, refusal_told(error.message))
             raise
         except TemporaryError as error:
-            if error.code in _SERVERS_TROUBLE or not self._virtual.readyz():
+            if troubled(self._virtual, error):
                 raise
-            raise NotYet(error.message, alone=True) from error
+            raise NotYet(refusal_told(error.message), alone=True) from error
 
     # Kinds
+
+    def _not_served(self, key: ObjectId) -> Made:
+        """For good, unless a server inside serves it, which is registered later and runs when its pods do."""
+        refused = Made(
+            Outcome.REFUSED,
+            f"This cluster serves no {key.kind} of {key.group or 'the core API'}, in any version.",
+        )
+        if key.group not in self._plan.served_inside:
+            return refused
+        self._served.forget(key.group)
+        raise NotYet(f"Waiting for the server of {key.group}.", alone=True, otherwise=refused)
 
     def _served_as(self, planned: Planned) -> ServedKind | None:
         definition = self._plan.definitions.get((planned.key.group, planned.key.kind))

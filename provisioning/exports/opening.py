@@ -1,7 +1,8 @@
 """From an export's row to what its file asks for."""
 
-from collections.abc import Callable
-from typing import BinaryIO, TypeVar, cast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Final, TypeVar, cast
 from uuid import UUID
 
 from clusters.exports.container import ExportDamaged, ExportReader
@@ -12,6 +13,7 @@ from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.exports.restoring import RestorePlan, restore_plan
 
 T = TypeVar("T")
+_EVERY: Final = 1000
 
 
 def export_plan(key: UUID | str) -> RestorePlan:
@@ -25,9 +27,26 @@ def export_read(key: UUID | str, read: Callable[[ExportReader], T]) -> T:
     if export is None or export.state != ExportState.COMPLETE:
         state = export.state if export else "gone"
         raise PermanentError(f"The export is {state}; there is nothing to restore from.", code="no-export")
+    with _opened(export) as reader:
+        return read(reader)
+
+
+def export_whole_check(export: Export, *, meanwhile: Callable[[], None]) -> None:
+    """Reads a Complete one to its end: before what it alone still tells of is taken away. Raises as `export_plan` does.
+
+    `meanwhile` runs now and then, and may raise to end it.
+    """
+    with _opened(export) as reader:
+        for number, _ in enumerate(reader.objects()):
+            if number % _EVERY == 0:
+                meanwhile()
+
+
+@contextmanager
+def _opened(export: Export) -> Iterator[ExportReader]:
     try:
         with export_opened(export.storage_name) as stream:
-            return read(ExportReader(cast(BinaryIO, stream), key_of(export)))
+            yield ExportReader(cast(BinaryIO, stream), key_of(export))
     except ExportDamaged as error:
         raise PermanentError(
             f"The export is damaged: {error}",

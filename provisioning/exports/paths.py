@@ -8,6 +8,8 @@ Path = tuple[str, ...]
 
 ANY: Final = "*"
 ANYWHERE: Final = "**"
+FREE: Final = frozenset({"data", "binaryData", "stringData", "labels", "annotations", "matchLabels", "nodeSelector"})
+"""Mappings in which people name things as they like: what stands in them is a reference to nothing."""
 Wanted = Callable[[Mapping[str, Any], Any], bool]
 """Whether a value is meant, given the mapping that holds it."""
 
@@ -34,13 +36,13 @@ def path_remove(value: Any, path: Path, wanted: Wanted) -> bool:
 
 
 def _removed_anywhere(value: Any, key: str, wanted: Wanted) -> bool:
-    """As `path_remove` for a key at any depth; what was empty before stays."""
+    """As `path_remove` for a key at any depth but in FREE mappings; what was empty before stays."""
     if isinstance(value, list):
         for item in value:
             _removed_anywhere(item, key, wanted)
     if not isinstance(value, dict) or not value:
         return False
-    for inner in list(value):
+    for inner in [each for each in value if each not in FREE]:
         if _removed_anywhere(value[inner], key, wanted) or (inner == key and wanted(value, value[inner])):
             del value[inner]
     return not value

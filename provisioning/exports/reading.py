@@ -8,7 +8,7 @@ from provisioning.drivers.errors import ConflictError, NotFound
 from provisioning.drivers.kinds import Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.digests import object_digest, object_key
-from provisioning.exports.discovery import kinds_served
+from provisioning.exports.discovery import kinds_served, still_served
 from provisioning.exports.left_out import EVERY, LeftOut, kind_name, rule_for, rule_unread
 
 PAGE: Final = 200
@@ -64,6 +64,8 @@ class ClusterReading:
         except ConflictError:
             yield from _new(self._pages(kind, 0), seen, kind)
         except NotFound:
+            if still_served(self._kube, kind):
+                raise
             return  # its definition was deleted since we asked what there is
 
     def _pages(self, kind: Kind, limit: int) -> Iterator[Json]:

@@ -1,14 +1,19 @@
 """What of an export is made again and what is only listed, decided before anything is done."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from provisioning.drivers.kinds import Json
 from provisioning.exports.digests import is_custom, object_digest, sendable, title_of
 from provisioning.exports.identity import ObjectId, id_of
 from provisioning.exports.ordering import Phase, definitions_by_kind, ordered, phase_of
+from provisioning.exports.paths import FREE
 
+_UID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+API_SERVICE: Final = "APIService.apiregistration.k8s.io"
 LEANED_ON: Final = Phase.RIGHTS
 """The last of the phases on which the others lean."""
 
@@ -38,6 +43,12 @@ class RestorePlan:
     wanted: tuple[Planned, ...]
     not_run: tuple[Listed, ...]
     definitions: Mapping[tuple[str, str], Json]
+
+    @cached_property
+    def served_inside(self) -> frozenset[str]:
+        """The groups whose objects another API server serves, which runs in the cluster itself."""
+        registered = [each.exported["spec"] for each in self.wanted if title_of(each.exported) == API_SERVICE]
+        return frozenset(str(spec.get("group")) for spec in registered if spec.get("service"))
 
     @property
     def leaned_on(self) -> int:
@@ -116,16 +127,19 @@ def uids_of(objects: Iterable[Json]) -> dict[str, ObjectId]:
 def references_rewritten(value: Any, renewed: Callable[[str], str | None]) -> Any:
     """The same with every reference (a mapping with kind, name and uid) naming the uid of the object made anew.
 
-    `renewed` tells the new one for the old one. One that is not known is taken out: it would name nothing.
+    `renewed` tells the new one for the old one. One that is not known is taken out, as it would name nothing; but for
+    what is no uid of Kubernetes' at all.
     """
     if isinstance(value, list):
         return [references_rewritten(each, renewed) for each in value]
     if not isinstance(value, dict):
         return value
-    copy = {key: references_rewritten(each, renewed) for key, each in value.items()}
+    copy = {key: each if key in FREE else references_rewritten(each, renewed) for key, each in value.items()}
     if isinstance(copy.get("uid"), str) and "kind" in copy and "name" in copy:
-        uid = renewed(copy.pop("uid"))
-        return {**copy, "uid": uid} if uid else copy
+        if uid := renewed(copy["uid"]):
+            copy["uid"] = uid
+        elif _UID.fullmatch(copy["uid"]):
+            del copy["uid"]
     return copy
 
 

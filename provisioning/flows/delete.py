@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from clusters.exports.purging import EXPORT_STEP
+from clusters.exports.purging import EXPORT_STEP, PURGE
 from clusters.models import (
     ExportCause,
     Operation,
@@ -13,7 +13,7 @@ from clusters.models import (
     VirtualCluster,
     VirtualClusterPhase,
 )
-from clusters.services.export_writing import export_of_operation_fail
+from clusters.services.export_writing import export_keep_for_deleted, export_of_operation_fail, newest_export
 from clusters.services.placements import placement_leave
 from provisioning.engine.flow import Flow
 from provisioning.flows.phases import aborted, as_before, cluster_of, failed, phase_becomes, step_done
@@ -25,9 +25,11 @@ from provisioning.steps.exporting import export_before
 def gone(operation: Operation, now: datetime) -> None:
     """The host was seen to be free of it, so its placement is forgotten; the row stays as a record.
 
-    What a move left on other hosts goes too, by operations of its own: one of them may not answer. What is on a lost
-    host is dealt with when that is back.
+    From now on the days count for which it can be made again. What a move left on other hosts goes too, by operations
+    of its own: one of them may not answer. What is on a lost host is dealt with when that is back.
     """
+    if not operation.params.get(PURGE) and (export := newest_export(cluster_of(operation))):
+        export_keep_for_deleted(export=export, now=now)
     placements = Placement.objects.filter(virtual_cluster=operation.virtual_cluster_id)
     placements.filter(role=PlacementRole.ACTIVE).delete()
     for placement in placements.filter(role__in=(PlacementRole.RETAINED, PlacementRole.TARGET)):

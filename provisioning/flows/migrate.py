@@ -11,6 +11,7 @@ from typing import Final
 from clusters.models import (
     Condition,
     ExportCause,
+    KubeconfigGrant,
     Operation,
     OperationKind,
     OperationState,
@@ -20,6 +21,7 @@ from clusters.models import (
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.moving import BACK, MEASURED, SLEPT
 from clusters.services.export_writing import export_of_operation_fail
+from clusters.services.kubeconfig_grants import grants_end
 from clusters.services.move_notices import move_ended_tell
 from clusters.services.placements import placement_leave
 from provisioning.engine.flow import Flow, on_target
@@ -76,6 +78,8 @@ def moved(operation: Operation, now: datetime) -> None:
     conditions_add(cluster, now, Condition(type=MOVED, status="True", reason="Moved", message=message))
     cluster.save(update_fields=["phase", "conditions"])
     move_ended_tell(operation, now)
+    grants = KubeconfigGrant.objects.filter(virtual_cluster=cluster, revoked_at=None)
+    grants_end(tuple(grants.values_list("pk", flat=True)), now=now)
 
 
 def not_moved(operation: Operation, now: datetime) -> None:

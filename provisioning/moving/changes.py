@@ -69,7 +69,7 @@ def changes_since(
             names.add(name_of(item))
             if revision_of(item) > revisions.get(key, -1) and not _left_out_by_metadata(item):
                 newer.append(item)
-        for obj in _whole(source, kind, newer):
+        for obj in whole(source, kind, newer):
             if not obj["metadata"].get("deletionTimestamp"):
                 if rule_for(obj) is None:
                     found.changed.append(_bare(obj))
@@ -77,7 +77,7 @@ def changes_since(
                 found.ending.append(_bare(obj))
         if key in there:
             extra = [item for item in listed(target, kind, {}) if name_of(item) not in names]
-            found.gone += [(kind, obj) for obj in _whole(target, kind, _of_users(extra)) if rule_for(obj) is None]
+            found.gone += [(kind, obj) for obj in whole(target, kind, _of_users(extra)) if rule_for(obj) is None]
     return found
 
 
@@ -113,7 +113,7 @@ def _pages(kube: KubeClient, kind: Kind, limit: int, revisions: dict[str, int]) 
             return
 
 
-def _whole(kube: KubeClient, kind: Kind, items: list[Json]) -> list[Json]:
+def whole(kube: KubeClient, kind: Kind, items: list[Json]) -> list[Json]:
     """With what they hold, as they are now; less those that are gone by now."""
     if len(items) > FEW:
         wanted = {name_of(item) for item in items}

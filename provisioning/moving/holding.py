@@ -35,8 +35,8 @@ def shut(binding: Json) -> Json:
 
 
 def _held(obj: Json, path: str, change: Callable[[Any], Any]) -> Json:
-    if is_held(obj):
-        return obj
+    if (is_held(obj) and change(_at(obj, path)) == _at(obj, path)) or (path == _HOOKS and not obj.get(_HOOKS)):
+        return obj  # a note alone, that somebody copied from elsewhere, holds nothing
     copy: Json = json.loads(json.dumps(obj))
     was = _at(copy, path)
     _put(copy, path, change(was))
@@ -67,10 +67,7 @@ def is_held(obj: Json) -> bool:
 
 def wanted_replicas(obj: Json) -> int:
     """How many it runs when it is not held; of what has no such number 1."""
-    noted = annotations_of(obj).get(HELD)
-    held_at = _noted(noted).get("spec.replicas") if noted else None
-    replicas = held_at if held_at is not None else (obj.get("spec") or {}).get("replicas", 1)
-    return int(replicas)
+    return int((let_go(obj).get("spec") or {}).get("replicas", 1))
 
 
 def same_but_for_holding(one: Json, other: Json) -> bool:

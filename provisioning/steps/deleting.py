@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from clusters.adoption import Adoption
 from clusters.chart_wish import HostCapabilities
+from clusters.exports.purging import PURGE
 from clusters.host_rules import TENANT_ROLE
-from clusters.models import HostMode, Placement
+from clusters.models import Export, ExportState, HostMode, Placement
 from provisioning.drivers.errors import ForbiddenError
 from provisioning.drivers.kinds import (
     CONFIG_MAP,
@@ -31,6 +32,7 @@ from provisioning.drivers.kinds import (
 )
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
+from provisioning.engine.errors import PermanentError
 from provisioning.engine.flow import Skip, StepResult, Wait, step
 from provisioning.steps.names import CLUSTER_ID_LABEL, MANAGED_BY, MARINA, SYNCED_BY
 from provisioning.steps.namespaces import BINDING_SECONDS, bind_tenant_role, give_back, namespace_of, role_holds
@@ -73,8 +75,21 @@ def uninstall_release(context: StepContext) -> StepResult:
         bind_tenant_role(kube, placement.namespace)
         if seconds_in_step(context) < BINDING_SECONDS:
             return Wait(0.2, "Waiting for the host to apply Marina's role.")
+    _export_check(context)
     context.helm().uninstall(placement.release, placement.namespace)
     return None
+
+
+def _export_check(context: StepContext) -> None:
+    """It may be tried again long after it exported: what it exported may have been removed by then."""
+    gone = Export.objects.filter(operation=context.operation).exclude(state=ExportState.COMPLETE)
+    if gone.exists() and not context.params.get(PURGE):
+        name = context.virtual_cluster.name
+        raise PermanentError(
+            "What this deletion exported is no longer there.",
+            code="no-export",
+            hint=f"Delete it anew (marina delete {name}): that exports it again. Or for good, with --purge.",
+        )
 
 
 @step("Remove what belongs to it outside its namespace")
@@ -165,9 +180,14 @@ def _selectors(placement: Placement) -> list[tuple[Kind, str]]:
     kinds += [NETWORK_POLICY] if serves.network_policies else []
     kinds += [POD_DISRUPTION_BUDGET] if serves.disruption_budgets else []
     synced = [(kind, f"{SYNCED_BY}={placement.release}") for kind in kinds]
-    release = [(kind, f"app=vcluster,release={placement.release}") for kind in RELEASE_KINDS]
+    release = [(kind, release_selector(placement)) for kind in RELEASE_KINDS]
     written = [(kind, f"vcluster.loft.sh/vcluster-name={placement.release}") for kind in (CONFIG_MAP, SECRET)]
     return [*release, *synced, *written]
+
+
+def release_selector(placement: Placement) -> str:
+    """The labels of what the release makes itself, the claim with its state among them."""
+    return f"app=vcluster,release={placement.release}"
 
 
 def _guardrails(placement: Placement) -> list[tuple[Kind, str]]:

@@ -19,7 +19,7 @@ from provisioning.moving.around import changed_again, written_since
 from provisioning.moving.carrying import changes_carry
 from provisioning.moving.changes import changes_since
 from provisioning.moving.freezing import (
-    access_resume,
+    access_forget,
     access_suspend,
     freeze_holds,
     freeze_put,
@@ -166,19 +166,19 @@ def switch_placement(context: StepContext) -> StepResult:
     """Only where nobody wrote around the freeze. From here on it runs at the target, and is not frozen."""
     with both(context) as (source, target):
         freeze_checked(context, source)
-        since = datetime.fromisoformat(context.params[FROZEN_AT])
+        freeze = context.params.get(FREEZE) or {"since": context.params[FROZEN_AT]}
         written = written_since(
             source,
             target,
             context.params[REVISIONS],
-            since,
+            datetime.fromisoformat(freeze["since"]),
             mark=mark_of(context),
             before_page=context.lease.check,
         )
         _refuse_written(written)
         if context.params.get(FREEZE) is not None:
             freeze_take_away(target)  # left over where it goes back to where it came from
-        access_resume(target)
+        access_forget(target)
         foreign, first = source.revision(), target.revision()
     failpoint("move.switch")
     with context.fenced():

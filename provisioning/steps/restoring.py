@@ -63,7 +63,8 @@ def compare_restored(context: StepContext) -> StepResult:
     """Reads everything again and keeps what differs, is missing, was refused or was not run."""
     plan, progress = plan_of(context), progress_of(context)
     with context.virtual() as virtual:
-        result = compared(plan, progress, found_again(virtual, plan))
+        found = found_again(virtual, plan)
+        result = compared(plan, progress, found, unread=found.unread)
     context.write(context.operation, params={**context.params, RESULT: result.as_json()})
     return Done(sentence_of(result.counts))
 
@@ -122,14 +123,17 @@ def objects_tried_again(context: StepContext, plan: RestorePlan, make: MakerOf) 
     if not progress.again:
         return None
     refused: dict[int, NotYet] = {}
+    waiting = list(progress.again)
     with context.virtual() as virtual:
         maker = make(virtual)
-        for number in progress.again:
+        for tried, number in enumerate(waiting, start=1):
             try:
                 progress.note(number, maker.make(plan.wanted[number]))
             except NotYet as later:
                 refused[number] = later
-    progress.again = list(refused)
+            progress.again = [*refused, *waiting[tried:]]
+            if tried % SAVED_EVERY == 0 and not _saved(context, plan, progress):
+                return Wait(0.0, "It is being aborted.")
     patient = progress.waited("refused for now", context.now) < REFUSAL_PATIENCE
     if refused and not patient:
         for number, given_up in refused.items():

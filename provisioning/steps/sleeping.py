@@ -29,6 +29,10 @@ def find_lone_pods(context: StepContext) -> StepResult:
     """
     if context.virtual_cluster.sleeping:
         return Skip("It is asleep already.")
+    return _lone_pods_given_up(context)
+
+
+def _lone_pods_given_up(context: StepContext) -> Done | None:
     with context.virtual() as virtual:
         lone = [_name(pod) for pod in virtual.list(POD) if not _finished(pod) and not _controlled(pod)]
     if not lone:
@@ -62,17 +66,24 @@ def _few(names: list[str]) -> str:
 
 @step("Pause its control plane")
 def pause_control_plane(context: StepContext) -> StepResult:
-    """No replica, and upstream's marks that say so. From here on its release is kept that way, whatever changes."""
+    """No replica, and upstream's marks that say so. From here on its release is kept that way, whatever changes.
+
+    PermanentError as of the first step where such pods have come since.
+    """
     kube = context.kube()
-    done = pause_workload(context, kube, _workload(context, kube))
+    workload = _workload(context, kube)
+    done = paused(workload)
+    if not done:
+        _lone_pods_given_up(context)  # once more: some may have come while it was exported
+        pause_workload(context, kube, workload)
     context.write(context.virtual_cluster, sleeping=True)
     return Skip("It is paused already.") if done else None
 
 
-def pause_workload(context: StepContext, kube: KubeClient, workload: Json) -> bool:
-    """As upstream's `vcluster pause` does it. True where it is paused already."""
+def pause_workload(context: StepContext, kube: KubeClient, workload: Json) -> None:
+    """As upstream's `vcluster pause` does it. Nothing to do where it is paused already."""
     if paused(workload):
-        return True
+        return
     marks = {
         PAUSED: "true",
         PAUSED_REPLICAS: str(workload["spec"].get("replicas") or context.virtual_cluster.replicas),
@@ -80,7 +91,6 @@ def pause_workload(context: StepContext, kube: KubeClient, workload: Json) -> bo
     }
     patch = {"metadata": {"annotations": marks}, "spec": {"replicas": 0}}
     kube.patch_merge(kind_of(workload), context.placement.release, context.placement.namespace, patch)
-    return False
 
 
 def _workload(context: StepContext, kube: KubeClient) -> Json:

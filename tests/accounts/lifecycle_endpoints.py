@@ -70,6 +70,18 @@ LIFECYCLE_ENDPOINTS: dict[str, tuple[Case, ...]] = {
     "POST virtual-clusters/{cluster}/sleep-postponement": (
         _of_cluster(LIFECYCLE, body=lambda o: {"by": 3600}, further=(409,)),
     ),
+    "POST projects/{project}/sleep-skip": (
+        Case(in_project("virtualcluster.lifecycle"), PROJECT_SEEN, at={"project": "project"}, further=(409,)),
+    ),
+    "POST projects/{project}/sleep-postponement": (
+        Case(
+            in_project("virtualcluster.lifecycle"),
+            PROJECT_SEEN,
+            at={"project": "project"},
+            body=lambda o: {"by": 3600},
+            further=(409,),
+        ),
+    ),
     "GET virtual-clusters/{cluster}/cleanup": (_of_cluster(CLUSTER_SEEN),),
     "POST virtual-clusters/{cluster}/extension": (_of_cluster(LIFECYCLE, body=lambda o: {"by": 86400}),),
     "POST virtual-clusters/{cluster}/cleanup-consent": (

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from marina_cli.text import Json
 
 from tests.cli.api_server import Answer, ApiServer
 from tests.cli.conftest import Run
@@ -138,3 +139,42 @@ def test_what_a_host_cannot_be_told_is_refused_before_it_is_sent(
     server.add_host("east")
     assert run("host", "update", "east", *given).exit_code == 2
     assert not server.asked("PATCH", "/host-clusters")
+
+
+WHERE: Json = {"service": "ingress-nginx/controller-metrics:10254", "path": "/metrics", "metric": "requests"}
+
+
+def test_a_host_is_told_where_its_traffic_is_read_and_what_right_that_takes(server: ApiServer, run: Run) -> None:
+    host = server.add_host("east")
+    server.say_once("PATCH", f"/host-clusters/{host['id']}", Answer(body={**host, "ingress_metrics": WHERE}))
+    result = run("host", "update", "east", "--ingress-metrics", WHERE["service"], "--ingress-metric", "requests")
+    assert result.stdout.strip() == "east: traffic by requests of ingress-nginx/controller-metrics:10254/metrics."
+    assert "marina host manifest east | kubectl apply" in result.stderr
+    asked = {"ingress_metrics": {"service": WHERE["service"], "metric": "requests"}}
+    assert server.asked("PATCH", "/host-clusters")[-1].body == asked
+    server.say_once("PATCH", f"/host-clusters/{host['id']}", Answer(body={**host, "ingress_metrics": None}))
+    result = run("host", "update", "east", "--no-ingress-metrics")
+    assert result.stdout.strip() == "east: nobody reads its traffic."
+    assert server.asked("PATCH", "/host-clusters")[-1].body == {"ingress_metrics": None}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [("--ingress-path", "/x"), ("--no-ingress-metrics", "--ingress-metrics", "a/b:1")],
+)
+def test_where_traffic_is_read_is_said_as_a_whole_or_not_at_all(
+    server: ApiServer, run: Run, given: tuple[str, ...]
+) -> None:
+    server.add_host("east")
+    assert run("host", "update", "east", *given).exit_code == 2
+    assert not server.asked("PATCH", "/host-clusters")
+
+
+def test_the_manifest_of_a_host_is_as_that_host_is(server: ApiServer, run: Run) -> None:
+    server.add_host("east", mode="namespaces", namespaces=["a", "b"], ingress_metrics=WHERE)
+    result = run("host", "manifest", "east")
+    assert "kind: ServiceAccount" in result.stdout
+    query = server.asked("GET", "/host-clusters/manifest")[-1].query
+    assert query == {"mode": "namespaces", "namespaces": "a,b", "traffic": WHERE["service"]}
+    assert run("host", "manifest").exit_code == 0
+    assert server.asked("GET", "/host-clusters/manifest")[-1].query == {}

@@ -96,3 +96,24 @@ def test_platform_staff_stop_it_with_a_reason_and_let_it_go_on(server: ApiServer
     assert run("cleanup", "stop").exit_code == 2
     server.say_once("PUT", "/cleanup/switch", Answer(body={"stopped": False}))
     assert run("cleanup", "resume").stdout == "The cleanup is on.\n"
+
+
+def test_a_whole_project_is_put_off_and_says_of_each_cluster_when_it_sleeps(server: ApiServer, run: Run) -> None:
+    told = {"next_sleep_at": DATE, "put_off_by": "dan", "put_off_for": "project"}
+    own = {**told, "put_off_by": "ada", "put_off_for": "virtual-cluster"}
+    night = {"project": PROJECT, "virtual_clusters": [{"name": "a", "schedule": told}, {"name": "b", "schedule": own}]}
+    for command, path in ((("skip",), "sleep-skip"), (("postpone", "--by", "2h"), "sleep-postponement")):
+        listed(server, "/projects", PROJECT)
+        server.say_once("POST", f"/projects/p1/{path}", Answer(body=night))
+        result = run("schedule", *command, "--project", "acme/payments")
+        assert result.exit_code == 0, result.output
+        assert result.stdout.splitlines() == [
+            f"{name} sleeps next at {result.stdout.split(' at ')[1].splitlines()[0]}" for name in "ab"
+        ]
+        assert "b was put off by itself, and stays so." in result.stderr
+    assert body_of(server, "POST", "/projects/p1/sleep-postponement") == {"by": 7200}
+
+
+def test_a_cluster_shows_who_put_it_off(server: ApiServer, run: Run) -> None:
+    server.add_cluster("hello", schedule={"next_sleep_at": DATE, "put_off_by": "dan", "put_off_for": "project"})
+    assert "put off by dan for the whole project" in run("get", "hello").stdout

@@ -340,6 +340,18 @@ def test_a_host_is_changed_and_only_in_what_may_change(site, world):
     assert not Operation.objects.exists(), "no file, no new credential"
 
 
+def test_where_a_hosts_traffic_is_read_is_said_on_its_page(site):
+    host = host_row()
+    change(site, host, ingress_metrics='{"service": "ingress-nginx/controller-metrics:10254"}')
+    host.refresh_from_db()
+    assert host.ingress_metrics["metric"] == "nginx_ingress_controller_requests"
+    for wrong, says in (('{"service": "nowhere"}', "ingress_metrics.service"), ("[1]", "It is no object")):
+        assert says in errors(change(site, host, ingress_metrics=wrong))["ingress_metrics"]
+    change(site, host, ingress_metrics="{}")
+    host.refresh_from_db()
+    assert host.ingress_metrics == {}
+
+
 def test_how_many_operations_work_on_a_host_at_once_is_said_on_its_page_within_bounds(site):
     host = host_row()
     change(site, host, concurrency="3")

@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import yaml
 from django.utils import timezone
 
+from accounts.models import AuditEvent
 from accounts.services.audit import Actor
 from clusters.lifecycle.required_signals import required_kinds
 from clusters.lifecycle.signal import Signal, SignalKind, SignalState
@@ -376,3 +378,80 @@ def test_what_a_host_cannot_need_is_refused_by_name(op, host, told, field):
 def test_marina_itself_may_say_it_too(host):
     changed = host_update(host=host, actor=Actor(user=None, name="test"), required_signals={"cpu": "required"})
     assert changed.required_signals == {"cpu": "required"}
+
+
+# --- where a host tells of web traffic --------------------------------------------------------------------------------
+
+WHERE = {"service": "ingress-nginx/controller-metrics:10254"}
+IN_FULL = {
+    **WHERE,
+    "path": "/metrics",
+    "metric": "nginx_ingress_controller_requests",
+    "namespace_label": "",
+    "ingress_class": "",
+}
+
+
+def test_who_looks_after_a_host_says_where_its_traffic_is_read(op, people, host, cluster):
+    address = f"/api/v1/host-clusters/{host.pk}"
+    assert op.get(address).json()["ingress_metrics"] is None
+    assert op.patch(address, {"ingress_metrics": WHERE}, format="json").json()["ingress_metrics"] == IN_FULL
+    assert signed_in(people.dan).get(address).json()["ingress_metrics"] is None
+    problem(signed_in(people.dan).patch(address, {"ingress_metrics": WHERE}, "json"), 403)
+    assert read(cluster, "ingress").state == SignalState.UNKNOWN
+    told = AuditEvent.objects.get(action="host.update", result="ok")
+    assert told.after["ingress_metrics"] == IN_FULL
+    assert op.patch(address, {"ingress_metrics": None}, format="json").json()["ingress_metrics"] is None
+    assert read(cluster, "ingress").state == SignalState.UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("told", "field"),
+    [
+        ({"service": "controller-metrics:10254"}, "service"),
+        ({"service": "ingress-nginx/controller-metrics"}, "service"),
+        ({"service": "ingress-nginx/controller-metrics:0"}, "service"),
+        ({"service": "ingress-nginx/controller-metrics:70000"}, "service"),
+        ({"service": "ingress-nginx/../pods:1"}, "service"),
+        ({"path": "/metrics"}, "service"),
+        ({**WHERE, "path": "metrics"}, "path"),
+        ({**WHERE, "path": "/metrics/../../../../secrets"}, "path"),
+        ({**WHERE, "path": "/%2e%2E/secrets"}, "path"),
+        ({**WHERE, "path": "/%252e%252e/secrets"}, "path"),
+        ({**WHERE, "path": "/..\\secrets"}, "path"),
+        ({**WHERE, "path": "/metrics#x"}, "path"),
+        ({**WHERE, "path": "/met rics"}, "path"),
+        ({**WHERE, "metric": "requests{}"}, "metric"),
+        ({**WHERE, "namespace_label": "name space"}, "namespace_label"),
+        ({**WHERE, "ingress_class": "Nginx"}, "ingress_class"),
+        ({**WHERE, "port": "80"}, "port"),
+        ({**WHERE, "path": 5.5}, "path"),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused_by_what_of_it_is_wrong(op, host, told, field):
+    answer = op.patch(f"/api/v1/host-clusters/{host.pk}", {"ingress_metrics": told}, format="json")
+    assert [each["field"] for each in problem(answer, 400)["errors"]] == [f"ingress_metrics.{field}"]
+    host.refresh_from_db()
+    assert host.ingress_metrics == {}
+
+
+def test_a_path_may_ask_a_prometheus_for_one_metric(op, host):
+    path = "/federate?match[]=nginx_ingress_controller_requests"
+    shown = op.patch(f"/api/v1/host-clusters/{host.pk}", {"ingress_metrics": {**WHERE, "path": path}}, format="json")
+    assert shown.json()["ingress_metrics"]["path"] == path
+
+
+def test_the_manifest_has_the_right_to_read_there_and_only_where_it_is_asked_for(people):
+    client, url = signed_in(people.dan), "/api/v1/host-clusters/manifest"
+    assert "marina-traffic" not in client.get(url).content.decode()
+    shown = client.get(f"{url}?traffic=ingress-nginx/controller-metrics:10254")
+    documents = [each for each in yaml.safe_load_all(shown.content) if each["metadata"]["name"] == "marina-traffic"]
+    assert [(each["kind"], each["metadata"]["namespace"]) for each in documents] == [
+        ("Role", "ingress-nginx"),
+        ("RoleBinding", "ingress-nginx"),
+    ]
+    assert [(rule["resources"], rule["verbs"], rule["resourceNames"]) for rule in documents[0]["rules"]] == [
+        (["services/proxy"], ["get"], ["controller-metrics:10254"]),
+        (["endpoints"], ["get"], ["controller-metrics"]),
+    ]
+    assert [each["field"] for each in problem(client.get(f"{url}?traffic=nowhere"), 400)["errors"]] == ["traffic"]

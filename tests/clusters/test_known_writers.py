@@ -124,8 +124,19 @@ def test_whoever_calls_himself_ever_new_names_fills_no_table_and_hides_nobody(cl
     signal = survey(cluster, after(hours=1), *many, wrote("kubectl", after(minutes=1)), wrote("y" * 200, START))
     assert signal.last_used_at == after(minutes=1)
     assert KnownWriter.objects.count() == MOST_WRITERS
-    survey(cluster, after(hours=2), *many, wrote("helm", after(hours=2)))
+    signal = survey(cluster, after(hours=2), *many, wrote("helm", after(hours=2)))
+    assert (signal.last_used_at, signal.who) == (after(hours=2), "helm: ConfigMap default/a")
     assert KnownWriter.objects.count() == MOST_WRITERS
+
+
+def test_whoever_takes_the_names_of_peoples_tools_hides_no_later_one_and_no_word_of_people(cluster, dan):
+    many = [wrote(f"kubectl-{number:04}", after(minutes=number)) for number in range(MOST_WRITERS)]
+    survey(cluster, after(hours=5), *many)
+    first = writer("kubectl-0000")
+    assert dan.patch(url(cluster, first), {"verdict": "inside"}, content_type="application/json").status_code == 200
+    signal = survey(cluster, after(hours=7), *many, wrote("helm", after(hours=6)))
+    assert (signal.last_used_at, KnownWriter.objects.count()) == (after(hours=6), MOST_WRITERS)
+    assert writer("kubectl-0000").corrected == "inside"
 
 
 def test_a_survey_costs_the_same_number_of_queries_however_many_write(cluster, django_assert_num_queries):

@@ -11,11 +11,11 @@ import psycopg
 from kubernetes import client
 
 from clusters.freezing import GATEWAYS_KNOW_SECONDS, MIGRATING_KNOWN_SECONDS
+from gateway.revisions import GIVEN_OUT_LATER
 from tests.e2e.api import Json
 
 NAMESPACE = "moved"
 FROZEN = "acme/payments/moved is being moved to west; try again in a minute."
-MARGIN = 50
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ class Move:
 
     def switch(self, old: Place, new: Place, *, advance: bool) -> tuple[int, int]:
         """The old API's newest version, and the first that the new one gives out. `advance`: which is newer."""
-        foreign = old.revision() + MARGIN
+        foreign = old.revision()
         if advance:
-            new.advance(foreign + 1)
+            new.advance(foreign + GIVEN_OUT_LATER + 1)
         first = new.revision()
         role: LiteralString = "UPDATE clusters_placement SET role = 'retained', role_since = now() WHERE id = %s"
         here: LiteralString = """UPDATE clusters_placement SET role = 'active', role_since = now(),

@@ -92,7 +92,7 @@ def test_what_reads_asks_or_connects_goes_on(method: str, path: str, query: str)
 def test_who_waits_for_a_long_freeze_is_told_to_wait_longer() -> None:
     before = moving()
     with pytest.raises(Refused) as caught:
-        write_check(known(before, frozen(before), ago=6), WRITE, NAME)
+        write_check(known(before, frozen(before), ago=8), WRITE, NAME)
     assert caught.value.retry_after == 3
 
 

@@ -209,7 +209,7 @@ def test_a_gateway_that_does_not_reach_the_database_says_yes_to_no_write_for_lon
 def test_idle_connections_to_where_it_was_are_dropped_though_nobody_asks_for_the_cluster(small: Small) -> None:
     async def play(server: Server) -> None:
         assert (await small.ask()).status == 200
-        upstreams = server._door._upstreams  # type: ignore[attr-defined]
+        upstreams = server._door._upstreams
         await switch(small)
         (retired,) = upstreams._retired
         await until(lambda: not retired.open_connections)

@@ -38,7 +38,7 @@ def here(*, foreign: int, first: int, hours: float = 0.0) -> Target:
     return replace(target(uuid4()), origin=origin)
 
 
-APART = {"foreign": 900, "first": 1000}
+APART = {"foreign": 800, "first": 1000}
 OVERLAP = {"foreign": 1000, "first": 500}
 
 
@@ -109,7 +109,7 @@ def test_what_is_no_list_names_no_version() -> None:
     ("query", "newest", "expired"),
     [
         ("watch=1&resourceVersion=850", 1005, True),
-        ("watch=1&resourceVersion=950", 1005, True),
+        ("watch=1&resourceVersion=890", 1005, True),
         ("watch=1&resourceVersion=999", 1005, True),
         ("watch=1&resourceVersion=1000", 1000, False),
         ("watch=1&resourceVersion=1004", 1005, False),
@@ -153,6 +153,14 @@ def test_what_both_may_have_given_out_is_told_once_to_each_client_and_its_next_o
     assert asked(revisions, api, at, watch.format(600, 301), who="joe") is None, "listed here first, as kubectl does"
     assert asked(revisions, api, at, "limit=500") is None
     assert asked(revisions, api, at, watch.format(600, 301)), "what was too old once stays so"
+
+
+def test_what_the_old_api_still_gave_out_while_it_was_left_is_of_before() -> None:
+    revisions, api, at = Revisions(3600), Api(700), here(**OVERLAP)
+    assert asked(revisions, api, at, "watch=1&resourceVersion=1020")
+    assert asked(revisions, api, at, "watch=1&resourceVersion=1101") is None
+    api.newest = 1025
+    assert asked(revisions, api, at, "watch=1&resourceVersion=1021", who="john"), "it may be of either"
 
 
 def test_of_a_place_whose_versions_are_not_known_none_is_taken_that_may_be_its_own() -> None:

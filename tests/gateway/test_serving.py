@@ -296,7 +296,7 @@ def test_access_that_ends_while_a_request_waits_is_told_and_ends_a_watch_that_is
         while len(small.upstreams[0].asked) < 5:  # three of them are Marina's own
             await asyncio.sleep(0.01)
         small.books.callers.clear()
-        await small.doorman.recheck()  # type: ignore[attr-defined]
+        await small.doorman.recheck()
         assert (await waiting.answer()).status == 401
         assert not (await watch.ended()).endswith(b"0\r\n\r\n"), "it has not ended by itself"
 
@@ -391,7 +391,7 @@ def test_kubectl_wakes_and_gets_through_as_soon_as_the_cluster_is_there(small: S
         line.say(small.head("User-Agent: kubectl/v1.36"))
         while not small.woken:
             await asyncio.sleep(0.01)
-        (admission,) = small.doorman._known.values()  # type: ignore[attr-defined]
+        (admission,) = small.doorman._known.values()
         admission.where.target = target(small.caller.cluster_id)
         assert (await line.head())[0] in (200, 503)
         assert small.woken == 1

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from time import monotonic
 from typing import IO, Any, ClassVar
 
 import pytest
@@ -17,14 +18,18 @@ from clusters.models import Export, Operation, Placement, VirtualCluster
 from clusters.services.configuring import virtual_cluster_configure
 from clusters.services.operations import operation_abort, operation_retry
 from clusters.services.virtual_clusters import virtual_cluster_delete
-from provisioning.drivers.kinds import STATEFUL_SET
+from provisioning.drivers.kinds import NAMESPACE, PERSISTENT_VOLUME_CLAIM, STATEFUL_SET
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
+from provisioning.engine.context import StepContext
+from provisioning.engine.flow import step
 from provisioning.failpoints import FailpointReached
+from provisioning.flows.delete import DELETE
 from provisioning.flows.export import EXPORT
 from provisioning.steps.exporting import export_before
 from tests.accounts.conftest import MARINA
 from tests.e2e.in_process import operation_finish
+from tests.fakes.cluster import Request
 from tests.provisioning.shops import Shop, fresh, operation_of
 
 CHART_VALUES = {"controlPlane": {"note": "what-the-chart-was-given"}}
@@ -58,6 +63,25 @@ def test_everything_of_a_user_is_in_it_encrypted_and_told(shop):
     assert (file.stat().st_mode & 0o777, shop.folder.stat().st_mode & 0o777) == (0o600, 0o700)
     assert b"shop" not in file.read_bytes()
     assert export.operation.steps[0]["note"] == "2 objects of 2 kinds."
+
+
+def test_what_was_not_read_because_its_own_server_is_silent_is_told_at_once(shop):
+    inner = shop.fake.virtual(shop.placement.namespace, f"{shop.placement.release}-0")
+    plain, named = inner.handle, {"name": "v1beta1.metrics.k8s.io"}
+    stale = {"metadata": {"name": "metrics.k8s.io"}, "versions": [{"version": "v1beta1", "freshness": "Stale"}]}
+
+    def handle(request: Request) -> Any:
+        if request.path.endswith("/apiservices/v1beta1.metrics.k8s.io"):
+            return {"metadata": named, "spec": {"service": {"name": "metrics", "namespace": "kube-system"}}}
+        answer = plain(request)
+        return {**answer, "items": [*answer["items"], stale]} if request.path == "/apis" else answer
+
+    inner.handle = handle
+    export = shop.export()
+    assert export.state == "Complete"
+    assert export.operation.steps[0]["note"] == (
+        "2 objects of 2 kinds. Not read, because their own API server does not answer: metrics.k8s.io/v1beta1."
+    )
 
 
 def test_it_knows_what_the_cluster_was_like_and_keeps_that_encrypted(shop):
@@ -141,6 +165,7 @@ def test_a_deletion_of_one_that_is_asleep_keeps_its_last_export_for_as_long_as_a
     settings.EXPORT_DAYS, settings.EXPORT_DELETED_DAYS = 2, 9
     before = shop.export()
     paused(shop)
+    VirtualCluster.objects.update(sleeping=True, asleep_since=before.finished_at)
     operation = deleting(shop)
     assert operation.state == "Succeeded"
     assert "its last export is of" in operation.steps[0]["note"]
@@ -149,6 +174,7 @@ def test_a_deletion_of_one_that_is_asleep_keeps_its_last_export_for_as_long_as_a
 
 def test_a_deletion_of_one_that_is_asleep_and_was_never_exported_ends_before_anything_is_lost(shop):
     paused(shop)
+    VirtualCluster.objects.update(sleeping=True, asleep_since=timezone.now())
     operation = deleting(shop)
     assert (operation.state, operation.error_code) == ("Failed", "asleep")
     assert "marina wake shop" in operation.error_hint
@@ -163,6 +189,56 @@ def test_a_deletion_of_one_that_was_paused_long_after_its_last_export_ends_befor
     operation = deleting(shop)
     assert (operation.state, operation.error_code) == ("Failed", "asleep")
     assert f"its last export is of {before.finished_at:%Y-%m-%d %H:%M} UTC" in operation.error_message
+
+
+def test_a_deletion_of_one_that_somebody_stopped_outside_ends_before_anything_is_lost(shop):
+    shop.export()
+    paused(shop)  # nobody saw since when
+    assert VirtualCluster.objects.get().asleep_since is None
+    operation = deleting(shop)
+    assert (operation.state, operation.error_code) == ("Failed", "asleep")
+    assert operation.error_message.startswith("It was stopped on its host")
+    assert "marina configure shop" in operation.error_hint
+    assert "--purge" in operation.error_hint
+
+
+def test_a_deletion_of_one_that_is_asleep_leans_on_no_export_that_cannot_be_read(shop):
+    before = shop.export()
+    paused(shop)
+    VirtualCluster.objects.update(sleeping=True, asleep_since=before.finished_at)
+    (file,) = shop.files()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1])
+    assert (deleting(shop).error_code, deleting(shop).state) == ("export-damaged", "Failed")
+    file.unlink()
+    assert (deleting(shop).error_code, deleting(shop).state) == ("storage", "Failed")
+    file.write_bytes(whole)
+    assert deleting(shop).state == "Succeeded"
+
+
+def test_a_deletion_of_one_whose_control_plane_is_gone_but_not_its_state_ends_before_anything_is_lost(shop):
+    placement = shop.placement
+    with connection_open(shop.fake.connection, target="host of the test") as api:
+        assert KubeClient(api).delete(STATEFUL_SET, placement.release, placement.namespace)
+    deletion = {"virtual_cluster": shop.cluster, "actor": Actor(user=shop.world.olivia), "now": timezone.now()}
+    operation = operation_finish(virtual_cluster_delete(**deletion).operation)
+    assert (operation.state, operation.error_code) == ("Failed", "vanished")
+    assert "marina configure shop" in operation.error_hint
+    assert "--purge" in operation.error_hint
+    with connection_open(shop.fake.connection, target="host of the test") as api:
+        claims = KubeClient(api).list(PERSISTENT_VOLUME_CLAIM, placement.namespace)
+    assert len(claims) == 1
+    assert operation_finish(virtual_cluster_delete(**deletion, purge=True).operation).state == "Succeeded"
+
+
+def test_of_one_that_is_gone_from_its_host_with_its_state_there_is_nothing_to_export(shop):
+    placement = shop.placement
+    with connection_open(shop.fake.connection, target="host of the test") as api:
+        kube, until = KubeClient(api), monotonic() + 10
+        assert kube.delete(NAMESPACE, placement.namespace)
+        while kube.get(NAMESPACE, placement.namespace):
+            assert monotonic() < until
+    assert deleting(shop).steps[0]["note"] == "Nothing of it is on the host."
 
 
 def test_a_deletion_that_could_not_export_took_nothing_and_purging_ends_it(shop):
@@ -180,6 +256,44 @@ def test_a_deletion_that_could_not_export_took_nothing_and_purging_ends_it(shop)
     assert operation_finish(purging).state == "Succeeded"
     assert VirtualCluster.objects.get().phase == "Deleted"
     assert not Export.objects.filter(state="Complete").exists()
+
+
+def test_nothing_is_taken_once_the_export_that_a_deletion_leans_on_was_removed(shop):
+    """Between two steps, or before it is tried again."""
+
+    @step("Somebody removes it")
+    def remove(context: StepContext) -> None:
+        Export.objects.update(state="Removed")
+
+    exported, *rest = DELETE.steps
+    asked = virtual_cluster_delete(virtual_cluster=shop.cluster, actor=MARINA, now=timezone.now()).operation
+    operation = operation_finish(asked, flows={DELETE.kind: replace(DELETE, steps=(exported, remove, *rest))})
+    assert (operation.state, operation.error_code) == ("Failed", "no-export")
+    assert "marina delete shop" in operation.error_hint
+    with connection_open(shop.fake.connection, target="host of the test") as api:
+        assert KubeClient(api).get(STATEFUL_SET, shop.placement.release, shop.placement.namespace)
+    again = virtual_cluster_delete(virtual_cluster=shop.cluster, actor=MARINA, now=timezone.now()).operation
+    assert operation_finish(again).state == "Succeeded"
+    assert Export.objects.get(operation=again).state == "Complete"
+
+
+@pytest.mark.parametrize("kept", [{"cleanup_state": ""}, {"deletion_protection": True}])
+def test_what_the_sweep_began_takes_nothing_of_a_cluster_that_is_kept_meanwhile(shop, kept):
+    begun = virtual_cluster_delete(virtual_cluster=shop.cluster, actor=MARINA, now=timezone.now()).operation
+    Operation.objects.filter(pk=begun.pk).update(params={"cleanup": True})
+    VirtualCluster.objects.update(**{"cleanup_state": "deleting", **kept})
+    operation = operation_finish(begun)
+    assert (operation.state, operation.error_code) == ("Failed", "kept")
+    assert VirtualCluster.objects.get().phase == "Ready"
+    assert not Export.objects.exists()
+
+
+def test_what_the_sweep_began_is_done_where_nobody_kept_it(shop):
+    begun = virtual_cluster_delete(virtual_cluster=shop.cluster, actor=MARINA, now=timezone.now()).operation
+    Operation.objects.filter(pk=begun.pk).update(params={"cleanup": True})
+    VirtualCluster.objects.update(cleanup_state="deleting")
+    assert operation_finish(begun).state == "Succeeded"
+    assert Export.objects.get().state == "Complete"
 
 
 def test_a_deletion_under_way_can_be_told_to_purge(shop):

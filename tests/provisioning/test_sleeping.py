@@ -1,5 +1,7 @@
 """Sleep and wake where something is in the way: the host is away, or exports cannot be kept."""
 
+from dataclasses import replace
+
 from django.utils import timezone
 
 from accounts.services.audit import Actor
@@ -9,6 +11,9 @@ from provisioning.drivers.kinds import STATEFUL_SET
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
 from provisioning.engine.breaker import host_answered, host_failed
+from provisioning.engine.context import StepContext
+from provisioning.engine.flow import step
+from provisioning.flows.sleep import SLEEP
 from tests.e2e.in_process import operation_finish, runner_here
 from tests.provisioning.shops import Shop
 
@@ -61,6 +66,23 @@ def test_falling_asleep_exports_what_is_in_it(shop):
     assert sleep(shop).state == "Succeeded"
     export = Export.objects.get()
     assert (export.cause, export.state) == ("sleep", "Complete")
+
+
+def test_a_pod_that_comes_while_it_is_exported_and_would_not_come_back_keeps_it_awake(shop):
+    @step("Somebody tries something")
+    def try_something(context: StepContext) -> None:
+        pod = {"metadata": {"name": "lone", "namespace": "shop"}, "spec": {"containers": []}}
+        with context.virtual() as virtual:
+            virtual.create({"apiVersion": "v1", "kind": "Pod", **pod})
+
+    looked, exported, *rest = SLEEP.steps
+    meanwhile = replace(SLEEP, steps=(looked, exported, try_something, *rest))
+    actor = Actor(user=shop.world.olivia)
+    asked = virtual_cluster_sleep(virtual_cluster=shop.cluster, actor=actor, now=timezone.now()).operation
+    asleep = operation_finish(asked, flows={SLEEP.kind: meanwhile})
+    assert (asleep.state, asleep.error_code) == ("Failed", "lone-pods")
+    assert "shop/lone" in asleep.error_message
+    assert (replicas(shop), phase(shop)) == (1, "Ready")
 
 
 def test_a_sleep_or_wake_that_fails_leaves_one_that_was_failed_as_it_was(shop):

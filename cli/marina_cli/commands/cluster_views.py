@@ -123,7 +123,16 @@ def _schedule(item: Json) -> str:
     ]
     if told.get("sleep_skipped_at"):
         parts.append(f"{minute(told['sleep_skipped_at'])} is left out")
+    if by := put_off_text(told):
+        parts.append(f"put off by {by}")
     return ", ".join(parts)
+
+
+def put_off_text(schedule: Json) -> str:
+    """Who left its time to sleep out, or moved it, and for what; "" where nobody did."""
+    if not schedule.get("put_off_by"):
+        return ""
+    return word(schedule["put_off_by"]) + (" for the whole project" if schedule.get("put_off_for") == "project" else "")
 
 
 def _cleanup(item: Json) -> str:

@@ -9,8 +9,9 @@ import click
 
 from marina_cli.commands.cluster_views import conditions_show, heading, operation_show
 from marina_cli.commands.host_connect import host_connect, host_renew
+from marina_cli.commands.host_manifest import host_manifest
 from marina_cli.commands.host_offer import host_offer, host_offers, host_withdraw, offered_sentence
-from marina_cli.commands.host_update import host_update, signals_sentence
+from marina_cli.commands.host_update import host_update, signals_sentence, traffic_sentence
 from marina_cli.completing import complete_hosts
 from marina_cli.durations import age, time_parse
 from marina_cli.errors import ExitCode
@@ -48,6 +49,7 @@ def host() -> None:
 host.add_command(host_connect)
 host.add_command(host_renew)
 host.add_command(host_update)
+host.add_command(host_manifest)
 host.add_command(host_offer)
 host.add_command(host_withdraw)
 host.add_command(host_offers)
@@ -89,6 +91,7 @@ def _show(item: Json, now: datetime) -> None:
             ("region", word(item.get("region"))),
             ("offered to", offered_sentence(item)),
             ("idle needs", signals_sentence(item)),
+            ("traffic", traffic_sentence(item)),
             ("exposure", word(item.get("exposure"))),
             ("storage class", word(item.get("storage_class"))),
             ("ingress classes", word(item.get("ingress_classes"))),

@@ -9,8 +9,9 @@ import click
 from marina_cli.commands.dry_run import deleted_tell, dry_run_option
 from marina_cli.commands.sharing import ROLE_HELP
 from marina_cli.completing import complete_projects
-from marina_cli.errors import CliError, ExitCode, UsageProblem
+from marina_cli.errors import UsageProblem
 from marina_cli.given import ceiling_option, number_or_none
+from marina_cli.lookup import project_find
 from marina_cli.output import Column, note, output_option, print_fields, print_list, print_one
 from marina_cli.session import Session, pass_session
 from marina_cli.text import Json, project_path, word
@@ -56,7 +57,7 @@ def project_list(session: Session, joinable: bool, form: str) -> None:
 @pass_session
 def project_get(session: Session, path: str, form: str) -> None:
     """Show one project: its limits, and what its clusters' kubeconfigs may give."""
-    print_one(_found(session, "/projects", path), form, _show)
+    print_one(project_find(session, path), form, _show)
 
 
 @project.command("delete")
@@ -66,7 +67,7 @@ def project_get(session: Session, path: str, form: str) -> None:
 @pass_session
 def project_delete(session: Session, path: str, yes: bool, dry_run: bool) -> None:
     """Delete a project with its roles and service accounts. While it has virtual clusters, that is refused."""
-    found = _found(session, "/projects", path)
+    found = project_find(session, path)
     if not (yes or dry_run):
         click.confirm(f"Delete the project {path}? Its roles and service accounts end.", abort=True, err=True)
     session.api.change("DELETE", f"/projects/{found['id']}", dry_run=dry_run)
@@ -130,7 +131,7 @@ def project_set(
             body[key] = number_or_none(text)
     if not body:
         raise UsageProblem("Nothing to change was given.", hint="See `marina project set --help`.")
-    changed = session.api.change("PATCH", f"/projects/{_found(session, '/projects', path)['id']}", body)
+    changed = session.api.change("PATCH", f"/projects/{project_find(session, path)['id']}", body)
     print_one(changed, form, lambda item: click.echo(f"{project_path(item)} was changed."))
 
 
@@ -141,7 +142,7 @@ def project_set(
 @pass_session
 def project_join(session: Session, path: str, message: str, form: str) -> None:
     """Ask to join a project of your organization; its admins are told."""
-    wanted = _found(session, "/projects/joinable", path)
+    wanted = project_find(session, path, "/projects/joinable")
     body = {"message": message} if message else {}
     asked = session.api.change("POST", f"/projects/{wanted['id']}/join-requests", body, repeat=False)
 
@@ -204,18 +205,3 @@ def _show(item: Json) -> None:
 
 def _where(item: Json) -> str:
     return project_path(item.get("project"))
-
-
-def _found(session: Session, noun: str, path: str) -> Json:
-    organization, slash, name = path.partition("/")
-    if not slash:
-        raise UsageProblem("Name the project with its organization: ORG/NAME.")
-    items = session.api.pages(noun, {"organization": organization, "name": name})
-    item = next((item for item in items if project_path(item) == path), None)
-    if item is None:
-        raise CliError(
-            f"There is no such project {path!r} for you.",
-            hint="See `marina project list` and `marina project list --joinable`.",
-            exit_code=ExitCode.NOT_FOUND,
-        )
-    return item

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from marina_cli.commands.cluster_views import put_off_text
 from marina_cli.commands.scopes import of_scope, scope_given, scope_put, scope_text
 from marina_cli.completing import complete_clusters
 from marina_cli.durations import DURATION, minute
 from marina_cli.errors import CliError, ExitCode, UsageProblem
-from marina_cli.lookup import cluster_find
-from marina_cli.output import Column, output_option, print_fields, print_list, print_one
+from marina_cli.lookup import cluster_find, project_find
+from marina_cli.output import Column, note, output_option, print_fields, print_list, print_one
 from marina_cli.session import Session, pass_session, project_option
 from marina_cli.text import Json, word
 
@@ -116,6 +117,7 @@ def next_show(session: Session, name: str, project: str | None) -> None:
             ("exported next", minute(told.get("next_export_at"))),
             ("left out", minute(told.get("sleep_skipped_at"))),
             ("postponed from", minute(told.get("sleep_postponed_at"))),
+            ("put off by", put_off_text(told)),
         ]
     )
 
@@ -153,27 +155,50 @@ def schedule_delete(session: Session, name: str | None, project: str | None) -> 
 
 
 @schedule.command("skip")
-@click.argument("name", shell_complete=complete_clusters)
+@click.argument("name", required=False, shell_complete=complete_clusters)
 @project_option
 @output_option
 @pass_session
-def schedule_skip(session: Session, name: str, project: str | None, form: str) -> None:
-    """Not tonight: leave out the next time at which the virtual cluster NAME would fall asleep."""
+def schedule_skip(session: Session, name: str | None, project: str | None, form: str) -> None:
+    """Not tonight: leave out the next time at which the virtual cluster NAME, or all of the project, would sleep."""
+    if name is None:
+        path = f"{_project_path(session, project)}/sleep-skip"
+        print_one(session.api.change("POST", path), form, _say_night, name="project")
+        return
     item = cluster_find(session, name, project)
     print_one(session.api.change("POST", f"/virtual-clusters/{item['id']}/sleep-skip"), form, _say_next)
 
 
 @schedule.command("postpone")
-@click.argument("name", shell_complete=complete_clusters)
+@click.argument("name", required=False, shell_complete=complete_clusters)
 @click.option("--by", type=DURATION, required=True, help="Such as 2h. Once for each time.")
 @project_option
 @output_option
 @pass_session
-def schedule_postpone(session: Session, name: str, by: int, project: str | None, form: str) -> None:
-    """Let the virtual cluster NAME fall asleep later than its schedule says, once."""
+def schedule_postpone(session: Session, name: str | None, by: int, project: str | None, form: str) -> None:
+    """Let the virtual cluster NAME, or all of the project, fall asleep later than the schedule says, once."""
+    if name is None:
+        path = f"{_project_path(session, project)}/sleep-postponement"
+        print_one(session.api.change("POST", path, {"by": by}), form, _say_night, name="project")
+        return
     item = cluster_find(session, name, project)
     path = f"/virtual-clusters/{item['id']}/sleep-postponement"
     print_one(session.api.change("POST", path, {"by": by}), form, _say_next)
+
+
+def _project_path(session: Session, project: str | None) -> str:
+    path = session.project(project)
+    return f"/projects/{project_find(session, path)['id']}"
+
+
+def _say_night(item: Json) -> None:
+    clusters = item.get("virtual_clusters") or []
+    for each in clusters:
+        _say_next(each)
+        if (each.get("schedule") or {}).get("put_off_for") == "virtual-cluster":
+            note(f"{word(each.get('name'))} was put off by itself, and stays so.")
+    if not clusters:
+        click.echo("None of its clusters is to sleep; one that comes before the night does as the project.")
 
 
 def _say_next(item: Json) -> None:

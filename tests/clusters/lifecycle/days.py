@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Min, Q
+
 from accounts.models import Notification
 from clusters.lifecycle.signal import Signal, SignalKind, SignalState
 from clusters.models import (
@@ -99,16 +101,30 @@ class Days:
             if not self.down[0] <= self.day(now) < self.down[1]:
                 self._tick(now)
             operations_end(now)
+            self._schedules_between(now, now + every)
             now += every
 
     def day(self, now: datetime) -> float:
         """Of the simulation."""
         return round((now - self.start) / DAY, 3)
 
-    def _tick(self, now: datetime) -> None:
-        newest = Operation.objects.order_by("-id").values_list("pk", flat=True).first()
+    def _schedules_between(self, since: datetime, until: datetime) -> None:
+        """Schedules act at their minute, however far sweeps are apart."""
+        while (at := _due_next(since, until)) is not None:
+            if not self.down[0] <= self.day(at) < self.down[1]:
+                newest = _newest()
+                self._schedules(at)
+                self._note_schedules(at, newest)
+                operations_end(at)
+            since = at
+
+    def _schedules(self, now: datetime) -> None:
         for _ in range(self.sweeps):
             sleep_schedules_run(now=now)
+
+    def _tick(self, now: datetime) -> None:
+        newest = _newest()
+        self._schedules(now)
         before = CleanupItem.objects.count()
         for _ in range(self.sweeps):
             sweep(now=now, read_signals=self.book)
@@ -130,6 +146,20 @@ class Days:
             assert cluster is not None
             if operation.params.get("by") != "marina cleanup":
                 self.events[cluster.name].append((f"schedule: {operation.kind}", self.day(now)))
+
+
+def _newest() -> UUID | None:
+    """The operation that was begun last."""
+    return Operation.objects.order_by("-id").values_list("pk", flat=True).first()
+
+
+def _due_next(since: datetime, until: datetime) -> datetime | None:
+    """When a schedule acts next, between these two."""
+    columns = ("next_sleep_at", "next_wake_at", "next_export_at")
+    living = VirtualCluster.objects.exclude(phase=VirtualClusterPhase.DELETED)
+    between = {column: Q(**{f"{column}__gt": since, f"{column}__lt": until}) for column in columns}
+    found = living.aggregate(**{f"first_{column}": Min(column, filter=between[column]) for column in columns})
+    return min((at for at in found.values() if at is not None), default=None)
 
 
 def operations_end(now: datetime) -> None:

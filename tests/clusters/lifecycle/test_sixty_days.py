@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -14,13 +14,17 @@ from accounts.services.service_accounts import service_account_create
 from clusters.lifecycle.signal import SignalKind
 from clusters.models import CleanupRun, LifecyclePolicy, VirtualCluster, VirtualClusterPhase
 from clusters.services.cleanup_keeping import cleanup_consent, virtual_cluster_extend
+from clusters.services.sleep_schedules import sleep_schedule_create
 from clusters.services.sleeping import virtual_cluster_wake
 from tests.accounts.conftest import MARINA, World
 from tests.clusters.lifecycle.days import DAY, HOUR, Book, Days, Event, Known, told
 from tests.clusters.making import cluster_row
 
-START = datetime(2026, 9, 1, 12, tzinfo=UTC)
-"""A Tuesday; clocks go back in Berlin on day 53."""
+SEASONS = {
+    "autumn": datetime(2026, 9, 5, 12, tzinfo=UTC),  # clocks go back: 25 October in Berlin, 1 November in New York
+    "spring": datetime(2026, 2, 14, 12, tzinfo=UTC),  # clocks go forward: 29 March in Berlin, 8 March in New York
+}
+"""When the sixty days begin: on Saturdays."""
 DOWN = (33.5, 36.5)
 """Days on which no scheduler runs."""
 EVERYTHING = {"sleep_after": 5 * 86400, "delete_after": 20 * 86400}
@@ -48,10 +52,15 @@ class Stage:
     robot: ServiceAccount
     personal: Any
 
+    @property
+    def start(self) -> datetime:
+        """When all begins."""
+        return self.days.start
+
     def cluster(self, name: str, **fields: Any) -> VirtualCluster:
         """Ready since the beginning, in acme, which has a policy."""
         made = cluster_row(self.world, name, phase=VirtualClusterPhase.READY, **fields)
-        VirtualCluster.objects.filter(pk=made.pk).update(created_at=START)
+        VirtualCluster.objects.filter(pk=made.pk).update(created_at=self.start)
         return made
 
     def elsewhere(self, name: str, **fields: Any) -> VirtualCluster:
@@ -65,7 +74,7 @@ class Stage:
 
     def used(self, cluster: VirtualCluster, day: float, kind: SignalKind = SignalKind.GATEWAY_PERSON) -> None:
         """On that day; that wakes it."""
-        self.known(cluster).uses.append((START + day * DAY, kind, "somebody"))
+        self.known(cluster).uses.append((self.start + day * DAY, kind, "somebody"))
 
         def wake(now: datetime) -> None:
             fresh = VirtualCluster.objects.get(pk=cluster.pk)
@@ -113,7 +122,7 @@ def web_demo_seen(stage: Stage, name: str) -> VirtualCluster:
     """Its host reports the traffic: used until day 6."""
     made = web_demo(stage, name)
     stage.known(made).ingress = True
-    stage.known(made).uses.append((START + 6 * DAY, SignalKind.INGRESS, ""))
+    stage.known(made).uses.append((stage.start + 6 * DAY, SignalKind.INGRESS, ""))
     return made
 
 
@@ -132,7 +141,7 @@ def optional_signal_missing(stage: Stage, name: str) -> VirtualCluster:
 def signal_stuck(stage: Stage, name: str) -> VirtualCluster:
     """Nobody looked inside from day 4 to day 30."""
     made = stage.cluster(name)
-    stage.known(made).stuck = (START + 4 * DAY, START + 30 * DAY)
+    stage.known(made).stuck = (stage.start + 4 * DAY, stage.start + 30 * DAY)
     return made
 
 
@@ -153,7 +162,7 @@ def never_deleted(stage: Stage, name: str) -> VirtualCluster:
 
 
 def ends(stage: Stage, name: str) -> VirtualCluster:
-    made = stage.cluster(name, expires_at=START + 15 * DAY)
+    made = stage.cluster(name, expires_at=stage.start + 15 * DAY)
     stage.known(made).daily = True
     return made
 
@@ -165,7 +174,7 @@ def ends_later(stage: Stage, name: str) -> VirtualCluster:
 
 
 def ends_protected(stage: Stage, name: str) -> VirtualCluster:
-    made = stage.cluster(name, expires_at=START + 15 * DAY, deletion_protection=True)
+    made = stage.cluster(name, expires_at=stage.start + 15 * DAY, deletion_protection=True)
     stage.known(made).daily = True
     return made
 
@@ -272,22 +281,123 @@ TABLE: dict[str, Kind] = {
 }
 
 
+# --- schedules, over the nights in which clocks are turned ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Nights:
+    """A schedule of Saturday nights, and when it puts to sleep and wakes, in UTC: each Sunday, or the night before it.
+
+    `turned`: the Sunday on which clocks are turned, with its own times. None: never.
+    """
+
+    zone: str
+    sleep: str
+    before: tuple[str, str]
+    turned: tuple[str, str, str] | None = None
+    after: tuple[str, str] | None = None
+    wake: str = "0 9 * * SUN"
+
+    def wanted(self) -> dict[str, str]:
+        """As a schedule says it."""
+        return {"sleep_cron": self.sleep, "wake_cron": self.wake, "time_zone": self.zone}
+
+    def times(self, sunday: date) -> tuple[datetime, datetime]:
+        """When it acts then."""
+        told = self.before
+        if self.turned is not None and sunday >= date.fromisoformat(self.turned[0]):
+            told = self.turned[1:] if sunday.isoformat() == self.turned[0] else (self.after or self.before)
+        sleep, wake = (datetime.combine(sunday, time.fromisoformat(each), UTC) for each in told)
+        return (sleep if sleep < wake else sleep - DAY, wake)
+
+
+NIGHTS = {
+    "autumn": {
+        "berlin": Nights(
+            "Europe/Berlin", "30 2 * * SUN", ("00:30", "07:00"), ("2026-10-25", "00:30", "08:00"), ("01:30", "08:00")
+        ),
+        "new-york": Nights(
+            "America/New_York", "30 1 * * SUN", ("05:30", "13:00"), ("2026-11-01", "05:30", "14:00"), ("06:30", "14:00")
+        ),
+        "kolkata": Nights("Asia/Kolkata", "30 2 * * SUN", ("21:00", "03:30")),
+    },
+    "spring": {
+        "berlin": Nights(
+            "Europe/Berlin", "30 2 * * SUN", ("01:30", "08:00"), ("2026-03-29", "01:00", "07:00"), ("00:30", "07:00")
+        ),
+        "new-york": Nights(
+            "America/New_York", "30 2 * * SUN", ("07:30", "14:00"), ("2026-03-08", "07:00", "13:00"), ("06:30", "13:00")
+        ),
+        "kolkata": Nights("Asia/Kolkata", "30 2 * * SUN", ("21:00", "03:30")),
+    },
+}
+"""Half past two is left out when clocks go forward, and comes twice when they go back; in New York half past one."""
+
+
+def nightly(nights: Nights) -> Callable[[Stage, str], VirtualCluster]:
+    """Used every day, and put to sleep by its schedule all the same."""
+
+    def make(stage: Stage, name: str) -> VirtualCluster:
+        made = in_use(stage, name)
+        sleep_schedule_create(scope=made, actor=MARINA, now=stage.start, wanted=nights.wanted())
+        return made
+
+    return make
+
+
+def nightly_unused(nights: Nights) -> Callable[[Stage, str], VirtualCluster]:
+    """Nobody uses it: what its schedule woke sleeps five days later, and no schedule wakes it any more."""
+
+    def make(stage: Stage, name: str) -> VirtualCluster:
+        made = stage.cluster(name)
+        sleep_schedule_create(scope=made, actor=MARINA, now=stage.start, wanted=nights.wanted())
+        return made
+
+    return make
+
+
+def nights_expected(nights: Nights, start: datetime, down: tuple[float, float], *, sundays: int = 9) -> list[Event]:
+    """Each night once; of one on which nobody was there, nothing is left to do when somebody is again."""
+    first = start.date() + timedelta(days=(6 - start.weekday()) % 7)
+    found: list[Event] = []
+    for number in range(sundays):
+        for what, at in zip(("sleep", "wake"), nights.times(first + number * 7 * DAY), strict=True):
+            day = round((at - start) / DAY, 3)
+            if not down[0] <= day < down[1]:
+                found.append((f"schedule: {what}", day))
+    return found
+
+
+def clock_kinds(season: str) -> dict[str, Kind]:
+    """The part of the table that is about clocks."""
+    start, nights = SEASONS[season], NIGHTS[season]
+    kinds = {
+        f"nights-{place}": Kind(2, nights_expected(each, start, DOWN), nightly(each)) for place, each in nights.items()
+    }
+    once = nights_expected(nights["berlin"], start, DOWN, sundays=1)
+    unused: list[Event] = [*once, ("sleep", 6), ("warn", 13), ("warn", 19), ("delete", 20)]
+    return {**kinds, "nights-unused": Kind(2, unused, nightly_unused(nights["berlin"]))}
+
+
 @pytest.fixture
-def stage(world, settings) -> Stage:
+def stage(world, settings, season) -> Stage:
+    start = SEASONS[season]
     settings.CLEANUP_DELETIONS_PER_RUN = settings.CLEANUP_SLEEPS_PER_RUN = 100
     LifecyclePolicy.objects.create(organization=world.acme, **EVERYTHING)
     personal = project_create(actor=MARINA, organization=world.globex, name="gretas-own")
     personal.personal_of = world.greta
     personal.save()
-    robot = service_account_create(actor=by(world.greta), project=world.foreign, name="robot", now=START)
-    return Stage(world, Days(START, Book(START), down=DOWN), robot, personal)
+    robot = service_account_create(actor=by(world.greta), project=world.foreign, name="robot", now=start)
+    return Stage(world, Days(start, Book(start), down=DOWN), robot, personal)
 
 
-def test_a_hundred_clusters_over_sixty_days_end_as_the_table_says(stage):
-    assert sum(kind.count for kind in TABLE.values()) >= 96
+@pytest.mark.parametrize("season", SEASONS)
+def test_a_hundred_clusters_over_sixty_days_end_as_the_table_says(stage, season):
+    table = {**TABLE, **clock_kinds(season)}
+    assert sum(kind.count for kind in table.values()) >= 100
     clusters = {
         f"{name}-{number}": (kind, kind.make(stage, f"{name}-{number}"))
-        for name, kind in TABLE.items()
+        for name, kind in table.items()
         for number in range(kind.count)
     }
     stage.days.run(60, every=6 * HOUR)
@@ -308,3 +418,19 @@ def _owner_was_told(name: str, kind: Kind, cluster: VirtualCluster) -> None:
         assert len(last) >= 2, f"{name} was deleted after {len(last)} warnings"
     fresh = VirtualCluster.objects.get(pk=cluster.pk)
     assert (fresh.phase == VirtualClusterPhase.DELETED) == bool(deleted), name
+
+
+@pytest.mark.parametrize("season", SEASONS)
+@pytest.mark.parametrize("place", ["berlin", "new-york"])
+def test_a_night_of_turned_clocks_on_which_nobody_was_there_is_caught_up_once(world, season, place):
+    """Back between its time to sleep and its time to wake: it sleeps at once, and wakes in time."""
+    nights = NIGHTS[season][place]
+    assert nights.turned is not None
+    sleep, wake = nights.times(date.fromisoformat(nights.turned[0]))
+    start = sleep - 2 * HOUR
+    back = sleep + 3 * HOUR
+    days = Days(start, Book(start), down=(0.01, 0.2))
+    made = cluster_row(world, "hello", phase=VirtualClusterPhase.READY)
+    sleep_schedule_create(scope=made, actor=MARINA, now=start, wanted=nights.wanted())
+    days.run(2, every=HOUR)
+    assert days.events["hello"] == [("schedule: sleep", days.day(back)), ("schedule: wake", days.day(wake))]

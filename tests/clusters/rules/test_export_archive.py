@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from clusters.exports.archive import FILE_OBJECTS, archive, as_applied
+from clusters.exports.archive import FILE_BYTES, FILE_OBJECTS, archive, as_applied
 
 WHEN = datetime(2026, 11, 26, 10, 0, tzinfo=UTC)
 
@@ -75,3 +75,40 @@ def test_what_belonged_to_the_other_cluster_is_left_out():
     )
     own = item("Service", version="example.com/v1", spec={"clusterIP": "10.0.0.1"})
     assert as_applied(own) == own, "somebody's own kind means something else by it"
+
+
+def test_large_objects_are_parted_as_well_for_a_file_is_made_in_memory():
+    many = [item("ConfigMap", f"map-{number}", data={"a": "x" * 1_000_000}) for number in range(20)]
+    files = {name: text for name, text in unpacked(many).items() if name.endswith(".yaml")}
+    assert len(files) > 1
+    assert max(map(len, files.values())) < FILE_BYTES + 2_000_000
+    found = [each["metadata"]["name"] for name in sorted(files) for each in yaml.safe_load(files[name])["items"]]
+    assert found == [each["metadata"]["name"] for each in many]
+
+
+def test_a_kind_of_any_name_leads_out_of_no_folder():
+    names = set(unpacked([item("../../../.ssh/keys", version="e/v1"), item("A B", version="../x/v1")]))
+    assert all(name.count("/") == 1 and ".." not in name.split("/") for name in names)
+
+
+def test_a_job_is_taken_by_another_cluster_which_gives_it_a_selector_of_its_own():
+    uids = {"controller-uid": "u-1", "batch.kubernetes.io/controller-uid": "u-1"}
+    template = {"metadata": {"labels": {**uids, "job-name": "once", "app": "web"}}, "spec": {"containers": []}}
+    job = item(
+        "Job",
+        version="batch/v1",
+        meta={"labels": uids},
+        spec={"selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": "u-1"}}, "template": template},
+    )
+    applied = as_applied(job)
+    assert "selector" not in applied["spec"]
+    assert applied["spec"]["template"]["metadata"]["labels"] == {"job-name": "once", "app": "web"}
+    assert not applied["metadata"].get("labels")
+    assert job["spec"]["template"] == template, "what was exported stays as it was"
+    own = {"manualSelector": True, "selector": {"matchLabels": {"x": "y"}}, "template": {"spec": {}}}
+    assert as_applied(item("Job", version="batch/v1", spec=own))["spec"] == own
+
+
+def test_ports_of_nodes_are_given_anew():
+    spec = {"ports": [{"port": 80, "nodePort": 30080}], "healthCheckNodePort": 31000, "type": "LoadBalancer"}
+    assert as_applied(item("Service", spec=spec))["spec"] == {"ports": [{"port": 80}], "type": "LoadBalancer"}

@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -159,3 +160,17 @@ def test_the_manifest_comes_after_the_objects():
     reader = ExportReader(io.BytesIO(FILE), KEY, chunk=SMALL)
     with pytest.raises(ValueError, match="read the objects first"):
         _ = reader.manifest
+
+
+def test_objects_that_are_nearly_nothing_when_they_are_packed_fill_no_memory_when_they_are_read():
+    """A tenant may make as many as they like; 100 MB of them are a file of some 100 KB here."""
+    packed = written([{"kind": "ConfigMap", "data": {"text": "x" * 1_000_000}} for _ in range(100)], chunk=CHUNK)
+    assert len(packed) < CHUNK
+    tracemalloc.start()
+    try:
+        found = sum(1 for _ in ExportReader(io.BytesIO(packed), KEY).objects())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == 100
+    assert peak < 20 * 1024 * 1024

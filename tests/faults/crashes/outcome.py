@@ -30,7 +30,7 @@ from clusters.models import (
 )
 from clusters.moving import FREEZE, MEASURED, REVISIONS
 from provisioning.drivers.clients import Clients
-from provisioning.drivers.kinds import EVENT, KINDS, NAMESPACE, NODE, POD_METRICS, Json, Kind
+from provisioning.drivers.kinds import ENDPOINTS, EVENT, KINDS, NAMESPACE, NODE, POD_METRICS, Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.errors import StepError
 from provisioning.exports.digests import object_key
@@ -218,7 +218,7 @@ def _objects(kube: KubeClient, namespace: str) -> Json:
     """By kind, namespace and name; each once, or the key would be there twice."""
     found: Json = {}
     for kind in KINDS.values():
-        if kind in (EVENT, NODE, POD_METRICS) or (namespace and not kind.namespaced):
+        if kind in (ENDPOINTS, EVENT, NODE, POD_METRICS) or (namespace and not kind.namespaced):
             continue
         for each in kube.list(kind, namespace or None):
             found.update(_object(kind, each))

@@ -46,6 +46,14 @@ SAMPLES: tuple[Json, ...] = (
     obj("v1", "Namespace", "shop", spec={"finalizers": ["kubernetes"]}, status={"phase": "Active"}),
     obj("v1", "ConfigMap", "settings", "shop", data={"a": "1", "b.yaml": "x: 1"}, immutable=True),
     obj(
+        "v1",
+        "Secret",
+        "person",
+        "shop",
+        data={"kind": "aHVtYW4=", "name": "QWRh", "uid": "MTAwMQ=="},
+        meta={"labels": {"kind": "human", "name": "ada", "uid": "1001"}},
+    ),
+    obj(
         "v1", "Secret", "login", "shop", type="kubernetes.io/basic-auth", data={"username": "YQ==", "password": "Yg=="}
     ),
     obj("v1", "ServiceAccount", "robot", "shop", secrets=[{"name": "robot-token-x"}], imagePullSecrets=[{"name": "r"}]),

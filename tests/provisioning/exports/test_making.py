@@ -206,6 +206,20 @@ def test_a_kind_that_is_served_in_no_version_and_what_the_server_refuses_are_lis
     assert "must be between 1 and 65535" in why
 
 
+def test_what_a_server_quotes_of_an_object_that_it_refuses_is_told_to_nobody(real: KubeClient, space: str) -> None:
+    def job(password: str) -> Json:
+        env = [{"name": "PASSWORD", "value": password}]
+        spec = {"restartPolicy": "Never", "containers": [{"name": "a", "image": "a", "env": env}]}
+        return obj("batch/v1", "Job", "migrate", space, spec={"template": {"spec": spec}})
+
+    one_made(real, Way(mark="first", overwrite=False), job("of-now"))
+    plan, progress = one_made(real, Way(mark="second", overwrite=True), job("hunter2"))
+    (entry,) = compared(plan, progress, found_again(real, plan)).listed
+    assert entry["what"] == "refused"
+    assert 'Job.batch "migrate" is invalid: [spec.template' in entry["why"]
+    assert "hunter2" not in str(entry)
+
+
 def test_what_has_no_namespace_any_more_waits_and_makes_nothing(real: KubeClient, space: str) -> None:
     plan = restore_plan([obj("v1", "ConfigMap", "x", f"{space}-gone")])
     with pytest.raises(NotYet) as caught:

@@ -68,10 +68,22 @@ def test_a_job_that_goes_on_gets_a_new_selector() -> None:
     assert as_sent(manual)["spec"]["selector"] == {"matchLabels": {"x": "y"}}
 
 
+def test_what_only_looks_like_a_reference_is_left_as_it_is() -> None:
+    person = {"kind": "human", "name": "Ada", "uid": "1001"}
+    secret = obj("v1", "Secret", "ada", "shop", data=person, meta={"labels": person, "annotations": person})
+    template = {"metadata": {"labels": person}, "spec": {"nodeSelector": person}}
+    gadget = obj("example.com/v1", "Gadget", "x", "shop", spec={"panel": person, "template": template})
+    for each in (secret, gadget):
+        assert references_rewritten(each, {"1001": None}.get) == each
+    known = {"1001": "new"}.get
+    assert references_rewritten(secret, known) == secret
+    assert references_rewritten(gadget, known)["spec"]["panel"]["uid"] == "new"
+
+
 def test_references_name_the_new_uids_and_none_names_what_is_not_there() -> None:
     value = {
         "claimRef": owner("PersistentVolumeClaim", "data", "old"),
-        "list": [{"kind": "Pod", "name": "x", "uid": "unknown"}],
+        "list": [{"kind": "Pod", "name": "x", "uid": "11111111-1111-4111-8111-111111111111"}],
         "uid": "a number of their own",
     }
     assert references_rewritten(value, {"old": "new"}.get) == {

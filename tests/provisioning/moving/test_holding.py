@@ -1,0 +1,105 @@
+"""What is held does not run, and is let go exactly as it was."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provisioning.exports.digests import object_digest
+from provisioning.moving.holding import HELD, held, is_held, let_go, same_but_for_holding, shut, wanted_replicas
+
+
+def obj(api_version, kind, **parts):
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": "it", "namespace": "shop"}, **parts}
+
+
+HOOKS = [
+    {"name": "a", "objectSelector": {}},
+    {"name": "b"},
+    {"name": "c", "objectSelector": {"matchLabels": {"x": "y"}}},
+]
+RUNNING = [
+    obj("apps/v1", "Deployment", spec={"replicas": 3}),
+    obj("apps/v1", "Deployment", spec={}),
+    obj("apps/v1", "StatefulSet", spec={"replicas": 1}),
+    obj("apps/v1", "ReplicaSet", spec={"replicas": 2}),
+    obj("v1", "ReplicationController", spec={"replicas": 2}),
+    obj("apps/v1", "DaemonSet", spec={"template": {"spec": {"containers": []}}}),
+    obj("apps/v1", "DaemonSet", spec={"template": {"spec": {"nodeSelector": {"disk": "ssd"}}}}),
+    obj("batch/v1", "CronJob", spec={"schedule": "* * * * *", "suspend": False}),
+    obj("batch/v1", "CronJob", spec={"schedule": "* * * * *"}),
+    obj("batch/v1", "Job", spec={}),
+    obj("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", webhooks=HOOKS),
+]
+
+
+@pytest.mark.parametrize("running", RUNNING, ids=lambda each: each["kind"])
+def test_it_is_let_go_as_it_was(running):
+    before = json.dumps(running, sort_keys=True)
+    stopped = held(running)
+    assert is_held(stopped)
+    assert held(stopped) is stopped, "held once"
+    assert same_but_for_holding(running, stopped)
+    assert json.dumps(let_go(stopped), sort_keys=True) == before or object_digest(let_go(stopped)) == object_digest(
+        running
+    )
+    assert json.dumps(running, sort_keys=True) == before, "the object itself is left alone"
+
+
+def test_nothing_of_it_runs_calls_or_lets_anybody_in():
+    deployment, _, *_ = map(held, RUNNING)
+    assert deployment["spec"]["replicas"] == 0
+    agent = held(RUNNING[6])["spec"]["template"]["spec"]["nodeSelector"]
+    assert agent == {HELD: "true"}
+    assert held(RUNNING[7])["spec"]["suspend"] is True
+    hooks = held(RUNNING[10])["webhooks"]
+    assert [each["objectSelector"] for each in hooks] == [{"matchLabels": {HELD: "true"}}] * 3
+    binding = obj("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", subjects=[{"kind": "User", "name": "a"}])
+    assert held(binding) is binding, "bindings of users are theirs"
+    assert shut(binding)["subjects"] == []
+    assert let_go(shut(binding)) == binding
+
+
+def test_what_calls_nobody_is_left_alone():
+    for idle in (obj("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"), obj("v1", "ConfigMap")):
+        assert held(idle) is idle
+
+
+def test_what_changed_while_it_was_held_stays_changed():
+    stopped = held(RUNNING[10])
+    stopped["webhooks"][0]["clientConfig"] = {"caBundle": "new"}
+    assert let_go(stopped)["webhooks"][0] == {"name": "a", "objectSelector": {}, "clientConfig": {"caBundle": "new"}}
+
+
+def test_a_note_that_was_copied_from_elsewhere_does_not_keep_it_running():
+    running = obj("apps/v1", "Deployment", spec={"replicas": 3})
+    running["metadata"]["annotations"] = {HELD: '{"spec.replicas": 9}'}
+    stopped = held(running)
+    assert stopped["spec"]["replicas"] == 0
+    assert let_go(stopped)["spec"]["replicas"] == 3
+
+
+def test_how_many_it_runs_is_known_while_it_is_held():
+    assert wanted_replicas(held(RUNNING[0])) == 3
+    assert wanted_replicas(RUNNING[0]) == 3
+    assert wanted_replicas(held(RUNNING[1])) == 1
+
+
+@pytest.mark.parametrize("note", ["", "no json", "[]", '{"metadata.name": "other"}', '{"spec.template": {}}'])
+def test_a_note_that_somebody_else_wrote_changes_nothing_but_what_holding_changes(note):
+    forged = obj("apps/v1", "Deployment", spec={"replicas": 3})
+    forged["metadata"]["annotations"] = {HELD: note, "mine": "1"}
+    assert let_go(forged) == {
+        **forged,
+        "metadata": {"name": "it", "namespace": "shop", "annotations": {"mine": "1"}},
+    }
+
+
+@given(st.integers(0, 50), st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3))
+def test_any_number_of_replicas_and_annotations_comes_back(replicas, annotations):
+    running = obj("apps/v1", "Deployment", spec={"replicas": replicas})
+    if annotations:
+        running["metadata"]["annotations"] = annotations
+    if HELD not in annotations:
+        assert let_go(held(running)) == running
