@@ -4,7 +4,8 @@ from typing import Any
 
 from accounts.admin.service_admin import ServiceAdmin
 from accounts.services.audit import Actor
-from clusters.admin.lifecycle import OfOne, scope_of
+from clusters.admin.lifecycle import scope_of
+from clusters.admin.lifecycle_forms import OfOne
 from clusters.models import UpgradePolicy
 from clusters.services.upgrade_policies import (
     FIELDS,

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
+from clusters.admin.cluster_lifecycle import LIFECYCLE_FIELDS, LifecyclePart
 from clusters.admin.words import NOTHING, as_json, conditions_in_words, label, lines_of
 from clusters.api.upgrade_shown import running_of
 from clusters.lifecycle.upgrades import upgrades_available
@@ -22,7 +23,7 @@ from clusters.services.upgrading import VersionChange, upgrade_preflight, virtua
 from clusters.services.virtual_clusters import virtual_cluster_delete, virtual_cluster_update
 
 
-class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
+class VirtualClusterAdmin(LifecyclePart, ReadOnlyAdmin, ServiceAdmin):
     """Tenants' clusters, as superusers see them for the platform; every action leaves its row in the audit log."""
 
     list_display = (
@@ -35,8 +36,9 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "size",
         "owner_told",
         "protected",
+        "cleanup_on",
     )
-    list_filter = ("phase", "size", "kubernetes_version", "project__organization")
+    list_filter = ("phase", "size", "kubernetes_version", "cleanup_state", "project__organization")
     list_select_related = (
         "project__organization",
         "owner_user__service_account__project__organization",
@@ -49,6 +51,8 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "upgrade",
         "look_at_move",
         "move",
+        "sleep",
+        "wake",
         "protect",
         "unprotect",
         "delete_clusters",
@@ -66,6 +70,7 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "host_labels_told",
         "values_told",
         "why_told",
+        *LIFECYCLE_FIELDS,
     )
     fieldsets = (
         (
@@ -120,6 +125,7 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
                 )
             },
         ),
+        ("Sleep and cleanup", {"fields": LIFECYCLE_FIELDS}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[VirtualCluster]:
