@@ -40,6 +40,7 @@ def test_it_moves_with_what_is_in_it_and_what_it_left_is_kept_for_a_while(wander
         assert kube.get(SECRET, "door", "shop")["data"]
         assert kube.get(VALIDATING_ADMISSION_POLICY, NAME) is None
     retained = Placement.objects.get(role=PlacementRole.RETAINED)
+    assert retained.retained_until
     assert timedelta(days=6) < retained.retained_until - timezone.now() < timedelta(days=8)
     active = Placement.objects.get(role=PlacementRole.ACTIVE)
     assert active.first_revision > active.foreign_revision > 0
