@@ -99,6 +99,7 @@ _PLACEMENT: Final = (
         "virtual_cluster",
         "host__name",
         "host__region",
+        "host__kubernetes_version",
         "namespace",
         "release",
         "role",

@@ -41,6 +41,7 @@ from marina_cli.commands.project import project
 from marina_cli.commands.requests import requests, uses
 from marina_cli.commands.restore import restore
 from marina_cli.commands.role import role
+from marina_cli.commands.rollout import rollout
 from marina_cli.commands.schedule import schedule
 from marina_cli.commands.second_factor import second_factor
 from marina_cli.commands.service_account import service_account
@@ -113,7 +114,7 @@ for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
     *(cluster_sleep, cluster_wake, idle, export, restore, migrate),
-    *(schedule, policy, extend, cleanup),
+    *(schedule, policy, extend, cleanup, rollout),
     *(share, shares, unshare, transfer, ceiling),
     *(project, member, team, invite, invitation, organization, role, user),
     *(audit, requests, uses, inbox, webhook, group_mapping, break_glass),

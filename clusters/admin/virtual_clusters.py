@@ -9,9 +9,12 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
-from clusters.admin.words import NOTHING, as_json, conditions_in_words, label
+from clusters.admin.words import NOTHING, as_json, conditions_in_words, label, lines_of
+from clusters.api.upgrade_shown import running_of
+from clusters.lifecycle.upgrades import upgrades_available
 from clusters.models import Placement, PlacementRole, VirtualCluster
 from clusters.move_wish import MoveWish
+from clusters.rollouts.wish import RolloutWish
 from clusters.services.break_glass import glass_broken
 from clusters.services.configuring import virtual_cluster_configure
 from clusters.services.migrating import virtual_cluster_migrate, virtual_cluster_migrate_preflight
@@ -27,6 +30,7 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "phase_told",
         "placed_on",
         "kubernetes_version",
+        "upgrades_told",
         "size",
         "owner_told",
         "protected",
@@ -43,6 +47,8 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "phase_told",
         "protected",
         "placed_on",
+        "upgrades_told",
+        "upgrade_planned",
         "owner_told",
         "glass_told",
         "conditions_told",
@@ -94,6 +100,10 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
                     "conditions_told",
                     "placed_on",
                     "why_told",
+                    "upgrades_told",
+                    "upgrade_channel",
+                    "upgrade_planned",
+                    "upgrade_blocked",
                     "observed_generation",
                     "created_at",
                     "deleted_at",
@@ -126,6 +136,20 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
     def host_labels_told(self, cluster: VirtualCluster) -> SafeString | str:
         """Those that its host is to have."""
         return as_json(cluster.wanted_host_labels)
+
+    @admin.display(description="upgrades")
+    def upgrades_told(self, cluster: VirtualCluster) -> SafeString | str:
+        """Which there are, and why."""
+        found = upgrades_available(running_of(cluster), now=timezone.now())
+        return lines_of(f"{each.message} {each.in_the_way}".strip() for each in found) if found else NOTHING
+
+    @admin.display(description="upgrade planned")
+    def upgrade_planned(self, cluster: VirtualCluster) -> str:
+        """What Marina does by itself next."""
+        if cluster.upgrade_at is None:
+            return NOTHING
+        to = RolloutWish(kubernetes_version=cluster.upgrade_to, chart_version=cluster.upgrade_to_chart)
+        return f"{to} from {cluster.upgrade_at:%Y-%m-%d %H:%M} UTC on, because of: {cluster.upgrade_cause}"
 
     @admin.display(description="owner")
     def owner_told(self, cluster: VirtualCluster) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.utils import timezone
 
 from accounts.models import RoleBinding, User
+from clusters.api.upgrade_shown import upgrade_shown
 from clusters.gateway_address import gateway_url_of
 from clusters.lifecycle.deciding import CLEANUP
 from clusters.models import Operation, Placement, VirtualCluster
@@ -112,6 +113,7 @@ def cluster_shown(cluster: VirtualCluster) -> dict[str, Any]:
         "cleanup": cleanup_shown(cluster),
         "frozen": frozen_shown(cluster),
         "retained": retained_shown(placements[0] if placements else None),
+        "upgrade": upgrade_shown(cluster),
         "conditions": _picked(cluster.conditions, _CONDITION),
         "not_synced": placements[0].not_synced if placements else [],
         "placement": placement_shown(placements[0]) if placements else None,

@@ -25,9 +25,11 @@ from clusters.api.operation_views import OperationViewSet
 from clusters.api.option_views import OptionsView
 from clusters.api.region_offer_views import RegionOfferViewSet
 from clusters.api.restore_views import RestoreResource
+from clusters.api.rollout_views import RolloutMemberResource, RolloutViewSet
 from clusters.api.sharing_views import ShareResource
 from clusters.api.sleep_schedule_views import NotTonightResource, SleepScheduleViewSet
 from clusters.api.transfer_views import TransferResource
+from clusters.api.upgrade_policy_views import UpgradePolicyViewSet
 from clusters.api.use_views import ClusterUseResource
 from clusters.api.virtual_cluster_views import VirtualClusterViewSet
 
@@ -38,6 +40,8 @@ router.register("discovered-clusters", DiscoveredClusterViewSet, basename="disco
 router.register("region-offers", RegionOfferViewSet, basename="region-offer")
 router.register("sleep-schedules", SleepScheduleViewSet, basename="sleep-schedule")
 router.register("lifecycle-policies", LifecyclePolicyViewSet, basename="lifecycle-policy")
+router.register("upgrade-policies", UpgradePolicyViewSet, basename="upgrade-policy")
+router.register("rollouts", RolloutViewSet, basename="rollout")
 router.register("operations", OperationViewSet, basename="operation")
 router.register("exports", ExportResource, basename="export")
 router.register("gateway-requests", GatewayRequestResource, basename="gateway-request")
@@ -71,6 +75,7 @@ urlpatterns = [
     path(f"{ONE}/cleanup", ClusterCleanupResource.as_view({"get": "outlook"})),
     path(f"{ONE}/extension", ClusterCleanupResource.as_view({"post": "extend"})),
     path(f"{ONE}/cleanup-consent", ClusterCleanupResource.as_view({"post": "consent"})),
+    path("rollouts/<uuid:rollout>/members", RolloutMemberResource.as_view({"get": "list"})),
     path("cleanup/preview", PreviewResource.as_view({"get": "preview"})),
     path("cleanup/runs", CleanupRunResource.as_view({"get": "list"})),
     path("cleanup/runs/<uuid:pk>", CleanupRunResource.as_view({"get": "retrieve"})),

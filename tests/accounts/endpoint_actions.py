@@ -27,6 +27,7 @@ from tests.accounts.endpoint_rules import (
 )
 from tests.accounts.further_endpoints import FURTHER_ENDPOINTS, FURTHER_LISTS
 from tests.accounts.lifecycle_endpoints import LIFECYCLE_ENDPOINTS, LIFECYCLE_LISTS
+from tests.accounts.rollout_endpoints import ROLLOUT_ENDPOINTS, ROLLOUT_LISTS
 from tests.clusters.making import PUBLIC_KEY
 from tests.clusters.rules.kubeconfigs import kubeconfig_with
 
@@ -217,6 +218,7 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
     "POST discovered-clusters/{pk}/unignore": (Case(HOST_INSIDE, HOST_INSIDE, "discovered"),),
     **FURTHER_ENDPOINTS,
     **LIFECYCLE_ENDPOINTS,
+    **ROLLOUT_ENDPOINTS,
 }
 
 LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
@@ -237,6 +239,7 @@ LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
     "GET discovered-clusters": (("discovered", HOST_INSIDE),),
     **FURTHER_LISTS,
     **LIFECYCLE_LISTS,
+    **ROLLOUT_LISTS,
 }
 """Lists, and who finds which object in them."""
 

@@ -48,6 +48,7 @@ ACTIONS: dict[str, set[str]] = {
     "clusters.Export": set(),
     "clusters.LifecyclePolicy": {"delete_selected"},
     "clusters.SleepSchedule": {"delete_selected"},
+    "clusters.Rollout": {"pause", "resume", "abort", "retry"},
     "clusters.CleanupRun": set(),
     "clusters.CleanupItem": set(),
     "clusters.CleanupSwitch": set(),
