@@ -8,6 +8,8 @@ from django.core.exceptions import ImproperlyConfigured
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from clusters.freezing import GATEWAYS_KNOW_SECONDS, MIGRATING_KNOWN_SECONDS
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -272,6 +274,9 @@ EXPORT_DELETED_DAYS = env.int("EXPORT_DELETED_DAYS", default=30)  # of a cluster
 # --- sleep and cleanup of what nobody uses; 0: never ------------------------------------------------------------------
 # by how much a moved cluster's resourceVersions are brought past the old ones: what those may still count meanwhile
 MOVE_REVISIONS_AHEAD = env.int("MOVE_REVISIONS_AHEAD", default=500)
+# what gateways need to know of a move and of its freeze; see clusters/freezing.py before you change them
+MOVE_KNOWN_SECONDS = env.float("MOVE_KNOWN_SECONDS", default=MIGRATING_KNOWN_SECONDS)
+MOVE_GATEWAYS_KNOW_SECONDS = env.float("MOVE_GATEWAYS_KNOW_SECONDS", default=GATEWAYS_KNOW_SECONDS)
 MOVE_RETAINED_SECONDS = env.int("MOVE_RETAINED_SECONDS", default=7 * 86400)
 CLEANUP_SWEEP_SECONDS = env.float("CLEANUP_SWEEP_SECONDS", default=3600.0)
 CLEANUP_SLEEP_AFTER_SECONDS = env.int("CLEANUP_SLEEP_AFTER_SECONDS", default=7 * 86400)
@@ -309,6 +314,8 @@ GATEWAY_NEWCOMERS = env.int("GATEWAY_NEWCOMERS", default=512)
 GATEWAY_RATE = env.float("GATEWAY_RATE", default=200.0)  # of one person and cluster, requests a second
 GATEWAY_STREAMS = env.int("GATEWAY_STREAMS", default=500)  # of one person and cluster, open at once
 GATEWAY_DATABASE_THREADS = env.int("GATEWAY_DATABASE_THREADS", default=4)
+# so long after a move, resourceVersions of where the cluster was before are told from those of where it is
+GATEWAY_REVISIONS_SECONDS = env.float("GATEWAY_REVISIONS_SECONDS", default=3600.0)
 REQUEST_AUDIT_DAYS = env.int("REQUEST_AUDIT_DAYS", default=90)  # 0: for ever
 # by User-Agent: whose requests wake a cluster that is asleep, and whose never do
 GATEWAY_WAKES = env.str("GATEWAY_WAKES", default=r"^(kubectl|Helm|helm)\b")

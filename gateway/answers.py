@@ -34,11 +34,20 @@ SAFE: Final[tuple[tuple[bytes, bytes], ...]] = (
 class Refused(Exception):
     """The request ends here. `message` names the cluster and says what to do; it holds no secret.
 
-    `why` is one word for metrics and logs. `close`: the connection ends with this answer.
+    `why` is one word for metrics and logs, `reason` Kubernetes' own where it is not the status' usual one. `close`: the
+    connection ends with this answer. `as_event`: it is told as a watch tells errors.
     """
 
     def __init__(
-        self, status: int, message: str, *, why: str, retry_after: int | None = None, close: bool = False
+        self,
+        status: int,
+        message: str,
+        *,
+        why: str,
+        retry_after: int | None = None,
+        close: bool = False,
+        reason: str = "",
+        as_event: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -46,6 +55,8 @@ class Refused(Exception):
         self.why = why
         self.retry_after = retry_after
         self.close = close
+        self.reason = reason
+        self.as_event = as_event
 
 
 @dataclass(frozen=True)
@@ -60,18 +71,20 @@ class Answer:
 def status_answer(refused: Refused) -> Answer:
     """What is sent for it."""
     details = {"retryAfterSeconds": refused.retry_after} if refused.retry_after else {}
-    body = json.dumps(
-        {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Failure",
-            "message": refused.message,
-            "reason": REASONS.get(refused.status, HTTPStatus(refused.status).phrase.replace(" ", "")),
-            "details": details,
-            "code": refused.status,
-        }
-    ).encode()
+    usual = REASONS.get(refused.status, HTTPStatus(refused.status).phrase.replace(" ", ""))
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": refused.message,
+        "reason": refused.reason or usual,
+        "details": details,
+        "code": refused.status,
+    }
+    if refused.as_event:
+        return _event(status)
+    body = json.dumps(status).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *SAFE]
     if refused.retry_after is not None:
         headers.append((b"retry-after", str(refused.retry_after).encode()))
@@ -80,3 +93,10 @@ def status_answer(refused: Refused) -> Answer:
     if refused.close:
         headers.append((b"connection", b"close"))
     return Answer(refused.status, tuple(headers), body)
+
+
+def _event(status: dict[str, object]) -> Answer:
+    """The only event of a watch that ends with it."""
+    body = json.dumps({"type": "ERROR", "object": status}).encode() + b"\n"
+    headers = ((b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *SAFE)
+    return Answer(200, headers, body)

@@ -16,10 +16,12 @@ from gateway.ending import AccessEnded, ended_with
 from gateway.heads import Head, cluster_and_path
 from gateway.limits import Limits
 from gateway.names import Names
+from gateway.passing import Moves
 from gateway.polling import PollRule
 from gateway.records import Bookkeeper, Holder
 from gateway.request import Books, Request
 from gateway.resources import Doing, doing
+from gateway.revisions import Revisions
 from gateway.upstream import Upstream
 from gateway.upstreams import Upstreams
 from gateway.waking import HOLD_SECONDS, WakeRules, not_served
@@ -41,6 +43,7 @@ class Door:
         wake: Callable[[Admission], None],
         book: Bookkeeper,
         hold: Holder = lambda record: nullcontext(),
+        revisions: Revisions,
     ) -> None:
         self._names = names
         self._doorman = doorman
@@ -50,6 +53,7 @@ class Door:
         self._wake = wake
         self._polls = PollRule(rules.never)
         self._books = Books(book=book, hold=hold, polls=self._polling)
+        self._moves = Moves(look=doorman.look_after, revisions=revisions)
 
     async def serve(self, client: Client, head: Head, address: str, *, let_in: Callable[[], object]) -> None:
         """Answers the request; `let_in` is called when it is known whose it is.
@@ -67,7 +71,9 @@ class Door:
         self._limits.count(caller.user_id, cluster_id, caller.cluster_name)
         inside = replace(head, path=path)
         what = doing(head.method.decode(), path.decode(), head.query.decode("latin-1"))
-        request = Request(client, inside, admission, what, address, way=self._upstream_of, books=self._books)
+        request = Request(
+            client, inside, admission, what, address, way=self._upstream_of, books=self._books, moves=self._moves
+        )
         kind = "stream" if head.upgrade else "watch" if what.verb == "watch" else "request"
         try:
             with (

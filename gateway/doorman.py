@@ -23,10 +23,13 @@ from clusters.services.gateway_access import Caller
 from gateway.answers import Refused
 from gateway.database import Database, DatabaseAway
 from gateway.targets import Target
+from gateway.whereabouts import Look, Whereabouts
 
 log = structlog.get_logger(__name__)
 
 RECHECK_SECONDS: Final = 2.0
+MOVES_SECONDS: Final = 0.1
+"""Where clusters are that are being moved, and whether they take writes, is asked this often."""
 FRESH_SECONDS: Final = 4.0
 """An answer this old counts without asking again."""
 ANEW_SECONDS: Final = 10.0
@@ -55,15 +58,20 @@ class Questions:
 
 
 class Admission:
-    """Somebody let in. `revoked` is set when they may not go on; `target` follows the cluster."""
+    """Somebody let in. `ended` is set when they may not go on; `where` follows the cluster."""
 
-    def __init__(self, caller: Caller, target: Target | None, now: float) -> None:
+    def __init__(self, caller: Caller, where: Whereabouts, now: float) -> None:
         self.caller = caller
-        self.target = target
+        self.where = where
         self.checked = self.used = self.asked = now
         self.open = 0
         self.ended = False
         self._on_end: set[Callable[[], None]] = set()
+
+    @property
+    def target(self) -> Target | None:
+        """Where the cluster is now."""
+        return self.where.target
 
     def on_end(self, end: Callable[[], None]) -> None:
         self._on_end.add(end)
@@ -85,9 +93,24 @@ class Admission:
 class Doorman:
     """One a process."""
 
-    def __init__(self, database: Database, questions: Questions, *, rechecks: Database | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        questions: Questions,
+        *,
+        rechecks: Database | None = None,
+        moves: Database | None = None,
+        moved: Callable[[Target], None] = lambda target: None,
+    ) -> None:
+        """`rechecks` and `moves`: threads of their own for who is here, and for clusters that are being moved.
+
+        `moved` is told of a cluster that is served from elsewhere than before.
+        """
         self._database = database
         self._rechecks = rechecks or database
+        self._moves = moves or database
+        self._moved = moved
+        self._places: dict[UUID, Whereabouts] = {}
         self._questions = questions
         self._known: dict[Key, Admission] = {}
         self._refused: dict[Key, tuple[float, Refused]] = {}
@@ -133,7 +156,7 @@ class Doorman:
     async def _ask(self, key: Key, presented: str) -> Admission:
         known, began = self._known.get(key), time.monotonic()
         try:
-            caller, target = await self._database.ask(self._question, presented, key[1], timezone.now())
+            caller, look = await self._database.ask(self._question, presented, key[1], timezone.now())
         except DatabaseAway:
             self._away = True
             if known is not None and self._counts(known, time.monotonic()):
@@ -150,16 +173,27 @@ class Doorman:
             raise refused from None
         self._away = False
         now = time.monotonic()
+        where = self._places.setdefault(key[1], Whereabouts(key[1]))
+        self._see(where, look)
         if known is not None and known is self._known.get(key) and known.caller == caller:
-            known.target, known.checked, known.asked = target, max(known.checked, began), now
+            known.checked, known.asked = max(known.checked, began), now
             return known
         self._drop(key)
-        admission = self._known[key] = Admission(caller, target, began)
+        admission = self._known[key] = Admission(caller, where, began)
         return admission
 
-    def _question(self, presented: str, cluster_id: UUID, now: datetime) -> tuple[Caller, Target | None]:
+    def _question(self, presented: str, cluster_id: UUID, now: datetime) -> tuple[Caller, Look]:
         caller = self._questions.caller_of(presented=presented, cluster_id=cluster_id, now=now)
-        return caller, self._questions.targets_of([cluster_id]).get(cluster_id)
+        return caller, self._look([cluster_id])
+
+    def _look(self, cluster_ids: Sequence[UUID]) -> Look:
+        began = time.monotonic()
+        targets = self._questions.targets_of(cluster_ids)
+        return Look(targets, began, time.monotonic())
+
+    def _see(self, where: Whereabouts, look: Look) -> None:
+        if where.told(look) and where.target is not None:
+            self._moved(where.target)
 
     def _drop(self, key: Key) -> None:
         if (gone := self._known.pop(key, None)) is not None:
@@ -170,6 +204,28 @@ class Doorman:
         if len(self._refused) >= _MOST_REMEMBERED:
             self._refused.clear()
         self._refused[key] = (time.monotonic(), refused)
+
+    # --- clusters that are being moved --------------------------------------------------------------------------------
+
+    async def follow(self) -> None:
+        """Asks where they are, again and again, until it is cancelled. Costs nothing where none is being moved."""
+        while True:
+            await asyncio.sleep(MOVES_SECONDS)
+            try:
+                await self.look_after([where for where in self._places.values() if where.moving])
+            except Exception:
+                log.exception("asking where clusters are that are being moved failed")
+
+    async def look_after(self, places: Sequence[Whereabouts]) -> None:
+        """Asks now. Where the database is away, what was known gets older."""
+        if not places:
+            return
+        try:
+            look = await self._moves.ask(self._look, [where.cluster_id for where in places])
+        except DatabaseAway:
+            return
+        for where in places:
+            self._see(where, look)
 
     # --- asking again -----------------------------------------------------------------------------------------------
 
@@ -192,25 +248,25 @@ class Doorman:
         callers = list({admission.caller for admission in here.values()})
         clusters = list({admission.caller.cluster_id for admission in here.values()})
         try:
-            still, targets = await self._rechecks.ask(self._again, callers, clusters, timezone.now())
+            still, look = await self._rechecks.ask(self._again, callers, clusters, timezone.now())
         except DatabaseAway:
             self._away = True
             self._end_stale()
             return
         self._away = False
+        for cluster_id in clusters:
+            if (where := self._places.get(cluster_id)) is not None:
+                self._see(where, look)
         for key, admission in here.items():
             if self._known.get(key) is not admission:
                 continue
             if admission.caller in still:
                 admission.checked = max(admission.checked, began)
-                admission.target = targets.get(admission.caller.cluster_id)
             else:
                 self._drop(key)
 
-    def _again(
-        self, callers: list[Caller], clusters: list[UUID], now: datetime
-    ) -> tuple[set[Caller], dict[UUID, Target]]:
-        return self._questions.callers_still(callers=callers, now=now), self._questions.targets_of(clusters)
+    def _again(self, callers: list[Caller], clusters: list[UUID], now: datetime) -> tuple[set[Caller], Look]:
+        return self._questions.callers_still(callers=callers, now=now), self._look(clusters)
 
     def _end_stale(self) -> None:
         now = time.monotonic()
@@ -222,6 +278,8 @@ class Doorman:
         for key, admission in list(self._known.items()):
             if not admission.open and now - admission.used > KEPT_SECONDS:
                 self._known.pop(key, None)
+        here = {admission.caller.cluster_id for admission in self._known.values()}
+        self._places = {cluster_id: where for cluster_id, where in self._places.items() if cluster_id in here}
         for key, (when, _) in list(self._refused.items()):
             if now - when > REFUSED_SECONDS:
                 self._refused.pop(key, None)

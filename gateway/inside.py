@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from gateway.exchange import Exchange
 from gateway.http2 import Http2Connection
 from provisioning.steps.kubeconfig import CLUSTER_ROLES
 from provisioning.steps.names import MANAGED_BY, MARINA
@@ -21,6 +22,9 @@ _READY_AGAIN: Final = 0.25
 _BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 _INVALID: Final = 422
 _ROLES_PATIENCE: Final = 10.0
+_REVISION_PATIENCE: Final = 10.0
+NAMES_ONLY: Final = b"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+"""Of what objects hold, nothing is read."""
 
 
 def _binding(level: str, role: str) -> dict[str, object]:
@@ -74,6 +78,22 @@ async def until_ready(connection: Http2Connection) -> None:
     async with asyncio.timeout(2 * READY_SECONDS):
         while await _asked(connection, b"GET", "/readyz", b"") >= 500 and time.monotonic() < deadline:
             await asyncio.sleep(_READY_AGAIN)
+
+
+async def revision_told(exchange: Exchange) -> int | None:
+    """The version of a list that was asked for in Marina's own name; None where the answer is none."""
+    try:
+        async with asyncio.timeout(_REVISION_PATIENCE):
+            status, _ = await exchange.head()
+            body = b""
+            while status == 200 and (part := await exchange.read()):
+                body += part
+    finally:
+        exchange.cancel()
+    try:
+        return int(json.loads(body)["metadata"]["resourceVersion"])
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 async def _apply(connection: Http2Connection, name: str, manifest: dict[str, object]) -> int:

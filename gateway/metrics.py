@@ -36,6 +36,13 @@ BOOKS_DROPPED: Final = Counter(
     ("book",),
     registry=REGISTRY,
 )
+MOVE_KNOWN: Final = Histogram(
+    "marina_gateway_move_known_seconds",
+    "Seconds until a gateway knew of a cluster that is moved: freeze (no writes), switch (to the new host).",
+    ("what",),
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
 UNDER_WAY: Final = Gauge("marina_gateway_requests_open", "Requests under way.", ("kind",), registry=REGISTRY)
 """kind: request, watch, stream."""
 UPSTREAM_CONNECTIONS: Final = Gauge(

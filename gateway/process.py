@@ -31,6 +31,7 @@ from gateway.doorman import Doorman, Questions
 from gateway.health import Health, Readiness
 from gateway.limits import Limits
 from gateway.names import Names
+from gateway.revisions import Revisions
 from gateway.server import Server
 from gateway.targets import road_finder, targets_of
 from gateway.upstreams import Upstreams
@@ -60,10 +61,15 @@ class Gateway:
         )
         # and so are those who are in already: no crowd of unknown tokens makes them look forgotten
         self._rechecks = Database(threads=1)
-        self._doorman = Doorman(
-            self._database, Questions(caller_of, callers_still, targets_of), rechecks=self._rechecks
-        )
+        self._moves = Database(threads=1)
         self._upstreams = Upstreams(road_finder(Clients()))
+        self._doorman = Doorman(
+            self._database,
+            Questions(caller_of, callers_still, targets_of),
+            rechecks=self._rechecks,
+            moves=self._moves,
+            moved=self._upstreams.moved,
+        )
         self._limits = Limits(rate=settings.GATEWAY_RATE, streams=settings.GATEWAY_STREAMS)
         self._readiness = Readiness(lambda: self._database.ask(_database_look))
         names = _names()
@@ -76,6 +82,7 @@ class Gateway:
             wake=Waker(self._database, wake_for).wake,
             book=self._books.book,
             hold=self._books.held,
+            revisions=Revisions(settings.GATEWAY_REVISIONS_SECONDS),
         )
         self._certificate = Certificate.of_settings()
         self._server = Server(
@@ -92,6 +99,7 @@ class Gateway:
             asyncio.create_task(work)
             for work in (
                 self._doorman.watch(),
+                self._doorman.follow(),
                 self._upstreams.tend(),
                 self._readiness.watch(),
                 self._tidy(),
@@ -112,6 +120,7 @@ class Gateway:
         await self._upstreams.close()
         self._books_database.close()
         self._rechecks.close()
+        self._moves.close()
         self._database.close()
 
     async def _tidy(self) -> None:

@@ -22,6 +22,7 @@ from gateway.doorman import Admission
 from gateway.exchange import Exchange, Headers, NotProcessed
 from gateway.heads import Head
 from gateway.identity import claims_check, impersonation, passed_on
+from gateway.passing import Moves, Passing
 from gateway.records import Bookkeeper, Holder, Record
 from gateway.resources import Doing
 from gateway.unreachable import Unreachable
@@ -60,9 +61,13 @@ class Request:
         *,
         way: Callable[[Admission, Head, Doing], Awaitable[Upstream]],
         books: Books,
+        moves: Moves,
     ) -> None:
         self._way = way
         self._books = books
+        caller = admission.caller
+        who = f"{caller.user_id} {address}"
+        self._passing = Passing(moves, admission.where, head, what, name=caller.cluster_name, who=who)
         self._client = client
         self._head = head
         self._admission = admission
@@ -133,7 +138,7 @@ class Request:
     @property
     def _changing(self) -> bool:
         target = self._admission.target
-        return target is None or bool(target.sentence)
+        return target is None or (bool(target.sentence) and not target.moving)
 
     def _unreachable(self, error: Exception) -> Refused:
         target = self._admission.target
@@ -143,6 +148,7 @@ class Request:
         return Refused(503, f"{name} does not answer now. {error}", why="unreachable", retry_after=RETRY_AFTER)
 
     async def _attempt(self, upstream: Upstream, acts_as: bool) -> None:
+        await self._passing.before(upstream)
         if acts_as:
             identity = await acting_as(self._head, self._admission.caller, upstream)
         else:
@@ -153,7 +159,7 @@ class Request:
                 stream = await upstream.stream()
             # somebody is in a pod for as long as it lasts; who only watches is not
             held = contextlib.nullcontext() if self._doing.reads else self._books.hold(self._record(101))
-            with held:
+            with held, self._passing.switched(stream):
                 status = await upgraded(self._client, self._head, headers, stream, self._note)
             if status:
                 self._note(status)
@@ -169,17 +175,25 @@ class Request:
         # the client's end ends the exchange; a body is sent while the answer may already come
         other = asyncio.create_task(self._send_body(exchange) if head.has_body else self._client_gone(exchange))
         try:
-            with metrics.LATENCY.labels("upstream").time():
-                status, fields = await exchange.head()
-            self._note(status)
-            self._forbidden = status == 403
-            await self._client.answer_head(status, answer_fields(fields))
-            while part := await exchange.read():
-                await self._client.answer_data(part)
-            await self._client.answer_end()
+            with self._passing.carried(exchange):
+                await self._answer(exchange)
         finally:
             exchange.cancel()
             other.cancel()
+
+    async def _answer(self, exchange: Exchange) -> None:
+        with metrics.LATENCY.labels("upstream").time():
+            status, fields = await exchange.head()
+        await self._passing.answered(status, fields)
+        self._note(status)
+        self._forbidden = status == 403
+        await self._client.answer_head(status, answer_fields(fields))
+        last = b""
+        while part := await exchange.read():
+            last = part
+            await self._client.answer_data(part)
+        self._passing.ended(last)
+        await self._client.answer_end()
 
     async def _send_body(self, exchange: Exchange) -> None:
         measured = Measured(self._body_limit)

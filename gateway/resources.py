@@ -36,6 +36,11 @@ class Doing:
             return True
         return self.verb in READING and self.subresource not in _CONNECTING
 
+    @property
+    def writes(self) -> bool:
+        """Whether it may change what the API server itself keeps, or hand out something that holds only there."""
+        return not self.reads and self.subresource not in _CONNECTING
+
 
 def doing(method: str, path: str, query: str) -> Doing:
     """What is asked for. `path` is the one inside the cluster."""

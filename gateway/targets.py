@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -9,6 +10,19 @@ from accounts.models import RequestAudit
 from clusters.models import Placement, PlacementRole, VirtualClusterPhase
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.road import Road
+
+
+@dataclass(frozen=True)
+class Origin:
+    """That a cluster came here from elsewhere, when, and what of its API's versions is known.
+
+    `foreign`: the newest that it gave out where it was before (0: not known). `first`: this API's newest when people
+    were let to it, so that it gave out none older.
+    """
+
+    since: datetime
+    foreign: int
+    first: int
 
 
 @dataclass(frozen=True)
@@ -30,6 +44,19 @@ class Target:
     key: tuple[UUID, int]
     request_audit: str = RequestAudit.WRITES
     """Which requests its project wants written down."""
+    frozen_at: datetime | None = None
+    frozen_why: str = ""
+    """Since when, and why, nothing may be written to it: it is being moved."""
+    origin: Origin | None = None
+
+    @property
+    def placement(self) -> UUID:
+        return self.key[0]
+
+    @property
+    def moving(self) -> bool:
+        """Whether it may be elsewhere, or take no writes, from one moment to the next."""
+        return self.frozen_at is not None or self.phase == VirtualClusterPhase.MIGRATING
 
 
 def targets_of(cluster_ids: Iterable[UUID]) -> dict[UUID, Target]:
@@ -53,7 +80,16 @@ def _target(placement: Placement) -> Target:
         endpoint=placement.endpoint,
         key=(placement.pk, credential.generation if credential else 0),
         request_audit=cluster.project.request_audit,
+        frozen_at=cluster.frozen_at,
+        frozen_why=cluster.frozen_why,
+        origin=_origin(placement),
     )
+
+
+def _origin(placement: Placement) -> Origin | None:
+    if placement.role_since is None:
+        return None
+    return Origin(placement.role_since, placement.foreign_revision, placement.first_revision)
 
 
 SERVED = frozenset(

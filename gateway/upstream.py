@@ -9,7 +9,7 @@ from typing import Final
 from gateway.dialling import Dialler, RoadFinder
 from gateway.exchange import Exchange, Headers
 from gateway.http2 import Http2Connection
-from gateway.inside import ROLES_DOUBTED_SECONDS, ROLES_SECONDS, Roles, until_ready
+from gateway.inside import NAMES_ONLY, ROLES_DOUBTED_SECONDS, ROLES_SECONDS, Roles, revision_told, until_ready
 from gateway.unreachable import Unreachable
 from provisioning.drivers.streams.byte_stream import ByteStream
 
@@ -52,6 +52,12 @@ class Upstream:
         """A connection of its own that speaks HTTP/1.1, for one upgraded stream. Unreachable as above."""
         self.used = time.monotonic()
         return (await self._dialler.dial("http/1.1")).stream
+
+    async def revision(self, path: str) -> int | None:
+        """The newest version that the API has given out of this collection; None where it does not tell."""
+        headers = ((b"accept", NAMES_ONLY),)
+        exchange = await self.request(b"GET", f"{path}?limit=1".encode(), headers, has_body=False)
+        return await revision_told(exchange)
 
     def doubt_roles(self) -> None:
         """Somebody was told that they may not: perhaps a tenant has taken away what Marina's levels are bound to."""

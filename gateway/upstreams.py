@@ -41,6 +41,11 @@ class Upstreams:
         self._open[target.cluster_id] = (target.key, target.endpoint, upstream)
         return upstream
 
+    def moved(self, target: Target) -> None:
+        """The cluster is there now: connections to where it was end as soon as nothing is under way on them."""
+        if target.cluster_id in self._open:
+            self.of(target)
+
     def _finder(self, target: Target) -> RoadFinder:
         turn = self._turns.setdefault(target.host_id, asyncio.Semaphore(self._per_host))
 

@@ -20,6 +20,7 @@ from clusters.models import (
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.moving import BACK, MEASURED, SLEPT
 from clusters.services.export_writing import export_of_operation_fail
+from clusters.services.move_notices import move_ended_tell
 from clusters.services.placements import placement_leave
 from provisioning.engine.flow import Flow, on_target
 from provisioning.flows.phases import ABORTED, as_before, cluster_locked, conditions_add, phase_becomes, step_done
@@ -30,6 +31,7 @@ from provisioning.steps.api_ready import prepare_inside, wait_for_api
 from provisioning.steps.endpoint import publish_endpoint
 from provisioning.steps.exporting import export_before
 from provisioning.steps.guardrails import apply_guardrails
+from provisioning.steps.move_check import check_inside, check_move
 from provisioning.steps.moving import (
     compare_copy,
     copy_changes,
@@ -73,6 +75,7 @@ def moved(operation: Operation, now: datetime) -> None:
     message = f"It runs on {host.name}; it could not be written to for {seconds:.1f} s."
     conditions_add(cluster, now, Condition(type=MOVED, status="True", reason="Moved", message=message))
     cluster.save(update_fields=["phase", "conditions"])
+    move_ended_tell(operation, now)
 
 
 def not_moved(operation: Operation, now: datetime) -> None:
@@ -107,8 +110,10 @@ FINAL: Final = switch_placement.key
 MIGRATE = Flow(
     kind=OperationKind.MIGRATE,
     steps=(
+        check_move,
         place_target,
         wake_source,
+        check_inside,
         wait_for_jobs,
         export_before(ExportCause.MIGRATE),
         on_target(create_namespace, "Prepare the namespace where it goes"),

@@ -33,7 +33,7 @@ from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Skip, StepResult, Wait, step
 from provisioning.steps.names import CLUSTER_ID_LABEL, MANAGED_BY, MARINA, SYNCED_BY
-from provisioning.steps.namespaces import give_back, namespace_of
+from provisioning.steps.namespaces import BINDING_SECONDS, bind_tenant_role, give_back, namespace_of, role_holds
 from provisioning.steps.timing import seconds_in_step
 
 NOT_PLACED = Skip("Nothing of it was ever on a host.")
@@ -65,8 +65,14 @@ def uninstall_release(context: StepContext) -> StepResult:
         return NOT_PLACED
     if not_ours(placement):
         return NOT_OURS
-    if namespace_of(context.kube(), placement) is None:
+    kube = context.kube()
+    if namespace_of(kube, placement) is None:
         return NOT_THERE
+    if placement.namespace_created and not role_holds(kube, placement.namespace):
+        # whoever made it ended before Marina had any right in it
+        bind_tenant_role(kube, placement.namespace)
+        if seconds_in_step(context) < BINDING_SECONDS:
+            return Wait(0.2, "Waiting for the host to apply Marina's role.")
     context.helm().uninstall(placement.release, placement.namespace)
     return None
 

@@ -42,12 +42,16 @@ SEVERAL_SERVERS_SECONDS: Final = 2.0
 STOPPING_SECONDS: Final = 180.0
 READY_SECONDS: Final = 180.0
 TOLD: Final = 3
+UNFROZEN_INSIDE: Final = "Its version knows no admission policies: access that Marina gave is suspended, no more."
 
 
 @step("Freeze what is written to it", deadline=FREEZE_SECONDS, patient=False)
 def freeze_source(context: StepContext) -> StepResult:
-    """Ends when an ordinary user's write was refused by the policy itself."""
-    sentence = _sentence(context)
+    """Ends when an ordinary user's write was refused by the policy itself, and each gateway refuses by then."""
+    sentence, begun = _sentence(context), context.operation.started_at or context.now
+    early = settings.MOVE_KNOWN_SECONDS - (context.now - begun).total_seconds()
+    if early > 0:
+        return Wait(early, "Waiting for the gateways to know that it is being moved.")
     with context.fenced():
         row = VirtualCluster.objects.filter(pk=context.virtual_cluster.pk)
         row.filter(frozen_at=None).update(frozen_at=context.now, frozen_why=sentence)
@@ -55,15 +59,21 @@ def freeze_source(context: StepContext) -> StepResult:
         access_suspend(source)
         if not freeze_supported(source):
             _frozen(context, None)
-            return Done("Its version knows no admission policies: access that Marina gave is suspended, no more.")
+            return _settled(context) or Done(UNFROZEN_INSIDE)
         freeze = freeze_put(source, sentence)
         if not freeze_refuses(source):
             return Wait(0.1, "Waiting for the freeze to take effect.")
     _frozen(context, freeze.as_json())
-    since = datetime.fromisoformat(context.params[FROZEN_AT])
-    if context.virtual_cluster.replicas > 1 and (context.now - since).total_seconds() < SEVERAL_SERVERS_SECONDS:
-        return Wait(0.5, "Waiting for the freeze to take effect in each of its API servers.")
-    return None
+    return _settled(context)
+
+
+def _settled(context: StepContext) -> Wait | None:
+    """What comes through a gateway is refused by each of them a moment later, and by each of several API servers."""
+    seconds = float(settings.MOVE_GATEWAYS_KNOW_SECONDS)
+    if context.virtual_cluster.replicas > 1:
+        seconds = max(seconds, SEVERAL_SERVERS_SECONDS)
+    left = seconds - (context.now - datetime.fromisoformat(context.params[FROZEN_AT])).total_seconds()
+    return Wait(left, "Waiting for the freeze to be known everywhere.") if left > 0 else None
 
 
 def _sentence(context: StepContext) -> str:

@@ -28,7 +28,7 @@ def create_namespace(context: StepContext) -> StepResult:
     if placement.namespace_created:
         kube.apply(namespace_manifest(placement.namespace, context.virtual_cluster))
         bind_tenant_role(kube, placement.namespace)
-        if not _role_holds(kube, placement.namespace) and seconds_in_step(context) < BINDING_SECONDS:
+        if not role_holds(kube, placement.namespace) and seconds_in_step(context) < BINDING_SECONDS:
             return Wait(0.2, "Waiting for the host to apply Marina's role.")
     elif found is None:
         raise PermanentError(
@@ -127,7 +127,7 @@ def bind_tenant_role(kube: KubeClient, namespace: str) -> None:
         ) from None
 
 
-def _role_holds(kube: KubeClient, namespace: str) -> bool:
+def role_holds(kube: KubeClient, namespace: str) -> bool:
     """By one of its rights, the first that is used: an API server takes a new binding in as a whole, a little later."""
     return kube.access_review(Permission("patch", "limitranges", namespace=namespace))
 

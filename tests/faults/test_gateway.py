@@ -56,9 +56,11 @@ class Gated:
     host: Kubectl
     cluster: Json
 
-    def ask(self, *lines: str, path: str = "/version", token: str = "", seconds: float = 60) -> Said:
+    def ask(
+        self, *lines: str, path: str = "/version", method: str = "GET", token: str = "", seconds: float = 60
+    ) -> Said:
         given = token or self.system.developer.token
-        head = self.gate.head(self.cluster, given, "Connection: close", *lines, path=path)
+        head = self.gate.head(self.cluster, given, "Connection: close", *lines, path=path, method=method)
         return self.gate.say(head, seconds=seconds)
 
     def watch(self) -> Watch:
@@ -373,7 +375,6 @@ def test_who_waits_longer_than_a_client_does_is_told_when_to_come_again(gated: G
     [
         ("Updating", "is being changed"),
         ("Upgrading", "is being upgraded"),
-        ("Migrating", "is being moved to another host"),
     ],
 )
 def test_a_cluster_at_which_something_is_done_holds_its_requests_and_says_what(
@@ -392,3 +393,41 @@ def test_a_cluster_at_which_something_is_done_holds_its_requests_and_says_what(
         gated.way.heal()
         assert held.result()[0].status == 200
     assert json.loads(answer.body)["details"]["retryAfterSeconds"] == 5
+
+
+def test_a_cluster_that_is_being_moved_is_asked_as_always_and_what_does_not_answer_is_told_as_soon(
+    gated: Gated, figure: Figure
+) -> None:
+    gated.put_phase("Migrating")
+    assert gated.well
+    assert _write(gated).status == 400, "the API server says that it is nothing"
+    gated.way.refuse()
+    answer, took = _timed_ask(gated)
+    figure("gateway, Migrating: not answering, told after (s)", took)
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    assert "is being moved to another host" in answer.message
+    assert took < HOLD_SECONDS - SLACK_SECONDS
+
+
+def test_a_gateway_that_is_cut_off_from_the_database_takes_no_writes_to_a_cluster_that_is_being_moved(
+    gated: Gated, figure: Figure
+) -> None:
+    gated.put_phase("Migrating")
+    assert _write(gated).status == 400
+    gated.system.servers.postgres_stop()
+    began = time.monotonic()
+    try:
+        until(lambda: _write(gated).status == 503, "it takes writes without knowing where the cluster is", seconds=10)
+        figure("gateway, Migrating and database away: writes refused after (s)", time.monotonic() - began)
+        refused = _write(gated)
+        assert refused.headers["retry-after"] == "1"
+        assert "being moved" in refused.message
+        assert gated.well, "reading goes on"
+    finally:
+        gated.system.servers.postgres_start()
+    until(lambda: _write(gated).status == 400, "it does not take writes again")
+
+
+def _write(gated: Gated) -> Said:
+    """One that an API server refuses once it has it."""
+    return gated.ask("Content-Type: application/json", "Content-Length: 0", path=CONFIG_MAPS, method="POST")

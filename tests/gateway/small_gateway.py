@@ -4,10 +4,13 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from uuid import UUID
+
+from django.db import OperationalError
 
 from clusters.connection import HostConnection
 from gateway.database import Database
@@ -17,6 +20,7 @@ from gateway.health import Health
 from gateway.limits import Limits
 from gateway.names import Names
 from gateway.records import Record
+from gateway.revisions import Revisions
 from gateway.server import Patience, Server
 from gateway.targets import Target
 from gateway.upstreams import Upstreams
@@ -53,11 +57,13 @@ class Small:
     woken: int = 0
     records: list[Record] = field(default_factory=list)
     bindings: list[tuple[bytes, bytes]] = field(default_factory=list)
+    doorman: Doorman = field(init=False)
     readiness: list[int] = field(default_factory=list)
     """What the API server says of itself, one after the other; ready when that is over."""
 
     def __post_init__(self) -> None:
         self.caller = caller()
+        self.there = target(self.caller.cluster_id)
         self.books = Books({TOKEN: self.caller})
 
     def head(self, *lines: str, path: str = "/version", method: str = "GET", token: str = TOKEN) -> bytes:
@@ -74,6 +80,17 @@ class Small:
         answer = await line.answer(method=how.get("method", "GET"))
         line.close()
         return answer
+
+    def where(self, cluster_ids: Sequence[UUID]) -> dict[UUID, Target]:
+        """What the database says of these clusters."""
+        if self.books.away:
+            raise OperationalError("the server closed the connection")
+        return dict.fromkeys(cluster_ids, self.there)
+
+    async def tell(self, **changes: object) -> None:
+        """The database says this of the cluster from now on, and the gateway has asked."""
+        self.there = replace(self.there, **changes)  # type: ignore[arg-type]
+        await self.doorman.look_after(list(self.doorman._places.values()))
 
     def _when_asked(self, server: H2Server, stream_id: int, asked: Asked) -> None:
         path = asked.headers[b":path"]
@@ -160,7 +177,7 @@ async def _opened(small: Small) -> AsyncIterator[Server]:
     connection = HostConnection(server=endpoint, ca_pem=certificate, token="t", tls_server_name=HERE)
     nowhere = route_to(replace(connection, server=f"https://{HERE}:1"), target="east", timeouts=Timeouts(2, 2))
     road = Road(host=nowhere, namespace="n", pod="p", connection=connection, name="web")
-    there = replace(small.phase or target(small.caller.cluster_id), endpoint=endpoint)
+    small.there = replace(small.phase or target(small.caller.cluster_id), endpoint=endpoint)
     database = Database(threads=2)
     upstreams = Upstreams(lambda _: road)
     asking = small.books.questions
@@ -168,13 +185,15 @@ async def _opened(small: Small) -> AsyncIterator[Server]:
         names=small.names,
         doorman=Doorman(
             database,
-            Questions(asking.caller_of, asking.callers_still, lambda ids: dict.fromkeys(ids, there)),
+            Questions(asking.caller_of, asking.callers_still, small.where),
+            moved=upstreams.moved,
         ),
         upstreams=upstreams,
         limits=Limits(rate=1000, streams=100),
         rules=WakeRules(re.compile("^kubectl"), re.compile("k9s")),
         wake=lambda _: setattr(small, "woken", small.woken + 1),
         book=small.records.append,
+        revisions=Revisions(3600),
     )
     server = Server(
         door,
@@ -185,7 +204,7 @@ async def _opened(small: Small) -> AsyncIterator[Server]:
         patience=small.patience,
     )
     small.port = await server.start(HERE, 0)
-    small.doorman = door._doorman  # type: ignore[attr-defined]
+    small.doorman = door._doorman
     try:
         yield server
     finally:

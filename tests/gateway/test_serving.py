@@ -392,7 +392,7 @@ def test_kubectl_wakes_and_gets_through_as_soon_as_the_cluster_is_there(small: S
         while not small.woken:
             await asyncio.sleep(0.01)
         (admission,) = small.doorman._known.values()  # type: ignore[attr-defined]
-        admission.target = target(small.caller.cluster_id)
+        admission.where.target = target(small.caller.cluster_id)
         assert (await line.head())[0] in (200, 503)
         assert small.woken == 1
 

@@ -4,12 +4,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from uuid import uuid4
 
 import pytest
 
 from gateway.client import Client, ClientGone
 from gateway.upgraded import upgraded
+from gateway.whereabouts import Look, Whereabouts
+from tests.gateway.callers import target
 from tests.gateway.pipes import End, pipe
 
 HEAD = b"GET /v1/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -121,3 +124,19 @@ async def _switched(*, stalled_seconds: float) -> AsyncIterator[_Switched]:
     finally:
         carried.cancel()
         client.close()
+
+
+def test_a_stream_to_where_a_cluster_was_ends_for_its_client_and_its_pod() -> None:
+    async def all_of_it() -> None:
+        where, before = Whereabouts(uuid4()), target(uuid4())
+        where.told(Look({where.cluster_id: before}, 1.0, 1.0))
+        async with _switched(stalled_seconds=60) as both:
+            with where.leaving(before.placement, both.upstream.close):
+                both.pod.write(b"hello")
+                assert await both.client.read() == b"hello"
+                where.told(Look({where.cluster_id: replace(before, key=(uuid4(), 1))}, 2.0, 2.0))
+                async with asyncio.timeout(5):
+                    await both.carried
+            assert both.upstream.closed
+
+    asyncio.run(all_of_it())

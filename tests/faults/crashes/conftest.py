@@ -25,6 +25,9 @@ HASTE = {
     "LOG_LEVEL": "WARNING",
     # each of its writes is a place at which a worker is killed
     "MOVE_REVISIONS_AHEAD": "1",
+    # there is no gateway
+    "MOVE_KNOWN_SECONDS": "0",
+    "MOVE_GATEWAYS_KNOW_SECONDS": "0",
 }
 FAKE_SECONDS, REAL_SECONDS = 30.0, 120.0
 """The most that one worker may take; many of them share two processors."""

@@ -1,0 +1,57 @@
+"""Writes to a cluster that is being moved: none is acknowledged that may not be where the cluster is afterwards."""
+
+from typing import Final
+from uuid import UUID
+
+from gateway.answers import Refused
+from gateway.resources import Doing
+from gateway.whereabouts import Whereabouts
+
+RETRY_AFTER: Final = 1
+"""kubectl and client-go ask ten times where they are told when."""
+LONG_SECONDS: Final = 5.0
+LONG_RETRY_AFTER: Final = 3
+"""A freeze that lasts longer than it should is waited for more patiently: they would give up before its end."""
+_POLICYS: Final = frozenset((403, 422))
+"""What a ValidatingAdmissionPolicy may answer."""
+
+
+def write_check(where: Whereabouts, what: Doing, name: str) -> None:
+    """Refused for a write that must not be sent now."""
+    target = where.target
+    if target is None or not what.writes:
+        return
+    if target.frozen_at is not None:
+        raise _frozen(target.frozen_why or _moved(name), where.frozen_for)
+    if target.moving and not where.certainly_open:
+        sentence = f"{name} is being moved, and Marina's database does not say whether it still takes changes here."
+        raise Refused(503, f"{sentence} Try again.", why="database", retry_after=RETRY_AFTER)
+
+
+def may_be_policys(where: Whereabouts, what: Doing, status: int) -> bool:
+    """Whether this answer may be the freeze, of which the gateway has not heard yet."""
+    return what.writes and where.moving and status in _POLICYS
+
+
+def answer_check(where: Whereabouts, sent_to: UUID, what: Doing, status: int, name: str) -> None:
+    """Refused in place of an answer to a write that does not hold where the cluster is, or will be, afterwards.
+
+    An error says that nothing was done: it is to be sent again. A yes of now may be later than the last copy.
+    """
+    target, left = where.target, where.left(sent_to)
+    if not what.writes or target is None or not (left or target.moving):
+        return
+    if 400 <= status < 500 and (left or target.frozen_at is not None):
+        raise _frozen(target.frozen_why or _moved(name), where.frozen_for)
+    if status < 400 and (left or not where.certainly_open):
+        sentence = f"{name} was moved to another host while it worked on this."
+        raise Refused(500, f"{sentence} Look whether it was done before you repeat it.", why="moved")
+
+
+def _frozen(sentence: str, seconds: float) -> Refused:
+    retry_after = RETRY_AFTER if seconds < LONG_SECONDS else LONG_RETRY_AFTER
+    return Refused(503, sentence, why="frozen", retry_after=retry_after)
+
+
+def _moved(name: str) -> str:
+    return f"{name} is being moved to another host; try again in a moment."
