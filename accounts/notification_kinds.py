@@ -63,6 +63,7 @@ _ALL: Final = (
     NotificationKind(
         "cluster-moved", "A cluster was moved", "A virtual cluster that you own or use runs on another host now.", _BOTH
     ),
+    NotificationKind(
         "support-ending",
         "Support ends",
         "The Kubernetes version of a virtual cluster of yours loses its support.",
