@@ -49,6 +49,8 @@ _TYPES: Final[Mapping[str, str]] = {
     "rollout.halt": "rollout.halted",
     "rollout.end": "rollout.ended",
     "host.update": "host-cluster.changed",
+    "host.lost": "host-cluster.lost",
+    "host.found": "host-cluster.found",
     "host.disconnect": "host-cluster.disconnected",
     "role.give": "role.given",
     "role.change": "role.changed",

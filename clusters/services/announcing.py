@@ -32,6 +32,7 @@ _SUCCEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     OperationKind.EXPORT: ("virtual-cluster.exported",),
     OperationKind.RESTORE: ("virtual-cluster.restored",),
     OperationKind.MIGRATE: ("virtual-cluster.moved",),
+    OperationKind.RECOVER: ("virtual-cluster.recovered",),
     OperationKind.CONNECT: ("host-cluster.connected",),
     OperationKind.RENEW_CREDENTIAL: ("host-cluster.renewed",),
 }
@@ -45,6 +46,7 @@ _FAILED: Final[Mapping[str, tuple[str, ...]]] = {
     OperationKind.EXPORT: ("virtual-cluster.failed",),
     OperationKind.RESTORE: ("virtual-cluster.failed",),
     OperationKind.MIGRATE: ("virtual-cluster.failed",),
+    OperationKind.RECOVER: ("virtual-cluster.failed",),
     OperationKind.CONNECT: ("host-cluster.failed",),
     OperationKind.RENEW_CREDENTIAL: ("host-cluster.failed",),
 }

@@ -6,7 +6,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from clusters.models import Export, ExportState, OperationState
+from clusters.models import Export, ExportState, OperationState, Placement, PlacementRole
 from clusters.services.export_writing import export_fail
 from clusters.services.exports import export_end, export_file_erase, restoring
 
@@ -17,7 +17,8 @@ BATCH: Final = 200
 def exports_expire(*, now: datetime) -> int:
     """Removes those whose time is over, and says how many. Run by a schedule.
 
-    The last one of a cluster that is asleep stays: nothing else can tell what is in it.
+    The last one of a cluster that is asleep stays, and that of one whose host is lost: nothing else can tell what is in
+    it.
     """
     _left_unfinished_fail(now)
     removed = sum(_expire(export, now) for export in _over(now)[:BATCH])
@@ -33,7 +34,9 @@ def _over(now: datetime) -> QuerySet[Export]:
         virtual_cluster=OuterRef("virtual_cluster"), state=ExportState.COMPLETE, finished_at__gt=OuterRef("finished_at")
     )
     over = Export.objects.filter(state=ExportState.COMPLETE, expires_at__lte=now)
-    return over.exclude(Q(virtual_cluster__sleeping=True) & ~Exists(later)).order_by("expires_at")
+    lost = Placement.objects.filter(virtual_cluster=OuterRef("virtual_cluster"), role=PlacementRole.LOST)
+    needed = Q(virtual_cluster__sleeping=True) | Exists(lost)
+    return over.exclude(needed & ~Exists(later)).order_by("expires_at")
 
 
 @transaction.atomic
