@@ -1,4 +1,4 @@
-"""Saying that a host is lost, and that it is found again: what was on it is made again elsewhere, and is never twice."""
+"""Saying that a host is lost, and that it is found again: what was on it is made again elsewhere."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -120,7 +120,7 @@ def _unfinished(lock_key: str | None) -> QuerySet[Operation]:
 
 
 def operation_end_early(*, operation: Operation, why: str, now: datetime) -> None:
-    """Marina itself has it end, as far as it is not being put back already. Its object's row is locked by the caller."""
+    """Marina itself has it end, where it is not being put back already. The caller has locked its object."""
     locked = Operation.objects.select_for_update().get(pk=operation.pk)
     if not locked.finished and locked.undoing is None:
         _abort(locked, why=why, now=now)

@@ -34,7 +34,7 @@ IS_KEPT: Final = Skip("All that is in it is kept where it goes.")
 
 @step("Look at its last export", on_host=False)
 def look_at_last_export(context: StepContext) -> StepResult:
-    """Reads it to its end before anything is made. Ends where nothing tells what was in it, unless that was accepted."""
+    """Reads it to its end before anything is made. Ends where nothing tells what was in it, unless accepted."""
     if _kept(context) is not None:
         return IS_KEPT
     if context.params.get(EXPORT):
