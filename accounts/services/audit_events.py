@@ -51,6 +51,7 @@ _TYPES: Final[Mapping[str, str]] = {
     "host.update": "host-cluster.changed",
     "host.lost": "host-cluster.lost",
     "host.found": "host-cluster.found",
+    "host.evacuate": "host-cluster.changed",
     "host.disconnect": "host-cluster.disconnected",
     "role.give": "role.given",
     "role.change": "role.changed",

@@ -69,12 +69,6 @@ def host_lost(
     return HostLost(host=locked, loss=loss, operations=tuple(each for each in operations if each))
 
 
-def host_loss_preview(*, host: HostCluster, actor: Actor) -> HostLoss:
-    """What `host_lost` would mean now. For the same people."""
-    _require(actor, host)
-    return host_loss(host)
-
-
 @transaction.atomic
 def host_found(*, host: HostCluster, actor: Actor) -> HostCluster:
     """It counts as lost no more. It stays cordoned, and what was made again elsewhere stays there.

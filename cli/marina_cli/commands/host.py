@@ -9,6 +9,7 @@ import click
 
 from marina_cli.commands.cluster_views import conditions_show, heading, operation_show
 from marina_cli.commands.host_connect import host_connect, host_renew
+from marina_cli.commands.host_lost import host_evacuate, host_found, host_lost
 from marina_cli.commands.host_offer import host_offer, host_offers, host_withdraw, offered_sentence
 from marina_cli.commands.host_update import host_update, signals_sentence
 from marina_cli.completing import complete_hosts
@@ -37,7 +38,8 @@ COLUMNS = (
 
 
 def _phase(item: Json) -> str:
-    return word(item.get("phase")) + (", cordoned" if item.get("cordoned") else "")
+    remark = ", lost" if item.get("lost_at") else ", cordoned" if item.get("cordoned") else ""
+    return word(item.get("phase")) + remark
 
 
 @click.group()
@@ -51,6 +53,9 @@ host.add_command(host_update)
 host.add_command(host_offer)
 host.add_command(host_withdraw)
 host.add_command(host_offers)
+host.add_command(host_lost)
+host.add_command(host_found)
+host.add_command(host_evacuate)
 
 
 @host.command("list")
