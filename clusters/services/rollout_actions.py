@@ -5,8 +5,9 @@ from datetime import datetime
 from importlib import import_module
 from typing import Final, Protocol
 
+from accounts.errors import Conflict
 from accounts.services.audit import Actor
-from clusters.models import RolloutAction, VirtualCluster
+from clusters.models import HostCluster, RolloutAction, VirtualCluster
 from clusters.rollouts.wish import RolloutWish
 from clusters.services.virtual_clusters import ClusterWork
 
@@ -36,7 +37,10 @@ def upgrade_begin(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetim
 def move_begin(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime, wish: RolloutWish) -> ClusterWork:
     """A move to the wish's host."""
     migrating = import_module("clusters.services.migrating")
-    move = migrating.MoveWish(to=wish.to, choices=dict(wish.choices))
+    host = HostCluster.objects.filter(pk=wish.to).first() if wish.to else None
+    if wish.to and host is None:
+        raise Conflict(f"The host {wish.to_name} is not there any more.")
+    move = migrating.MoveWish(to=host, choices=dict(wish.choices))
     work: ClusterWork = migrating.virtual_cluster_migrate(
         virtual_cluster=virtual_cluster, actor=actor, now=now, move=move
     )

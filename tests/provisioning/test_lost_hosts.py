@@ -1,22 +1,31 @@
 """A host is lost: what was on it is made again on another one, and is stopped where it was once that is back."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.errors import Conflict, InvalidInput
 from accounts.models import AuditEvent, Notification
 from accounts.services.audit import Actor
 from clusters.models import Export, HostCluster, Operation, OperationKind, Placement
+from clusters.moving import TO
+from clusters.preflight import CHOICES
 from clusters.services.exports import restoring
 from clusters.services.lost_hosts import host_found
+from clusters.services.operations import operation_start
 from clusters.services.placements import lost_waits_end, placements_sweep
 from clusters.services.sleeping import virtual_cluster_sleep
 from clusters.services.virtual_clusters import virtual_cluster_delete
+from dev.waiting import wait_until
 from provisioning.drivers.kinds import CONFIG_MAP, NAMESPACE, SECRET, STATEFUL_SET
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
+from provisioning.engine.flow import Wait
+from provisioning.flows import FLOWS
 from tests.e2e.in_process import operation_finish, runner_here
 from tests.provisioning.lost import Loss, objects_on
 
@@ -33,6 +42,37 @@ def replicas(loss: Loss) -> list[int]:
 
 def told(kind: str) -> list[str]:
     return list(Notification.objects.filter(kind=kind).values_list("text", flat=True))
+
+
+def move(loss: Loss, **params: Any) -> Operation:
+    """Begun, to west unless it goes back."""
+    wanted = params or {TO: str(loss.west.pk)}
+    with transaction.atomic():
+        return operation_start(
+            kind=OperationKind.MIGRATE,
+            subject=loss.cluster,
+            actor=Actor(user=loss.shop.world.olivia),
+            now=timezone.now(),
+            params={CHOICES: {}, **wanted},
+        ).operation
+
+
+def worked_until(operation: Operation, step: str) -> None:
+    """Works on it until it is about to do this step; by a worker of its own each time."""
+    flow = FLOWS[OperationKind(operation.kind)]
+    gate = replace(
+        next(each for each in flow.steps if each.key == step), run=lambda context: Wait(0.0, "The test waits here.")
+    )
+    steps = tuple(gate if each.key == step else each for each in flow.steps)
+    runner = runner_here({**FLOWS, flow.kind: replace(flow, steps=steps)})
+
+    def there() -> bool:
+        runner.run(operation.pk)
+        operation.refresh_from_db()
+        return operation.message == "The test waits here."
+
+    wait_until(there, seconds=60, what=f"{operation} did not come to {step}")
+    Operation.objects.filter(pk=operation.pk).update(run_after=None)
 
 
 def condition(loss: Loss) -> dict[str, str]:
@@ -220,6 +260,67 @@ def test_a_host_is_found_only_where_it_was_lost_and_answers(loss):
     loss.comes_back()
     assert host_found(host=loss.east, actor=actor).lost_at is None
     assert AuditEvent.objects.filter(action="host.found").exists()
+
+
+@pytest.mark.parametrize("step", ["copy-objects", "switch-placement"])
+def test_the_source_of_a_move_is_lost_before_the_switch(loss, step):
+    """What is where it would have gone is removed, then it is made again from the export with which the move began."""
+    moving = move(loss)
+    worked_until(moving, step)
+    loss.goes()
+    (operation,) = loss.said().operations
+    ended = operation_finish(moving)
+    assert (ended.state, ended.message) == ("Aborted", "Superseded by recover."), ended.message
+    assert loss.roles() == {"east": "lost", "west": "leaving"}
+    runner_here().run(operation.pk)
+    operation.refresh_from_db()
+    assert "No other host cluster can take it" in operation.message, "its namespace has the same name there"
+    assert operation_finish(Operation.objects.get(kind=OperationKind.REMOVE_PLACEMENT)).state == "Succeeded"
+    Operation.objects.update(run_after=None)
+    assert operation_finish(operation).state == "Succeeded", operation.message
+    assert (loss.cluster.phase, loss.cluster.frozen_at) == ("Ready", None)
+    assert loss.inside(SECRET, "door", "shop")
+    assert loss.roles() == {"east": "lost", "west": "active"}
+
+
+def test_the_target_of_a_move_is_lost_before_the_switch(loss, monkeypatch):
+    monkeypatch.setattr("provisioning.steps.moving_undo.TARGET_SECONDS", 0.0)
+    moving = move(loss)
+    worked_until(moving, "switch-placement")
+    first = loss.east
+    loss.east, loss.shop.fake, fake = loss.west, loss.fake_west, loss.shop.fake
+    loss.goes()
+    assert loss.said().operations == ()
+    ended = operation_finish(moving)
+    assert (ended.state, ended.message) == ("Aborted", "west, to which it was moved, is lost.")
+    assert loss.roles() == {"east": "active", "west": "leaving"}
+    assert (loss.cluster.phase, loss.cluster.frozen_at) == ("Ready", None)
+    loss.write("later")
+    loss.comes_back()
+    assert operation_finish(Operation.objects.get(kind=OperationKind.REMOVE_PLACEMENT)).state == "Succeeded"
+    assert loss.roles() == {first.name: "active"}
+    assert fake
+
+
+def test_where_it_went_is_lost_after_the_switch_so_it_goes_on_where_it_came_from(loss):
+    """That is newer than the export with which the move began."""
+    moved = operation_finish(move(loss))
+    assert moved.state == "Succeeded", moved.message
+    since = loss.placement("retained").role_since
+    loss.write("after the move".replace(" ", "-"))
+    loss.east, loss.shop.fake, fake = loss.west, loss.fake_west, loss.shop.fake
+    loss.goes()
+    operation = loss.recovered()
+    assert operation.state == "Succeeded", operation.message
+    assert loss.roles() == {"east": "active", "west": "lost"}
+    assert loss.inside(SECRET, "door", "shop")
+    loss.write("later")
+    assert condition(loss)["reason"] == "Kept"
+    assert f"as it was there on {since:%Y-%m-%d %H:%M} UTC" in condition(loss)["message"]
+    loss.comes_back()
+    assert loss.quarantined().state == "Succeeded"
+    assert loss.roles() == {"east": "active", "west": "retained"}
+    assert fake
 
 
 def test_a_rebuilt_host_without_it_is_free_of_it(loss):
