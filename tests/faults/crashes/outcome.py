@@ -51,7 +51,7 @@ _PATTERNS = (
 _ASIDE: dict[type[Model], set[str]] = {
     Operation: {"attempt", "lease_token", "published_at", "run_after", "created_at", "sealed_result"},
     HostCredential: {"generation", "ciphertext", "issued_at", "expires_at"},
-    Placement: {"revision", "foreign_revision", "first_revision"},
+    Placement: {"revision", "foreign_revision", "first_revision", "why"},  # which names the hosts of other cases
     Export: {"key", "spec", "size", "digest", "storage_name", "expires_at"},
     HostCluster: {"breaker_since", "answered_at", "probed_at", "surveyed_at"},
 }
