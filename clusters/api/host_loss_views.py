@@ -45,7 +45,8 @@ class HostLossResource(Resource[HostCluster]):
         """
         body = self.body(HostLostSerializer)
         said = host_lost(host=self.get_object(), actor=self.actor, now=timezone.now(), **body)
-        keys = [each.cluster.pk for each in said.loss.members] + [each.virtual_cluster_id for each in said.loss.moving]
+        keys = [each.cluster.pk for each in said.loss.members]
+        keys += [each.virtual_cluster_id for each in said.loss.moving if each.virtual_cluster_id]
         told = VirtualCluster.objects.filter(clusters_told(self.actor), pk__in=keys)
         shown = loss_shown(said, seen=set(told.values_list("pk", flat=True)))
         return Response({"host_cluster": self.shown(said.host), **shown}, status=HTTP_202_ACCEPTED)

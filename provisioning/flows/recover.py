@@ -74,9 +74,9 @@ def _outcome(operation: Operation, active: Placement) -> tuple[str, str]:
         return "Empty", f"{begun}. It is empty: there was no export of it."
     counts = params[RESULT]["counts"]
     whole = all(not counts.get(what) for what in ("differing", "conflict", "missing", "refused"))
-    since = f"{begun}, as it was on {told(export.finished_at)}. What was written after that is not there."
+    from_when = f"{begun}, as it was on {told(export.finished_at)}. What was written after that is not there."
     details = f"{sentence_of(counts)} `marina op get {operation.pk}` lists what is not."
-    return "FromExport" if whole else "PartlyFromExport", f"{since} {details}"
+    return "FromExport" if whole else "PartlyFromExport", f"{from_when} {details}"
 
 
 def _not_recovered(reason: str) -> Hook:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import QuerySet
 
@@ -98,7 +98,8 @@ def _kept(context: StepContext) -> Placement | None:
 
 
 def _newer_than_export(context: StepContext, placement: Placement) -> bool:
-    export = Export.objects.filter(pk=context.params.get(EXPORT)).first() if context.params.get(EXPORT) else None
+    key = context.params.get(EXPORT)
+    export = Export.objects.filter(pk=key).first() if key else None
     if export is None or export.finished_at is None:
         return True
     return placement.role_since is not None and placement.role_since > export.finished_at
@@ -115,7 +116,7 @@ def _taken_back(context: StepContext, kept: Placement) -> None:
 
 def _goes(context: StepContext, placement: Placement) -> None:
     cluster = context.virtual_cluster
-    wanted = {"sleeping": False}
+    wanted: dict[str, Any] = {"sleeping": False}
     wanted |= {"wanted_host": placement.host} if cluster.wanted_host_id is not None else {}
     VirtualCluster.objects.filter(pk=cluster.pk).update(**wanted)
     for name, value in wanted.items():

@@ -170,9 +170,8 @@ def test_nothing_runs_twice_once_the_host_is_back(
     for each in before:
         plane = sides.east.get("statefulset", each["release"], "-n", each["namespace"])
         assert plane["spec"]["replicas"] == 0, "its state is kept, and nothing of it runs"
-    for cluster in back.values():
-        where = cluster["placement"]
-        wait_until(lambda where=where: webs(sides.west, where) == 1, seconds=60, what="Its workload does not run")
+    now = [cluster["placement"] for cluster in back.values()]
+    wait_until(lambda: {webs(sides.west, each) for each in now} == {1}, seconds=60, what="Some workload does not run")
     after = sides.east.get("statefulset,configmap,secret", "-n", foreign)
     assert [each["metadata"]["uid"] for each in after] == [each["metadata"]["uid"] for each in theirs]
     assert sides.east.get("statefulset", foreign, "-n", foreign)["spec"]["replicas"] == 1
