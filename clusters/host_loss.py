@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from clusters.adoption import Adoption
 from clusters.models import (
@@ -84,11 +84,25 @@ def placements_to_recover(host: HostCluster) -> Iterator[Placement]:
 _GIVEN_UP: Final = (PlacementRole.LOST, PlacementRole.RETAINED)
 
 
+def given_up(cluster: VirtualCluster) -> Placement | None:
+    """What was lost of it with its host, as long as it is not made again and that is not at work either."""
+    rows = Placement.objects.filter(virtual_cluster=cluster, role__in=_GIVEN_UP, lost_at__isnull=False)
+    return next((each for each in rows.select_related("host").order_by("-lost_at") if not _is_back(each)), None)
+
+
+def made_again(placement: Placement) -> bool:
+    """Whether its cluster is back elsewhere since it was given up."""
+    made = _recoveries(placement).filter(state=OperationState.SUCCEEDED, finished_at__gte=placement.lost_at)
+    return made.exists()
+
+
 def _is_back(placement: Placement) -> bool:
     """Whether it was made again since, or that is at work."""
-    later = Operation.objects.filter(virtual_cluster=placement.virtual_cluster_id, kind=OperationKind.RECOVER)
-    done = Q(state=OperationState.SUCCEEDED, finished_at__gte=placement.lost_at)
-    return later.filter(done | ~Q(state__in=_ENDED)).exists()
+    return made_again(placement) or _recoveries(placement).exclude(state__in=_ENDED).exists()
+
+
+def _recoveries(placement: Placement) -> QuerySet[Operation]:
+    return Operation.objects.filter(virtual_cluster=placement.virtual_cluster_id, kind=OperationKind.RECOVER)
 
 
 def _last_exports(clusters: Iterable[object]) -> dict[object, Export]:

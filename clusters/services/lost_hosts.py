@@ -23,6 +23,7 @@ from clusters.models import (
 from clusters.moving import SLEPT
 from clusters.recovery import EMPTY, LOST_HOST
 from clusters.restoration import EXPORT
+from clusters.services.cluster_rows import virtual_cluster_audit
 from clusters.services.operations import operation_end_early, operation_start, operation_wait_ends
 from clusters.services.placements import quarantine_start
 from clusters.services.recovery_notices import losses_tell
@@ -136,7 +137,10 @@ def _recovery_begun(lost: LostCluster, actor: Actor, now: datetime, *, empty: bo
     params: dict[str, Any] = {LOST_HOST: placement.host.name, EMPTY: empty or lost.blank}
     params |= {EXPORT: str(lost.export.pk)} if lost.export else {}
     params |= {SLEPT: slept} if (slept := _slept(cluster)) else {}
-    return operation_start(kind=OperationKind.RECOVER, subject=cluster, actor=actor, now=now, params=params).operation
+    begun = operation_start(kind=OperationKind.RECOVER, subject=cluster, actor=actor, now=now, params=params).operation
+    details = {"operation": str(begun.pk), "host": placement.host.name, "export": params.get(EXPORT, "")}
+    virtual_cluster_audit(actor, "virtualcluster.recover", cluster, details=details)
+    return begun
 
 
 def _deletion(cluster: VirtualCluster) -> Operation | None:

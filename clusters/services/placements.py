@@ -11,7 +11,16 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.services.audit import Actor
-from clusters.models import Breaker, Operation, OperationKind, Placement, PlacementRole, VirtualCluster
+from clusters.host_loss import made_again
+from clusters.models import (
+    Breaker,
+    Operation,
+    OperationKind,
+    Placement,
+    PlacementRole,
+    VirtualCluster,
+    VirtualClusterPhase,
+)
 from clusters.moving import PLACEMENT
 from clusters.services.operations import operation_start, operation_wait_ends
 
@@ -71,6 +80,12 @@ def _leave_if_due(key: UUID, now: datetime) -> bool:
     return True
 
 
+def _only_copy(placement: Placement) -> bool:
+    """Whether it was lost with its host, and its cluster is not back yet: nothing else may tell what was in it."""
+    deleted = placement.virtual_cluster.phase == VirtualClusterPhase.DELETED
+    return placement.lost_at is not None and not deleted and not made_again(placement)
+
+
 def quarantine_start(*, placement: Placement, actor: Actor, now: datetime) -> Operation:
     """Has what is left of it there stopped as soon as its host answers. Call it in a transaction."""
     return operation_start(
@@ -84,7 +99,8 @@ def quarantine_start(*, placement: Placement, actor: Actor, now: datetime) -> Op
 
 def _due(placement: Placement, now: datetime) -> bool:
     if placement.role == PlacementRole.RETAINED:
-        return placement.retained_until is not None and placement.retained_until <= now
+        over = placement.retained_until is not None and placement.retained_until <= now
+        return over and not _only_copy(placement)
     kind = _ENDS_BY.get(PlacementRole(placement.role))
     if kind is None:
         return False

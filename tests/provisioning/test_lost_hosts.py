@@ -14,9 +14,11 @@ from accounts.services.audit import Actor
 from clusters.models import Export, HostCluster, Operation, OperationKind, Placement
 from clusters.moving import TO
 from clusters.preflight import CHOICES
+from clusters.services.configuring import virtual_cluster_configure
 from clusters.services.exports import restoring
+from clusters.services.hosts import host_disconnect
 from clusters.services.lost_hosts import host_found
-from clusters.services.operations import operation_start
+from clusters.services.operations import operation_retry, operation_start
 from clusters.services.placements import lost_waits_end, placements_sweep
 from clusters.services.sleeping import virtual_cluster_sleep
 from clusters.services.virtual_clusters import virtual_cluster_delete
@@ -153,6 +155,28 @@ def test_what_was_never_exported_comes_back_empty_only_where_that_is_accepted(lo
     assert (loss.cluster.phase, condition(loss)["reason"]) == ("Ready", "Empty")
     assert loss.inside(NAMESPACE, "shop") is None
     assert loss.said().operations == (), "it is back"
+
+
+def test_what_is_not_back_is_neither_made_empty_nor_removed_where_it_was(loss):
+    """Its own host has the only copy."""
+    loss.goes()
+    failed = loss.recovered()
+    assert failed.error_code == "no-export"
+    actor = Actor(user=loss.shop.world.olivia)
+    with pytest.raises(Conflict, match="was lost with its host east, and is not made again yet"):
+        virtual_cluster_configure(virtual_cluster=loss.cluster, actor=actor, now=timezone.now())
+    loss.comes_back()
+    assert loss.quarantined().state == "Succeeded"
+    kept = loss.placement("retained")
+    assert placements_sweep(now=kept.retained_until + timedelta(days=1)) == 0
+    staff = Actor(user=loss.shop.world.staff)
+    host_found(host=HostCluster.objects.get(name="east"), actor=staff)
+    HostCluster.objects.filter(pk=loss.west.pk).update(cordoned=True)
+    retried = operation_retry(operation=failed, actor=staff, now=timezone.now())
+    again = operation_finish(retried)
+    assert again.state == "Succeeded", again.message
+    assert loss.roles() == {"east": "active"}
+    assert loss.inside(SECRET, "door", "shop")
 
 
 def test_what_was_asleep_sleeps_again(loss):
@@ -321,6 +345,21 @@ def test_where_it_went_is_lost_after_the_switch_so_it_goes_on_where_it_came_from
     assert loss.quarantined().state == "Succeeded"
     assert loss.roles() == {"east": "active", "west": "retained"}
     assert fake
+
+
+def test_a_host_that_is_lost_for_good_is_forgotten_once_all_of_it_is_back(loss):
+    actor = Actor(user=loss.shop.world.staff)
+    loss.goes()
+    failed = loss.recovered()
+    assert failed.state == "Failed", "it was never exported"
+    with pytest.raises(Conflict, match="1 of the clusters that were lost with east are not made again yet"):
+        host_disconnect(host=HostCluster.objects.get(name="east"), actor=actor)
+    assert loss.recovered(empty=True).state == "Succeeded"
+    runner_here().run(loss.quarantine().pk)
+    host_disconnect(host=HostCluster.objects.get(name="east"), actor=actor)
+    assert loss.roles() == {"west": "active"}
+    assert loss.quarantined().state == "Succeeded", "there is nothing left to wait for"
+    loss.shop.fake.come_back()
 
 
 def test_a_rebuilt_host_without_it_is_free_of_it(loss):

@@ -139,7 +139,10 @@ def host_uncordon(session: Session, name: str, form: str) -> None:
 @output_option
 @pass_session
 def host_disconnect(session: Session, name: str, yes: bool, form: str) -> None:
-    """Forget a host and its credential; refused while a virtual cluster is placed there."""
+    """Forget a host and its credential; refused while a virtual cluster is placed there.
+
+    Of a host that is lost for good it is forgotten too what was on it, once that is made again elsewhere.
+    """
     item = host_find(session.api, name)
     if not yes and sys.stdin.isatty():
         note(
