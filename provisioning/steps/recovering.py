@@ -47,8 +47,8 @@ def look_at_last_export(context: StepContext) -> StepResult:
     raise PermanentError(
         f"{context.virtual_cluster.name} was never exported, so nobody knows what was in it.",
         code="no-export",
-        hint=f"If {host} comes back, it has it still: then say so (marina host found {host}) and retry this. To have it "
-        f"back empty: marina host lost {host} --empty.",
+        hint=f"If {host} comes back, it has it still: then say so (marina host found {host}) and retry this. "
+        f"To have it back empty: marina host lost {host} --empty.",
     )
 
 
