@@ -203,7 +203,7 @@ class HostClusterAdmin(ServiceAdmin):
     def found(self, request: HttpRequest, queryset: QuerySet[HostCluster]) -> None:
         """It stays cordoned."""
         for host in queryset:
-            host_found(host=host, actor=admin_actor(request))
+            host_found(host=host, actor=admin_actor(request), now=timezone.now())
             messages.success(request, f"{host.name} counts as lost no more. It is cordoned.")
 
     @admin.action(description="Disconnect: forget a host that holds nothing", permissions=["change"])

@@ -54,9 +54,9 @@ class HostLossResource(Resource[HostCluster]):
     @extend_schema(operation_id="host_clusters_found", request=None, responses={200: HostClusterSerializer})
     @idempotent
     def found(self, request: Request, pk: UUID) -> Response:
-        """A lost host that answers again counts as lost no more. It stays cordoned."""
+        """A lost host that answers again counts as lost no more. It stays cordoned; what is not back goes on there."""
         self.no_body()
-        return Response(self.shown(host_found(host=self.get_object(), actor=self.actor)))
+        return Response(self.shown(host_found(host=self.get_object(), actor=self.actor, now=timezone.now())))
 
     @extend_schema(operation_id="host_clusters_evacuate", request=EvacuateSerializer, responses={202: EvacuateAnswer})
     @idempotent

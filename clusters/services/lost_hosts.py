@@ -54,10 +54,7 @@ def host_lost(
     """
     _require(actor, host)
     reason = _reason_checked(reason, force=force)
-    clusters = Placement.objects.filter(host=host).values("virtual_cluster")
-    # first, and in one order: workers lock a cluster before they lock its host
-    locks = VirtualCluster.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=clusters)
-    list(locks.order_by("pk").values_list("pk", flat=True))
+    _clusters_lock(host)
     loss = host_loss(host)
     locked = HostCluster.objects.select_for_update(of=("self",), no_key=True).get(pk=host.pk)
     if locked.lost_at is None:
@@ -71,12 +68,14 @@ def host_lost(
 
 
 @transaction.atomic
-def host_found(*, host: HostCluster, actor: Actor) -> HostCluster:
+def host_found(*, host: HostCluster, actor: Actor, now: datetime) -> HostCluster:
     """It counts as lost no more. It stays cordoned, and what was made again elsewhere stays there.
 
-    Conflict where it is not lost, or does not answer yet.
+    What is not back goes on where it was, with all that is in it. Conflict where the host is not lost, or does not
+    answer yet.
     """
     _require(actor, host)
+    _clusters_lock(host)
     locked = HostCluster.objects.select_for_update(of=("self",), no_key=True).get(pk=host.pk)
     if locked.lost_at is None:
         raise Conflict(f"{host.name} does not count as lost.")
@@ -87,7 +86,17 @@ def host_found(*, host: HostCluster, actor: Actor) -> HostCluster:
     locked.generation += 1
     locked.save(update_fields=["lost_at", "lost_why", "generation"])
     _audit(actor, "host.found", locked, before={"lost_at": before.isoformat()}, after={"lost_at": None})
+    for each in host_loss(host).members:
+        if each.placement.lost_at is not None:
+            _recovery_begun(each, actor, now, empty=False)
     return locked
+
+
+def _clusters_lock(host: HostCluster) -> None:
+    """First, and in one order: workers lock a cluster before they lock its host."""
+    clusters = Placement.objects.filter(host=host).values("virtual_cluster")
+    locks = VirtualCluster.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=clusters)
+    list(locks.order_by("pk").values_list("pk", flat=True))
 
 
 def _require(actor: Actor, host: HostCluster) -> None:

@@ -37,6 +37,9 @@ def look_at_last_export(context: StepContext) -> StepResult:
     """Reads it to its end before anything is made. Ends where nothing tells what was in it, unless accepted."""
     if _kept(context) is not None:
         return IS_KEPT
+    found = _given_up(context.virtual_cluster).filter(role=PlacementRole.LOST, host__lost_at=None)
+    if context.placed() is None and (there := found.select_related("host").first()) is not None:
+        return Wait(0.5, f"{there.host.name} is found; it goes on there as soon as it was stopped.")
     if context.params.get(EXPORT):
         export = Export.objects.get(pk=context.params[EXPORT])
         count = len(plan_of(context).wanted)
@@ -47,7 +50,7 @@ def look_at_last_export(context: StepContext) -> StepResult:
     raise PermanentError(
         f"{context.virtual_cluster.name} was never exported, so nobody knows what was in it.",
         code="no-export",
-        hint=f"If {host} comes back, it has it still: then say so (marina host found {host}) and retry this. "
+        hint=f"If {host} comes back, it has it still: marina host found {host}. "
         f"To have it back empty: marina host lost {host} --empty.",
     )
 
@@ -89,6 +92,8 @@ def _kept(context: StepContext) -> Placement | None:
     rows = Placement.objects.select_related("host").filter(virtual_cluster=context.virtual_cluster)
     if KEPT in context.params:
         return rows.filter(pk=context.params[KEPT]).first()
+    if context.placed() is not None:  # it is half made elsewhere already
+        return None
     there = rows.filter(
         role=PlacementRole.RETAINED, host__lost_at=None, host__breaker=Breaker.CLOSED, host__phase=HostPhase.CONNECTED
     )

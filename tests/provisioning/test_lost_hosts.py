@@ -18,7 +18,7 @@ from clusters.services.configuring import virtual_cluster_configure
 from clusters.services.exports import restoring
 from clusters.services.hosts import host_disconnect
 from clusters.services.lost_hosts import host_found
-from clusters.services.operations import operation_retry, operation_start
+from clusters.services.operations import operation_start
 from clusters.services.placements import lost_waits_end, placements_sweep
 from clusters.services.sleeping import virtual_cluster_sleep
 from clusters.services.virtual_clusters import virtual_cluster_delete
@@ -170,10 +170,8 @@ def test_what_is_not_back_is_neither_made_empty_nor_removed_where_it_was(loss):
     kept = loss.placement("retained")
     assert placements_sweep(now=kept.retained_until + timedelta(days=1)) == 0
     staff = Actor(user=loss.shop.world.staff)
-    host_found(host=HostCluster.objects.get(name="east"), actor=staff)
-    HostCluster.objects.filter(pk=loss.west.pk).update(cordoned=True)
-    retried = operation_retry(operation=failed, actor=staff, now=timezone.now())
-    again = operation_finish(retried)
+    host_found(host=HostCluster.objects.get(name="east"), actor=staff, now=timezone.now())
+    again = operation_finish(Operation.objects.filter(kind=OperationKind.RECOVER).latest("created_at"))
     assert again.state == "Succeeded", again.message
     assert loss.roles() == {"east": "active"}
     assert loss.inside(SECRET, "door", "shop")
@@ -215,7 +213,7 @@ def test_one_that_still_waits_goes_on_where_it_was_once_that_is_found(loss):
     runner_here().run(operation.pk)
     loss.comes_back()
     assert loss.quarantined().state == "Succeeded"
-    host_found(host=HostCluster.objects.get(name="east"), actor=Actor(user=loss.shop.world.staff))
+    host_found(host=HostCluster.objects.get(name="east"), actor=Actor(user=loss.shop.world.staff), now=timezone.now())
     Operation.objects.update(run_after=None)
     assert operation_finish(operation).state == "Succeeded", operation.message
     assert loss.roles() == {"east": "active"}
@@ -275,14 +273,14 @@ def test_what_waits_for_a_lost_host_for_nothing_waits_no_longer(loss):
 def test_a_host_is_found_only_where_it_was_lost_and_answers(loss):
     actor = Actor(user=loss.shop.world.staff)
     with pytest.raises(Conflict, match="does not count as lost"):
-        host_found(host=loss.east, actor=actor)
+        host_found(host=loss.east, actor=actor, now=timezone.now())
     loss.export()
     loss.goes()
     loss.said()
     with pytest.raises(Conflict, match="does not answer yet"):
-        host_found(host=loss.east, actor=actor)
+        host_found(host=loss.east, actor=actor, now=timezone.now())
     loss.comes_back()
-    assert host_found(host=loss.east, actor=actor).lost_at is None
+    assert host_found(host=loss.east, actor=actor, now=timezone.now()).lost_at is None
     assert AuditEvent.objects.filter(action="host.found").exists()
 
 
