@@ -85,6 +85,15 @@ _ALL: Final = (
     NotificationKind(
         "cluster-moved", "A cluster was moved", "A virtual cluster that you own or use runs on another host now.", _BOTH
     ),
+    NotificationKind(
+        "cluster-lost", "The host of a cluster was lost", "The host of a virtual cluster of yours was lost.", _BOTH
+    ),
+    NotificationKind(
+        "cluster-recovered",
+        "What became of a lost cluster",
+        "A virtual cluster that you own or use was lost with its host: it was made again, or could not be.",
+        _BOTH,
+    ),
     NotificationKind("operation-failed", "An operation failed", "An operation that you asked for failed.", _BOTH),
     NotificationKind(
         "host-unreachable", "A host does not answer", "A host cluster that you look after does not answer.", _BOTH

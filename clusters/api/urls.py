@@ -17,6 +17,7 @@ from clusters.api.export_views import ClusterExportResource, ExportResource
 from clusters.api.gateway_request_views import GatewayRequestResource
 from clusters.api.gateway_token_views import GatewayTokenResource, GatewayTokenRevocation
 from clusters.api.gateway_views import GatewayResource
+from clusters.api.host_loss_views import HostLossResource
 from clusters.api.host_views import HostClusterViewSet
 from clusters.api.idle_views import KnownWriterResource, SignalResource
 from clusters.api.lifecycle_policy_views import LifecyclePolicyViewSet
@@ -55,6 +56,9 @@ urlpatterns = [
     path("virtual-clusters/<uuid:pk>/transfer", TransferResource.as_view({"post": "transfer"})),
     path("virtual-clusters/<uuid:pk>/migrate", MoveResource.as_view({"post": "migrate"})),
     path("virtual-clusters/<uuid:pk>/migrate-preflight", MoveResource.as_view({"post": "preflight"})),
+    path("host-clusters/<uuid:pk>/lost", HostLossResource.as_view({"post": "lost"})),
+    path("host-clusters/<uuid:pk>/found", HostLossResource.as_view({"post": "found"})),
+    path("host-clusters/<uuid:pk>/evacuate", HostLossResource.as_view({"post": "evacuate"})),
     path(f"{ONE}/kubeconfig", GatewayResource.as_view({"get": "kubeconfig"})),
     path(f"{ONE}/gateway-credentials", GatewayResource.as_view({"post": "create"})),
     path(f"{ONE}/gateway-tokens", GatewayTokenResource.as_view({"get": "list", "post": "create"})),

@@ -22,6 +22,7 @@ class VirtualClusterPhase(models.TextChoices):
     UPDATING = "Updating"
     UPGRADING = "Upgrading"
     MIGRATING = "Migrating"
+    RECOVERING = "Recovering"
     FALLING_ASLEEP = "FallingAsleep"
     ASLEEP = "Asleep"
     WAKING = "Waking"

@@ -38,7 +38,7 @@ def move_begin(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime, 
     """A move to the wish's host."""
     host = HostCluster.objects.filter(pk=wish.to).first() if wish.to else None
     if wish.to and host is None:
-        raise Conflict(f"The host {wish.to_name} was disconnected.")
+        raise Conflict(f"The host {wish.to_name} is not there any more.")
     move = MoveWish(to=host, choices=dict(wish.choices))
     return virtual_cluster_migrate(virtual_cluster=virtual_cluster, actor=actor, now=now, move=move)
 

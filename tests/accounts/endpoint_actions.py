@@ -204,6 +204,18 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
         _host("host.disconnect", further=(409,)),
         Case(staff, of="platform_host", further=(409,)),
     ),
+    "POST host-clusters/{pk}/lost": (
+        _host("host.update", body=lambda o: {"force": True, "reason": "Its disks fail."}),
+        Case(staff, of="platform_host", body=lambda o: {"force": True, "reason": "Its disks fail."}),
+    ),
+    "POST host-clusters/{pk}/found": (
+        _host("host.update", further=(409,)),
+        Case(staff, of="platform_host", further=(409,)),
+    ),
+    "POST host-clusters/{pk}/evacuate": (
+        _host("host.update", further=(409,)),
+        Case(staff, of="platform_host", further=(409,)),
+    ),
     "PUT host-clusters/{pk}/credential": (
         _host("host.connect", body=lambda o: {"kubeconfig": kubeconfig_with()}, further=(409,)),
         Case(staff, of="platform_host", body=lambda o: {"kubeconfig": kubeconfig_with()}, further=(409,)),

@@ -29,6 +29,7 @@ NOT_TOLD = {
     "virtualcluster.sleep",
     "virtualcluster.migrate",
     "virtualcluster.migrate-preflight",
+    "virtualcluster.recover",
     "virtualcluster.wake",
     "virtualcluster.restore",
     "virtualcluster.upgrade",

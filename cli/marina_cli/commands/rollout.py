@@ -73,7 +73,7 @@ def rollout_create(
         raise click.exceptions.Exit(ExitCode.REFUSED)
     made = session.api.start("POST", PATH, body)
     if watches:
-        _ended(rollout_follow(session, made, None), form)
+        rollout_ended(rollout_follow(session, made, None), form)
         return
     print_one(made, form, lambda _: click.echo(f"The rollout {name} has begun."))
     if form in ("table", "wide"):
@@ -183,10 +183,10 @@ def _members(session: Session, item: Json, state: str | None) -> list[Json]:
 @pass_session
 def rollout_watch(session: Session, name: str, timeout: int | None, form: str) -> None:
     """Follow the rollout NAME until it ends, is halted, or waits for somebody; the exit code says how."""
-    _ended(rollout_follow(session, rollout_find(session, name), timeout), form)
+    rollout_ended(rollout_follow(session, rollout_find(session, name), timeout), form)
 
 
-def _ended(item: Json, form: str) -> None:
+def rollout_ended(item: Json, form: str) -> None:
     """Prints how it ended; CliError where not all went well."""
     name, state = word(item.get("name")), item.get("state")
     if state == "Succeeded":
