@@ -42,9 +42,9 @@ def chart_source() -> str:
 
 
 def chart_versions() -> list[str]:
-    """The chart versions that a virtual cluster may name: those fetched, and the configured one."""
+    """The chart versions that a virtual cluster may name: those fetched, and the configured ones."""
     fetched = Chart.objects.filter(source=chart_source()).values_list("version", flat=True)
-    return sorted({*fetched, settings.CHART_VERSION})
+    return sorted({*fetched, settings.CHART_VERSION, *settings.CHART_VERSIONS})
 
 
 def chart_schema(version: str = "") -> dict[str, Any]:
@@ -99,6 +99,7 @@ _PLACEMENT: Final = (
         "virtual_cluster",
         "host__name",
         "host__region",
+        "host__kubernetes_version",
         "namespace",
         "release",
         "role",
@@ -113,6 +114,7 @@ _PLACEMENT: Final = (
 def _active_placements() -> QuerySet[Placement]:
     """Where it runs; with where it came from, as long as that is kept, as `retained`: the newest first."""
     kept = Placement.objects.filter(virtual_cluster=OuterRef("virtual_cluster"), role=PlacementRole.RETAINED)
+    kept = kept.filter(lost_at=None)
     told = {"id": "pk", "host": "host_id", "name": "host__name", "since": "role_since", "until": "retained_until"}
     retained = ArraySubquery(kept.order_by("-role_since", "pk").values(told=JSONObject(**told)))
     active = Placement.objects.filter(role=PlacementRole.ACTIVE).select_related("host").only(*_PLACEMENT)

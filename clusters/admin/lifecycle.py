@@ -30,7 +30,8 @@ PREVIEWED = 200
 LATER_SECONDS = 7200
 
 
-def _scope(cleaned: dict[str, Any], scopes: tuple[str, ...]) -> Any:
+def scope_of(cleaned: dict[str, Any], scopes: tuple[str, ...]) -> Any:
+    """The one of these that was given."""
     return next(cleaned[name] for name in scopes if cleaned.get(name))
 
 
@@ -80,7 +81,7 @@ class SleepScheduleAdmin(ServiceAdmin):
 
     def service_create(self, actor: Actor, cleaned: dict[str, Any]) -> SleepSchedule:
         wanted = {name: cleaned[name] for name in schedules.FIELDS}
-        scope = _scope(cleaned, SleepScheduleForm.scopes)
+        scope = scope_of(cleaned, SleepScheduleForm.scopes)
         return schedules.sleep_schedule_create(scope=scope, actor=actor, now=timezone.now(), wanted=wanted)
 
     def service_update(self, actor: Actor, row: SleepSchedule, cleaned: dict[str, Any]) -> SleepSchedule:
@@ -128,7 +129,7 @@ class LifecyclePolicyAdmin(ServiceAdmin):
 
     def service_create(self, actor: Actor, cleaned: dict[str, Any]) -> LifecyclePolicy:
         says = {name: cleaned[name] for name in SAYS}
-        return lifecycle_policy_create(scope=_scope(cleaned, LifecyclePolicyForm.scopes), actor=actor, says=says)
+        return lifecycle_policy_create(scope=scope_of(cleaned, LifecyclePolicyForm.scopes), actor=actor, says=says)
 
     def service_update(self, actor: Actor, row: LifecyclePolicy, cleaned: dict[str, Any]) -> LifecyclePolicy:
         says = {name: cleaned[name] for name in SAYS}

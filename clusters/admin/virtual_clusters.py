@@ -10,12 +10,16 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
 from clusters.admin.cluster_lifecycle import LIFECYCLE_FIELDS, LifecyclePart
-from clusters.admin.words import NOTHING, as_json, conditions_in_words, label
+from clusters.admin.words import NOTHING, as_json, conditions_in_words, label, lines_of
+from clusters.api.upgrade_shown import running_of
+from clusters.lifecycle.upgrades import upgrades_available
 from clusters.models import Placement, PlacementRole, VirtualCluster
 from clusters.move_wish import MoveWish
+from clusters.rollouts.wish import RolloutWish
 from clusters.services.break_glass import glass_broken
 from clusters.services.configuring import virtual_cluster_configure
 from clusters.services.migrating import virtual_cluster_migrate, virtual_cluster_migrate_preflight
+from clusters.services.upgrading import VersionChange, upgrade_preflight, virtual_cluster_upgrade
 from clusters.services.virtual_clusters import virtual_cluster_delete, virtual_cluster_update
 
 
@@ -28,6 +32,7 @@ class VirtualClusterAdmin(LifecyclePart, ReadOnlyAdmin, ServiceAdmin):
         "phase_told",
         "placed_on",
         "kubernetes_version",
+        "upgrades_told",
         "size",
         "owner_told",
         "protected",
@@ -40,11 +45,24 @@ class VirtualClusterAdmin(LifecyclePart, ReadOnlyAdmin, ServiceAdmin):
         "owner_team__organization",
     )
     search_fields = ("name", "project__name", "project__organization__name", "owner_user__handle")
-    actions = ("configure", "look_at_move", "move", "sleep", "wake", "protect", "unprotect", "delete_clusters")
+    actions = (
+        "configure",
+        "look_at_upgrade",
+        "upgrade",
+        "look_at_move",
+        "move",
+        "sleep",
+        "wake",
+        "protect",
+        "unprotect",
+        "delete_clusters",
+    )
     readonly_fields = (
         "phase_told",
         "protected",
         "placed_on",
+        "upgrades_told",
+        "upgrade_planned",
         "owner_told",
         "glass_told",
         "conditions_told",
@@ -97,6 +115,10 @@ class VirtualClusterAdmin(LifecyclePart, ReadOnlyAdmin, ServiceAdmin):
                     "conditions_told",
                     "placed_on",
                     "why_told",
+                    "upgrades_told",
+                    "upgrade_channel",
+                    "upgrade_planned",
+                    "upgrade_blocked",
                     "observed_generation",
                     "created_at",
                     "deleted_at",
@@ -130,6 +152,20 @@ class VirtualClusterAdmin(LifecyclePart, ReadOnlyAdmin, ServiceAdmin):
     def host_labels_told(self, cluster: VirtualCluster) -> SafeString | str:
         """Those that its host is to have."""
         return as_json(cluster.wanted_host_labels)
+
+    @admin.display(description="upgrades")
+    def upgrades_told(self, cluster: VirtualCluster) -> SafeString | str:
+        """Which there are, and why."""
+        found = upgrades_available(running_of(cluster), now=timezone.now())
+        return lines_of(f"{each.message} {each.in_the_way}".strip() for each in found) if found else NOTHING
+
+    @admin.display(description="upgrade planned")
+    def upgrade_planned(self, cluster: VirtualCluster) -> str:
+        """What Marina does by itself next."""
+        if cluster.upgrade_at is None:
+            return NOTHING
+        to = RolloutWish(kubernetes_version=cluster.upgrade_to, chart_version=cluster.upgrade_to_chart)
+        return f"{to} from {cluster.upgrade_at:%Y-%m-%d %H:%M} UTC on, because of: {cluster.upgrade_cause}"
 
     @admin.display(description="owner")
     def owner_told(self, cluster: VirtualCluster) -> str:
@@ -189,6 +225,24 @@ class VirtualClusterAdmin(LifecyclePart, ReadOnlyAdmin, ServiceAdmin):
             work = virtual_cluster_configure(virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now())
             word = "begins" if work.created else "was waiting already"
             messages.success(request, f"The configuring of {cluster} {word}: operation {work.operation.pk}.")
+
+    @admin.action(description="Upgrade: look at what that would meet", permissions=["operate"])
+    def look_at_upgrade(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
+        """To the newest versions that there is a way to; the operations have the reports."""
+        for cluster in queryset:
+            operation = upgrade_preflight(
+                virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now(), change=VersionChange()
+            )
+            messages.success(request, f"What an upgrade of {cluster} would meet: operation {operation.pk}.")
+
+    @admin.action(description="Upgrade to the newest versions", permissions=["operate"])
+    def upgrade(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
+        """One minor after the other. Where something is to be chosen the operation fails and says what."""
+        for cluster in queryset:
+            work = virtual_cluster_upgrade(
+                virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now(), change=VersionChange()
+            )
+            messages.success(request, f"The upgrade of {cluster} begins: operation {work.operation.pk}.")
 
     @admin.action(description="Move: look at what that would meet", permissions=["operate"])
     def look_at_move(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:

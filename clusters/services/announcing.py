@@ -31,7 +31,9 @@ _SUCCEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     OperationKind.WAKE: ("virtual-cluster.awake",),
     OperationKind.EXPORT: ("virtual-cluster.exported",),
     OperationKind.RESTORE: ("virtual-cluster.restored",),
+    OperationKind.UPGRADE: ("virtual-cluster.upgraded",),
     OperationKind.MIGRATE: ("virtual-cluster.moved",),
+    OperationKind.RECOVER: ("virtual-cluster.recovered",),
     OperationKind.CONNECT: ("host-cluster.connected",),
     OperationKind.RENEW_CREDENTIAL: ("host-cluster.renewed",),
 }
@@ -44,7 +46,9 @@ _FAILED: Final[Mapping[str, tuple[str, ...]]] = {
     OperationKind.WAKE: ("virtual-cluster.failed",),
     OperationKind.EXPORT: ("virtual-cluster.failed",),
     OperationKind.RESTORE: ("virtual-cluster.failed",),
+    OperationKind.UPGRADE: ("virtual-cluster.failed",),
     OperationKind.MIGRATE: ("virtual-cluster.failed",),
+    OperationKind.RECOVER: ("virtual-cluster.failed",),
     OperationKind.CONNECT: ("host-cluster.failed",),
     OperationKind.RENEW_CREDENTIAL: ("host-cluster.failed",),
 }

@@ -13,6 +13,7 @@ from accounts.errors import Conflict, InvalidInput
 from accounts.services.audit import Actor
 from clusters.chart_values import values_check
 from clusters.exports.purging import took_something
+from clusters.host_loss import given_up
 from clusters.models import (
     Exposure,
     Operation,
@@ -32,7 +33,7 @@ from clusters.services.virtual_clusters import ClusterWork
 from clusters.sizes import SIZES
 from clusters.versions import kubernetes_version_resolve
 
-UPGRADE: Final = "Another version is an upgrade, which cannot be asked for yet; a change of its settings keeps both."
+UPGRADE: Final = "Another version is an upgrade, which is asked for by itself; a change of its settings keeps both."
 FIXED_VALUES: Final[Mapping[tuple[str, ...], str]] = {
     ("controlPlane", "backingStore"): "The backing store holds the cluster's state and cannot be exchanged.",
     ("controlPlane", "statefulSet", "persistence"): "Kubernetes lets nobody change the volumes of a StatefulSet.",
@@ -100,6 +101,7 @@ def gone_refuse(cluster: VirtualCluster) -> None:
     if cluster.phase == Phase.DELETED:
         raise Conflict(f"{cluster} was deleted; nothing of it can be changed.")
     _refuse_half_adopted(cluster)
+    _refuse_lost(cluster)
     begun = Operation.objects.filter(virtual_cluster=cluster, kind=OperationKind.DELETE, started_at__isnull=False)
     ended = next((each for each in begun.exclude(finished_at=None).order_by("-id") if took_something(each)), None)
     if ended is not None:
@@ -107,6 +109,17 @@ def gone_refuse(cluster: VirtualCluster) -> None:
             f"The deletion of {cluster} was begun, so what was in it may be gone.",
             hint=f"End it with `marina delete {cluster.name}`, then make a new cluster.",
             operation_id=ended.pk,
+        )
+
+
+def _refuse_lost(cluster: VirtualCluster) -> None:
+    """It would be made anew, and empty."""
+    lost = given_up(cluster)
+    if lost is not None:
+        raise Conflict(
+            f"{cluster} was lost with its host {lost.host.name}, and is not made again yet.",
+            hint=f"Who looks after that host begins it anew: marina host lost {lost.host.name}.",
+            code="lost",
         )
 
 
@@ -149,12 +162,23 @@ def _wanted(cluster: VirtualCluster, change: SpecChange, *, staff: bool) -> dict
 
 def _refuse_upgrade(cluster: VirtualCluster, change: SpecChange) -> None:
     if change.chart_version and change.chart_version != cluster.chart_version:
-        raise InvalidInput(UPGRADE, field="spec.chart_version", accepted=cluster.chart_version)
+        raise InvalidInput(
+            UPGRADE, field="spec.chart_version", accepted=cluster.chart_version, hint=_upgrade_by(cluster, "--chart")
+        )
     asked = change.kubernetes_version
     if not asked or asked == cluster.kubernetes_version:
         return
     if str(kubernetes_version_resolve(asked, supported=settings.KUBERNETES_VERSIONS)) != cluster.kubernetes_version:
-        raise InvalidInput(UPGRADE, field="spec.kubernetes_version", accepted=cluster.kubernetes_version)
+        raise InvalidInput(
+            UPGRADE,
+            field="spec.kubernetes_version",
+            accepted=cluster.kubernetes_version,
+            hint=_upgrade_by(cluster, "--to"),
+        )
+
+
+def _upgrade_by(cluster: VirtualCluster, option: str) -> str:
+    return f"marina upgrade {cluster.name} {option} VERSION --project {cluster.project}"
 
 
 def _refuse_move(cluster: VirtualCluster, change: SpecChange) -> None:

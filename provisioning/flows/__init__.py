@@ -14,11 +14,14 @@ from provisioning.flows.issue_kubeconfig import ISSUE_KUBECONFIG
 from provisioning.flows.migrate import MIGRATE
 from provisioning.flows.preflight import PREFLIGHT
 from provisioning.flows.provision import PROVISION
+from provisioning.flows.quarantine import QUARANTINE
+from provisioning.flows.recover import RECOVER
 from provisioning.flows.remove_placement import REMOVE_PLACEMENT
 from provisioning.flows.renew_credential import RENEW_CREDENTIAL
 from provisioning.flows.restore import RESTORE
 from provisioning.flows.revoke_access import REVOKE_ACCESS
 from provisioning.flows.sleep import SLEEP
+from provisioning.flows.upgrade import UPGRADE
 from provisioning.flows.wake import WAKE
 
 FLOWS: Final[Mapping[OperationKind, Flow]] = {
@@ -37,7 +40,10 @@ FLOWS: Final[Mapping[OperationKind, Flow]] = {
         REVOKE_ACCESS,
         RESTORE,
         PREFLIGHT,
+        UPGRADE,
         MIGRATE,
         REMOVE_PLACEMENT,
+        RECOVER,
+        QUARANTINE,
     )
 }

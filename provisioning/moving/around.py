@@ -5,7 +5,8 @@ before people are let to the target, and then the source is kept.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from provisioning.drivers.kinds import Json, Kind
 from provisioning.drivers.kube import KubeClient
@@ -17,6 +18,9 @@ from provisioning.moving.carrying import moves, moving_way
 from provisioning.moving.changes import Changes, carried_kinds, listed, name_of, whole
 from provisioning.moving.holding import same_but_for_holding
 from provisioning.steps.names import MARINA
+
+CLOCKS_APART: Final = timedelta(minutes=1)
+"""By so much the clocks of two hosts may differ."""
 
 
 def changed_again(changes: Changes, target: KubeClient) -> list[str]:
@@ -58,9 +62,16 @@ def written_since(
         written = whole(source, kind, [item for item in newer if _by_somebody(item, since)])
         told += [str(id_of(obj)) for obj in written if _counts(obj) and not _same(obj, target, kinds)]
         if (kind.group, kind.kind) in kinds:
-            gone = [item for item in listed(target, kind, {}) if name_of(item) not in names]
-            told += [str(id_of(item)) for item in gone if carried_by in _managers(item)]
+            extra = [item for item in listed(target, kind, {}) if name_of(item) not in names]
+            gone = whole(target, kind, [item for item in extra if _was_there(item, since, carried_by)])
+            told += [str(id_of(obj)) for obj in gone if _counts(obj)]
     return told
+
+
+def _was_there(item: Json, since: datetime, carried_by: str) -> bool:
+    """Whether it was at the target before anything ran there: nobody but the move wrote it, or it is older."""
+    created = datetime.fromisoformat(item["metadata"]["creationTimestamp"])
+    return _managers(item) <= {carried_by} or created < since - CLOCKS_APART
 
 
 def _counts(obj: Json) -> bool:

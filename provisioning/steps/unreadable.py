@@ -28,6 +28,8 @@ def export_of_silent(context: StepContext, cause: ExportCause, workload: Json) -
     outside = stopped_outside(workload) and not cluster.sleeping
     if cause == ExportCause.SLEEP and not outside:
         return Skip("It is asleep already.")
+    if cause == ExportCause.UPGRADE and not outside:  # which leaves it asleep, so nothing in it changes since
+        return Skip(f"It is asleep{_since(last) or '; it has no export'}.")
     state, back = _words(cluster.name, outside=outside)
     if cause != ExportCause.DELETE:
         raise PermanentError(f"It {state}, and only one that is awake can be exported.", code="asleep", hint=f"{back}.")

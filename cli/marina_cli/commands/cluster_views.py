@@ -6,6 +6,7 @@ from datetime import datetime
 
 from rich.text import Text
 
+from marina_cli.commands.upgrade_views import upgrade_cell, upgrade_lines
 from marina_cli.durations import age, clock_time, minute
 from marina_cli.operations import operation_read, timeline
 from marina_cli.output import Column, console, print_fields, state_text
@@ -22,6 +23,7 @@ def cluster_columns(now: datetime) -> tuple[Column, ...]:
         Column("PROJECT", lambda item: project_path(item.get("project"))),
         Column("PHASE", lambda item: word(item.get("phase")), state=True),
         Column("VERSION", lambda item: kubernetes_version(item)),
+        Column("UPGRADE", upgrade_cell),
         Column("HOST", lambda item: word(_placement(item).get("host"))),
         Column("OWNER", lambda item: word(item.get("owner"))),
         Column("AGE", lambda item: age(item.get("created_at"), now)),
@@ -74,6 +76,7 @@ def _fields(item: Json, now: datetime) -> list[tuple[str, str]]:
         ("address", word(item.get("gateway_url"))),
         ("endpoint", word(placement.get("endpoint"))),
         ("Kubernetes", kubernetes_version(item) + (f" (chart {chart})" if chart != "-" else "")),
+        *upgrade_lines(item),
         ("size", word(spec.get("size"))),
         ("exposure", word(spec.get("exposure"))),
         ("owner", word(item.get("owner"))),

@@ -23,9 +23,11 @@ from clusters.services.virtual_clusters import virtual_cluster_delete
 from provisioning.drivers.kinds import POD, PRIORITY_CLASS, STATEFUL_SET
 from tests.accounts.conftest import give, person
 from tests.faults.crashes.adopting import adopt, configure_adopted, delete_adopted
+from tests.faults.crashes.losing import quarantine, recover
 from tests.faults.crashes.moving import move, move_back, remove_placement
 from tests.faults.crashes.restoring import restore_into_its_own, restore_overwriting
 from tests.faults.crashes.stage import Stage
+from tests.faults.crashes.upgrading import preflight_of_upgrade, upgrade, upgrade_put_back
 
 RECIPIENT = PrivateKey(bytes(range(32)))
 """Whoever asks for a kubeconfig in these tests."""
@@ -217,6 +219,16 @@ SCENARIOS = (
     Scenario("export", OperationKind.EXPORT, _export),
     Scenario("restore", OperationKind.RESTORE, restore_into_its_own),
     Scenario("restore-overwriting", OperationKind.RESTORE, restore_overwriting),
+    Scenario("upgrade", OperationKind.UPGRADE, upgrade, most=12),
+    Scenario(
+        "upgrade-put-back",
+        OperationKind.UPGRADE,
+        upgrade_put_back,
+        armed="upgrade.hop:fail",
+        ends=OperationState.FAILED,
+        after="upgrade.hop",
+    ),
+    Scenario("preflight-of-upgrade", OperationKind.PREFLIGHT, preflight_of_upgrade),
     Scenario("migrate", OperationKind.MIGRATE, move, two_hosts=True),
     Scenario(
         "migrate-put-back",
@@ -229,6 +241,8 @@ SCENARIOS = (
     ),
     Scenario("migrate-back", OperationKind.MIGRATE, move_back, two_hosts=True, most=6),
     Scenario("remove-placement", OperationKind.REMOVE_PLACEMENT, remove_placement, two_hosts=True, most=6),
+    Scenario("recover", OperationKind.RECOVER, recover, two_hosts=True),
+    Scenario("quarantine", OperationKind.QUARANTINE, quarantine, two_hosts=True),
     Scenario("issue-kubeconfig", OperationKind.ISSUE_KUBECONFIG, _issue_kubeconfig),
     Scenario("revoke-access", OperationKind.REVOKE_ACCESS, _revoke_access),
 )

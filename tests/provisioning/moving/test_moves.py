@@ -7,15 +7,24 @@ from django.utils import timezone
 
 from accounts.models import Notification
 from accounts.services.audit import Actor
-from clusters.models import Export, OperationKind, Placement, PlacementRole, VirtualCluster
+from clusters.models import Export, KubeconfigGrant, OperationKind, Placement, PlacementRole, VirtualCluster
 from clusters.models import Operation as Row
 from clusters.services.operations import operation_abort
 from clusters.services.placements import placements_sweep
 from clusters.services.sleeping import virtual_cluster_sleep
 from clusters.services.virtual_clusters import virtual_cluster_delete
-from provisioning.drivers.kinds import CONFIG_MAP, NAMESPACE, SECRET, VALIDATING_ADMISSION_POLICY
+from provisioning.drivers.kinds import (
+    CLUSTER_ROLE_BINDING,
+    CONFIG_MAP,
+    NAMESPACE,
+    SECRET,
+    SERVICE_ACCOUNT,
+    VALIDATING_ADMISSION_POLICY,
+)
 from provisioning.flows.migrate import MIGRATE
 from provisioning.moving.freezing import NAME
+from provisioning.steps.kubeconfig import account_manifests
+from provisioning.steps.names import ACCESS_NAMESPACE
 from tests.accounts.conftest import MARINA
 from tests.e2e.in_process import operation_finish
 from tests.e2e.moving_here import with_step
@@ -58,6 +67,27 @@ def test_it_goes_back_with_what_was_written_and_deleted_since(wanderer):
         assert kube.get(CONFIG_MAP, "later", "shop")
         assert kube.get(SECRET, "door", "shop") is None
         assert kube.get(VALIDATING_ADMISSION_POLICY, NAME) is None
+
+
+def test_no_access_past_the_gateway_that_was_given_before_comes_back_with_it(wanderer):
+    """Who had it may have lost the role while the cluster was elsewhere."""
+    labels = {"app.kubernetes.io/managed-by": "marina"}
+    with wanderer.inside() as kube:
+        for each in account_manifests("user-x-admin", "admin", labels, handle="x"):
+            kube.apply(each)
+    KubeconfigGrant.objects.create(
+        virtual_cluster=wanderer.cluster,
+        user=wanderer.shop.world.olivia,
+        level="admin",
+        operation=Row.objects.first(),
+        expires_at=timezone.now() + timedelta(hours=1),
+    )
+    assert wanderer.move().state == "Succeeded"
+    assert not KubeconfigGrant.objects.filter(revoked_at=None).exists()
+    assert wanderer.move(back=True).state == "Succeeded"
+    with wanderer.inside() as kube:
+        assert kube.get(CLUSTER_ROLE_BINDING, "marina:user-x-admin") is None
+        assert kube.get(SERVICE_ACCOUNT, "user-x-admin", ACCESS_NAMESPACE) is None
 
 
 def test_one_that_is_asleep_moves_and_sleeps_on(wanderer):
