@@ -57,8 +57,7 @@ def recovered(operation: Operation, now: datetime) -> None:
     if slept := params.get(SLEPT):
         falls_asleep(cluster, now, by=slept["by"], why=slept["why"])
     recovery_tell(cluster, text=f"{cluster}: {message}", direct_ends=True, operation=operation.pk, now=now)
-    if KEPT not in params:
-        grants_forget(virtual_cluster=cluster, now=now)
+    grants_forget(virtual_cluster=cluster, now=now)
 
 
 def _outcome(operation: Operation, active: Placement) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError
 from provisioning.engine.flow import Done, Skip, Step, StepResult, Wait, step
 from provisioning.failpoints import failpoint, failpoint_register
-from provisioning.moving.freezing import access_resume, freeze_take_away
+from provisioning.moving.freezing import access_forget, freeze_take_away
 from provisioning.moving.running import all_let_go
 from provisioning.steps.placing import one_at_a_time, placement_create
 from provisioning.steps.restoring import plan_of
@@ -155,12 +155,12 @@ def resume_kept(context: StepContext) -> StepResult:
 
 @step("Let what is in it go on")
 def free_kept(context: StepContext) -> StepResult:
-    """What a move had frozen and held there."""
+    """What a move had frozen and held there. Access past the gateway ends: who lost a role meanwhile had it again."""
     if KEPT not in context.params:
         return MADE_AGAIN
     with context.virtual() as virtual:
         freeze_take_away(virtual)
-        access_resume(virtual)
+        access_forget(virtual)
         all_let_go(virtual)
     return None
 

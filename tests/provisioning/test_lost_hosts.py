@@ -11,23 +11,27 @@ from django.utils import timezone
 from accounts.errors import Conflict, InvalidInput
 from accounts.models import AuditEvent, Notification
 from accounts.services.audit import Actor
-from clusters.models import Export, HostCluster, Operation, OperationKind, Placement
+from clusters.models import Export, HostCluster, KubeconfigGrant, Operation, OperationKind, Placement
 from clusters.moving import TO
 from clusters.preflight import CHOICES
 from clusters.services.configuring import virtual_cluster_configure
 from clusters.services.exports import restoring
 from clusters.services.hosts import host_disconnect
+from clusters.services.kubeconfigs import kubeconfig_issue
 from clusters.services.lost_hosts import host_found
 from clusters.services.operations import operation_start
 from clusters.services.placements import lost_waits_end, placements_sweep
 from clusters.services.sleeping import virtual_cluster_sleep
 from clusters.services.virtual_clusters import virtual_cluster_delete
 from dev.waiting import wait_until
-from provisioning.drivers.kinds import CONFIG_MAP, NAMESPACE, SECRET, STATEFUL_SET
+from provisioning.drivers.clients import Clients
+from provisioning.drivers.kinds import CONFIG_MAP, NAMESPACE, SECRET, SERVICE_ACCOUNT, STATEFUL_SET
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
 from provisioning.engine.flow import Wait
 from provisioning.flows import FLOWS
+from provisioning.steps.names import ACCESS_NAMESPACE
+from tests.clusters.making import PUBLIC_KEY
 from tests.e2e.in_process import operation_finish, runner_here
 from tests.provisioning.lost import Loss, objects_on
 
@@ -220,6 +224,32 @@ def test_one_that_still_waits_goes_on_where_it_was_once_that_is_found(loss):
     assert loss.inside(CONFIG_MAP, "later", "shop"), "nothing is lost"
     assert condition(loss)["reason"] == "Kept"
     assert HostCluster.objects.get(name="east").cordoned, "until staff says otherwise"
+
+
+def test_access_past_the_gateway_ends_also_where_it_goes_on_where_it_was(loss):
+    """Whoever lost a role while the host was away would have it again."""
+    asked = kubeconfig_issue(
+        virtual_cluster=loss.cluster,
+        public_key=PUBLIC_KEY,
+        actor=Actor(user=loss.shop.world.olivia),
+        now=timezone.now(),
+        expires_in=3600,
+    )
+    assert operation_finish(asked).state == "Succeeded"
+    with Clients().virtual(loss.placement(), lambda: None) as virtual:
+        assert virtual.list(SERVICE_ACCOUNT, ACCESS_NAMESPACE, label_selector="app.kubernetes.io/managed-by=marina")
+    HostCluster.objects.filter(pk=loss.west.pk).update(cordoned=True)
+    loss.goes()
+    loss.said()
+    loss.comes_back()
+    assert loss.quarantined().state == "Succeeded"
+    staff = Actor(user=loss.shop.world.staff)
+    host_found(host=HostCluster.objects.get(name="east"), actor=staff, now=timezone.now())
+    assert operation_finish(Operation.objects.get(kind=OperationKind.RECOVER)).state == "Succeeded"
+    assert KubeconfigGrant.objects.get().revoked_at is not None
+    assert any("Your direct kubeconfig leads to where it was" in each for each in told("cluster-recovered"))
+    with Clients().virtual(loss.placement(), lambda: None) as virtual:
+        assert not virtual.list(SERVICE_ACCOUNT, ACCESS_NAMESPACE, label_selector="app.kubernetes.io/managed-by=marina")
 
 
 def test_the_host_to_which_it_went_is_lost_too(loss, certificates):

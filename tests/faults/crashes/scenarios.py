@@ -229,7 +229,7 @@ SCENARIOS = (
         after="upgrade.hop",
     ),
     Scenario("preflight-of-upgrade", OperationKind.PREFLIGHT, preflight_of_upgrade),
-    Scenario("migrate", OperationKind.MIGRATE, move, two_hosts=True),
+    Scenario("migrate", OperationKind.MIGRATE, move, two_hosts=True, most=30),
     Scenario(
         "migrate-put-back",
         OperationKind.MIGRATE,
@@ -241,7 +241,7 @@ SCENARIOS = (
     ),
     Scenario("migrate-back", OperationKind.MIGRATE, move_back, two_hosts=True, most=6),
     Scenario("remove-placement", OperationKind.REMOVE_PLACEMENT, remove_placement, two_hosts=True, most=6),
-    Scenario("recover", OperationKind.RECOVER, recover, two_hosts=True),
+    Scenario("recover", OperationKind.RECOVER, recover, two_hosts=True, most=16),
     Scenario("quarantine", OperationKind.QUARANTINE, quarantine, two_hosts=True),
     Scenario("issue-kubeconfig", OperationKind.ISSUE_KUBECONFIG, _issue_kubeconfig),
     Scenario("revoke-access", OperationKind.REVOKE_ACCESS, _revoke_access),

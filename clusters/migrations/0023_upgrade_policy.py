@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0015_moving_actions'),
-        ('clusters', '0020_rollouts'),
+        ('clusters', '0022_rollouts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('clusters', '0021_upgrade_policy'),
+        ('clusters', '0023_upgrade_policy'),
     ]
 
     operations = [

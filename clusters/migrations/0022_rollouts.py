@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0015_moving_actions'),
-        ('clusters', '0024_project_nights'),
+        ('clusters', '0021_project_nights'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
