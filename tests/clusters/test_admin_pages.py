@@ -34,13 +34,16 @@ from clusters.models import (
     OperationState,
     Placement,
     RegionOffer,
+    Rollout,
     SleepSchedule,
+    UpgradePolicy,
     VirtualCluster,
 )
 from tests.accounts.conftest import person
 from tests.clusters.export_making import export_row
 from tests.clusters.gateway_books import request_row
 from tests.clusters.making import PUBLIC_KEY, SECRET, cluster_row, host_row, operation_row, ready_row
+from tests.clusters.rollouts.making import rollout_row
 from tests.clusters.rules.kubeconfigs import kubeconfig_with
 
 MODELS = (
@@ -57,6 +60,7 @@ MODELS = (
     IdleSignal,
     KnownWriter,
     Export,
+    Rollout,
 )
 TOKEN = "canary-token-7f3a9c"
 
@@ -110,6 +114,8 @@ def full(world):
     GatewayRequest.objects.bulk_create([request_row(cluster, world.olivia, name="web")])
     DiscoveredCluster.objects.create(host=host, namespace="team-tills", release="tills", uid="u-1", seen_at=now)
     export_row(cluster, requested_by=world.olivia, counts={"v1/Secret": 1}, key=b"k", spec=b"s")
+    rollout_row(cluster, project=cluster.project)
+    UpgradePolicy.objects.create(virtual_cluster=cluster, channel="patch")
     steps = [
         {
             "key": "a",
@@ -139,7 +145,7 @@ def full(world):
     return operation
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", [*MODELS, UpgradePolicy])
 def test_every_list_and_every_object_has_a_page_without_a_secret(site, full, model):
     pages = [site.get(url(model)), site.get(url(model) + "?q=e")]
     pages += [site.get(url(model, row.pk, "change")) for row in model.objects.all()]
@@ -452,7 +458,7 @@ def test_staff_who_are_no_superusers_change_no_tenants_object(world):
 
 def test_only_these_models_have_pages():
     registered = {model for model in admin.site._registry if model._meta.app_label == "clusters"}
-    elsewhere = {RegionOffer, LifecyclePolicy, SleepSchedule, CleanupRun, CleanupItem, CleanupSwitch}
+    elsewhere = {RegionOffer, LifecyclePolicy, SleepSchedule, CleanupRun, CleanupItem, CleanupSwitch, UpgradePolicy}
     assert registered == {*MODELS, *elsewhere}, "those are tested with their offers, and in lifecycle/"
 
 
