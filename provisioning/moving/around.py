@@ -13,10 +13,11 @@ from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import kinds_served
 from provisioning.exports.identity import id_of
 from provisioning.exports.left_out import SYSTEM_MANAGERS, rule_for
-from provisioning.exports.reading import kind_key, revision_of
+from provisioning.exports.reading import kind_key
 from provisioning.moving.carrying import moves, moving_way
-from provisioning.moving.changes import Changes, carried_kinds, listed, name_of
+from provisioning.moving.changes import Changes, carried_kinds
 from provisioning.moving.holding import same_but_for_holding
+from provisioning.moving.listing import both_sides
 from provisioning.steps.names import MARINA
 
 SECOND: Final = timedelta(seconds=1)
@@ -52,15 +53,16 @@ def written_since(
     """
     carried_by, there = moving_way(mark).created_by, {kind_key(kind) for kind in kinds_served(target).kinds}
     told = []
-    for kind in carried_kinds(source):
-        before_page()
-        items = list(listed(source, kind, {}))
-        names = {name_of(item) for item in items}
-        newer = [item for item in items if revision_of(item) > revisions.get(kind_key(kind), -1)]
-        told += [str(id_of(item)) for item in newer if _by_somebody(item, since) and rule_for(item) is None]
-        if kind_key(kind) in there:
-            gone = [item for item in listed(target, kind, {}) if name_of(item) not in names]
-            told += [str(id_of(item)) for item in gone if carried_by in _managers(item)]
+    for sides in both_sides(
+        source,
+        target,
+        carried_kinds(source),
+        revisions,
+        there=lambda kind: kind_key(kind) in there,
+        before_page=before_page,
+    ):
+        told += [str(id_of(item)) for item in sides.newer if _by_somebody(item, since) and rule_for(item) is None]
+        told += [str(id_of(item)) for item in sides.extra if carried_by in _managers(item)]
     return told
 
 
