@@ -15,6 +15,7 @@ _TYPES: Final[Mapping[str, str]] = {
     "virtual-cluster.changed": "Something of it was changed, and is in effect.",
     "virtual-cluster.deleted": "Nothing of it is left.",
     "virtual-cluster.asleep": "It fell asleep.",
+    "virtual-cluster.upgraded": "It has other versions of Kubernetes or of its chart.",
     "virtual-cluster.awake": "It is awake again, and its API answers.",
     "virtual-cluster.exported": "An export of it that was asked for, or scheduled, is complete.",
     "virtual-cluster.restored": "What an export holds was made again in it; the operation lists what was not.",

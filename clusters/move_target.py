@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from accounts.models import Project
 from clusters.free_room import FreeRoom, placed_unseen, room_of, with_capacity
 from clusters.models import Breaker, HostCluster, HostPhase, Placement, PlacementRole, VirtualCluster
 from clusters.move_wish import MoveWish
 from clusters.offering import who_can_offer
-from clusters.placement_wish import PlacementWish, Refusal
+from clusters.placement_wish import Refusal, wish_of
 from clusters.placing import Candidate, HostChoice, LeftOut, host_refuses, hosts_choose
 
 _CODES: Final = {
@@ -79,18 +80,6 @@ def source_refusals(cluster: VirtualCluster) -> tuple[MoveRefusal, ...]:
     )
 
 
-def _wish(cluster: VirtualCluster, host: HostCluster | None) -> PlacementWish:
-    return PlacementWish(
-        kubernetes_version=cluster.kubernetes_version,
-        exposure=cluster.exposure,
-        size=cluster.size,
-        replicas=cluster.replicas,
-        host=host,
-        region=cluster.wanted_region,
-        host_labels=cluster.wanted_host_labels,
-    )
-
-
 def _begun(cluster: VirtualCluster, there: Placement, wish: MoveWish) -> MoveTarget:
     """What a move has already made there, it does not weigh again."""
     if wish.to is None or wish.to.pk == there.host_id:
@@ -109,7 +98,7 @@ def _named(cluster: VirtualCluster, host: HostCluster, placements: list[Placemen
     there = next((each for each in placements if each.host_id == host.pk), None)
     if there is not None:
         return MoveTarget(host=host, refusals=(_occupied(cluster, there),))
-    choice = hosts_choose(project=cluster.project, wish=_wish(cluster, host))
+    choice = hosts_choose(project=cluster.project, wish=wish_of(cluster, host=host))
     refusals = tuple(_of_choice(cluster.project, host, choice))
     if refusals:
         return MoveTarget(host=host, refusals=refusals)
@@ -174,7 +163,7 @@ def _silent(host: HostCluster) -> Iterator[MoveRefusal]:
 
 def _any(cluster: VirtualCluster, placements: list[Placement]) -> MoveTarget:
     taken = {each.host_id for each in placements}
-    choice = hosts_choose(project=cluster.project, wish=_wish(cluster, None))
+    choice = hosts_choose(project=cluster.project, wish=wish_of(cluster, host=None))
     fitting = [each for each in choice.candidates if each.host.pk not in taken and not any(_silent(each.host))]
     if not fitting:
         return MoveTarget(host=None, refusals=(_nowhere(cluster, choice, taken),))
@@ -182,7 +171,7 @@ def _any(cluster: VirtualCluster, placements: list[Placement]) -> MoveTarget:
     return MoveTarget(host=fitting[0].host, why=rest.why(), room=fitting[0].room)
 
 
-def _nowhere(cluster: VirtualCluster, choice: HostChoice, taken: set[object]) -> MoveRefusal:
+def _nowhere(cluster: VirtualCluster, choice: HostChoice, taken: set[UUID]) -> MoveRefusal:
     told = [_why_not(cluster, each, taken) for each in choice.candidates]
     told += [f"{each.host.name}: {each.refusal.why}" for each in choice.refused if each.host.pk not in taken]
     told = told or ["No other host cluster is offered to this project."]
@@ -194,7 +183,7 @@ def _nowhere(cluster: VirtualCluster, choice: HostChoice, taken: set[object]) ->
     )
 
 
-def _why_not(cluster: VirtualCluster, candidate: Candidate, taken: set[object]) -> str:
+def _why_not(cluster: VirtualCluster, candidate: Candidate, taken: set[UUID]) -> str:
     if candidate.host.pk in taken:
         return f"{candidate.host.name}: {cluster.name} is or was there."
     return " ".join(each.why for each in _silent(candidate.host))
@@ -206,7 +195,7 @@ def _back(cluster: VirtualCluster, placements: list[Placement], now: datetime) -
     if not living:
         return MoveTarget(host=None, refusals=(_nothing_kept(cluster, kept),))
     newest = max(living, key=lambda each: (each.role_since or each.created_at, each.pk))
-    choice = hosts_choose(project=cluster.project, wish=_wish(cluster, newest.host))
+    choice = hosts_choose(project=cluster.project, wish=wish_of(cluster, host=newest.host))
     choice = _with_its_own_namespace(cluster, choice, newest)
     refusals = tuple(_of_choice(cluster.project, newest.host, choice))
     room = choice.candidates[0].room if choice.candidates else None
@@ -231,7 +220,7 @@ def _with_its_own_namespace(cluster: VirtualCluster, choice: HostChoice, kept: P
     (host,) = with_capacity(HostCluster.objects.filter(pk=kept.host_id))
     room: FreeRoom | None = room_of(host, unseen=placed_unseen(HostCluster.objects.filter(pk=host.pk))[host.pk])
     taken = set(host.placements.exclude(pk=kept.pk).values_list("namespace", flat=True))
-    refusal = host_refuses(host, wish=_wish(cluster, host), room=room, taken=taken)
+    refusal = host_refuses(host, wish=wish_of(cluster, host=host), room=room, taken=taken)
     if refusal is None:
         return HostChoice(candidates=(Candidate(host, 0, room),), by_name=True)
     return HostChoice(candidates=(), refused=(LeftOut(host, refusal),), by_name=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from clusters.models import Exposure, HostCluster
+from clusters.models import Exposure, HostCluster, VirtualCluster
 from clusters.sizes import SIZES, Requests
 
 
@@ -30,6 +30,19 @@ class PlacementWish:
         """What the host should have free: all that its quota will let it ask for."""
         size = SIZES.get(self.size)
         return size.full_requests(replicas=self.replicas) if size else None
+
+
+def wish_of(cluster: VirtualCluster, *, host: HostCluster | None) -> PlacementWish:
+    """What its host must be like; with `host` it must be that one."""
+    return PlacementWish(
+        kubernetes_version=cluster.kubernetes_version,
+        exposure=cluster.exposure,
+        size=cluster.size,
+        replicas=cluster.replicas,
+        host=host,
+        region=cluster.wanted_region,
+        host_labels=cluster.wanted_host_labels,
+    )
 
 
 @dataclass(frozen=True)

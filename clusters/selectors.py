@@ -42,9 +42,9 @@ def chart_source() -> str:
 
 
 def chart_versions() -> list[str]:
-    """The chart versions that a virtual cluster may name: those fetched, and the configured one."""
+    """The chart versions that a virtual cluster may name: those fetched, and the configured ones."""
     fetched = Chart.objects.filter(source=chart_source()).values_list("version", flat=True)
-    return sorted({*fetched, settings.CHART_VERSION})
+    return sorted({*fetched, settings.CHART_VERSION, *settings.CHART_VERSIONS})
 
 
 def chart_schema(version: str = "") -> dict[str, Any]:

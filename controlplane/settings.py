@@ -226,6 +226,8 @@ WEBHOOK_DELIVERY_DAYS = env.int("WEBHOOK_DELIVERY_DAYS", default=30)
 # --- vcluster's chart -----------------------------------------------------------------------------------------------
 CHART_REPOSITORY = env.str("CHART_REPOSITORY", default="https://charts.loft.sh")
 CHART_VERSION = env.str("CHART_VERSION", default="0.36.1")
+# further versions on the way from older ones, and the minors that they run: 0.34.2=1.31-1.34,0.35.1=1.31-1.35
+CHART_VERSIONS = env.dict("CHART_VERSIONS", default={})
 CHART_FOLDER = env.str("CHART_FOLDER", default="")  # a local chart folder, instead of the repository
 VCLUSTER_IMAGE_REGISTRY = env.str("VCLUSTER_IMAGE_REGISTRY", default="ghcr.io")
 VCLUSTER_IMAGE_REPOSITORY = env.str("VCLUSTER_IMAGE_REPOSITORY", default="loft-sh/vcluster-oss")

@@ -42,8 +42,12 @@ def chart_path(version: str) -> Path:
 
 
 def _folder(version: str) -> Path:
-    """A folder is its administrator's own: what lies there counts, as long as it has the version asked for."""
-    folder = Path(settings.CHART_FOLDER)
+    """A folder is its administrator's own: what lies there counts, as long as it has the version asked for.
+
+    It holds one chart, or in a folder of its own (`0.36.1`) each of several.
+    """
+    root = Path(settings.CHART_FOLDER)
+    folder = root / version if (root / version).is_dir() else root
     found = chart_inspect(folder).version
     if found != version:
         raise PermanentError(

@@ -233,8 +233,8 @@ HASTE = {"PROBE_SECONDS": "2", "SURVEY_SECONDS": "2"}
 LOCAL_SETTINGS = {
     **HASTE,
     "CHART_FOLDER": str(LOCAL_CHART),
-    # beside the two that local hosts can run: one whose image is not there, one that those hosts do not take
-    "KUBERNETES_VERSIONS": "1.36.3,1.35.4,1.34.9,1.33.9",
+    # beside the two that local hosts can run: two whose image is not there, one that those hosts do not take
+    "KUBERNETES_VERSIONS": "1.36.3,1.36.2,1.35.4,1.34.9,1.33.9",
     # what people wait for is not what journeys wait for
     "IMAGE_PULL_PATIENCE_SECONDS": "1",
     "RETRY_BASE_SECONDS": "0.2",

@@ -51,6 +51,11 @@ def complete_versions(ctx: click.Context, param: click.Parameter, incomplete: st
     return _offer(ctx, lambda session: [str(item) for item in _option(session, "kubernetes_versions")], incomplete)
 
 
+def complete_chart_versions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Versions of vcluster's chart."""
+    return _offer(ctx, lambda session: [str(item) for item in _option(session, "chart_versions")], incomplete)
+
+
 def _option(session: Session, key: str) -> list[Any]:
     return list(session.api.get("/options").get(key) or ())
 

@@ -51,6 +51,7 @@ from marina_cli.commands.static_kubeconfig import static_kubeconfig
 from marina_cli.commands.team import team
 from marina_cli.commands.token import token
 from marina_cli.commands.transfer import ceiling, transfer
+from marina_cli.commands.upgrade import upgrade
 from marina_cli.commands.user import user
 from marina_cli.commands.webhook import webhook
 from marina_cli.errors import CliError
@@ -112,7 +113,7 @@ def cli(ctx: click.Context, context: str | None, ca_file: str | None, insecure_h
 for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
-    *(cluster_sleep, cluster_wake, idle, export, restore, migrate),
+    *(cluster_sleep, cluster_wake, upgrade, idle, export, restore, migrate),
     *(schedule, policy, extend, cleanup),
     *(share, shares, unshare, transfer, ceiling),
     *(project, member, team, invite, invitation, organization, role, user),

@@ -15,6 +15,7 @@ from clusters.move_wish import MoveWish
 from clusters.services.break_glass import glass_broken
 from clusters.services.configuring import virtual_cluster_configure
 from clusters.services.migrating import virtual_cluster_migrate, virtual_cluster_migrate_preflight
+from clusters.services.upgrading import VersionChange, upgrade_preflight, virtual_cluster_upgrade
 from clusters.services.virtual_clusters import virtual_cluster_delete, virtual_cluster_update
 
 
@@ -38,7 +39,16 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "owner_team__organization",
     )
     search_fields = ("name", "project__name", "project__organization__name", "owner_user__handle")
-    actions = ("configure", "look_at_move", "move", "protect", "unprotect", "delete_clusters")
+    actions = (
+        "configure",
+        "look_at_upgrade",
+        "upgrade",
+        "look_at_move",
+        "move",
+        "protect",
+        "unprotect",
+        "delete_clusters",
+    )
     readonly_fields = (
         "phase_told",
         "protected",
@@ -185,6 +195,24 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
             work = virtual_cluster_configure(virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now())
             word = "begins" if work.created else "was waiting already"
             messages.success(request, f"The configuring of {cluster} {word}: operation {work.operation.pk}.")
+
+    @admin.action(description="Upgrade: look at what that would meet", permissions=["operate"])
+    def look_at_upgrade(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
+        """To the newest versions that there is a way to; the operations have the reports."""
+        for cluster in queryset:
+            operation = upgrade_preflight(
+                virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now(), change=VersionChange()
+            )
+            messages.success(request, f"What an upgrade of {cluster} would meet: operation {operation.pk}.")
+
+    @admin.action(description="Upgrade to the newest versions", permissions=["operate"])
+    def upgrade(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
+        """One minor after the other. Where something is to be chosen the operation fails and says what."""
+        for cluster in queryset:
+            work = virtual_cluster_upgrade(
+                virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now(), change=VersionChange()
+            )
+            messages.success(request, f"The upgrade of {cluster} begins: operation {work.operation.pk}.")
 
     @admin.action(description="Move: look at what that would meet", permissions=["operate"])
     def look_at_move(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:

@@ -25,6 +25,7 @@ from clusters.api.operation_serializers import OperationSerializer
 from clusters.api.operation_views import OperationAnswer, operation_accepted
 from clusters.api.placement_preview import PlacementPreviewRequest, PlacementPreviewSerializer, preview_shown
 from clusters.api.sleep_views import SleepActions
+from clusters.api.upgrade_views import UpgradeActions
 from clusters.api.virtual_cluster_answer import VirtualClusterAnswer
 from clusters.api.virtual_cluster_making import cluster_make, spec_given
 from clusters.api.virtual_cluster_serializers import (
@@ -75,7 +76,7 @@ class VirtualClusterFilter(filters.FilterSet):
         return found.filter(host, placements__role="active")
 
 
-class VirtualClusterViewSet(SleepActions, GlassNoted, ListedResource[VirtualCluster]):
+class VirtualClusterViewSet(SleepActions, UpgradeActions, GlassNoted, ListedResource[VirtualCluster]):
     """Kubernetes control planes of one's own, on demand."""
 
     serializer_class = VirtualClusterSerializer

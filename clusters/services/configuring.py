@@ -32,7 +32,7 @@ from clusters.services.virtual_clusters import ClusterWork
 from clusters.sizes import SIZES
 from clusters.versions import kubernetes_version_resolve
 
-UPGRADE: Final = "Another version is an upgrade, which cannot be asked for yet; a change of its settings keeps both."
+UPGRADE: Final = "Another version is an upgrade, which is asked for by itself; a change of its settings keeps both."
 FIXED_VALUES: Final[Mapping[tuple[str, ...], str]] = {
     ("controlPlane", "backingStore"): "The backing store holds the cluster's state and cannot be exchanged.",
     ("controlPlane", "statefulSet", "persistence"): "Kubernetes lets nobody change the volumes of a StatefulSet.",
@@ -149,12 +149,23 @@ def _wanted(cluster: VirtualCluster, change: SpecChange, *, staff: bool) -> dict
 
 def _refuse_upgrade(cluster: VirtualCluster, change: SpecChange) -> None:
     if change.chart_version and change.chart_version != cluster.chart_version:
-        raise InvalidInput(UPGRADE, field="spec.chart_version", accepted=cluster.chart_version)
+        raise InvalidInput(
+            UPGRADE, field="spec.chart_version", accepted=cluster.chart_version, hint=_upgrade_by(cluster, "--chart")
+        )
     asked = change.kubernetes_version
     if not asked or asked == cluster.kubernetes_version:
         return
     if str(kubernetes_version_resolve(asked, supported=settings.KUBERNETES_VERSIONS)) != cluster.kubernetes_version:
-        raise InvalidInput(UPGRADE, field="spec.kubernetes_version", accepted=cluster.kubernetes_version)
+        raise InvalidInput(
+            UPGRADE,
+            field="spec.kubernetes_version",
+            accepted=cluster.kubernetes_version,
+            hint=_upgrade_by(cluster, "--to"),
+        )
+
+
+def _upgrade_by(cluster: VirtualCluster, option: str) -> str:
+    return f"marina upgrade {cluster.name} {option} VERSION --project {cluster.project}"
 
 
 def _refuse_move(cluster: VirtualCluster, change: SpecChange) -> None:

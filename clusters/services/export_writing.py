@@ -47,6 +47,11 @@ def export_row(*, operation: Operation, cause: ExportCause) -> Export:
     return row
 
 
+def export_detach(operation: Operation) -> None:
+    """What an earlier try of the operation exported stays, by itself: this try makes one of its own."""
+    Export.objects.filter(operation=operation, state=ExportState.COMPLETE).update(operation=None)
+
+
 def export_begin(*, export: Export, attempt: int, now: datetime) -> None:
     """An attempt writes to a file of its own, so that of two that believe to be at work none harms the other's."""
     export.state, export.message = ExportState.WRITING, ""

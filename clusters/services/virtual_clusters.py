@@ -36,7 +36,8 @@ from clusters.services.ownership import (
 )
 from clusters.services.project_limits import cluster_limit_check, lifetime_end, project_locked
 from clusters.sizes import SIZES
-from clusters.versions import KubernetesVersion, chart_support, check_chart_can_run, kubernetes_version_resolve
+from clusters.upgrade_offer import chart_supports
+from clusters.versions import KubernetesVersion, check_chart_can_run, kubernetes_version_resolve
 
 DEFAULT_SIZE = "small"
 # vcluster's embedded store has one member; more replicas come with a choice of backing store
@@ -235,9 +236,9 @@ def _version_check(spec: VirtualClusterSpec) -> None:
             field="spec.chart_version",
             accepted=f"one of {', '.join(chart_versions())}",
         )
-    if spec.chart_version != settings.CHART_VERSION:
-        return  # what another version of the chart runs, nobody has said
-    support = chart_support(settings.CHART_VERSION, settings.CHART_KUBERNETES_VERSIONS)
+    support = chart_supports().get(spec.chart_version)
+    if support is None:
+        return  # what this version of the chart runs, nobody has said
     why_not = check_chart_can_run(KubernetesVersion.parse(spec.kubernetes_version), support)
     if why_not:
         raise InvalidInput(

@@ -75,6 +75,10 @@ class KubeClient(ObjectCalls):
             raise
         return True
 
+    def metrics(self) -> str:
+        """What the server measures of itself, as text (Prometheus)."""
+        return self._send("GET", "/metrics", accept="text/plain").decode(errors="replace")
+
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Json | None:
         """None if there is no such object, or no such namespace."""
         return self._read_or_none(kind.path(namespace=namespace, name=name))

@@ -19,6 +19,7 @@ from provisioning.flows.renew_credential import RENEW_CREDENTIAL
 from provisioning.flows.restore import RESTORE
 from provisioning.flows.revoke_access import REVOKE_ACCESS
 from provisioning.flows.sleep import SLEEP
+from provisioning.flows.upgrade import UPGRADE
 from provisioning.flows.wake import WAKE
 
 FLOWS: Final[Mapping[OperationKind, Flow]] = {
@@ -37,6 +38,7 @@ FLOWS: Final[Mapping[OperationKind, Flow]] = {
         REVOKE_ACCESS,
         RESTORE,
         PREFLIGHT,
+        UPGRADE,
         MIGRATE,
         REMOVE_PLACEMENT,
     )

@@ -5,23 +5,18 @@ before people are let to the target, and then the source is kept.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from provisioning.drivers.kinds import Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import kinds_served
 from provisioning.exports.identity import id_of
 from provisioning.exports.left_out import SYSTEM_MANAGERS, rule_for
-from provisioning.exports.reading import kind_key
 from provisioning.moving.carrying import moves, moving_way
-from provisioning.moving.changes import Changes, carried_kinds
+from provisioning.moving.changes import Changes, carried_kinds, whole
 from provisioning.moving.holding import same_but_for_holding
 from provisioning.moving.listing import both_sides
 from provisioning.steps.names import MARINA
-
-SECOND: Final = timedelta(seconds=1)
-"""As exactly as Kubernetes notes when somebody wrote."""
 
 
 def changed_again(changes: Changes, target: KubeClient) -> list[str]:
@@ -49,26 +44,34 @@ def written_since(
 ) -> list[str]:
     """By whoever is neither Kubernetes nor Marina, by the names and times that the API server notes of writers.
 
-    What was carried and is gone from the source counts too.
+    `since` is by the cluster's own clock. What is at the target as it is at the source was copied in time. What was
+    carried and is gone from the source counts too.
     """
-    carried_by, there = moving_way(mark).created_by, {kind_key(kind) for kind in kinds_served(target).kinds}
+    carried_by = moving_way(mark).created_by
+    kinds = {(kind.group, kind.kind): kind for kind in kinds_served(target).kinds}
     told = []
     for sides in both_sides(
         source,
         target,
         carried_kinds(source),
         revisions,
-        there=lambda kind: kind_key(kind) in there,
+        there=lambda kind: (kind.group, kind.kind) in kinds,
         before_page=before_page,
     ):
-        told += [str(id_of(item)) for item in sides.newer if _by_somebody(item, since) and rule_for(item) is None]
+        written = whole(source, sides.kind, [item for item in sides.newer if _by_somebody(item, since)])
+        told += [str(id_of(obj)) for obj in written if _counts(obj) and not _same(obj, target, kinds)]
         told += [str(id_of(item)) for item in sides.extra if carried_by in _managers(item)]
     return told
 
 
+def _counts(obj: Json) -> bool:
+    return rule_for(obj) is None and moves(obj)
+
+
 def _by_somebody(item: Json, since: datetime) -> bool:
+    """Times are noted to the second."""
     return any(
-        datetime.fromisoformat(each["time"]) > since + SECOND and not _systems(str(each.get("manager")))
+        datetime.fromisoformat(each["time"]) >= since and not _systems(str(each.get("manager")))
         for each in item["metadata"].get("managedFields") or []
         if each.get("time")
     )

@@ -62,9 +62,9 @@ def changes_since(
         if sides.revision is not None:
             found.revisions[kind_key(sides.kind)] = sides.revision
         newer = [item for item in sides.newer if not _left_out_by_metadata(item)]
-        for obj in _whole(source, sides.kind, newer):
+        for obj in whole(source, sides.kind, newer):
             _sorted_in(found, obj)
-        extra = _whole(target, sides.kind, _of_users(sides.extra))
+        extra = whole(target, sides.kind, _of_users(sides.extra))
         found.gone += [(sides.kind, obj) for obj in extra if rule_for(obj) is None]
     return found
 
@@ -77,7 +77,7 @@ def _sorted_in(found: Changes, obj: Json) -> None:
         found.ending.append(_bare(obj))
 
 
-def _whole(kube: KubeClient, kind: Kind, items: list[Json]) -> list[Json]:
+def whole(kube: KubeClient, kind: Kind, items: list[Json]) -> list[Json]:
     """With what they hold, as they are now; less those that are gone by now."""
     if len(items) > FEW:
         wanted = {name_of(item) for item in items}

@@ -18,7 +18,7 @@ def fitting(inside: Inside, *, source: HostSeen, target: HostSeen) -> Iterator[F
     """What the target lacks of it. `source`: only what worked there is missed."""
     yield from _storage_classes(inside, target)
     yield from _ingress_classes(inside, source, target)
-    yield from _nodes(inside, target)
+    yield from _nodes(inside, source, target)
 
 
 def _blocks(code: str, about: str, message: str, hint: str) -> Finding:
@@ -68,10 +68,12 @@ def _ingress_classes(inside: Inside, source: HostSeen, target: HostSeen) -> Iter
             )
 
 
-def _nodes(inside: Inside, target: HostSeen) -> Iterator[Finding]:
-    if not target.nodes:  # nobody may look, or none takes pods, which is told elsewhere
+def _nodes(inside: Inside, source: HostSeen, target: HostSeen) -> Iterator[Finding]:
+    """What no node takes where it is now either loses nothing."""
+    if not source.nodes or not target.nodes:  # nobody may look, or none takes pods, which is told elsewhere
         return
-    nowhere = [each for each in inside.templates if not any(_takes(node, each) for node in target.nodes)]
+    taken = [each for each in inside.templates if any(_takes(node, each) for node in source.nodes)]
+    nowhere = [each for each in taken if not any(_takes(node, each) for node in target.nodes)]
     if nowhere:
         yield _blocks(
             "no-such-node",

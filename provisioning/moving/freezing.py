@@ -34,14 +34,18 @@ NOT_FROZEN: Final = ("coordination.k8s.io", "events.k8s.io", "authentication.k8s
 
 @dataclass(frozen=True)
 class Freeze:
-    """One freeze: who and which version its two objects are. Another pair, or a changed one, is another freeze."""
+    """One freeze: who and which version its two objects are. Another pair, or a changed one, is another freeze.
+
+    `since` is when it was put there by the clock of the cluster itself, in ISO 8601.
+    """
 
     policy: str
     binding: str
+    since: str
 
     def as_json(self) -> dict[str, str]:
         """To be kept."""
-        return {"policy": self.policy, "binding": self.binding}
+        return {"policy": self.policy, "binding": self.binding, "since": self.since}
 
 
 def freeze_supported(virtual: KubeClient) -> bool:
@@ -51,8 +55,7 @@ def freeze_supported(virtual: KubeClient) -> bool:
 
 def freeze_put(virtual: KubeClient, sentence: str) -> Freeze:
     """Puts it there, whatever is left of an earlier one. It takes effect some seconds later: see `freeze_refuses`."""
-    policy, binding = virtual.apply(_policy(sentence)), virtual.apply(_binding())
-    return Freeze(_version(policy), _version(binding))
+    return _freeze(virtual.apply(_policy(sentence)), virtual.apply(_binding()))
 
 
 def freeze_holds(virtual: KubeClient, freeze: dict[str, str]) -> bool:
@@ -61,7 +64,7 @@ def freeze_holds(virtual: KubeClient, freeze: dict[str, str]) -> bool:
     binding = virtual.get(VALIDATING_ADMISSION_POLICY_BINDING, NAME)
     if policy is None or binding is None:
         return False
-    return Freeze(_version(policy), _version(binding)).as_json() == freeze
+    return _freeze(policy, binding).as_json() == freeze
 
 
 def freeze_refuses(virtual: KubeClient) -> bool:
@@ -105,6 +108,10 @@ def _bindings(virtual: KubeClient) -> list[Json]:
 def _changed(virtual: KubeClient, before: Json, after: Json) -> None:
     if patch := merge_patch(before, after):
         virtual.patch_merge(CLUSTER_ROLE_BINDING, before["metadata"]["name"], None, patch)
+
+
+def _freeze(policy: Json, binding: Json) -> Freeze:
+    return Freeze(_version(policy), _version(binding), str(policy["metadata"]["creationTimestamp"]))
 
 
 def _version(obj: Json) -> str:

@@ -38,7 +38,7 @@ def look_at_move(context: StepContext) -> Report:
 
 def move_look(context: StepContext) -> MoveLook:
     """Looks at it as things are now. TemporaryError where the cluster or its present host does not answer."""
-    cluster, wish = context.virtual_cluster, _wish(context)
+    cluster, wish = context.virtual_cluster, move_wish(context)
     found = move_target(cluster=cluster, wish=wish, now=context.now)
     refusals = [blocking(each) for each in (*source_refusals(cluster), *found.refusals)]
     source = Placement.objects.select_related("host").filter(virtual_cluster=cluster, role=PlacementRole.ACTIVE).first()
@@ -50,7 +50,8 @@ def move_look(context: StepContext) -> MoveLook:
     return MoveLook(report=_report(source, found, workloads, findings), inside=inside, workloads=workloads)
 
 
-def _wish(context: StepContext) -> MoveWish:
+def move_wish(context: StepContext) -> MoveWish:
+    """What was asked. PermanentError where the host that was named is no more."""
     try:
         return MoveWish.of(context.params)
     except HostCluster.DoesNotExist:
@@ -76,17 +77,15 @@ def _of_inside(
     if found.host is None:
         return
     seen = _asked(context, found.host)
-    if isinstance(seen, Finding):
-        if not found.refusals:
-            yield seen
-        seen = None
+    if isinstance(seen, Finding) and not found.refusals:
+        yield seen
     if inside is None:
         told = "It is asleep: what is in it is looked at once it was woken for the move, before anything is changed."
         yield note("asleep", context.virtual_cluster.name, told)
         return
     yield from not_moving(inside, to=found.host.name)
-    if seen is not None:
-        yield from fitting(inside, source=_classes(source.host), target=seen)
+    if isinstance(seen, HostSeen):
+        yield from fitting(inside, source=_source_seen(context, source.host), target=seen)
     for asked, why in orders_refused(inside.workloads, wish.orders).items():
         hint = "Leave the order out, or ask for another one."
         yield Finding(weight=Weight.BLOCKS, code="order-refused", about=asked, message=why, hint=hint)
@@ -106,8 +105,10 @@ def _asked(context: StepContext, host: HostCluster) -> HostSeen | Finding:
         )
 
 
-def _classes(host: HostCluster) -> HostSeen:
-    return HostSeen(name=host.name, ingress_classes=frozenset(each["name"] for each in host.ingress_classes))
+def _source_seen(context: StepContext, host: HostCluster) -> HostSeen:
+    """What is not known of it is not missed elsewhere."""
+    seen = _asked(context, host)
+    return seen if isinstance(seen, HostSeen) else HostSeen(name=host.name)
 
 
 def _direct(context: StepContext) -> Iterator[Finding]:

@@ -50,8 +50,8 @@ class Writers:
         writes = {_role_key(role): what for role in roles if (what := _written(role.get("rules") or []))}
         self._by_subject: dict[tuple[str, str], str] = {}
         for binding in bindings:
-            if what := writes.get(_bound(binding)):
-                self._note(binding, f"may write {what}, by the {binding['kind']} {_name(binding)}")
+            if _bound(binding) in writes:
+                self._note(binding, f"may write {writes[_bound(binding)]}, by the {binding['kind']} {_name(binding)}")
 
     def _note(self, binding: Json, sentence: str) -> None:
         for subject in binding.get("subjects") or []:

@@ -36,7 +36,8 @@ KINDS: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, REPLICA_SET, REPLICATION_C
 WORKLOAD_KINDS: Final[Mapping[tuple[str, str], Kind]] = {(kind.group, kind.kind): kind for kind in KINDS}
 """By group and name of the kind: all that can be a workload of its own."""
 _RIGHTS: Final = (CLUSTER_ROLE, ROLE, CLUSTER_ROLE_BINDING, ROLE_BINDING)
-_NODES: Final = "kube-node-lease"
+_SYSTEM: Final = ("kube-controller-manager", "kube-scheduler", "cloud-controller-manager", "apiserver-", "vcluster-")
+"""How Leases of the control plane begin, whose holder may be called as a tenant's pod is."""
 
 
 class Order(StrEnum):
@@ -220,11 +221,17 @@ def _by_shape(found: Json) -> tuple[Order, str]:
 
 def _leading(seen: Seen) -> dict[ObjectId, str]:
     """By workload the Lease that one of its pods holds. Of whom an election's winner is, programs name the pod."""
-    holders = {_holder(each): each["metadata"] for each in seen.leases if each["metadata"]["namespace"] != _NODES}
+    holders = {_holder(each): each["metadata"] for each in seen.leases if not _of_system(each)}
     above = {id_of(each): owner for each in seen.found if (owner := _controller(each)) is not None}
     pods = [id_of(each) for each in seen.found if each["kind"] == "Pod"]
     held = {pod: holders[pod.name] for pod in pods if pod.name in holders}
     return {_top(pod, above): f"{meta['namespace']}/{meta['name']}" for pod, meta in held.items()}
+
+
+def _of_system(lease: Json) -> bool:
+    meta = lease["metadata"]
+    named = meta["namespace"] == "kube-system" and str(meta["name"]).startswith(_SYSTEM)
+    return named or meta["namespace"] == "kube-node-lease"
 
 
 def _holder(lease: Json) -> str:

@@ -21,7 +21,7 @@ EVENTS_AFTER_SECONDS = 2.0
 @step("Wait for the virtual cluster's API")
 def wait_for_api(context: StepContext) -> StepResult:
     """Looks at /readyz through the host's API; tells the host's own reason for as long as it does not answer."""
-    return _wait(context, "Waiting for the API server.", ready=_answers)
+    return _wait(context, "Waiting for the API server.", ready=_answers, waited=seconds_in_step(context))
 
 
 @step("Wait for the virtual cluster's API")
@@ -29,10 +29,20 @@ def wait_for_rollout(context: StepContext) -> StepResult:
     """As for a new cluster, but not before the host has replaced a control plane that was as it was wanted before."""
     if context.virtual_cluster.sleeping:
         return ASLEEP
+    return rollout_wait(context, waited=seconds_in_step(context))
+
+
+def rollout_wait(context: StepContext, *, waited: float, give_up: bool = True) -> StepResult:
+    """The answer of a step that waits for it and began to `waited` seconds ago.
+
+    PermanentError where waiting alone cannot help, unless `give_up` is False.
+    """
     return _wait(
         context,
         "Waiting for the host to replace the control plane.",
         ready=lambda context: rolled_out(workload_of(context.kube(), context.placement)) and _answers(context),
+        waited=waited,
+        give_up=give_up,
     )
 
 
@@ -57,15 +67,16 @@ def _answers(context: StepContext) -> bool:
     return True
 
 
-def _wait(context: StepContext, why: str, *, ready: Callable[[StepContext], bool]) -> StepResult:
-    waited = seconds_in_step(context)
+def _wait(
+    context: StepContext, why: str, *, ready: Callable[[StepContext], bool], waited: float, give_up: bool = True
+) -> StepResult:
     try:
         if ready(context):
             return None
     except TemporaryError:
         pass  # no pod, no certificate, no listener yet: what the host says of it is told below
     trouble = _trouble(context) if waited > EVENTS_AFTER_SECONDS else None
-    if trouble and trouble.permanent and waited > settings.IMAGE_PULL_PATIENCE_SECONDS:
+    if trouble and trouble.permanent and give_up and waited > settings.IMAGE_PULL_PATIENCE_SECONDS:
         raise PermanentError(
             trouble.message,
             code=trouble.reason,

@@ -169,6 +169,8 @@ def _asleep(context: StepContext, cause: ExportCause) -> StepResult:
     name, last = context.virtual_cluster.name, newest_export(context.virtual_cluster)
     if cause == ExportCause.SLEEP:
         return Skip("It is asleep already.")
+    if cause == ExportCause.UPGRADE:  # which leaves it asleep, so nothing in it changes since
+        return Skip(f"It is asleep; {_last_told(last)}")
     if cause != ExportCause.DELETE:
         raise PermanentError(
             "It is asleep, and only one that is awake can be exported.", code="asleep", hint=f"marina wake {name}"
@@ -179,6 +181,12 @@ def _asleep(context: StepContext, cause: ExportCause) -> StepResult:
     with context.fenced():
         export_keep_for_deleted(export=last, now=context.now)
     return Skip(f"It is asleep; its last export is of {last.finished_at:%Y-%m-%d %H:%M} UTC.")
+
+
+def _last_told(last: Export | None) -> str:
+    if last is None or last.finished_at is None:
+        return "it has no export."
+    return f"its last export is of {last.finished_at:%Y-%m-%d %H:%M} UTC."
 
 
 def _unread(context: StepContext, last: Export | None) -> PermanentError:

@@ -8,8 +8,8 @@ from typing import Any, Final
 from django.conf import settings
 
 from clusters.models import Export, HostCluster, Placement, PlacementRole
-from clusters.moving import ACCEPT, BACK, DECIDED, DIFFERENCES, JOBS_WAIT, ORDERS, REVISIONS, SLEPT, TO
-from clusters.placing import hosts_choose
+from clusters.move_target import move_target
+from clusters.moving import ACCEPT, BACK, DECIDED, DIFFERENCES, JOBS_WAIT, ORDERS, REVISIONS, SLEPT
 from clusters.preflight import CHOICES
 from provisioning.drivers.kinds import CONFIG_MAP, JOB
 from provisioning.drivers.kube import KubeClient
@@ -21,9 +21,10 @@ from provisioning.exports.restoring import RestorePlan
 from provisioning.moving.carrying import Carried, Carrier, changes_carry, moving_plan, moving_way
 from provisioning.moving.changes import Changes, carried_kinds, changes_since
 from provisioning.moving.comparing import differing
+from provisioning.moving.preflight import move_wish
 from provisioning.moving.workloads import workloads_of, workloads_ordered
 from provisioning.steps.names import ACCESS_NAMESPACE
-from provisioning.steps.placing import one_at_a_time, placement_create, wish_of
+from provisioning.steps.placing import one_at_a_time, placement_create
 from provisioning.steps.restoring import mark_of, objects_made, objects_tried_again
 from provisioning.steps.sleeping import resume_control_plane
 from provisioning.steps.timing import seconds_in_step
@@ -72,17 +73,14 @@ def _go_back(context: StepContext) -> StepResult:
 
 def _host_chosen(context: StepContext) -> tuple[HostCluster, str]:
     """Looked at again: the host may have changed since it was asked for."""
-    cluster, source = context.virtual_cluster, context.placement.host
-    wanted = HostCluster.objects.filter(pk=context.params[TO]).first() if context.params.get(TO) else None
-    choice = hosts_choose(project=cluster.project, wish=wish_of(cluster, host=wanted))
-    fitting = [each.host for each in choice.candidates if each.host.pk != source.pk and not each.away]
-    if not fitting:
-        raise PermanentError(
-            f"No other host cluster can take it. {choice.explain()}",
-            code="no-host",
-            hint="Name another one (marina migrate --to), or make room.",
-        )
-    return fitting[0], choice.why() if wanted is None else f"It was moved here from {source.name}."
+    wish = move_wish(context)
+    found = move_target(cluster=context.virtual_cluster, wish=wish, now=context.now)
+    if found.host is None or found.refusals:
+        first = found.refusals[0]
+        told = " ".join(each.why for each in found.refusals)
+        hint = first.hint or "Name another one (marina migrate --to), or make room."
+        raise PermanentError(told, code=first.code, hint=hint)
+    return found.host, found.why if wish.to is None else f"It was moved here from {context.placement.host.name}."
 
 
 def _leaving(context: StepContext, host: HostCluster) -> bool:

@@ -166,12 +166,12 @@ def switch_placement(context: StepContext) -> StepResult:
     """Only where nobody wrote around the freeze. From here on it runs at the target, and is not frozen."""
     with both(context) as (source, target):
         freeze_checked(context, source)
-        since = datetime.fromisoformat(context.params[FROZEN_AT])
+        freeze = context.params.get(FREEZE) or {"since": context.params[FROZEN_AT]}
         written = written_since(
             source,
             target,
             context.params[REVISIONS],
-            since,
+            datetime.fromisoformat(freeze["since"]),
             mark=mark_of(context),
             before_page=context.lease.check,
         )

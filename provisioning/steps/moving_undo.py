@@ -6,8 +6,8 @@ from clusters.models import VirtualCluster
 from clusters.moving import BACK, FREEZE, FROZEN_AT, SLEPT, STARTING
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import StepError
-from provisioning.engine.flow import Done, Skip, StepResult, step
-from provisioning.moving.freezing import access_resume, freeze_take_away
+from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
+from provisioning.moving.freezing import access_resume, freeze_refuses, freeze_take_away
 from provisioning.moving.running import all_let_go
 from provisioning.steps.moving_after import put_to_rest
 from provisioning.steps.timing import seconds_in_step
@@ -42,6 +42,8 @@ def unfreeze_source(context: StepContext) -> StepResult:
     with context.virtual() as source:
         freeze_take_away(source)
         access_resume(source)
+        if freeze_refuses(source):
+            return Wait(0.1, "Waiting for the freeze to end.")
     with context.fenced():
         VirtualCluster.objects.filter(pk=context.virtual_cluster.pk).update(frozen_at=None, frozen_why="")
     params = {key: value for key, value in context.params.items() if key not in (FREEZE, FROZEN_AT)}

@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection
 from clusters.models import HostCluster, HostMode, OperationEvent, Placement, PlacementRole, VirtualCluster
 from clusters.names import namespace_for, release_for
 from clusters.offering import who_can_offer
-from clusters.placement_wish import PlacementWish
+from clusters.placement_wish import wish_of
 from clusters.placing import HostChoice, hosts_choose, namespaces_free
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
@@ -42,19 +42,6 @@ def one_at_a_time() -> None:
     """Until the transaction ends: workers that choose at the same moment would all take the host that is emptiest."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHOOSING])
-
-
-def wish_of(cluster: VirtualCluster, *, host: HostCluster | None) -> PlacementWish:
-    """What its host must be like; with `host` it must be that one."""
-    return PlacementWish(
-        kubernetes_version=cluster.kubernetes_version,
-        exposure=cluster.exposure,
-        size=cluster.size,
-        replicas=cluster.replicas,
-        host=host,
-        region=cluster.wanted_region,
-        host_labels=cluster.wanted_host_labels,
-    )
 
 
 def placement_create(

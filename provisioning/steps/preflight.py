@@ -8,9 +8,11 @@ from clusters.preflight import OF, REPORT, Report, Weight
 from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Done, StepResult, step
 from provisioning.moving.preflight import look_at_move
+from provisioning.steps.upgrade_looking import upgrade_look
 
 LOOKS: Final[Mapping[OperationKind, Callable[[StepContext], Report]]] = {
     OperationKind.MIGRATE: look_at_move,
+    OperationKind.UPGRADE: upgrade_look,
 }
 """Who looks ahead of which kind."""
 

@@ -12,7 +12,8 @@ from clusters.chart_values import not_synced, values_render
 from clusters.chart_wish import HostCapabilities, ImageSettings, ReleaseWish
 from clusters.models import Exposure, Placement
 from clusters.sizes import SIZES
-from clusters.versions import KubernetesVersion
+from clusters.upgrade_offer import versions_of
+from clusters.upgrade_versions import Versions
 from provisioning.charts import chart_fetch
 from provisioning.drivers.charts import ChartInfo
 from provisioning.drivers.kinds import DEPLOYMENT, STATEFUL_SET, Json, kind_of
@@ -105,20 +106,25 @@ def annotations_of(found: Json) -> dict[str, str]:
     return annotations
 
 
-def release_values(context: StepContext) -> dict[str, Any]:
-    """The full values of the release, merged in the fixed order of clusters/chart_values.py."""
+def release_values(context: StepContext, *, versions: Versions | None = None) -> dict[str, Any]:
+    """The full values of the release, merged in the fixed order of clusters/chart_values.py.
+
+    With the versions that are wanted of the cluster, unless others are given.
+    """
     cluster, host = context.virtual_cluster, context.placement.host
     adoption = Adoption.of_json(context.placement.adopted)
+    wanted = versions or versions_of(cluster)
+    chart_version = f"{wanted.chart}{wanted.chart.addition}"
     wish = ReleaseWish(
-        kubernetes_version=KubernetesVersion.parse(cluster.kubernetes_version),
-        chart_version=cluster.chart_version,
+        kubernetes_version=wanted.kubernetes,
+        chart_version=chart_version,
         size=SIZES[cluster.size],
         replicas=0 if cluster.sleeping else cluster.replicas,
         load_balancer=exposure_of(context) == Exposure.LOAD_BALANCER,
     )
     return values_render(
         wish,
-        images=_images(adoption, cluster.chart_version),
+        images=_images(adoption, chart_version),
         capabilities=HostCapabilities.of_host(host.api_groups, host.values),
         host_values=host.values,
         spec_values=adoption.values(cluster.values) if adoption else cluster.values,

@@ -162,6 +162,9 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
     ),
     "POST virtual-clusters/{pk}/sleep": (_cluster("virtualcluster.sleep"),),
     "POST virtual-clusters/{pk}/wake": (_cluster("virtualcluster.wake"),),
+    # 400: those of the matrix have the newest versions
+    "POST virtual-clusters/{pk}/upgrade": (_cluster("virtualcluster.upgrade", further=(400, 409)),),
+    "POST virtual-clusters/{pk}/upgrade-preflight": (_cluster("virtualcluster.upgrade", further=(400, 409)),),
     "POST virtual-clusters/{pk}/kubeconfigs": tuple(
         _cluster(
             f"virtualcluster.kubeconfig.{level}", body=lambda o, level=level: {"public_key": PUBLIC_KEY, "level": level}

@@ -28,6 +28,7 @@ NOT_TOLD = {
     "virtualcluster.migrate-preflight",
     "virtualcluster.wake",
     "virtualcluster.restore",
+    "virtualcluster.upgrade",
     "host.connect",
     "host.credential",
     "operation.abort",

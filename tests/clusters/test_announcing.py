@@ -37,6 +37,9 @@ def told() -> list[str]:
         (OperationKind.PROVISION, OperationState.FAILED, ["operation.failed", "virtual-cluster.failed"]),
         (OperationKind.PROVISION, OperationState.ABORTED, ["operation.aborted"]),
         (OperationKind.CONFIGURE, OperationState.SUCCEEDED, ["operation.succeeded", "virtual-cluster.changed"]),
+        (OperationKind.MIGRATE, OperationState.SUCCEEDED, ["operation.succeeded", "virtual-cluster.moved"]),
+        (OperationKind.MIGRATE, OperationState.FAILED, ["operation.failed", "virtual-cluster.failed"]),
+        (OperationKind.PREFLIGHT, OperationState.SUCCEEDED, ["operation.succeeded"]),
         (OperationKind.DELETE, OperationState.SUCCEEDED, ["operation.succeeded", "virtual-cluster.deleted"]),
         (OperationKind.DELETE, OperationState.FAILED, ["operation.failed", "virtual-cluster.failed"]),
         (OperationKind.ISSUE_KUBECONFIG, OperationState.SUCCEEDED, ["operation.succeeded"]),
@@ -55,10 +58,19 @@ def test_an_end_is_told_as_itself_and_as_what_it_means(world, kind, state, types
     assert announce() == 0
 
 
+# of what they do, nothing of the cluster is told besides that they ended
+OF_NO_EVENT = (
+    OperationKind.ISSUE_KUBECONFIG,
+    OperationKind.REVOKE_ACCESS,
+    OperationKind.PREFLIGHT,
+    OperationKind.REMOVE_PLACEMENT,
+)
+
+
 def test_every_kind_that_ends_well_or_badly_has_types_that_there_are():
     for table in (announcing._SUCCEEDED, announcing._FAILED):
         for kind in OperationKind:
-            assert kind in table or kind in (OperationKind.ISSUE_KUBECONFIG, OperationKind.REVOKE_ACCESS)
+            assert kind in table or kind in OF_NO_EVENT
             assert set(table.get(kind, ())) <= set(EVENT_TYPES)
 
 

@@ -3,9 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
+from accounts.errors import Conflict
 from accounts.models import AuditEvent
+from accounts.services.audit import Actor
 from clusters.models import (
     Breaker,
     HostCluster,
@@ -18,6 +21,7 @@ from clusters.models import (
     VirtualCluster,
     VirtualClusterPhase,
 )
+from clusters.services.operations import operation_start
 from tests.accounts.conftest import signed_in
 from tests.clusters.conftest import problem
 from tests.clusters.making import cluster_row, host_row, operation_row, ready_row
@@ -138,6 +142,16 @@ def test_where_it_is_kept_from_before_it_goes_only_by_going_back(ada, cluster, w
     assert begun(ada, cluster, back=True).params["back"] is True
 
 
+def test_marina_chooses_no_host_where_it_is_kept_from_before(ada, cluster, west):
+    kept = Placement.objects.create(
+        virtual_cluster=cluster, host=west, namespace="marina-hello", release="hello", role=PlacementRole.RETAINED
+    )
+    assert "west: hello is or was there." in refused(ada, cluster, "no-host")["detail"]
+    # what is being removed keeps nobody: the move waits until it is gone
+    Placement.objects.filter(pk=kept.pk).update(role=PlacementRole.LEAVING)
+    assert begun(ada, cluster).params["to"] == ""
+
+
 def test_back_is_refused_where_nothing_is_kept_or_its_time_is_over(ada, cluster, west):
     assert "nowhere to go back to" in refused(ada, cluster, "nothing-retained", 409, back=True)["detail"]
     kept = Placement.objects.create(
@@ -205,6 +219,15 @@ def test_the_second_of_two_moves_is_refused_with_the_first_in_the_way(ada, clust
     # also where its target is no longer one that could be named now
     HostCluster.objects.filter(name="west").update(cordoned=True)
     assert problem(migrate(ada, cluster, to="west"), 409)["operation_id"] == str(first.pk)
+
+
+@pytest.mark.parametrize("kind", [OperationKind.UPGRADE, OperationKind.RESTORE])
+def test_during_a_move_what_would_be_missed_is_refused_with_the_move_in_the_way(ada, people, cluster, west, kind):
+    moving = begun(ada, cluster, to="west")
+    with pytest.raises(Conflict) as told, transaction.atomic():
+        operation_start(kind=kind, subject=cluster, actor=Actor(user=people.ada), now=timezone.now())
+    assert (told.value.status, told.value.operation_id) == (409, moving.pk)
+    assert str(moving.pk) in told.value.hint
 
 
 @pytest.mark.parametrize("kind", [OperationKind.UPGRADE, OperationKind.RESTORE, OperationKind.DELETE])

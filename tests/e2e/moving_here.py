@@ -56,6 +56,11 @@ class Scene:
             ).operation
         return finished(operation, {**FLOWS, **({OperationKind.MIGRATE: flow} if flow else {})})
 
+    def tidy(self) -> None:
+        """What a move that was put back left at the other host is removed."""
+        for removal in Operation.objects.filter(kind=OperationKind.REMOVE_PLACEMENT, finished_at=None):
+            assert finished(removal).state == "Succeeded"
+
     @property
     def actor(self) -> Actor:
         return Actor(user=self.world.olivia)
@@ -73,7 +78,8 @@ def scene_made(world: World, hosts: Mapping[str, LocalHost], name: str) -> Scene
         host=here,
     )
     assert finished(work.operation).state == "Succeeded"
-    return Scene(world, here, there, work.virtual_cluster)
+    cluster = VirtualCluster.objects.select_related("project__organization").get(pk=work.virtual_cluster.pk)
+    return Scene(world, here, there, cluster)
 
 
 def _connected(name: str, host: LocalHost) -> HostCluster:

@@ -84,7 +84,7 @@ def belonging(direct: KubeClient, core: client.CoreV1Api) -> list[Json]:
     owned = belongings(namespaces=NAMESPACES, filling=FILLING)
     Owning(direct).make(owned)
     Owning(direct).make(operator_manifests(GADGETS))
-    core.create_namespace({"metadata": {"name": NAMESPACE}})
+    core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=NAMESPACE)))
     return owned
 
 

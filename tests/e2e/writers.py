@@ -87,5 +87,5 @@ class Writer:
     def there(self) -> dict[str, str]:
         """What the cluster has of it now."""
         listed: Any = self.core.list_namespaced_config_map(NAMESPACE)
-        found = {item.metadata.name: (item.data or {}).get("n") for item in listed.items}
+        found = {item.metadata.name: (item.data or {}).get("n", "") for item in listed.items}
         return {name: value for name, value in found.items() if name.startswith("w-") and name not in self.unknown}

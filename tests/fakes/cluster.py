@@ -70,12 +70,14 @@ class Target:
 class FakeCluster:
     """The state outlives its clients. `before` and `after` see each request that changes something; tests hook them.
 
-    `forgetful`: it never knows where a paged list was, as a server that compacted meanwhile.
+    `forgetful`: it never knows where a paged list was, as a server that compacted meanwhile. `metrics`: what it says of
+    itself there.
     """
 
     def __init__(self, *, version: str = VERSION) -> None:
         self.version = version
         self.forgetful = False
+        self.metrics = ""
         self.store = Store()
         self.access = Access(self.store)
         self.controllers = Controllers(self.store)
@@ -96,7 +98,7 @@ class FakeCluster:
         with self.lock:
             return self.store.create(kind, {"metadata": metadata, **parts}, manager="kube-apiserver")
 
-    def handle(self, request: Request) -> Json:
+    def handle(self, request: Request) -> Json | str:
         """The answer. Refusal for everything that is none of success."""
         if request.changes:
             for hook in self.before:
@@ -109,10 +111,12 @@ class FakeCluster:
                 hook(request)
         return answer
 
-    def _answer(self, request: Request) -> Json:
+    def _answer(self, request: Request) -> Json | str:
         parts = [unquote(part) for part in request.path.strip("/").split("/")]
         if len(parts) == 1 and parts[0] in _WITHOUT_RIGHTS:
             return self._about(parts[0])
+        if parts == ["metrics"]:
+            return self.metrics
         if parts[0] in ("api", "apis") and (
             served := discovery(parts, _BY_PATH.values(), aggregated=self._aggregates(request))
         ):
@@ -263,5 +267,5 @@ def encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def to_bytes(answer: Json) -> bytes:
-    return json.dumps(answer).encode()
+def to_bytes(answer: Json | str) -> bytes:
+    return (answer if isinstance(answer, str) else json.dumps(answer)).encode()

@@ -60,7 +60,9 @@ class HelmRun:
         )
         if request.changes:
             self._alive()
-        return self._cluster.handle(request)
+        answer = self._cluster.handle(request)
+        assert isinstance(answer, dict)
+        return answer
 
     # Verbs
 

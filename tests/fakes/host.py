@@ -86,12 +86,15 @@ class FakeHost:
 
     A virtual cluster's state belongs to its claim: it goes when the claim goes, and a new release over a claim that
     stayed revives it. A control plane starts after somebody looked for its secret in vain or at its StatefulSet, so
-    that flows have to wait.
+    that flows have to wait. One of a Kubernetes version in `missing` never starts, as its image is nowhere; one in
+    `ailing` starts and never gets ready.
     """
 
     def __init__(self, certificates: Certificates) -> None:
         self._certificates = certificates
         self.cluster = FakeCluster()
+        self.missing: set[str] = set()
+        self.ailing: set[str] = set()
         self.expositions = Expositions(self.cluster)
         self._inner: dict[str, tuple[FakeCluster, Server]] = {}
         self._forwards: defaultdict[str, set[socket.socket]] = defaultdict(set)
@@ -140,6 +143,11 @@ class FakeHost:
             ca_pem=self._certificates.host.certificate.decode(),
             token=self.cluster.access.admin_token,
         )
+
+    def restart(self, namespace: str, pod: str) -> None:
+        """Its set makes another in its place, as after a node was drained."""
+        with self.cluster.lock:
+            self.cluster.store.delete(self.cluster.store.get(POD, pod, namespace))
 
     # Virtual clusters
 
@@ -190,10 +198,15 @@ class FakeHost:
         return bool(release and self.cluster.store.find(SECRET, f"vc-{release}", pod.meta["namespace"]))
 
     def _start(self, pod: Stored) -> None:
+        if _version(pod) in self.missing | self.ailing:
+            status = _never_pulled(pod) if _version(pod) in self.missing else _NEVER_READY
+            self.cluster.store.write(pod, {**pod.value, "metadata": dict(pod.meta), "status": status})
+            return
         volume = self._volume(pod)
         if volume not in self._inner:
             cluster = FakeCluster(version=_version(pod))
             self._inner[volume] = cluster, Server(cluster, self._certificates.virtual_context, {})
+        self._inner[volume][0].version = _version(pod)
         self._publish(pod, self._inner[volume][1])
         ready = [{"type": kind, "status": "True"} for kind in ("PodScheduled", "Initialized", "Ready")]
         status = {"phase": "Running", "conditions": ready}
@@ -244,6 +257,23 @@ class FakeHost:
         told = HelmRun(self.cluster, request, alive).run()
         handler.wfile.write(to_bytes(told) + b"\n")
         handler.wfile.flush()
+
+
+_NEVER_READY: Json = {
+    "phase": "Running",
+    "conditions": [{"type": "Ready", "status": "False"}],
+    "containerStatuses": [{"name": "syncer", "state": {"running": {}}}],
+}
+
+
+def _never_pulled(pod: Stored) -> Json:
+    image = next(each["image"] for each in pod.value["spec"]["initContainers"] if each["name"] == "kubernetes")
+    waiting = {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{image}": {image}: not found'}
+    return {
+        "phase": "Pending",
+        "initContainerStatuses": [{"name": "kubernetes", "state": {"waiting": waiting}}],
+        "containerStatuses": [{"name": "syncer", "state": {"waiting": {"reason": "PodInitializing"}}}],
+    }
 
 
 def _release_of(pod: Stored) -> str:

@@ -15,6 +15,7 @@ from tests.fakes.host import HELM, Certificates, FakeHost
 from tests.faults.crashes.crew import Crew, crew_started
 from tests.faults.crashes.matrix import Stages
 from tests.faults.crashes.stage import Stage, stage_opened
+from tests.faults.crashes.upgrading import OFFERED
 
 HASTE = {
     "LEASE_SECONDS": "1",
@@ -22,6 +23,8 @@ HASTE = {
     "RETRY_BASE_SECONDS": "0.1",
     "RETRY_CAP_SECONDS": "0.5",
     "CHART_FOLDER": str(LOCAL_CHART),
+    # with one whose image is nowhere
+    "KUBERNETES_VERSIONS": ",".join(OFFERED),
     "LOG_LEVEL": "WARNING",
     # each of its writes is a place at which a worker is killed
     "MOVE_REVISIONS_AHEAD": "1",
@@ -34,8 +37,9 @@ FAKE_SECONDS, REAL_SECONDS = 30.0, 120.0
 
 
 @pytest.fixture
-def world(transactional_db: None) -> World:
-    """Committed: workers are processes of their own."""
+def world(transactional_db: None, settings) -> World:
+    """Committed: workers are processes of their own. What is offered there is offered here."""
+    settings.KUBERNETES_VERSIONS = list(OFFERED)
     return world_make()
 
 

@@ -26,6 +26,7 @@ from tests.faults.crashes.adopting import adopt, configure_adopted, delete_adopt
 from tests.faults.crashes.moving import move, move_back, remove_placement
 from tests.faults.crashes.restoring import restore_into_its_own, restore_overwriting
 from tests.faults.crashes.stage import Stage
+from tests.faults.crashes.upgrading import preflight_of_upgrade, upgrade, upgrade_put_back
 
 RECIPIENT = PrivateKey(bytes(range(32)))
 """Whoever asks for a kubeconfig in these tests."""
@@ -217,6 +218,16 @@ SCENARIOS = (
     Scenario("export", OperationKind.EXPORT, _export),
     Scenario("restore", OperationKind.RESTORE, restore_into_its_own),
     Scenario("restore-overwriting", OperationKind.RESTORE, restore_overwriting),
+    Scenario("upgrade", OperationKind.UPGRADE, upgrade, most=12),
+    Scenario(
+        "upgrade-put-back",
+        OperationKind.UPGRADE,
+        upgrade_put_back,
+        armed="upgrade.hop:fail",
+        ends=OperationState.FAILED,
+        after="upgrade.hop",
+    ),
+    Scenario("preflight-of-upgrade", OperationKind.PREFLIGHT, preflight_of_upgrade),
     Scenario("migrate", OperationKind.MIGRATE, move, two_hosts=True),
     Scenario(
         "migrate-put-back",

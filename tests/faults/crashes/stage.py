@@ -112,21 +112,21 @@ class Stage:
         metadata = {"name": self.given_namespace, "labels": {"team": "theirs"}}
         self.kube.apply({"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, "metadata": metadata})
 
-    def creation(self, host: HostCluster) -> Operation:
+    def creation(self, host: HostCluster, *, version: str = "1.36.3") -> Operation:
         """What `marina create` asks for, on that host."""
         work = virtual_cluster_create(
             project=self.world.payments,
             name=self.name,
-            spec=VirtualClusterSpec(kubernetes_version="1.36.3"),
+            spec=VirtualClusterSpec(kubernetes_version=version),
             actor=self.actor,
             now=timezone.now(),
             host=host,
         )
         return work.operation
 
-    def ready_cluster(self, host: HostCluster) -> VirtualCluster:
+    def ready_cluster(self, host: HostCluster, *, version: str = "1.36.3") -> VirtualCluster:
         """Created by a worker whom nobody disturbs."""
-        created = self.creation(host)
+        created = self.creation(host, version=version)
         self.finish(created.pk)
         cluster = created.virtual_cluster
         assert cluster

@@ -27,6 +27,7 @@ from provisioning.drivers.kinds import PERSISTENT_VOLUME_CLAIM
 from provisioning.engine.flow import Flow, step
 from provisioning.moving.expecting import GUESSED_FREEZE, measured_freeze
 from provisioning.steps.move_check import check_inside, check_move
+from provisioning.steps.moving import place_target
 from tests.e2e.in_process import operation_finish
 from tests.fakes.host import FakeHost
 from tests.provisioning.hosts import host_at
@@ -176,6 +177,20 @@ def test_all_that_keeps_it_from_a_host_stands_in_the_report(shop, west):
     assert report["findings"][0]["message"] == "west: It is cordoned: it takes nothing new."
 
 
+def test_what_is_different_at_the_host_is_told(shop, west):
+    missing = {"type": "Authorized", "status": "False", "reason": "Missing", "message": "It may not list nodes."}
+    groups = [each for each in HostCluster.objects.get(name="west").api_groups if not each.startswith("policy/")]
+    HostCluster.objects.filter(name="west").update(conditions=[missing], api_groups=groups, exposure="None")
+    Placement.objects.update(syncs_priority_classes=True)
+    report = looked(shop)
+    found = {each["code"]: each for each in report["findings"]}
+    assert found["host-permissions"]["weight"] == "blocks"
+    assert found["host-permissions"]["message"] == "west: It may not list nodes."
+    assert "west does not take disruption budgets from virtual clusters" in found["not-synced"]["message"]
+    assert "west publishes no address of its API" in found["address"]["message"]
+    assert found["priority-classes"]["weight"] == "note"
+
+
 def test_what_runs_in_it_has_to_find_room_too(shop, west):
     asks = {"cpu": 7000, "memory": 1024**3, "pods": 4}
     HostCluster.objects.filter(name="east").update(
@@ -223,6 +238,18 @@ def test_a_host_that_was_disconnected_meanwhile_ends_the_move(shop, west):
     work = virtual_cluster_migrate(virtual_cluster=shop.cluster, actor=actor(shop), now=timezone.now(), move=wish())
     HostCluster.objects.filter(name="west").delete()
     assert operation_finish(work.operation, flows=ONLY_CHECK).error_code == "blocked"
+
+
+def test_the_place_is_chosen_by_the_same_rules_as_it_was_asked_for(shop, west):
+    work = virtual_cluster_migrate(virtual_cluster=shop.cluster, actor=actor(shop), now=timezone.now(), move=wish())
+    HostCluster.objects.filter(name="west").update(cordoned=True)
+    only_place = Flow(kind=OperationKind.MIGRATE, steps=(place_target,))
+    operation = operation_finish(work.operation, flows={OperationKind.MIGRATE: only_place})
+    assert (operation.error_code, operation.error_message) == (
+        "host-cordoned",
+        "west: It is cordoned: it takes nothing new.",
+    )
+    assert Placement.objects.count() == 1
 
 
 def grant(shop: Shop, days: int) -> KubeconfigGrant:

@@ -123,7 +123,8 @@ def test_every_choice_that_is_asked_for_can_be_made() -> None:
 
 
 def lacks(inside: Inside, **target: Any) -> list[tuple[str, str]]:
-    source = HostSeen(name="east", ingress_classes=frozenset({"nginx"}))
+    here = of("Node", "n7", namespace="", meta={"labels": {"kubernetes.io/hostname": "n7", "gpu": "1", "a": "b"}})
+    source = HostSeen(name="east", ingress_classes=frozenset({"nginx"}), nodes=(here,))
     found = fitting(inside, source=source, target=HostSeen(**{"name": "west", **target}))
     return [(each.code, each.weight) for each in found]
 
@@ -158,13 +159,19 @@ def test_nodes_asked_for_by_name_or_label_have_to_be_there() -> None:
             }
         }
     }
-    asking = [{"nodeName": "n7"}, {"nodeSelector": {"kubernetes.io/hostname": "n7"}}, {"affinity": affinity}]
+    asking: list[Found] = [
+        {"nodeName": "n7"},
+        {"nodeSelector": {"kubernetes.io/hostname": "n7"}},
+        {"affinity": affinity},
+    ]
     for pods in asking:
         inside = Inside(templates=(workload("Deployment", "web", pods=pods),))
         assert lacks(inside, nodes=(node(),)) == [("no-such-node", Weight.BLOCKS)], pods
         assert lacks(inside) == [], "nobody may look"
     fits = Inside(templates=(workload("Deployment", "web", pods={"affinity": affinity, "nodeSelector": {"a": "b"}}),))
     assert lacks(fits, nodes=(node(gpu="1", a="b"),)) == []
+    nowhere = Inside(templates=(workload("Deployment", "web", pods={"nodeSelector": {"there": "is-none"}}),))
+    assert lacks(nowhere, nodes=(node(),)) == [], "no node takes it where it is now either"
     scheduled = Inside(templates=(of("Pod", "alone", spec={"nodeName": "n7"}),))
     assert lacks(scheduled, nodes=(node(),)) == [], "that is where it runs, and no wish"
 

@@ -107,6 +107,18 @@ def test_the_holder_of_a_leader_lease_is_a_controller_whatever_it_may() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("namespace", "name"), [("kube-system", "kube-controller-manager"), ("kube-node-lease", "shop-0")]
+)
+def test_a_lease_of_the_control_plane_makes_nobody_a_controller(namespace: str, name: str) -> None:
+    # its pod may be called as one of a tenant's is
+    lease = of("Lease", name, namespace=namespace, spec={"holderIdentity": "shop-0_3f1c"})
+    database = workload("StatefulSet", "shop")
+    pod = of("Pod", "shop-0", owner=database, spec={})
+    one = only(database, pod, leases=(lease,))
+    assert one.order is Order.STOP_FIRST
+
+
 def test_what_another_workload_owns_is_none_of_its_own() -> None:
     deployment, cron = workload("Deployment", "web", replicas=2), of("CronJob", "nightly", spec={})
     replica_set = workload("ReplicaSet", "web-5d", owner=deployment)

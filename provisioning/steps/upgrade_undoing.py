@@ -1,0 +1,93 @@
+"""Putting the hop of an upgrade back at which it ended, unless a newer minor has run."""
+
+from typing import Final
+
+from clusters.upgrade_versions import Versions
+from clusters.upgrading import can_go_back
+from provisioning.drivers.kinds import POD, Json
+from provisioning.engine.context import StepContext
+from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
+from provisioning.steps.api_ready import ASLEEP, rollout_wait
+from provisioning.steps.names import SYNCED_BY
+from provisioning.steps.release import update_release
+from provisioning.steps.timing import seconds_in_step
+from provisioning.steps.upgrade_writing import keep, progress_of, versions_write
+from provisioning.upgrades.progress import WAY, Progress, PutBack
+
+STAYS_SECONDS: Final = 60.0
+"""So long it is looked whether one that is not put back answers after all."""
+
+
+def has_run(context: StepContext, hop: Versions) -> bool:
+    """Whether a control plane with this hop's images has been started, even if it does not run any more."""
+    placement = context.placement
+    selector = f"app=vcluster,release={placement.release},!{SYNCED_BY}"
+    pods = context.kube().list(POD, placement.namespace, label_selector=selector)
+    return any(_of_hop(pod, hop) and _was_started(pod) for pod in pods)
+
+
+def _of_hop(pod: Json, hop: Versions) -> bool:
+    spec = pod["spec"]
+    images = [str(each.get("image", "")) for each in [*spec.get("initContainers", []), *spec["containers"]]]
+    return any(image.partition("@")[0].endswith(f":{hop.kubernetes.tag}") for image in images)
+
+
+def _was_started(pod: Json) -> bool:
+    """Its main containers start only after the init container that brings the API server's program."""
+    status = pod.get("status", {})
+    if status.get("phase") in ("Running", "Succeeded", "Failed"):
+        return True
+    return any(
+        each.get("restartCount") or {"running", "terminated"} & set(each.get("state") or {}) or each.get("lastState")
+        for each in status.get("containerStatuses") or []
+    )
+
+
+@step("Put its versions back")
+def put_versions_back(context: StepContext) -> StepResult:
+    """Those from before the hop at which it ended. Not where a newer minor has run, whose state they cannot read."""
+    progress = Progress.of(context.params)
+    if progress is None or progress.over or not progress.began:
+        return Skip("None were changed.")
+    if not progress.put_back:
+        stays = not can_go_back(progress.back, progress.hop) and (progress.ran or has_run(context, progress.hop))
+        if stays and not context.virtual_cluster.sleeping:
+            progress = progress.with_(put_back=PutBack.STAYS)
+            keep(context, {WAY: progress.as_json()})
+        else:
+            progress = progress.with_(put_back=PutBack.BACK)
+            versions_write(context, progress.back, progress)
+    if progress.put_back == PutBack.STAYS:
+        return Skip(f"{progress.hop.told_after(progress.back)} has run once, so it stays: see the export from before.")
+    return Done(f"Kubernetes {progress.back.kubernetes} and chart {progress.back.chart} again.")
+
+
+@step("Put its release back")
+def put_release_back(context: StepContext) -> StepResult:
+    """As it was before the hop."""
+    if _put_back(context) != PutBack.BACK:
+        return Skip("Its release is left as it is.")
+    context.virtual_cluster.refresh_from_db()
+    update_release.run(context)
+    return None
+
+
+@step("See it answer again")
+def see_it_answer(context: StepContext) -> StepResult:
+    """What is put back has to; what stays is looked at for a while."""
+    put_back = _put_back(context)
+    if not put_back:
+        return Skip("Nothing was changed.")
+    if context.virtual_cluster.sleeping:
+        return ASLEEP
+    waited = seconds_in_step(context)
+    result = rollout_wait(context, waited=waited, give_up=False)
+    if put_back == PutBack.STAYS and isinstance(result, Wait) and waited > STAYS_SECONDS:
+        keep(context, {WAY: progress_of(context).with_(silent=True).as_json()})
+        return Done("It does not answer.")
+    return result
+
+
+def _put_back(context: StepContext) -> str:
+    progress = Progress.of(context.params)
+    return progress.put_back if progress else ""
