@@ -8,7 +8,7 @@ from tests.bench.figures import Figure, tell
 from tests.bench.moved_by_hand import ByHand
 from tests.bench.places import seconds
 from tests.bench.setup import Bench
-from tests.bench.two_hosts import TwoHosts, placement_of, seconds_of, steps_told, two_hosts
+from tests.bench.two_hosts import TwoHosts, made_with, seconds_of, steps_told, two_hosts
 from tests.e2e.belongings import belongings, obj
 
 PAIRS = 3
@@ -44,13 +44,8 @@ def figures(bench: Bench) -> Iterator[Figure]:
 
 def _made(where: TwoHosts, name: str) -> int:
     """With all that is in it; how many objects that are."""
-    from provisioning.drivers.clients import Clients
-    from tests.e2e.owning import Owning
-
-    where.marina.make(name, host=where.here)
     owned = [*belongings(namespaces=NAMESPACES, filling=FILLING), *busy()]
-    with Clients().virtual(placement_of(name), lambda: None) as kube:
-        Owning(kube).make(owned)
+    made_with(where, name, owned)
     for namespace, count in BUSY.items():
         for number in range(count):
             where.inside(name)("rollout", "status", f"deployment/busy-{number}", "-n", namespace, "--timeout=60s")

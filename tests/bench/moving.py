@@ -6,11 +6,11 @@ PARTS=migrating,freezing,upgrading names some of it.
 import subprocess
 import sys
 
-from tests.bench import freezing, migrating
+from tests.bench import freezing, migrating, upgrading
 from tests.bench.figures import Figure, write
 from tests.bench.setup import bench
 
-PARTS = {"migrating": migrating.figures, "freezing": freezing.figures}
+PARTS = {"migrating": migrating.figures, "freezing": freezing.figures, "upgrading": upgrading.figures}
 
 
 def main(names: list[str]) -> int:

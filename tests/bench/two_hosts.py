@@ -13,6 +13,7 @@ from tests.bench.creating import MarinaItself, settings_take
 from tests.bench.hosts import SETTINGS
 from tests.bench.setup import FOLDER, Bench
 from tests.commands import Kubectl
+from tests.e2e.belongings import Json
 
 CHOSEN = {"volumes": "recreate-empty", "jobs": "restart", "pods": "recreate", "outside": "proceed"}
 NAMES = ("harbor-east", "harbor-west")
@@ -48,6 +49,12 @@ class Mover(MarinaItself):
 
         wish = MoveWish(to=HostCluster.objects.get(name=to) if to else None, back=not to, choices=CHOSEN)
         return self._done(virtual_cluster_migrate, name, move=wish)
+
+    def upgrade(self, name: str, *, to: str) -> Any:
+        """To this version of Kubernetes."""
+        from clusters.services.upgrading import VersionChange, virtual_cluster_upgrade
+
+        return self._done(virtual_cluster_upgrade, name, change=VersionChange(kubernetes_version=to))
 
     def _done(self, do: Any, name: str, **asked: Any) -> Any:
         from django.utils import timezone
@@ -104,6 +111,16 @@ def placement_of(name: str) -> Any:
 
     clusters = Placement.objects.select_related("host__credential").exclude(virtual_cluster__phase="Deleted")
     return clusters.get(virtual_cluster__name=name, role="active")
+
+
+def made_with(where: TwoHosts, name: str, owned: list[Json], **how: str) -> None:
+    """A cluster on `here` that has all of that in it."""
+    from provisioning.drivers.clients import Clients
+    from tests.e2e.owning import Owning
+
+    where.marina.make(name, host=where.here, **how)
+    with Clients().virtual(placement_of(name), lambda: None) as kube:
+        Owning(kube).make(owned)
 
 
 def seconds_of(operation: Any, *, without: tuple[str, ...] = ()) -> float:
