@@ -41,11 +41,12 @@ def written_since(
     *,
     mark: str,
     before_page: Callable[[], None],
+    counts: Mapping[str, int] | None = None,
 ) -> list[str]:
     """By whoever is neither Kubernetes nor Marina, by the names and times that the API server notes of writers.
 
     `since` is by the cluster's own clock. What is at the target as it is at the source was copied in time. What was
-    carried and is gone from the source counts too.
+    carried and is gone from the source counts too. `counts`: see `both_sides`.
     """
     carried_by = moving_way(mark).created_by
     kinds = {(kind.group, kind.kind): kind for kind in kinds_served(target).kinds}
@@ -57,6 +58,7 @@ def written_since(
         revisions,
         there=lambda kind: (kind.group, kind.kind) in kinds,
         before_page=before_page,
+        counts=counts,
     ):
         written = whole(source, sides.kind, [item for item in sides.newer if _by_somebody(item, since)])
         told += [str(id_of(obj)) for obj in written if _counts(obj) and not _same(obj, target, kinds)]

@@ -26,13 +26,14 @@ TOLD_BY_METADATA: Final = frozenset(
 class Changes:
     """`changed` at the source, `ending` there (being deleted, and waiting for somebody), `gone` from there.
 
-    `revisions` are the moment up to which that is true.
+    `revisions` are the moment up to which that is true; `counts` how many there were of each kind then.
     """
 
     changed: list[Json] = field(default_factory=list)
     ending: list[Json] = field(default_factory=list)
     gone: list[tuple[Kind, Json]] = field(default_factory=list)
     revisions: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.changed) + len(self.ending) + len(self.gone)
@@ -51,16 +52,28 @@ def carried_kinds(source: KubeClient) -> list[Kind]:
 
 
 def changes_since(
-    source: KubeClient, target: KubeClient, revisions: Mapping[str, int], *, before_page: Callable[[], None]
+    source: KubeClient,
+    target: KubeClient,
+    revisions: Mapping[str, int],
+    *,
+    before_page: Callable[[], None],
+    counts: Mapping[str, int] | None = None,
 ) -> Changes:
-    """Reads both. A kind without a revision counts as changed in whole."""
+    """Reads both. A kind without a revision counts as changed in whole. `counts`: see `both_sides`."""
     found = Changes()
     there, kinds = {kind_key(kind) for kind in kinds_served(target).kinds}, carried_kinds(source)
     for sides in both_sides(
-        source, target, kinds, revisions, there=lambda kind: kind_key(kind) in there, before_page=before_page
+        source,
+        target,
+        kinds,
+        revisions,
+        there=lambda kind: kind_key(kind) in there,
+        before_page=before_page,
+        counts=counts,
     ):
         if sides.revision is not None:
             found.revisions[kind_key(sides.kind)] = sides.revision
+        found.counts[kind_key(sides.kind)] = sides.count
         newer = [item for item in sides.newer if not _left_out_by_metadata(item)]
         for obj in whole(source, sides.kind, newer):
             _sorted_in(found, obj)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from clusters.models import Operation, Placement, PlacementRole, VirtualCluster
-from clusters.moving import DECIDED, FREEZE, FROZEN_AT, LEFT, MEASURED, REVISIONS, STARTING
+from clusters.moving import COUNTS, DECIDED, FREEZE, FROZEN_AT, LEFT, MEASURED, REVISIONS, STARTING
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError
@@ -126,7 +126,13 @@ def stop_workloads_first(context: StepContext) -> StepResult:
         if left := stopped(source, (Order.CONTROLLER, Order.STOP_FIRST), _decided(context)):
             return Wait(0.2, _waiting("Waiting for pods to end", left))
         with context.on_target().virtual() as target:
-            changes = changes_since(source, target, context.params[REVISIONS], before_page=context.lease.check)
+            changes = changes_since(
+                source,
+                target,
+                context.params[REVISIONS],
+                before_page=context.lease.check,
+                counts=context.params.get(COUNTS),
+            )
             _refuse_written(changed_again(changes, target))
     return None
 
@@ -174,6 +180,7 @@ def switch_placement(context: StepContext) -> StepResult:
             datetime.fromisoformat(freeze["since"]),
             mark=mark_of(context),
             before_page=context.lease.check,
+            counts=context.params.get(COUNTS),
         )
         _refuse_written(written)
         if context.params.get(FREEZE) is not None:

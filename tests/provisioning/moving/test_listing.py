@@ -7,6 +7,7 @@ from secrets import token_hex
 
 import pytest
 
+from dev.waiting import wait_until
 from localkube import LocalHost
 from localkube.ports import free_ports
 from provisioning.drivers.kinds import CONFIG_MAP, CRON_JOB, DEPLOYMENT, JOB, NAMESPACE, SECRET, SERVICE, Json, Kind
@@ -33,7 +34,7 @@ class Two:
         for name in names:
             side.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": self.space}})
 
-    def seen(self, revisions: Mapping[str, int], *kinds: Kind) -> list[Sides]:
+    def seen(self, revisions: Mapping[str, int], *kinds: Kind, counts: Mapping[str, int] | None = None) -> list[Sides]:
         return list(
             both_sides(
                 self.source,
@@ -42,11 +43,25 @@ class Two:
                 revisions,
                 there=lambda kind: kind is not GONE,
                 before_page=lambda: None,
+                counts=counts,
             )
         )
 
+    def settled(self) -> Sides:
+        """The config maps, once the namespace's own one is among them."""
+        wait_until(
+            lambda: has_its_own(self.source, self.space) and has_its_own(self.target, self.space),
+            seconds=30,
+            what="the namespace's own config map is not there",
+        )
+        return self.seen({}, CONFIG_MAP)[0]
+
     def named(self, items: list[Json]) -> list[str]:
         return sorted(item["metadata"]["name"] for item in items if item["metadata"]["namespace"] == self.space)
+
+
+def has_its_own(kube: KubeClient, space: str) -> bool:
+    return kube.get(CONFIG_MAP, "kube-root-ca.crt", space) is not None
 
 
 @pytest.fixture
@@ -74,6 +89,22 @@ def test_what_is_newer_than_told_and_what_is_only_at_the_target_is_seen(two: Two
     assert {"new", "old"} & set(two.named(config_maps.newer)) == {"new"}
     assert {"new", "old", "extra"} & set(two.named(config_maps.extra)) == {"extra"}
     assert (config_maps.revision or 0) > (first[kind_key(CONFIG_MAP)] or 0)
+
+
+def test_where_as_many_are_there_and_none_is_newer_the_target_is_not_asked(two: Two) -> None:
+    two.put(two.source, "one", "other")
+    before = two.settled()
+    counts, revisions = {kind_key(CONFIG_MAP): before.count}, {kind_key(CONFIG_MAP): before.revision or 0}
+    two.put(two.target, "one", "other", "extra")
+    (quiet,) = two.seen(revisions, CONFIG_MAP, counts=counts)
+    assert quiet.extra == []
+    two.source.delete(CONFIG_MAP, "one", two.space)
+    (fewer,) = two.seen(revisions, CONFIG_MAP, counts=counts)
+    assert {"one", "other", "extra"} & set(two.named(fewer.extra)) == {"one", "extra"}
+    two.put(two.source, "another")
+    (as_many,) = two.seen(revisions, CONFIG_MAP, counts=counts)
+    assert as_many.count == before.count
+    assert {"one", "other", "extra"} & set(two.named(as_many.extra)) == {"one", "extra"}
 
 
 def test_kinds_come_in_their_order_each_with_the_moment_of_its_list(two: Two) -> None:
