@@ -22,24 +22,29 @@ TARGET = 1.5
 def figures(bench: Bench) -> Iterator[Figure]:
     """One after the other in turns, so that both meet the same machine."""
     with two_hosts(bench) as where:
-        ours, theirs, last = [], [], None
-        for number in range(PAIRS):
-            moved, by_hand = f"moved-{number}", f"by-hand-{number}"
-            count = _made(where, moved)
-            _made(where, by_hand)
-            last = where.marina.move(moved, to=where.there)
-            ours.append(seconds_of(last))
-            bare = ByHand(where, by_hand)
-            theirs.append(seconds(bare.move))
-            bare.remove()
-            for name in (moved, by_hand):
-                where.marina.delete(name)
-        marina, shell = statistics.median(ours), statistics.median(theirs)
+        pairs = [_pair(where, number) for number in range(PAIRS)]
+        marina, shell = (statistics.median(each[side] for each in pairs) for side in (0, 1))
         said = (
-            f"{count} objects: marina {marina:.1f} s, helm and kubectl {shell:.1f} s, medians of {PAIRS}; "
-            f"marina's last: frozen for {last.params['measured']['freeze_seconds']:.1f} s; {steps_told(last)}"
+            f"{pairs[0][2]} objects: marina {marina:.1f} s, helm and kubectl {shell:.1f} s, medians of {PAIRS}; "
+            f"marina also exports, compares, and waits until each gateway knows"
         )
         yield tell(Figure("migration_ratio", marina / shell, TARGET, at_most=True, said=said))
+
+
+def _pair(where: TwoHosts, number: int) -> tuple[float, float, int]:
+    """Seconds of either, and how many objects moved."""
+    moved, by_hand = f"moved-{number}", f"by-hand-{number}"
+    for name in (moved, by_hand):
+        count = _made(where, name)
+    operation, bare = where.marina.move(moved, to=where.there), ByHand(where, by_hand)
+    ours, theirs = seconds_of(operation), seconds(bare.move)
+    frozen = operation.params["measured"]["freeze_seconds"]
+    print(f"  marina {ours:.1f} s, frozen for {frozen:.1f} s: {steps_told(operation, most=8)}", flush=True)
+    print(f"  helm and kubectl {theirs:.1f} s: {bare.told()}", flush=True)
+    bare.remove()
+    for name in (moved, by_hand):
+        where.marina.purge(name)
+    return ours, theirs, count
 
 
 def _made(where: TwoHosts, name: str) -> int:

@@ -10,7 +10,7 @@ import os
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -60,23 +60,31 @@ class ByHand:
         self._where = where
         placement = placement_of(name)
         self.namespace, self.release = placement.namespace, placement.release
+        self._took: dict[str, float] = {}
         self._values = FOLDER / f"{name}.values.json"
         given = self._helm(where.here, "get", "values", self.release, "-o", "json")
         self._values.write_text(given)
 
-    def move(self) -> Kubectl:
-        """Gives kubectl in the new one."""
-        here, there = self._where.inside_release(self._where.here, self.namespace, self.release), self._installed()
-        objects = _read(here)
+    def move(self) -> None:
+        """Until what ran here runs there, and nothing of it here."""
+        here = self._where.inside_release(self._where.here, self.namespace, self.release)
+        there = self._timed("install", self._installed)
+        objects = self._timed("read", partial(_read, here))
         running = [each for obj in objects if (each := _running(obj))]
-        _write(there, [_held(_cleaned(obj)) for obj in objects])
-        _scaled(here, [(each, 0) for each in running])
-        _ended(here, running)
-        _scaled(there, [(each, each.replicas) for each in running])
-        _ready(there, running)
+        self._timed("write", partial(_write, there, [_held(_cleaned(obj)) for obj in objects]))
+        self._timed("change places", partial(_places_changed, here, there, running))
         _resumed(there, objects)
-        self._at_rest()
-        return there
+        self._timed("put to rest", self._at_rest)
+
+    def told(self) -> str:
+        """What took how long."""
+        return ", ".join(f"{what} {seconds:.1f} s" for what, seconds in self._took.items())
+
+    def _timed(self, what: str, do: Callable[[], Any]) -> Any:
+        begun = time.monotonic()
+        done = do()
+        self._took[what] = time.monotonic() - begun
+        return done
 
     def remove(self) -> None:
         """From where it went."""
@@ -158,13 +166,22 @@ def _cleaned(obj: Json) -> Json:
     if spec is not None:
         for field in _SPEC.get(obj["kind"], ()):
             spec.pop(field, None)
+        if obj["kind"] == "Job":
+            spec["template"] = _unlabelled(spec["template"])
         if obj["kind"] == "Service" and obj["spec"].get("clusterIP") == "None":
             spec["clusterIP"] = "None"
         bare["spec"] = spec
     return bare
 
 
+def _unlabelled(template: Json) -> Json:
+    labels = {key: value for key, value in (template["metadata"].get("labels") or {}).items() if key not in _OF_JOBS}
+    return {**template, "metadata": {**template["metadata"], "labels": labels}}
+
+
+_OF_JOBS = ("controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name")
 _SPEC = {
+    "Job": ("selector",),
     "Service": ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"),
     "PersistentVolumeClaim": ("volumeName",),
     "Pod": ("nodeName", "serviceAccount", "serviceAccountName", "priority", "preemptionPolicy", "tolerations"),
@@ -201,7 +218,14 @@ def _applied(there: Kubectl, objects: list[Json]) -> None:
         if said.exit_code == 0:
             return
         time.sleep(_LOOK)
-    raise AssertionError(str(said))
+    raise AssertionError(said.stderr)
+
+
+def _places_changed(here: Kubectl, there: Kubectl, running: list[Running]) -> None:
+    _scaled(here, [(each, 0) for each in running])
+    _ended(here, running)
+    _scaled(there, [(each, each.replicas) for each in running])
+    _ready(there, running)
 
 
 def _scaled(inside: Kubectl, wanted: Iterable[tuple[Running, int]]) -> None:

@@ -56,6 +56,12 @@ class Mover(MarinaItself):
 
         return self._done(virtual_cluster_upgrade, name, change=VersionChange(kubernetes_version=to))
 
+    def purge(self, name: str) -> None:
+        """Whatever state it is in."""
+        from clusters.services.virtual_clusters import virtual_cluster_delete
+
+        self._done(virtual_cluster_delete, name, purge=True)
+
     def _done(self, do: Any, name: str, **asked: Any) -> Any:
         from django.utils import timezone
 

@@ -31,12 +31,13 @@ def figures(bench: Bench) -> Iterator[Figure]:
             whole.append(seconds_of(last))
             bare.append(seconds_of(last, without=("export-objects",)))
             theirs.append(seconds(partial(ByHand(where, by_hand).upgrade, NEW)))
+            print(f"  marina {whole[-1]:.1f} s: {steps_told(last)}; by hand {theirs[-1]:.1f} s", flush=True)
             for name in (upgraded, by_hand):
-                where.marina.delete(name)
+                where.marina.purge(name)
         shell = statistics.median(theirs)
         told = f"helm upgrade and a loop {shell:.1f} s, medians of {PAIRS}"
         ours = statistics.median(bare)
-        said = f"marina {ours:.1f} s, {told}; marina's last: {steps_told(last)}"
+        said = f"marina {ours:.1f} s, {told}"
         yield tell(Figure("upgrade_ratio_without_export", ours / shell, TARGET, at_most=True, said=said))
         ours = statistics.median(whole)
         said = f"marina {ours:.1f} s, {told}"
