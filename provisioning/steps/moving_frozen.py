@@ -102,8 +102,11 @@ def copy_rest(context: StepContext) -> StepResult:
     """What was changed until it was frozen, until a pass finds nothing to do."""
     with both(context) as (source, target):
         copied = 0
+        counts: dict[str, int] | None = None  # at first the target is looked through as well, whatever it has
         for _ in range(PASSES):
-            changes = changes_since(source, target, context.params[REVISIONS], before_page=context.lease.check)
+            changes = changes_since(
+                source, target, context.params[REVISIONS], before_page=context.lease.check, counts=counts
+            )
             carried = changes_carry(target, changes, mark=mark_of(context))
             if carried.refused:
                 raise not_taken(dict(carried.refused))
@@ -112,6 +115,7 @@ def copy_rest(context: StepContext) -> StepResult:
                 return Wait(0.2, f"{len(carried.waiting)} objects are not taken yet, such as {key}: {why}")
             copied += len(changes)
             copied_up_to(context, changes)
+            counts = changes.counts
             if not carried.effects:
                 freeze_checked(context, source)
                 return Done(f"{copied} objects.")

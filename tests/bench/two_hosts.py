@@ -130,9 +130,9 @@ def made_with(where: TwoHosts, name: str, owned: list[Json], **how: str) -> None
 
 
 def seconds_of(operation: Any, *, without: tuple[str, ...] = ()) -> float:
-    """From its beginning to its end, less these of its steps."""
+    """From when it was asked for to its end, less these of its steps."""
     taken = [_between(step["started_at"], step["finished_at"]) for step in operation.steps if step["key"] in without]
-    return float((operation.finished_at - operation.started_at).total_seconds() - sum(taken))
+    return float((operation.finished_at - operation.created_at).total_seconds() - sum(taken))
 
 
 def steps_told(operation: Any, most: int = 4) -> str:
