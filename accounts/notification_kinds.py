@@ -61,7 +61,38 @@ _ALL: Final = (
         _INBOX,
     ),
     NotificationKind(
+        "support-ending",
+        "Support ends",
+        "The Kubernetes version of a virtual cluster of yours loses its support.",
+        _BOTH,
+    ),
+    NotificationKind(
+        "upgrade-begun", "A cluster is being upgraded", "Marina upgrades a virtual cluster of yours by itself.", _INBOX
+    ),
+    NotificationKind(
+        "upgrade-blocked",
+        "A cluster was not upgraded",
+        "Marina could not upgrade a virtual cluster of yours by itself.",
+        _BOTH,
+    ),
+    NotificationKind(
+        "rollout-halted", "A rollout was halted", "A rollout of yours was halted: too much of it failed.", _BOTH
+    ),
+    NotificationKind(
+        "rollout-paused", "A rollout waits", "A wave of a rollout of yours is done, and it waits to be resumed.", _BOTH
+    ),
+    NotificationKind("rollout-ended", "A rollout has ended", "A rollout of yours has ended.", _INBOX),
+    NotificationKind(
         "cluster-moved", "A cluster was moved", "A virtual cluster that you own or use runs on another host now.", _BOTH
+    ),
+    NotificationKind(
+        "cluster-lost", "The host of a cluster was lost", "The host of a virtual cluster of yours was lost.", _BOTH
+    ),
+    NotificationKind(
+        "cluster-recovered",
+        "What became of a lost cluster",
+        "A virtual cluster that you own or use was lost with its host: it was made again, or could not be.",
+        _BOTH,
     ),
     NotificationKind("operation-failed", "An operation failed", "An operation that you asked for failed.", _BOTH),
     NotificationKind(

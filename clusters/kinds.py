@@ -44,7 +44,13 @@ VIRTUAL_CLUSTER_KINDS: Final = (
     Kind.DELETE,
 )
 # These change nothing that another operation of their object leans on, so they take no lock.
-UNLOCKED_KINDS: Final = (Kind.ISSUE_KUBECONFIG, Kind.REVOKE_ACCESS, Kind.PREFLIGHT, Kind.REMOVE_PLACEMENT)
+UNLOCKED_KINDS: Final = (
+    Kind.ISSUE_KUBECONFIG,
+    Kind.REVOKE_ACCESS,
+    Kind.PREFLIGHT,
+    Kind.REMOVE_PLACEMENT,
+    Kind.QUARANTINE,
+)
 
 MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     # (new, ahead of it)
@@ -160,7 +166,7 @@ MEETINGS: Final[Mapping[tuple[Kind, Kind], Meeting]] = {
     (Kind.RECOVER, Kind.RESTORE): Meeting.SUPERSEDE,
     (Kind.RECOVER, Kind.UPGRADE): Meeting.SUPERSEDE,
     (Kind.RECOVER, Kind.MIGRATE): Meeting.SUPERSEDE,  # its host is lost: nothing that leans on it can end well
-    (Kind.RECOVER, Kind.RECOVER): Meeting.NO_OP,
+    (Kind.RECOVER, Kind.RECOVER): Meeting.SUPERSEDE,  # where it was to go is lost too, or it may come back empty now
     (Kind.RECOVER, Kind.DELETE): Meeting.REFUSE,
     (Kind.DELETE, Kind.PROVISION): Meeting.SUPERSEDE,
     (Kind.DELETE, Kind.ADOPT): Meeting.SUPERSEDE,

@@ -63,6 +63,11 @@ def move_target(*, cluster: VirtualCluster, wish: MoveWish, now: datetime) -> Mo
     return _any(cluster, placements)
 
 
+def elsewhere(cluster: VirtualCluster) -> MoveTarget:
+    """The best host on which nothing of it is or was, whatever becomes of these; or why there is none."""
+    return _any(cluster, list(Placement.objects.filter(virtual_cluster=cluster)))
+
+
 def source_refusals(cluster: VirtualCluster) -> tuple[MoveRefusal, ...]:
     """What keeps it from being carried from where it is."""
     source = Placement.objects.filter(virtual_cluster=cluster, role=PlacementRole.ACTIVE).select_related("host").first()
@@ -109,14 +114,14 @@ def _occupied(cluster: VirtualCluster, there: Placement) -> MoveRefusal:
     """It cannot be twice on one host, as its namespace there has the same name."""
     name = there.host.name
     match there.role:
-        case PlacementRole.RETAINED:
+        case PlacementRole.RETAINED if there.lost_at is None:
             return MoveRefusal(
                 code="retained-there",
                 about=name,
                 why=f"{cluster} came from {name}, and what it was there is kept until {_told(there.retained_until)}.",
                 hint=f"Go back to it: marina migrate {cluster.name} --back.",
             )
-        case PlacementRole.LOST:
+        case PlacementRole.LOST | PlacementRole.RETAINED:
             why = f"{name} was lost with {cluster} on it, and what it was there has still to be removed."
             return MoveRefusal(code="lost-there", about=name, why=why)
     return MoveRefusal(
@@ -190,7 +195,8 @@ def _why_not(cluster: VirtualCluster, candidate: Candidate, taken: set[UUID]) ->
 
 
 def _back(cluster: VirtualCluster, placements: list[Placement], now: datetime) -> MoveTarget:
-    kept = [each for each in placements if each.role == PlacementRole.RETAINED]
+    # not what was given up with a lost host: it did not move away from there
+    kept = [each for each in placements if each.role == PlacementRole.RETAINED and each.lost_at is None]
     living = [each for each in kept if each.retained_until is None or each.retained_until > now]
     if not living:
         return MoveTarget(host=None, refusals=(_nothing_kept(cluster, kept),))

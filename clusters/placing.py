@@ -23,6 +23,7 @@ DECIDING: Final = (
     "name",
     "phase",
     "cordoned",
+    "lost_at",
     "breaker",
     "conditions",
     "mode",
@@ -184,6 +185,8 @@ def host_refuses(
     """
     if host.phase != HostPhase.CONNECTED:
         return Refusal(f"It is not connected ({host.phase}).")
+    if host.lost_at is not None:
+        return Refusal("It was lost.")
     if host.cordoned:
         return Refusal("It is cordoned: it takes nothing new.")
     if unlike := host_unlike(host, wish):

@@ -99,6 +99,7 @@ _PLACEMENT: Final = (
         "virtual_cluster",
         "host__name",
         "host__region",
+        "host__kubernetes_version",
         "namespace",
         "release",
         "role",
@@ -113,6 +114,7 @@ _PLACEMENT: Final = (
 def _active_placements() -> QuerySet[Placement]:
     """Where it runs; with where it came from, as long as that is kept, as `retained`: the newest first."""
     kept = Placement.objects.filter(virtual_cluster=OuterRef("virtual_cluster"), role=PlacementRole.RETAINED)
+    kept = kept.filter(lost_at=None)
     told = {"id": "pk", "host": "host_id", "name": "host__name", "since": "role_since", "until": "retained_until"}
     retained = ArraySubquery(kept.order_by("-role_since", "pk").values(told=JSONObject(**told)))
     active = Placement.objects.filter(role=PlacementRole.ACTIVE).select_related("host").only(*_PLACEMENT)

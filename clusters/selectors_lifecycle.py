@@ -4,7 +4,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.access import in_reach, organizations_where, platform_staff, projects_where
 from accounts.models import User
-from clusters.models import CleanupItem, CleanupRun, LifecyclePolicy, SleepSchedule
+from clusters.models import CleanupItem, CleanupRun, LifecyclePolicy, SleepSchedule, UpgradePolicy
 
 
 def sleep_schedules_list(user: User) -> QuerySet[SleepSchedule]:
@@ -26,6 +26,19 @@ def lifecycle_policies_list(user: User) -> QuerySet[LifecyclePolicy]:
         & in_reach(user, "virtualcluster.view", project="virtual_cluster__project", cluster="virtual_cluster")
     )
     return LifecyclePolicy.objects.filter(seen).select_related(
+        "organization", "project__organization", "virtual_cluster__project__organization"
+    )
+
+
+def upgrade_policies_list(user: User) -> QuerySet[UpgradePolicy]:
+    """Those of organizations, projects and clusters that the user sees."""
+    seen = (
+        Q(organization__in=organizations_where(user, "organization.view").values("pk"))
+        | Q(project__in=projects_where(user, "project.view").values("pk"))
+        | Q(virtual_cluster__isnull=False)
+        & in_reach(user, "virtualcluster.view", project="virtual_cluster__project", cluster="virtual_cluster")
+    )
+    return UpgradePolicy.objects.filter(seen).select_related(
         "organization", "project__organization", "virtual_cluster__project__organization"
     )
 

@@ -12,12 +12,13 @@ from django.core.exceptions import ImproperlyConfigured
 from accounts.encryption import encrypter
 from accounts.oidc.issuers import issuers
 from accounts.sign_in import Rate
+from clusters.lifecycle.support import support_ends, warn_spans
 from controlplane.gateway_check import gateway_settings
 
 
 def settings_check(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Everything that is wrong, as Django's checks have it. No message quotes a key."""
-    return [*_encryption_keys(), *_rates(), *_issuers(), *_mail(), *gateway_settings(), *_redirect_loop()]
+    return [*_encryption_keys(), *_rates(), *_issuers(), *_mail(), *_support(), *gateway_settings(), *_redirect_loop()]
 
 
 def settings_require() -> None:
@@ -49,6 +50,14 @@ def _mail() -> Iterator[CheckMessage]:
             hint="On port 465 set EMAIL_USE_TLS=false, on port 587 EMAIL_USE_SSL=false.",
             id="marina.E004",
         )
+
+
+def _support() -> Iterator[CheckMessage]:
+    for name, read in (("KUBERNETES_END_OF_SUPPORT", support_ends), ("UPGRADE_WARN_BEFORE_SECONDS", warn_spans)):
+        try:
+            read()
+        except ValueError as error:
+            yield Error(f"{name}: {error}", id="marina.E020")
 
 
 def _issuers() -> Iterator[CheckMessage]:

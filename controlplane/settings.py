@@ -237,6 +237,12 @@ KUBERNETES_IMAGE_REPOSITORY = env.str("KUBERNETES_IMAGE_REPOSITORY", default="lo
 DEFAULT_IMAGE_REGISTRY = env.str("DEFAULT_IMAGE_REGISTRY", default="")  # replaces every registry, as in the chart
 # the oldest and the newest minor that this version of the chart runs
 CHART_KUBERNETES_VERSIONS = env.str("CHART_KUBERNETES_VERSIONS", default="1.32-1.36")
+# by minor version the first day without support, such as 1.33=2026-06-28: then it is upgraded, after two warnings
+KUBERNETES_END_OF_SUPPORT = env.list("KUBERNETES_END_OF_SUPPORT", default=[])
+UPGRADE_WARN_BEFORE_SECONDS = [
+    int(each) for each in env.list("UPGRADE_WARN_BEFORE_SECONDS", default=["2592000", "604800", "86400"])
+]
+AUTO_UPGRADES_AT_ONCE = env.int("AUTO_UPGRADES_AT_ONCE", default=20)
 KUBERNETES_VERSIONS = env.list("KUBERNETES_VERSIONS", default=["1.36.3", "1.35.4"])
 
 # --- the worker half ------------------------------------------------------------------------------------------------
@@ -366,6 +372,11 @@ SPECTACULAR_SETTINGS = {
         "InvitationState": ["open", "used", "revoked", "expired"],
         "KubeconfigCeiling": "accounts.models.KubeconfigCeiling",
         "PlacementRole": "clusters.models.PlacementRole",
+        "CleanupAction": "clusters.models.CleanupAction",
+        "RolloutAction": "clusters.models.RolloutAction",
+        "UpgradeChannel": "clusters.models.UpgradeChannel",
+        "RolloutState": "clusters.models.RolloutState",
+        "RolloutMemberState": "clusters.models.RolloutMemberState",
         "Verdict": "clusters.models.Verdict",
         "VerdictGiven": ["person", "ci", "inside", "steady"],
     },

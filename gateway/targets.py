@@ -109,6 +109,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     VirtualClusterPhase.UPDATING: "is being changed",
     VirtualClusterPhase.UPGRADING: "is being upgraded",
     VirtualClusterPhase.MIGRATING: "is being moved to another host",
+    VirtualClusterPhase.RECOVERING: "was lost with its host, and is being made again",
     VirtualClusterPhase.FALLING_ASLEEP: "is falling asleep",
     VirtualClusterPhase.ASLEEP: "is asleep",
     VirtualClusterPhase.WAKING: "is waking up",

@@ -54,6 +54,8 @@ def schedules() -> tuple[Scheduled, ...]:
         Scheduled("chart", "provisioning.chart_note", 60.0),
         Scheduled("durations", "provisioning.durations_measure", 60.0),
         Scheduled("sleep-schedules", "provisioning.sleep_schedules_run", 20.0),
+        Scheduled("upgrades", "provisioning.upgrades_run", 30.0),
+        Scheduled("rollouts", "provisioning.rollouts_advance", 1.0),
         Scheduled("placements", "provisioning.placements_sweep", 60.0),
         Scheduled("cleanup", "provisioning.cleanup_sweep", settings.CLEANUP_SWEEP_SECONDS),
         Scheduled("probes", "provisioning.hosts_probe", settings.PROBE_SECONDS),

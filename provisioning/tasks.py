@@ -35,7 +35,9 @@ from clusters.services.idle_signals import signals_gather
 from clusters.services.kubeconfig_grants import access_revoke
 from clusters.services.kubeconfigs import sealed_results_expire
 from clusters.services.placements import placements_sweep
+from clusters.services.rollout_advancing import rollouts_advance
 from clusters.services.schedule_running import sleep_schedules_run
+from clusters.services.upgrade_running import upgrades_run
 from provisioning import change_survey, charts, probes, schedules, survey, worker
 
 log = structlog.get_logger(__name__)
@@ -150,6 +152,18 @@ def _send(scheduled: schedules.Scheduled) -> None:
 def sleep_schedules() -> None:
     """Puts to sleep, wakes and exports what has its time."""
     sleep_schedules_run(now=timezone.now())
+
+
+@shared_task(name="provisioning.upgrades_run")
+def upgrades_begun() -> None:
+    """Plans upgrades, warns of ends of support, and begins what is due in its maintenance window."""
+    upgrades_run(now=timezone.now())
+
+
+@shared_task(name="provisioning.rollouts_advance")
+def rollouts_advanced() -> None:
+    """Every second: begins what has its turn in rollouts, and counts what ended."""
+    rollouts_advance(now=timezone.now())
 
 
 @shared_task(name="provisioning.placements_sweep")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -52,6 +53,15 @@ def span(seconds: float) -> str:
     return f"{seconds // 3600:.0f} h" if seconds < 172800 else f"{seconds // 86400:.0f} d"
 
 
+def span_exact(seconds: float) -> str:
+    """A span as it is typed, nothing rounded away: `90s`, `1h30m`, `7d`."""
+    left, parts = int(seconds), []
+    for unit, length in reversed(UNITS.items()):
+        number, left = divmod(left, length)
+        parts += [f"{number}{unit}"] if number else []
+    return "".join(parts) or "0s"
+
+
 def time_parse(value: Any) -> datetime | None:
     """A time of the API; None where there is none or it cannot be read."""
     try:
@@ -74,6 +84,21 @@ def minute(value: Any) -> str:
     """A time of the API in the local time, to the minute; a dash where there is none, and as it is if it is no time."""
     moment = time_parse(value)
     return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else word(value)
+
+
+def clock_time(value: Any, zone: str = "") -> str:
+    """A time of the API to the minute, with the zone that it is told in: that one, else the local one."""
+    moment = time_parse(value)
+    if moment is None:
+        return word(value)
+    try:
+        return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}" if zone else _local(moment)
+    except (LookupError, ValueError, OSError):  # this machine does not know the zone
+        return _local(moment)
+
+
+def _local(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M %Z}"
 
 
 def second(value: Any) -> str:

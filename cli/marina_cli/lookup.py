@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from marina_cli.client import Api
+from marina_cli.durations import clock_time
 from marina_cli.errors import CliError, ExitCode, UsageProblem
 from marina_cli.session import Session
 from marina_cli.text import Json, project_path
@@ -18,12 +19,29 @@ def cluster_find(session: Session, name: str, project: str | None) -> Json:
     if not project and not session.context.project and not session.me.get("projects"):
         return _shared(session, name)
     path = session.project(project)
-    found = session.api.pages("/virtual-clusters", {"project": path, "name": name})
+    query = {"project": path, "name": name}
     # a deleted one may still be listed, and its name is free again
-    return _only(
-        (item for item in found if item.get("name") == name and item.get("phase") != "Deleted"),
+    living = (item for item in _named(session, name, query) if item.get("phase") != "Deleted")
+    if (item := next(living, None)) is not None:
+        return item
+    gone = [item for item in _named(session, name, {**query, "phase": "Deleted"}) if item.get("phase") == "Deleted"]
+    raise CliError(
         f"There is no virtual cluster {name!r} in {path}.",
-        "See what there is with `marina list --all`.",
+        hint=_deleted_hint(name, path, gone) if gone else "See what there is with `marina list --all`.",
+        exit_code=ExitCode.NOT_FOUND,
+    )
+
+
+def _named(session: Session, name: str, query: dict[str, str]) -> Iterator[Json]:
+    return (item for item in session.api.pages("/virtual-clusters", query) if item.get("name") == name)
+
+
+def _deleted_hint(name: str, path: str, gone: list[Json]) -> str:
+    """Whoever looks for what a sweep deleted learns here how to have it again."""
+    when = clock_time(max(str(item.get("deleted_at")) for item in gone))
+    return (
+        f"It was deleted {when}. While an export of it is kept (marina export list --cluster {name}), "
+        f"`marina restore {name} --project {path}` makes it again."
     )
 
 

@@ -31,6 +31,7 @@ from marina_cli.commands.invitations import invitation, invite
 from marina_cli.commands.kubeconfig import kubeconfig
 from marina_cli.commands.kubeconfigs import kubeconfigs
 from marina_cli.commands.login import login, logout, whoami
+from marina_cli.commands.maintenance import maintenance
 from marina_cli.commands.member import member
 from marina_cli.commands.migrate import migrate
 from marina_cli.commands.op import op
@@ -41,6 +42,7 @@ from marina_cli.commands.project import project
 from marina_cli.commands.requests import requests, uses
 from marina_cli.commands.restore import restore
 from marina_cli.commands.role import role
+from marina_cli.commands.rollout import rollout
 from marina_cli.commands.schedule import schedule
 from marina_cli.commands.second_factor import second_factor
 from marina_cli.commands.service_account import service_account
@@ -114,7 +116,7 @@ for command in (
     *(login, logout, whoami, use_project, context),
     *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
     *(cluster_sleep, cluster_wake, upgrade, idle, export, restore, migrate),
-    *(schedule, policy, extend, cleanup),
+    *(schedule, policy, extend, cleanup, maintenance, rollout),
     *(share, shares, unshare, transfer, ceiling),
     *(project, member, team, invite, invitation, organization, role, user),
     *(audit, requests, uses, inbox, webhook, group_mapping, break_glass),

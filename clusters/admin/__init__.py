@@ -20,6 +20,8 @@ from clusters.admin.lifecycle import (
 from clusters.admin.operations import OperationAdmin
 from clusters.admin.records import ChartAdmin, HostCredentialAdmin, KubeconfigGrantAdmin, PlacementAdmin
 from clusters.admin.region_offers import RegionOfferAdmin
+from clusters.admin.rollouts import RolloutAdmin
+from clusters.admin.upgrade_policies import UpgradePolicyAdmin
 from clusters.admin.virtual_clusters import VirtualClusterAdmin
 from clusters.models import (
     Chart,
@@ -39,7 +41,9 @@ from clusters.models import (
     Operation,
     Placement,
     RegionOffer,
+    Rollout,
     SleepSchedule,
+    UpgradePolicy,
     VirtualCluster,
 )
 
@@ -59,6 +63,8 @@ admin.site.register(IdleSignal, IdleSignalAdmin)
 admin.site.register(KnownWriter, KnownWriterAdmin)
 admin.site.register(SleepSchedule, SleepScheduleAdmin)
 admin.site.register(LifecyclePolicy, LifecyclePolicyAdmin)
+admin.site.register(Rollout, RolloutAdmin)
+admin.site.register(UpgradePolicy, UpgradePolicyAdmin)
 admin.site.register(CleanupRun, CleanupRunAdmin)
 admin.site.register(CleanupItem, CleanupItemAdmin)
 admin.site.register(CleanupSwitch, CleanupSwitchAdmin)

@@ -1,5 +1,8 @@
 """Exports in the admin site: that they are there, and never what is in them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -7,7 +10,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.safestring import SafeString
 
 from accounts.admin.service_admin import ReadOnlyAdmin
-from clusters.admin.words import as_json
+from clusters.admin.words import breaking, lines_of
 from clusters.models import Export
 
 
@@ -40,14 +43,14 @@ class ExportAdmin(ReadOnlyAdmin):
         "expires_at",
         "objects_count",
         "size_told",
-        "storage_name",
-        "digest",
+        "storage_told",
+        "digest_told",
         "kubernetes_version",
         "chart_version",
         "counts_told",
         "left_out_told",
     )
-    readonly_fields = ("size_told", "counts_told", "left_out_told")
+    readonly_fields = ("size_told", "storage_told", "digest_told", "counts_told", "left_out_told")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Export]:
         rows: QuerySet[Export] = super().get_queryset(request)
@@ -58,12 +61,27 @@ class ExportAdmin(ReadOnlyAdmin):
         """Of the file."""
         return filesizeformat(export.size)
 
+    @admin.display(description="storage name")
+    def storage_told(self, export: Export) -> SafeString:
+        """Of the file."""
+        return breaking(export.storage_name)
+
+    @admin.display(description="digest of the manifest (SHA-256)")
+    def digest_told(self, export: Export) -> SafeString:
+        """As the database has it."""
+        return breaking(export.digest)
+
     @admin.display(description="objects by kind")
     def counts_told(self, export: Export) -> SafeString | str:
         """How many there are of each."""
-        return as_json(export.counts)
+        return lines_of(f"{count} {kind}" for kind, count in sorted(export.counts.items()))
 
     @admin.display(description="left out")
     def left_out_told(self, export: Export) -> SafeString | str:
-        """By rule, with the reason."""
-        return as_json({entry["rule"]: f"{entry['count']}: {entry['reason']}" for entry in export.left_out})
+        """By kinds and rule, with the reason."""
+        return lines_of(_left_out(entry) for entry in export.left_out)
+
+
+def _left_out(entry: Mapping[str, Any]) -> str:
+    kinds = ", ".join(sorted({each["kind"] for each in entry.get("first") or ()}))
+    return f"{entry['count'] or '-'} {kinds} ({entry['rule']}): {entry['reason']}"

@@ -15,7 +15,9 @@ from clusters.admin.host_health import asked_in_words, breaker_in_words, capacit
 from clusters.admin.placements import PLACEMENTS_SHOWN, placements_in_words
 from clusters.admin.words import NOTHING, conditions_in_words, label, warnings_in_words
 from clusters.models import HostCluster
+from clusters.services.evacuating import Evacuation, host_evacuate
 from clusters.services.hosts import host_connect, host_credential_replace, host_disconnect, host_update
+from clusters.services.lost_hosts import host_found, host_lost
 
 STANDING = ("phase_told", "breaker_told", "conditions_told", "cordoned_told", "placed_told")
 OBSERVED = (
@@ -49,7 +51,7 @@ class HostClusterAdmin(ServiceAdmin):
     list_select_related = ("organization",)
     search_fields = ("name", "region", "server")
     autocomplete_fields = ("organization", "offered_to_organizations", "offered_to_projects")
-    actions = ("cordon", "uncordon", "disconnect")
+    actions = ("cordon", "uncordon", "evacuate", "lost", "found", "disconnect")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HostCluster]:
         rows: QuerySet[HostCluster] = super().get_queryset(request)
@@ -121,6 +123,8 @@ class HostClusterAdmin(ServiceAdmin):
     @admin.display(description="cordoned", ordering="cordoned")
     def cordoned_told(self, host: HostCluster) -> str:
         """In a word."""
+        if host.lost_at is not None:
+            return f"lost since {host.lost_at:%Y-%m-%d %H:%M} UTC"
         return "cordoned" if host.cordoned else NOTHING
 
     @admin.display(description="conditions that warn")
@@ -180,6 +184,28 @@ class HostClusterAdmin(ServiceAdmin):
         for host in queryset:
             host_update(host=host, actor=admin_actor(request), cordoned=cordoned)
             messages.success(request, f"{host.name} is {'cordoned' if cordoned else 'uncordoned'}.")
+
+    @admin.action(description="Evacuate: cordon it, and move away all that is on it", permissions=["change"])
+    def evacuate(self, request: HttpRequest, queryset: QuerySet[HostCluster]) -> None:
+        """As a rollout, whose page shows what went and what stays."""
+        for host in queryset:
+            rollout = host_evacuate(host=host, actor=admin_actor(request), now=timezone.now(), wish=Evacuation())
+            told = f"the rollout {rollout.name} moves what is on it" if rollout else "nothing is on it"
+            messages.success(request, f"{host.name} is cordoned; {told}.")
+
+    @admin.action(description="Lost: make again elsewhere what was on it", permissions=["change"])
+    def lost(self, request: HttpRequest, queryset: QuerySet[HostCluster]) -> None:
+        """From the last exports. Only of a host that does not answer."""
+        for host in queryset:
+            said = host_lost(host=host, actor=admin_actor(request), now=timezone.now())
+            messages.success(request, f"{host.name} is lost. {len(said.operations)} clusters are made again elsewhere.")
+
+    @admin.action(description="Found: a lost host answers again, and counts as lost no more", permissions=["change"])
+    def found(self, request: HttpRequest, queryset: QuerySet[HostCluster]) -> None:
+        """It stays cordoned."""
+        for host in queryset:
+            host_found(host=host, actor=admin_actor(request), now=timezone.now())
+            messages.success(request, f"{host.name} counts as lost no more. It is cordoned.")
 
     @admin.action(description="Disconnect: forget a host that holds nothing", permissions=["change"])
     def disconnect(self, request: HttpRequest, queryset: QuerySet[HostCluster]) -> None:

@@ -1,9 +1,23 @@
 """What is known of the use of virtual clusters: looked at, and corrected by the API and the command line."""
 
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
 from accounts.admin.service_admin import ReadOnlyAdmin
+from clusters.models import VirtualClusterPhase
 
 
-class IdleSignalAdmin(ReadOnlyAdmin):
+class OfLivingClusters(ReadOnlyAdmin):
+    """Without those of clusters that were deleted, whose names others have by now."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.exclude(virtual_cluster__phase=VirtualClusterPhase.DELETED)
+
+
+class IdleSignalAdmin(OfLivingClusters):
     """Each kind of use of each cluster, as it was found."""
 
     list_display = ("virtual_cluster", "kind", "last_used_at", "who", "observed_at", "state", "reason")
@@ -13,7 +27,7 @@ class IdleSignalAdmin(ReadOnlyAdmin):
     fields = (*list_display, "looked_at")
 
 
-class KnownWriterAdmin(ReadOnlyAdmin):
+class KnownWriterAdmin(OfLivingClusters):
     """Who writes inside virtual clusters, and whether that is use."""
 
     list_display = ("virtual_cluster", "manager", "verdict", "corrected", "last_write_at", "last_use_at", "wrote")

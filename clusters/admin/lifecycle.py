@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -12,7 +11,9 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
 from accounts.services.audit import Actor
+from clusters.admin.lifecycle_forms import SAYS, LifecyclePolicyForm, SleepScheduleForm
 from clusters.admin.words import NOTHING, as_json, lines_of
+from clusters.lifecycle.spans import span_text
 from clusters.models import CleanupAction, CleanupRun, CleanupSwitch, LifecyclePolicy, SleepSchedule
 from clusters.services import sleep_schedules as schedules
 from clusters.services.cleanup_looking import preview
@@ -29,34 +30,13 @@ PREVIEWED = 200
 LATER_SECONDS = 7200
 
 
-class OfOne(forms.ModelForm):  # type: ignore[type-arg]
-    """A row of exactly one scope; once it is made the scope is fixed."""
-
-    scopes: tuple[str, ...] = ()
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if self.instance._state.adding and sum(bool(cleaned.get(name)) for name in self.scopes) != 1:
-            self.add_error(self.scopes[0], f"Choose one of {', '.join(self.scopes)}, and not more.")
-        return cleaned
-
-
-def _scope(cleaned: dict[str, Any], scopes: tuple[str, ...]) -> Any:
+def scope_of(cleaned: dict[str, Any], scopes: tuple[str, ...]) -> Any:
+    """The one of these that was given."""
     return next(cleaned[name] for name in scopes if cleaned.get(name))
 
 
 def _when(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC" if at else "no more"
-
-
-class SleepScheduleForm(OfOne):
-    """Of a project or a cluster."""
-
-    scopes = ("project", "virtual_cluster")
-
-    class Meta:
-        model = SleepSchedule
-        fields = ("project", "virtual_cluster", *schedules.FIELDS)
 
 
 class SleepScheduleAdmin(ServiceAdmin):
@@ -101,7 +81,7 @@ class SleepScheduleAdmin(ServiceAdmin):
 
     def service_create(self, actor: Actor, cleaned: dict[str, Any]) -> SleepSchedule:
         wanted = {name: cleaned[name] for name in schedules.FIELDS}
-        scope = _scope(cleaned, SleepScheduleForm.scopes)
+        scope = scope_of(cleaned, SleepScheduleForm.scopes)
         return schedules.sleep_schedule_create(scope=scope, actor=actor, now=timezone.now(), wanted=wanted)
 
     def service_update(self, actor: Actor, row: SleepSchedule, cleaned: dict[str, Any]) -> SleepSchedule:
@@ -112,39 +92,57 @@ class SleepScheduleAdmin(ServiceAdmin):
         schedules.sleep_schedule_delete(schedule=row, actor=actor, now=timezone.now())
 
 
-_SAYS = ("sleep_after", "delete_after", "warn_before", "never_sleep", "never_delete", "extension_maximum")
-
-
-class LifecyclePolicyForm(OfOne):
-    """Of an organization, a project or a cluster."""
-
-    scopes = ("organization", "project", "virtual_cluster")
-
-    class Meta:
-        model = LifecyclePolicy
-        fields = ("organization", "project", "virtual_cluster", *_SAYS)
-
-
 class LifecyclePolicyAdmin(ServiceAdmin):
     """When unused clusters sleep and are deleted. An empty field says nothing; then the wider scope counts."""
 
     form = LifecyclePolicyForm
     fixed_fields = LifecyclePolicyForm.scopes
-    list_display = ("organization", "project", "virtual_cluster", *_SAYS)
+    list_display = ("scope_told", "sleep_told", "delete_told", "warn_told", "extension_told")
     list_select_related = ("organization", "project__organization", "virtual_cluster__project__organization")
     search_fields = ("organization__name", "project__name", "virtual_cluster__name")
     autocomplete_fields = ("organization", "project", "virtual_cluster")
 
+    @admin.display(description="of")
+    def scope_told(self, policy: LifecyclePolicy) -> str:
+        """Whose it is."""
+        return f"{policy.scope._meta.verbose_name} {policy.scope}"
+
+    @admin.display(description="sleep after", ordering="sleep_after")
+    def sleep_told(self, policy: LifecyclePolicy) -> str:
+        """Without use."""
+        return _never_or(policy.sleep_after, never=policy.never_sleep)
+
+    @admin.display(description="delete after", ordering="delete_after")
+    def delete_told(self, policy: LifecyclePolicy) -> str:
+        """Without use."""
+        return _never_or(policy.delete_after, never=policy.never_delete)
+
+    @admin.display(description="warn before")
+    def warn_told(self, policy: LifecyclePolicy) -> str:
+        """Before a deletion."""
+        return ", ".join(map(span_text, policy.warn_before or ())) or NOTHING
+
+    @admin.display(description="extension", ordering="extension_maximum")
+    def extension_told(self, policy: LifecyclePolicy) -> str:
+        """How far it reaches."""
+        return _never_or(policy.extension_maximum, never=None)
+
     def service_create(self, actor: Actor, cleaned: dict[str, Any]) -> LifecyclePolicy:
-        says = {name: cleaned[name] for name in _SAYS}
-        return lifecycle_policy_create(scope=_scope(cleaned, LifecyclePolicyForm.scopes), actor=actor, says=says)
+        says = {name: cleaned[name] for name in SAYS}
+        return lifecycle_policy_create(scope=scope_of(cleaned, LifecyclePolicyForm.scopes), actor=actor, says=says)
 
     def service_update(self, actor: Actor, row: LifecyclePolicy, cleaned: dict[str, Any]) -> LifecyclePolicy:
-        says = {name: cleaned[name] for name in _SAYS}
+        says = {name: cleaned[name] for name in SAYS}
         return lifecycle_policy_update(policy=row, actor=actor, says=says)
 
     def service_delete(self, actor: Actor, row: LifecyclePolicy) -> None:
         lifecycle_policy_delete(policy=row, actor=actor)
+
+
+def _never_or(seconds: int | None, *, never: bool | None) -> str:
+    if never or seconds is None:
+        return "never" if never else NOTHING
+    return span_text(seconds)
 
 
 class CleanupRunAdmin(ReadOnlyAdmin):
@@ -182,7 +180,7 @@ class CleanupItemAdmin(ReadOnlyAdmin):
 class CleanupSwitchAdmin(ServiceAdmin):
     """Stops all cleanup at once, and tells what the next sweep would do."""
 
-    list_display = ("__str__", "stopped", "reason", "changed_by", "changed_at")
+    list_display = ("__str__", "reason", "changed_by", "changed_at")
     fields = ("stopped", "reason", "changed_by", "changed_at", "next_sweep")
     readonly_fields = ("changed_by", "changed_at", "next_sweep")
 
@@ -200,7 +198,7 @@ class CleanupSwitchAdmin(ServiceAdmin):
             if decision.action is not CleanupAction.NOTHING
         ]
         more = [f"and {len(due) - PREVIEWED} more"] if len(due) > PREVIEWED else []
-        return lines_of([*due[:PREVIEWED], *more]) if due else NOTHING
+        return lines_of([*due[:PREVIEWED], *more]) if due else "It does nothing to any cluster."
 
     def service_create(self, actor: Actor, cleaned: dict[str, Any]) -> CleanupSwitch:
         return self._set(actor, cleaned)

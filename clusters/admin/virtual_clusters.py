@@ -9,9 +9,13 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
-from clusters.admin.words import NOTHING, as_json, conditions_in_words, label
+from clusters.admin.cluster_lifecycle import LIFECYCLE_FIELDS, LifecyclePart
+from clusters.admin.words import NOTHING, as_json, conditions_in_words, label, lines_of
+from clusters.api.upgrade_shown import running_of
+from clusters.lifecycle.upgrades import upgrades_available
 from clusters.models import Placement, PlacementRole, VirtualCluster
 from clusters.move_wish import MoveWish
+from clusters.rollouts.wish import RolloutWish
 from clusters.services.break_glass import glass_broken
 from clusters.services.configuring import virtual_cluster_configure
 from clusters.services.migrating import virtual_cluster_migrate, virtual_cluster_migrate_preflight
@@ -19,7 +23,7 @@ from clusters.services.upgrading import VersionChange, upgrade_preflight, virtua
 from clusters.services.virtual_clusters import virtual_cluster_delete, virtual_cluster_update
 
 
-class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
+class VirtualClusterAdmin(LifecyclePart, ReadOnlyAdmin, ServiceAdmin):
     """Tenants' clusters, as superusers see them for the platform; every action leaves its row in the audit log."""
 
     list_display = (
@@ -28,11 +32,13 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "phase_told",
         "placed_on",
         "kubernetes_version",
+        "upgrades_told",
         "size",
         "owner_told",
         "protected",
+        "cleanup_on",
     )
-    list_filter = ("phase", "size", "kubernetes_version", "project__organization")
+    list_filter = ("phase", "size", "kubernetes_version", "cleanup_state", "project__organization")
     list_select_related = (
         "project__organization",
         "owner_user__service_account__project__organization",
@@ -45,6 +51,8 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "upgrade",
         "look_at_move",
         "move",
+        "sleep",
+        "wake",
         "protect",
         "unprotect",
         "delete_clusters",
@@ -53,6 +61,8 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "phase_told",
         "protected",
         "placed_on",
+        "upgrades_told",
+        "upgrade_planned",
         "owner_told",
         "glass_told",
         "conditions_told",
@@ -60,6 +70,7 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
         "host_labels_told",
         "values_told",
         "why_told",
+        *LIFECYCLE_FIELDS,
     )
     fieldsets = (
         (
@@ -104,12 +115,17 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
                     "conditions_told",
                     "placed_on",
                     "why_told",
+                    "upgrades_told",
+                    "upgrade_channel",
+                    "upgrade_planned",
+                    "upgrade_blocked",
                     "observed_generation",
                     "created_at",
                     "deleted_at",
                 )
             },
         ),
+        ("Sleep and cleanup", {"fields": LIFECYCLE_FIELDS}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[VirtualCluster]:
@@ -136,6 +152,20 @@ class VirtualClusterAdmin(ReadOnlyAdmin, ServiceAdmin):
     def host_labels_told(self, cluster: VirtualCluster) -> SafeString | str:
         """Those that its host is to have."""
         return as_json(cluster.wanted_host_labels)
+
+    @admin.display(description="upgrades")
+    def upgrades_told(self, cluster: VirtualCluster) -> SafeString | str:
+        """Which there are, and why."""
+        found = upgrades_available(running_of(cluster), now=timezone.now())
+        return lines_of(f"{each.message} {each.in_the_way}".strip() for each in found) if found else NOTHING
+
+    @admin.display(description="upgrade planned")
+    def upgrade_planned(self, cluster: VirtualCluster) -> str:
+        """What Marina does by itself next."""
+        if cluster.upgrade_at is None:
+            return NOTHING
+        to = RolloutWish(kubernetes_version=cluster.upgrade_to, chart_version=cluster.upgrade_to_chart)
+        return f"{to} from {cluster.upgrade_at:%Y-%m-%d %H:%M} UTC on, because of: {cluster.upgrade_cause}"
 
     @admin.display(description="owner")
     def owner_told(self, cluster: VirtualCluster) -> str:

@@ -88,12 +88,24 @@ def time_in_words(text: str) -> str:
 
 def as_json(value: Any) -> SafeString | str:
     """Indented, to be read."""
-    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, sort_keys=True)) if value else NOTHING
+    return (
+        format_html(
+            '<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>',
+            json.dumps(value, indent=2, sort_keys=True),
+        )
+        if value
+        else NOTHING
+    )
+
+
+def breaking(text: str) -> SafeString:
+    """A long word, broken wherever the screen ends."""
+    return format_html('<span style="overflow-wrap: anywhere">{}</span>', text)
 
 
 def lines_of(texts: Iterable[str]) -> SafeString | str:
-    """Each on a line of its own, escaped."""
-    return _lines(format_html("{}", text) for text in texts)
+    """Each on a line of its own, escaped; a long word is broken where the screen ends."""
+    return _lines(breaking(text) for text in texts)
 
 
 def _lines(lines: Iterable[SafeString]) -> SafeString | str:

@@ -165,6 +165,7 @@ class HostClusterSerializer(serializers.ModelSerializer[HostCluster]):
             "offered_to",
             "offered_by_region",
             "cordoned",
+            "lost_at",
             "concurrency",
             "required_signals",
             "ingress_metrics",

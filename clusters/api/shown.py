@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.utils import timezone
 
 from accounts.models import RoleBinding, User
+from clusters.api.upgrade_shown import upgrade_shown
 from clusters.gateway_address import gateway_url_of
 from clusters.lifecycle.deciding import CLEANUP
 from clusters.models import Operation, Placement, VirtualCluster
@@ -110,6 +111,7 @@ def cluster_shown(cluster: VirtualCluster) -> dict[str, Any]:
         "asleep": asleep_shown(cluster),
         "schedule": schedule_shown(cluster),
         "cleanup": cleanup_shown(cluster),
+        "upgrade": upgrade_shown(cluster),
         "frozen": frozen_shown(cluster),
         "retained": retained_shown(placements[0] if placements else None),
         "conditions": _picked(cluster.conditions, _CONDITION),

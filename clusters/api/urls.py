@@ -17,6 +17,7 @@ from clusters.api.export_views import ClusterExportResource, ExportResource
 from clusters.api.gateway_request_views import GatewayRequestResource
 from clusters.api.gateway_token_views import GatewayTokenResource, GatewayTokenRevocation
 from clusters.api.gateway_views import GatewayResource
+from clusters.api.host_loss_views import HostLossResource
 from clusters.api.host_views import HostClusterViewSet
 from clusters.api.idle_views import KnownWriterResource, SignalResource
 from clusters.api.lifecycle_policy_views import LifecyclePolicyViewSet
@@ -26,9 +27,11 @@ from clusters.api.option_views import OptionsView
 from clusters.api.project_night_views import ProjectNightResource
 from clusters.api.region_offer_views import RegionOfferViewSet
 from clusters.api.restore_views import RestoreResource
+from clusters.api.rollout_views import RolloutMemberResource, RolloutViewSet
 from clusters.api.sharing_views import ShareResource
 from clusters.api.sleep_schedule_views import NotTonightResource, SleepScheduleViewSet
 from clusters.api.transfer_views import TransferResource
+from clusters.api.upgrade_policy_views import UpgradePolicyViewSet
 from clusters.api.use_views import ClusterUseResource
 from clusters.api.virtual_cluster_views import VirtualClusterViewSet
 
@@ -39,6 +42,8 @@ router.register("discovered-clusters", DiscoveredClusterViewSet, basename="disco
 router.register("region-offers", RegionOfferViewSet, basename="region-offer")
 router.register("sleep-schedules", SleepScheduleViewSet, basename="sleep-schedule")
 router.register("lifecycle-policies", LifecyclePolicyViewSet, basename="lifecycle-policy")
+router.register("upgrade-policies", UpgradePolicyViewSet, basename="upgrade-policy")
+router.register("rollouts", RolloutViewSet, basename="rollout")
 router.register("operations", OperationViewSet, basename="operation")
 router.register("exports", ExportResource, basename="export")
 router.register("gateway-requests", GatewayRequestResource, basename="gateway-request")
@@ -51,6 +56,9 @@ urlpatterns = [
     path("virtual-clusters/<uuid:pk>/transfer", TransferResource.as_view({"post": "transfer"})),
     path("virtual-clusters/<uuid:pk>/migrate", MoveResource.as_view({"post": "migrate"})),
     path("virtual-clusters/<uuid:pk>/migrate-preflight", MoveResource.as_view({"post": "preflight"})),
+    path("host-clusters/<uuid:pk>/lost", HostLossResource.as_view({"post": "lost"})),
+    path("host-clusters/<uuid:pk>/found", HostLossResource.as_view({"post": "found"})),
+    path("host-clusters/<uuid:pk>/evacuate", HostLossResource.as_view({"post": "evacuate"})),
     path(f"{ONE}/kubeconfig", GatewayResource.as_view({"get": "kubeconfig"})),
     path(f"{ONE}/gateway-credentials", GatewayResource.as_view({"post": "create"})),
     path(f"{ONE}/gateway-tokens", GatewayTokenResource.as_view({"get": "list", "post": "create"})),
@@ -74,6 +82,7 @@ urlpatterns = [
     path(f"{ONE}/cleanup", ClusterCleanupResource.as_view({"get": "outlook"})),
     path(f"{ONE}/extension", ClusterCleanupResource.as_view({"post": "extend"})),
     path(f"{ONE}/cleanup-consent", ClusterCleanupResource.as_view({"post": "consent"})),
+    path("rollouts/<uuid:rollout>/members", RolloutMemberResource.as_view({"get": "list"})),
     path("cleanup/preview", PreviewResource.as_view({"get": "preview"})),
     path("cleanup/runs", CleanupRunResource.as_view({"get": "list"})),
     path("cleanup/runs/<uuid:pk>", CleanupRunResource.as_view({"get": "retrieve"})),

@@ -23,6 +23,7 @@ from clusters.api.shown import (
     spec_shown,
     time_shown,
 )
+from clusters.api.upgrade_shown import UpgradeShownSerializer, upgrade_shown
 from clusters.api.use_serializers import LastUserSerializer
 from clusters.gateway_address import gateway_url_of
 from clusters.models import Exposure, KubeconfigGrant, Placement, VirtualCluster
@@ -246,6 +247,7 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     asleep = serializers.SerializerMethodField()
     schedule = serializers.SerializerMethodField()
     cleanup = serializers.SerializerMethodField()
+    upgrade = serializers.SerializerMethodField()
     frozen = serializers.SerializerMethodField()
     retained = serializers.SerializerMethodField()
 
@@ -272,6 +274,7 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
             "asleep",
             "schedule",
             "cleanup",
+            "upgrade",
             "frozen",
             "retained",
             "conditions",
@@ -317,6 +320,11 @@ class VirtualClusterSerializer(serializers.ModelSerializer[VirtualCluster]):
     @extend_schema_field(ScheduleShownSerializer)
     def get_schedule(self, cluster: VirtualCluster) -> dict[str, Any]:
         return schedule_shown(cluster)
+
+    @extend_schema_field(UpgradeShownSerializer)
+    def get_upgrade(self, cluster: VirtualCluster) -> dict[str, Any]:
+        """Which upgrades there are, and which of them Marina does by itself and when."""
+        return upgrade_shown(cluster)
 
     @extend_schema_field(CleanupShownSerializer(allow_null=True))
     def get_cleanup(self, cluster: VirtualCluster) -> dict[str, Any] | None:

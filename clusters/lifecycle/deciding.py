@@ -179,7 +179,7 @@ def _step(
     at = max(plan.at, deadline.at) if plan else deadline.at
     warned = plan.warned if plan else ()
     if plan is None or len(warned) < len(policy.warn_before):
-        return _next_warning(deadline, plan, at, warned, policy.warn_before[len(warned)], now)
+        return _next_warning(deadline, plan, at, warned, policy.warn_before[len(warned) :], now)
     if now < at:
         return _hold(replace(plan, at=at), f"{deadline.why} It is deleted {_time(at)}.", next_at=at)
     if deadline.cause is Cause.IDLE and not _looked_since(facts, plan.at, now):
@@ -190,12 +190,21 @@ def _step(
 
 
 def _next_warning(
-    deadline: _Deadline, plan: Plan | None, at: datetime, warned: tuple[datetime, ...], span: timedelta, now: datetime
+    deadline: _Deadline,
+    plan: Plan | None,
+    at: datetime,
+    warned: tuple[datetime, ...],
+    spans: tuple[timedelta, ...],
+    now: datetime,
 ) -> Decision:
+    """`spans`: before its date, of the warnings that are still to come; at least one."""
+    span, later = spans[0], spans[1:]
     if warned and plan is not None and now < at - span:
         return _hold(replace(plan, at=at), f"{deadline.why} Its owner was told.", next_at=at - span)
     told = Plan(cause=deadline.cause, at=max(at, now + span), warned=(*warned, now))
-    return Decision(action=Action.WARN, why=deadline.why, plan=told, next_at=told.at)
+    return Decision(
+        action=Action.WARN, why=deadline.why, plan=told, next_at=told.at - (later[0] if later else timedelta())
+    )
 
 
 def _looked_since(facts: ClusterFacts, date: datetime, now: datetime) -> bool:

@@ -30,7 +30,10 @@ SYSTEM: Final = (
         r"(kube-(apiserver|controller-manager|scheduler|proxy|probe)|kubelet|apiserver)(-v?\d[\d.]*)?",
         "Kubernetes itself.",
     ),
-    _managers(r"clusterrole-aggregation-controller|before-first-apply", "Kubernetes itself."),
+    _managers(
+        r"clusterrole-aggregation-controller|before-first-apply|api-priority-and-fairness-config-(producer|consumer)-v\d+",
+        "Kubernetes itself.",
+    ),
     _managers(r"cloud-controller-manager|k3s|kubeadm|deploy@.*|coredns", "What comes with a distribution."),
     _managers(r"kwok", "What plays the kubelet on local hosts."),
 )

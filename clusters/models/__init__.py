@@ -26,17 +26,33 @@ from clusters.models.operation import (
 )
 from clusters.models.placement import Placement, PlacementRole
 from clusters.models.region_offer import RegionOffer
+from clusters.models.rollout import (
+    ENDED_ROLLOUTS,
+    OPEN_MEMBERS,
+    WORKING_MEMBERS,
+    Rollout,
+    RolloutAction,
+    RolloutMember,
+    RolloutMemberState,
+    RolloutState,
+)
 from clusters.models.schedule import Schedule
 from clusters.models.sleep_schedule import SleepSchedule
 from clusters.models.slot import HostSlot
 from clusters.models.traffic_reading import TrafficReading
+from clusters.models.upgrade_columns import UPGRADE_COLUMNS, Upgradable, UpgradeCause
+from clusters.models.upgrade_policy import UpgradeChannel, UpgradePolicy
 from clusters.models.virtual_cluster import VirtualCluster, VirtualClusterPhase
 
 __all__ = [
     "ACTIVE_STATES",
     "CLEANUP_COLUMNS",
+    "ENDED_ROLLOUTS",
+    "OPEN_MEMBERS",
     "PLATFORM",
     "UNANNOUNCED",
+    "UPGRADE_COLUMNS",
+    "WORKING_MEMBERS",
     "Breaker",
     "Chart",
     "CleanupAction",
@@ -72,10 +88,19 @@ __all__ = [
     "Placement",
     "PlacementRole",
     "RegionOffer",
+    "Rollout",
+    "RolloutAction",
+    "RolloutMember",
+    "RolloutMemberState",
+    "RolloutState",
     "Schedule",
     "SignalSource",
     "SleepSchedule",
     "TrafficReading",
+    "Upgradable",
+    "UpgradeCause",
+    "UpgradeChannel",
+    "UpgradePolicy",
     "UsualDuration",
     "Verdict",
     "VirtualCluster",

@@ -112,6 +112,12 @@ class HostCluster(Row, Revised):
         null=True, editable=False, help_text="When capacity and what is placed there were last looked at."
     )
 
+    # said by somebody
+    lost_at = models.DateTimeField(
+        null=True, editable=False, help_text="When somebody said that it is lost; empty again once it was found."
+    )
+    lost_why = models.TextField(blank=True, editable=False, help_text="What they gave as the reason.")
+
     class Meta:
         ordering = ["name"]
         constraints = [

@@ -35,6 +35,7 @@ class OperationKind(models.TextChoices):
     MIGRATE = "migrate"
     RECOVER = "recover"
     REMOVE_PLACEMENT = "remove-placement"
+    QUARANTINE = "quarantine"
 
 
 class OperationState(models.TextChoices):

@@ -49,6 +49,9 @@ class Placement(Row, Revised):
     retained_until = models.DateTimeField(
         null=True, editable=False, help_text="When what stays of it here is removed. Empty: it does not stay."
     )
+    lost_at = models.DateTimeField(
+        null=True, editable=False, help_text="When it was given up, because its host was lost."
+    )
     foreign_revision = models.BigIntegerField(
         default=0,
         editable=False,

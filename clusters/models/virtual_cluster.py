@@ -10,6 +10,7 @@ from accounts.models.revisions import Revised
 from accounts.roles import CLUSTER_ACTIONS
 from clusters.models.host import Exposure, HostCluster
 from clusters.models.lifecycle_columns import CleanedUp, Moved, Scheduled
+from clusters.models.upgrade_columns import Upgradable
 
 
 class VirtualClusterPhase(models.TextChoices):
@@ -21,6 +22,7 @@ class VirtualClusterPhase(models.TextChoices):
     UPDATING = "Updating"
     UPGRADING = "Upgrading"
     MIGRATING = "Migrating"
+    RECOVERING = "Recovering"
     FALLING_ASLEEP = "FallingAsleep"
     ASLEEP = "Asleep"
     WAKING = "Waking"
@@ -29,7 +31,7 @@ class VirtualClusterPhase(models.TextChoices):
     FAILED = "Failed"
 
 
-class VirtualCluster(Row, Revised, Scheduled, CleanedUp, Moved):
+class VirtualCluster(Row, Revised, Scheduled, CleanedUp, Moved, Upgradable):
     """A Kubernetes control plane of its own inside a namespace of a host cluster.
 
     The columns of `spec` are desired; phase, conditions and observed_generation are what workers found. `generation`
@@ -117,6 +119,11 @@ class VirtualCluster(Row, Revised, Scheduled, CleanedUp, Moved):
                 condition=Q(**{f"next_{what}_at__isnull": False}),
             )
             for what in ("sleep", "wake", "export")
+        ] + [
+            models.Index(name="cluster_upgrade", fields=["upgrade_at"], condition=Q(upgrade_at__isnull=False)),
+            models.Index(
+                name="cluster_upgrading", fields=["upgrade_operation"], condition=Q(upgrade_operation__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -33,6 +33,7 @@ _SUCCEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     OperationKind.RESTORE: ("virtual-cluster.restored",),
     OperationKind.UPGRADE: ("virtual-cluster.upgraded",),
     OperationKind.MIGRATE: ("virtual-cluster.moved",),
+    OperationKind.RECOVER: ("virtual-cluster.recovered",),
     OperationKind.CONNECT: ("host-cluster.connected",),
     OperationKind.RENEW_CREDENTIAL: ("host-cluster.renewed",),
 }
@@ -47,6 +48,7 @@ _FAILED: Final[Mapping[str, tuple[str, ...]]] = {
     OperationKind.RESTORE: ("virtual-cluster.failed",),
     OperationKind.UPGRADE: ("virtual-cluster.failed",),
     OperationKind.MIGRATE: ("virtual-cluster.failed",),
+    OperationKind.RECOVER: ("virtual-cluster.failed",),
     OperationKind.CONNECT: ("host-cluster.failed",),
     OperationKind.RENEW_CREDENTIAL: ("host-cluster.failed",),
 }

@@ -1,16 +1,17 @@
 """What owners answer: keep it longer, or yes, delete it."""
 
 from datetime import datetime, timedelta
-from typing import Final
 
 from django.db import transaction
 
 from accounts.access import actor_require
 from accounts.errors import Conflict, InvalidInput
 from accounts.services.audit import Actor
+from clusters.lifecycle.extending import EXTENSION_LEAST, extends_lifetime, extension_most, lifetime_left
 from clusters.lifecycle.gathering import plan_of, policies_for, policy_of
 from clusters.lifecycle.plans_writing import plans_write
 from clusters.lifecycle.policy import ResolvedPolicy
+from clusters.lifecycle.spans import span_text
 from clusters.models import (
     ACTIVE_STATES,
     CleanupCause,
@@ -23,8 +24,6 @@ from clusters.models import (
 from clusters.services.cleanup_calling_off import deletion_call_off
 from clusters.services.cluster_rows import virtual_cluster_audit
 from clusters.services.ownership import owner_may
-
-SECONDS_MINIMUM: Final = 3600
 
 
 @transaction.atomic
@@ -43,7 +42,7 @@ def virtual_cluster_extend(
     _span_check(seconds, policy)
     plan, span = plan_of(locked), timedelta(seconds=seconds)
     before = {"kept_until": locked.kept_until, "expires_at": locked.expires_at}
-    if locked.expires_at is not None and (plan is None or plan.cause is CleanupCause.LIFETIME):
+    if extends_lifetime(locked, plan):
         _lifetime_extend(locked, span, policy, now)
     planned = plan.at if plan is not None and plan.cause is CleanupCause.IDLE else now
     # what somebody wanted before is never made shorter
@@ -70,15 +69,15 @@ def _deletion_end(cluster: VirtualCluster, now: datetime) -> None:
 
 
 def _span_check(seconds: int, policy: ResolvedPolicy) -> None:
-    most = int(policy.extension_maximum.total_seconds())
-    if SECONDS_MINIMUM <= seconds <= most:
+    least, most = int(EXTENSION_LEAST.total_seconds()), int(policy.extension_maximum.total_seconds())
+    if least <= seconds <= most:
         return
     raise InvalidInput(
-        f"It cannot be kept for {seconds} s more.",
+        f"It cannot be kept for {span_text(seconds)} more.",
         field="by",
-        accepted=f"{SECONDS_MINIMUM} to {most} seconds ({most // 86400} days), as {_origin(policy)} says"
-        if most >= SECONDS_MINIMUM
-        else f"nothing: {_origin(policy)} allows no extension",
+        accepted=f"{least} to {most} seconds ({span_text(least)} to {span_text(most)}), by {_origin(policy)}"
+        if most >= least
+        else f"nothing: by {_origin(policy)} there is no extension",
     )
 
 
@@ -87,24 +86,32 @@ def _origin(policy: ResolvedPolicy) -> str:
 
 
 def _lifetime_extend(cluster: VirtualCluster, span: timedelta, policy: ResolvedPolicy, now: datetime) -> None:
-    ends = cluster.expires_at or now
+    ends, plan = cluster.expires_at or now, plan_of(cluster)
     longer = max(ends, now) + span - ends
-    left = policy.extension_maximum - timedelta(seconds=cluster.lifetime_extended)
+    left = lifetime_left(cluster, policy)
     if longer > left:
         raise Conflict(
-            f"The lifetime of {cluster} was made longer by {_days(timedelta(seconds=cluster.lifetime_extended))}, and "
-            f"{_origin(policy)} allows {_days(policy.extension_maximum)} in all.",
-            hint="Ask an admin of its project for a policy with more (marina policy set --project), or export it "
-            "(marina export) and make a new one.",
+            f"The lifetime of {cluster} was made longer by {span_text(cluster.lifetime_extended)} so far; by "
+            f"{_origin(policy)} it is {span_text(policy.extension_maximum)} in all.",
+            hint=_limit_hint(cluster, extension_most(cluster, plan, policy, now)),
             code="extension-limit",
         )
-    cluster.expires_at = ends + longer
+    # a late warning moved the date that was told beyond the end: whoever keeps it longer means longer than that
+    cluster.expires_at = max(ends + longer, plan.at + span) if plan is not None else ends + longer
     cluster.lifetime_extended += int(longer.total_seconds())
 
 
-def _days(span: timedelta) -> str:
-    hours = int(span.total_seconds() // 3600)
-    return f"{hours // 24} days" if hours >= 48 else f"{hours} hours"
+def _limit_hint(cluster: VirtualCluster, most: timedelta) -> str:
+    less = f"Up to {span_text(most)} more are possible. " if most else ""
+    return (
+        f"{less}An admin of its project can set a policy with more (marina policy set --project {cluster.project} "
+        f"--extension-maximum), or export it (marina export create {cluster.name}) and make a new one."
+    )
+
+
+def extension_possible(cluster: VirtualCluster, *, now: datetime) -> timedelta:
+    """The longest extension of this cluster that is taken now."""
+    return extension_most(cluster, plan_of(cluster), policy_of(cluster, policies_for(cluster)), now)
 
 
 @transaction.atomic

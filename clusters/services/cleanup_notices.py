@@ -1,20 +1,24 @@
 """What owners are told of the cleanup of their clusters, and how to keep them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from django.conf import settings
+
 from accounts.models import User
 from accounts.services.notifications_many import Message, notifications_send
-from clusters.lifecycle.deciding import Decision, consent_needed
+from clusters.lifecycle.deciding import Decision, Plan, consent_needed
+from clusters.lifecycle.extending import extension_most, extension_offered
 from clusters.lifecycle.gathering import Case
+from clusters.lifecycle.spans import span_text
 from clusters.models import CleanupAction, CleanupCause, VirtualCluster
 from clusters.services.cleanup_recipients import owners_of
 from clusters.services.ownership import about_cluster
 
-KEEP_FOR: Final = 7 * 86400
-"""Seconds that a warning offers."""
+KEEP_FOR: Final = timedelta(days=7)
+"""What a warning offers, where so much is possible."""
 
 Decided = tuple[Case, Decision]
 
@@ -24,9 +28,15 @@ def keep_link(cluster: VirtualCluster) -> str:
     return f"/virtual-clusters/{cluster.pk}/extend"
 
 
-def keep_command(cluster: VirtualCluster) -> str:
-    """The command that does so."""
-    return f"marina extend {cluster.name} --project {cluster.project} --for 7d"
+def keep_command(case: Case, decision: Decision, now: datetime) -> str:
+    """The command that does so: one that is taken as it stands. None where it cannot be kept any longer."""
+    cluster = case.cluster
+    most = extension_most(cluster, decision.plan, case.policy, now)
+    if not most:
+        return ""
+    return (
+        f"marina extend {cluster.name} --project {cluster.project} --for {span_text(extension_offered(most, KEEP_FOR))}"
+    )
 
 
 def warnings_send(decided: Collection[Decided], *, owners: Mapping[UUID, list[User]], now: datetime) -> int:
@@ -37,7 +47,7 @@ def warnings_send(decided: Collection[Decided], *, owners: Mapping[UUID, list[Us
             about=about_cluster(case.cluster),
             text=_warning(case, decision, now),
             link=keep_link(case.cluster),
-            command=keep_command(case.cluster),
+            command=keep_command(case, decision, now),
         )
         for case, decision in decided
     ]
@@ -52,8 +62,14 @@ def _warning(case: Case, decision: Decision, now: datetime) -> str:
     text = f"{cluster} is to be deleted on {plan.at:%Y-%m-%d %H:%M} UTC. {decision.why} "
     if plan.cause is CleanupCause.IDLE and consent_needed(case.facts, plan, now):
         text += f"Its web traffic cannot be seen, so that takes your yes ({consent}). "
-    ends = "use it or keep it" if plan.cause is CleanupCause.IDLE else "keep it"
-    return f"{text}It is exported first, without the data of its volumes. To stop that, {ends}."
+    return f"{text}It is exported first, without the data of its volumes. {_way_out(case, plan, now)}"
+
+
+def _way_out(case: Case, plan: Plan, now: datetime) -> str:
+    can_be_kept = bool(extension_most(case.cluster, plan, case.policy, now))
+    if plan.cause is CleanupCause.IDLE:
+        return "To stop that, use it or keep it." if can_be_kept else "To stop that, use it."
+    return "To stop that, keep it." if can_be_kept else "It cannot be kept any longer; ask an admin of its project."
 
 
 def deletions_tell(decided: Sequence[Decided], *, now: datetime) -> int:
@@ -63,8 +79,8 @@ def deletions_tell(decided: Sequence[Decided], *, now: datetime) -> int:
         Message(
             recipients=owners[case.cluster.pk],
             about=about_cluster(case.cluster),
-            text=f"{case.cluster} is being deleted. {decision.why} It is exported first, and for 30 days it can be "
-            "made again from that; the data of its volumes cannot.",
+            text=f"{case.cluster} is being deleted. {decision.why} It is exported first, and for "
+            f"{settings.EXPORT_DELETED_DAYS} days it can be made again from that; the data of its volumes cannot.",
             command=f"marina restore {case.cluster.name} --project {case.cluster.project}",
         )
         for case, decision in decided

@@ -13,6 +13,7 @@ from accounts.errors import Conflict, InvalidInput
 from accounts.services.audit import Actor
 from clusters.chart_values import values_check
 from clusters.exports.purging import took_something
+from clusters.host_loss import given_up
 from clusters.models import (
     Exposure,
     Operation,
@@ -100,6 +101,7 @@ def gone_refuse(cluster: VirtualCluster) -> None:
     if cluster.phase == Phase.DELETED:
         raise Conflict(f"{cluster} was deleted; nothing of it can be changed.")
     _refuse_half_adopted(cluster)
+    _refuse_lost(cluster)
     begun = Operation.objects.filter(virtual_cluster=cluster, kind=OperationKind.DELETE, started_at__isnull=False)
     ended = next((each for each in begun.exclude(finished_at=None).order_by("-id") if took_something(each)), None)
     if ended is not None:
@@ -107,6 +109,17 @@ def gone_refuse(cluster: VirtualCluster) -> None:
             f"The deletion of {cluster} was begun, so what was in it may be gone.",
             hint=f"End it with `marina delete {cluster.name}`, then make a new cluster.",
             operation_id=ended.pk,
+        )
+
+
+def _refuse_lost(cluster: VirtualCluster) -> None:
+    """It would be made anew, and empty."""
+    lost = given_up(cluster)
+    if lost is not None:
+        raise Conflict(
+            f"{cluster} was lost with its host {lost.host.name}, and is not made again yet.",
+            hint=f"Who looks after that host begins it anew: marina host lost {lost.host.name}.",
+            code="lost",
         )
 
 

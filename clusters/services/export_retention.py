@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from clusters.models import Export, ExportState, OperationState, VirtualClusterPhase
+from clusters.models import Export, ExportState, OperationState, Placement, PlacementRole, VirtualClusterPhase
 from clusters.services.export_writing import export_fail
 from clusters.services.exports import export_end, export_file_erase, restoring
 
@@ -18,7 +18,8 @@ BATCH: Final = 200
 def exports_expire(*, now: datetime) -> int:
     """Removes those whose time is over, and says how many. Run by a schedule.
 
-    The last one of a cluster that is asleep, Failed or half deleted stays: nothing else can tell what is in it.
+    The last one of a cluster that is asleep, Failed or half deleted stays, and that of one whose host is lost: nothing
+    else can tell what is in it.
     """
     _left_unfinished_fail(now)
     removed = sum(_expire(export, now) for export in _over(now)[:BATCH])
@@ -51,8 +52,9 @@ def _over(now: datetime) -> QuerySet[Export]:
     )
     over = Export.objects.filter(state=ExportState.COMPLETE, expires_at__lte=now)
     read = Q(virtual_cluster__phase__in=(VirtualClusterPhase.READY, VirtualClusterPhase.DELETED))
-    unread = Q(virtual_cluster__sleeping=True) | ~read
-    return over.exclude(unread & ~Exists(later)).order_by("expires_at")
+    lost = Placement.objects.filter(virtual_cluster=OuterRef("virtual_cluster"), role=PlacementRole.LOST)
+    needed = Q(virtual_cluster__sleeping=True) | ~read | Exists(lost)
+    return over.exclude(needed & ~Exists(later)).order_by("expires_at")
 
 
 @transaction.atomic

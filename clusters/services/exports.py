@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 EXPORT_PARAM: Final = "export"
 """In a `restore` operation's params: the id of the export it reads, which is not taken away meanwhile."""
 
+_READERS: Final = (OperationKind.RESTORE, OperationKind.RECOVER)
+
 
 @dataclass(frozen=True)
 class ExportWork:
@@ -99,9 +101,9 @@ def export_remove(*, export: Export, actor: Actor, now: datetime) -> Export:
 
 
 def restoring(export: Export) -> Operation | None:
-    """The operation that reads it at the moment."""
+    """The operation that reads it at the moment, or is about to."""
     ended = (OperationState.SUCCEEDED, OperationState.FAILED, OperationState.ABORTED)
-    reading = Operation.objects.filter(kind=OperationKind.RESTORE, params__contains={EXPORT_PARAM: str(export.pk)})
+    reading = Operation.objects.filter(kind__in=_READERS, params__contains={EXPORT_PARAM: str(export.pk)})
     return reading.exclude(state__in=ended).first()
 
 

@@ -15,11 +15,13 @@ from clusters.access import clusters_told, host_connect_require, host_require
 from clusters.chart_values import values_check
 from clusters.connection import HostConnection, connection_expires_at
 from clusters.encryption import connection_encrypt
+from clusters.host_loss import placements_to_recover
 from clusters.host_roles import namespaces_check
 from clusters.kubeconfig import kubeconfig_parse
 from clusters.lifecycle.ingress_metrics import ingress_metrics_told
 from clusters.lifecycle.required_signals import required_signals_check
 from clusters.models import (
+    Breaker,
     Exposure,
     HostCluster,
     HostCredential,
@@ -29,6 +31,8 @@ from clusters.models import (
     Operation,
     OperationKind,
     OperationState,
+    Placement,
+    PlacementRole,
     VirtualCluster,
     VirtualClusterPhase,
 )
@@ -265,11 +269,13 @@ def host_update(
 def host_disconnect(*, host: HostCluster, actor: Actor) -> None:
     """Forgets a host and its credential. Raises Conflict while something is placed on it or an operation is at work.
 
-    Nothing is changed on the host itself: what the administrator applied there is the administrator's to remove.
+    Nothing is changed on the host itself: what the administrator applied there is the administrator's to remove. Of a
+    host that is lost and does not answer it is forgotten too what was on it, once all of that is made again elsewhere.
     """
     if actor.user is not None:
         host_require(actor.user, "host.disconnect", host)
     subject_lock(host)
+    _lost_forget(host)
     wanted = Q(wanted_host=host) & ~Q(phase=VirtualClusterPhase.DELETED)
     held = VirtualCluster.objects.filter(Q(placements__host=host) | wanted).distinct()
     if count := held.count():
@@ -287,6 +293,21 @@ def host_disconnect(*, host: HostCluster, actor: Actor) -> None:
         )
     _audit(actor, "host.disconnect", host)
     host.delete()
+
+
+def _lost_forget(host: HostCluster) -> None:
+    """What was on a host that is lost for good. What waits for it ends by itself, since nothing of it is there."""
+    now = HostCluster.objects.only("lost_at", "breaker").get(pk=host.pk)
+    if now.lost_at is None or now.breaker != Breaker.OPEN:
+        return
+    left = list(placements_to_recover(host))
+    if any(each.role != PlacementRole.ACTIVE for each in left):
+        raise Conflict(
+            f"{len(left)} of the clusters that were lost with {host.name} are not made again yet.",
+            hint=f"See which with `marina host lost {host.name} --dry-run`; recover them, or delete them.",
+        )
+    forgotten = (PlacementRole.LOST, PlacementRole.RETAINED, PlacementRole.LEAVING)
+    Placement.objects.filter(host=host, role__in=forgotten).delete()
 
 
 def _held_told(held: QuerySet[VirtualCluster], actor: Actor) -> str:

@@ -99,6 +99,11 @@ def grants_end(grants: tuple[UUID, ...], *, now: datetime) -> None:
     grants_live().filter(pk__in=grants).update(revoked_at=now)
 
 
+def grants_forget(*, virtual_cluster: VirtualCluster, now: datetime) -> None:
+    """All of a cluster: the API that knew their tokens is no more."""
+    grants_live().filter(virtual_cluster=virtual_cluster).update(revoked_at=now)
+
+
 def access_revoke(*, now: datetime) -> list[Operation]:
     """Starts `revoke-access` for each cluster in which somebody has a kubeconfig that no role gives any more.
 

@@ -11,6 +11,7 @@ from accounts.models import Organization, Project
 from accounts.services.audit import Actor, audit_record
 from accounts.services.rows import row_lock, row_save
 from clusters.lifecycle.policy import FIELDS
+from clusters.lifecycle.spans import span_text
 from clusters.models import LifecyclePolicy, VirtualCluster
 
 Scope = Organization | Project | VirtualCluster
@@ -29,7 +30,7 @@ def lifecycle_policy_create(*, scope: Scope, actor: Actor, says: Mapping[str, An
     """`says`: some of the policy's fields; None says nothing. Raises Conflict where the scope has one already."""
     _require(actor, scope)
     policy = LifecyclePolicy(**scope_column(scope))
-    _check(policy, says)
+    lifecycle_policy_check(policy, says)
     row_save(policy, taken=f"{scope} has a policy already; change that one.", field=next(iter(scope_column(scope))))
     _audit(actor, "lifecycle-policy.create", policy, after=_told(policy))
     return policy
@@ -41,7 +42,7 @@ def lifecycle_policy_update(*, policy: LifecyclePolicy, actor: Actor, says: Mapp
     _require(actor, policy.scope)
     row_lock(policy)
     before = _told(policy)
-    _check(policy, says)
+    lifecycle_policy_check(policy, says)
     policy.save()
     _audit(actor, "lifecycle-policy.update", policy, before=before, after=_told(policy))
     return policy
@@ -71,8 +72,8 @@ def _require(actor: Actor, scope: Scope) -> None:
         actor_require(actor, "virtualcluster.lifecycle", scope)
 
 
-def _check(policy: LifecyclePolicy, says: Mapping[str, Any]) -> None:
-    """Sets what is said, after it was checked."""
+def lifecycle_policy_check(policy: LifecyclePolicy, says: Mapping[str, Any]) -> None:
+    """Sets what is said, after it was checked. InvalidInput names the field."""
     for name, value in says.items():
         if value is not None:
             _value_check(policy, name, value)
@@ -81,16 +82,19 @@ def _check(policy: LifecyclePolicy, says: Mapping[str, Any]) -> None:
         raise InvalidInput("The policy says nothing.", field=FIELDS[0], accepted=f"one of {', '.join(FIELDS)}")
     for span, never in (("sleep_after", "never_sleep"), ("delete_after", "never_delete")):
         if getattr(policy, never) and getattr(policy, span) is not None:
-            raise InvalidInput(f"{never} and {span} cannot both be said.", field=span, accepted="one of the two")
+            raise InvalidInput(
+                f"{never} and {span} cannot both be said.",
+                field=span,
+                accepted="one of the two",
+                hint=f"Take the other back: null over the API, --clear {span.replace('_', '-')} on the command line.",
+            )
 
 
 def _value_check(policy: LifecyclePolicy, name: str, value: Any) -> None:
     if name == "warn_before":
         _warnings_check(value)
     elif name in _SPANS and not _SPANS[name][0] <= value <= _SPANS[name][1]:
-        raise InvalidInput(
-            f"{value} s is not possible here.", field=name, accepted=f"{_SPANS[name][0]} to {_SPANS[name][1]} seconds"
-        )
+        raise InvalidInput(f"{span_text(value)} is not possible here.", field=name, accepted=_between(*_SPANS[name]))
     if name == "extension_maximum" and policy.virtual_cluster_id is not None:
         raise InvalidInput(
             "How far an extension reaches is not for a cluster itself to say.",
@@ -99,13 +103,17 @@ def _value_check(policy: LifecyclePolicy, name: str, value: Any) -> None:
         )
 
 
+def _between(least: int, most: int) -> str:
+    return f"{least} to {most} seconds ({span_text(least)} to {span_text(most)})"
+
+
 def _warnings_check(spans: list[int]) -> None:
     least, most = _WARNINGS
     if len(set(spans)) < 2 or not all(least <= each <= most for each in spans):
         raise InvalidInput(
             "An owner is warned at least twice before a deletion.",
             field="warn_before",
-            accepted=f"two or more different spans of {least} to {most} seconds",
+            accepted=f"two or more different spans of {_between(least, most)}",
         )
 
 

@@ -119,6 +119,19 @@ def _unfinished(lock_key: str | None) -> QuerySet[Operation]:
     return Operation.objects.filter(lock_key=lock_key, state__in=(*ACTIVE_STATES, OperationState.QUEUED)).order_by("id")
 
 
+def operation_end_early(*, operation: Operation, why: str, now: datetime) -> None:
+    """Marina itself has it end, where it is not being put back already. The caller has locked its object."""
+    locked = Operation.objects.select_for_update().get(pk=operation.pk)
+    if not locked.finished and locked.undoing is None:
+        _abort(locked, why=why, now=now)
+
+
+def operation_wait_ends(*, operation: Operation) -> None:
+    """It waits for a host no more on which its object is no more. In the caller's transaction."""
+    Operation.objects.filter(pk=operation.pk).update(waiting_host=None, run_after=None, published_at=Now())
+    transaction.on_commit(partial(operation_wake, operation.pk))
+
+
 def _abort(operation: Operation, *, why: str, now: datetime) -> None:
     """A Queued one ends at once; an active one is ended by its worker between two steps."""
     OperationEvent.objects.create(operation=operation, time=now, level="warning", text=why)

@@ -12,7 +12,7 @@ from django.db.models import Q
 from accounts.errors import MarinaError
 from accounts.services.audit import Actor
 from clusters.lifecycle.deciding import CLEANUP
-from clusters.lifecycle.times import cron_last, cron_next
+from clusters.lifecycle.times import cron_last, cron_next, zone
 from clusters.models import ExportCause, SleepSchedule, VirtualCluster, VirtualClusterPhase
 from clusters.services.exports import export_start
 from clusters.services.nights import put_off_forget
@@ -23,13 +23,22 @@ ACTOR: Final = Actor(user=None, name="marina schedule")
 AT_ONCE: Final = 500
 """Clusters a round; the next one comes soon."""
 _REST: Final = (VirtualClusterPhase.READY, VirtualClusterPhase.ASLEEP)
+_BUSY: Final = (
+    VirtualClusterPhase.UPDATING,
+    VirtualClusterPhase.UPGRADING,
+    VirtualClusterPhase.MIGRATING,
+    VirtualClusterPhase.FALLING_ASLEEP,
+    VirtualClusterPhase.WAKING,
+)
+"""In these something is being done with it that ends; its turn waits until then."""
 log = structlog.get_logger(__name__)
 
 
 def sleep_schedules_run(*, now: datetime) -> int:
     """Does what is due of all clusters' schedules; says of how many. Two at once share the work.
 
-    Of what was missed only the newest is done: of a time to sleep and a later one to wake, the one to wake.
+    Of what was missed only the newest is done: of a time to sleep and a later one to wake, the one to wake. While a
+    cluster is being changed, or falls asleep or wakes, its turn waits, and is then caught up in the same way.
     """
     with transaction.atomic():
         clusters_plan(VirtualCluster.objects.filter(pk__in=clusters_unplanned().values("pk")[:AT_ONCE]), now=now)
@@ -39,7 +48,7 @@ def sleep_schedules_run(*, now: datetime) -> int:
 
 def _due(now: datetime) -> Q:
     found = Q(next_sleep_at__lte=now) | Q(next_wake_at__lte=now) | Q(next_export_at__lte=now)
-    return found & ~Q(phase=VirtualClusterPhase.DELETED)
+    return found & ~Q(phase__in=(VirtualClusterPhase.DELETED, *_BUSY))
 
 
 @transaction.atomic
@@ -87,7 +96,8 @@ def _do(cluster: VirtualCluster, schedule: SleepSchedule, missed: Mapping[str, d
     if not turns:
         return
     kind = max(turns, key=lambda each: turns[each])
-    why = f"It is {kind} time: {turns[kind]:%Y-%m-%d %H:%M} UTC."
+    at = turns[kind].astimezone(zone(schedule.time_zone))
+    why = f"It is {kind} time: {at:%Y-%m-%d %H:%M} {schedule.time_zone}."
     if kind == "sleep" and not cluster.sleeping:
         _attempt(cluster, kind, lambda: _sleep(cluster, schedule, why, now))
     # what was put to sleep because nobody uses it sleeps until somebody does

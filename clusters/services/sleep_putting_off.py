@@ -8,6 +8,7 @@ from django.db import transaction
 from accounts.access import actor_require
 from accounts.errors import Conflict, InvalidInput
 from accounts.services.audit import Actor
+from clusters.lifecycle.spans import span_text
 from clusters.models import SleepSchedule, VirtualCluster, VirtualClusterPhase
 from clusters.services.cluster_rows import virtual_cluster_audit
 from clusters.services.nights import night_postpone, night_skip, put_off_now, put_off_take_back, seconds_latest
@@ -45,9 +46,10 @@ def sleep_postpone(*, virtual_cluster: VirtualCluster, seconds: int, actor: Acto
     most = seconds_latest(schedule, planned)
     if not SECONDS_MINIMUM <= seconds < most:
         raise InvalidInput(
-            f"It cannot be postponed by {seconds} s.",
+            f"It cannot be postponed by {span_text(seconds)}.",
             field="by",
-            accepted=f"{SECONDS_MINIMUM} to {most - 1} seconds: then it wakes, or sleeps the next time",
+            accepted=f"{SECONDS_MINIMUM} to {most - 1} seconds: less than the {span_text(most)} after which it wakes, "
+            "or sleeps the next time",
         )
     night_postpone(locked, seconds, by=actor.label)
     return _audit_saved(locked, actor, "virtualcluster.sleep-postpone", planned)

@@ -83,7 +83,14 @@ def _require(actor: Actor, scope: Project | VirtualCluster) -> None:
 
 def _set(schedule: SleepSchedule, wanted: Mapping[str, Any]) -> None:
     for name, value in wanted.items():
-        setattr(schedule, name, " ".join(value.split()) if name in CRONS else value)
+        setattr(schedule, name, value)
+    sleep_schedule_check(schedule)
+
+
+def sleep_schedule_check(schedule: SleepSchedule) -> None:
+    """InvalidInput names the field that cannot be read, never comes, or makes no sense beside the others."""
+    for name in CRONS:
+        setattr(schedule, name, " ".join(getattr(schedule, name).split()))
     zone_check(schedule.time_zone)
     for name in CRONS:
         if getattr(schedule, name):
@@ -91,8 +98,22 @@ def _set(schedule: SleepSchedule, wanted: Mapping[str, Any]) -> None:
     for name in EXPORTING:
         if getattr(schedule, name):
             cron_seldom_check(getattr(schedule, name), field=name, least=EXPORTS_APART, accepted=EXPORTS_ACCEPTED)
+    _sense_check(schedule)
+
+
+def _sense_check(schedule: SleepSchedule) -> None:
+    """Times that can be read, and that nobody means."""
     if schedule.enabled and not any(getattr(schedule, name) for name in CRONS):
-        raise InvalidInput("The schedule says no time at all.", field="sleep_cron", accepted=CRON_ACCEPTED)
+        raise InvalidInput(
+            "The schedule says no time at all.",
+            field="sleep_cron",
+            accepted=CRON_ACCEPTED,
+            hint="Delete a cluster's schedule, and it follows its project's (marina schedule delete).",
+        )
+    if schedule.sleep_cron and schedule.sleep_cron == schedule.wake_cron:
+        raise InvalidInput(
+            "It would sleep and wake at the same time.", field="wake_cron", accepted="another time than that to sleep"
+        )
 
 
 def _told(schedule: SleepSchedule) -> dict[str, Any]:

@@ -301,6 +301,7 @@ class OperationRun:
 
     def _undo(self, at: Step, state: OperationState, fields: dict[str, Any]) -> bool:
         now, after = self.context.now, self.operation.step + 1
+        self.context.placement_anew()  # where it was may be lost by now, which may be why it is put back
         done = list(fields.pop("steps", self.operation.steps))[:after]
         if done[-1]["state"] == "current":  # it was aborted before it, or while it waited in it
             done[-1] = _waiting([at])[0]

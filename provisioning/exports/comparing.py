@@ -110,11 +110,12 @@ def _listed(key: ObjectId, what: str, why: str) -> dict[str, Any]:
 def sentence_of(counts: Mapping[str, int]) -> str:
     """What came of it, for people."""
     words = {
-        "differing": "differ",
-        "conflict": "were there already and are otherwise",
-        "missing": "are missing",
-        "refused": "were refused",
-        "not-run": "had ended and are not run again",
+        "differing": ("differs", "differ"),
+        "conflict": ("was there already and is otherwise", "were there already and are otherwise"),
+        "missing": ("is missing", "are missing"),
+        "refused": ("was refused", "were refused"),
+        "not-run": ("had ended and is not run again", "had ended and are not run again"),
     }
     first = f"{counts.get('equal', 0)} of {counts['objects']} objects are as they were exported"
-    return "; ".join([first, *(f"{counts[what]} {text}" for what, text in words.items() if counts.get(what))]) + "."
+    others = [f"{count} {text[count > 1]}" for what, text in words.items() if (count := counts.get(what, 0))]
+    return "; ".join([first, *others]) + "."

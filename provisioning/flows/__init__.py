@@ -14,6 +14,8 @@ from provisioning.flows.issue_kubeconfig import ISSUE_KUBECONFIG
 from provisioning.flows.migrate import MIGRATE
 from provisioning.flows.preflight import PREFLIGHT
 from provisioning.flows.provision import PROVISION
+from provisioning.flows.quarantine import QUARANTINE
+from provisioning.flows.recover import RECOVER
 from provisioning.flows.remove_placement import REMOVE_PLACEMENT
 from provisioning.flows.renew_credential import RENEW_CREDENTIAL
 from provisioning.flows.restore import RESTORE
@@ -41,5 +43,7 @@ FLOWS: Final[Mapping[OperationKind, Flow]] = {
         UPGRADE,
         MIGRATE,
         REMOVE_PLACEMENT,
+        RECOVER,
+        QUARANTINE,
     )
 }

@@ -11,6 +11,7 @@ from typing import Final
 from clusters.models import (
     Condition,
     ExportCause,
+    KubeconfigGrant,
     Operation,
     OperationKind,
     OperationState,
@@ -20,8 +21,9 @@ from clusters.models import (
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.moving import BACK, MEASURED, SLEPT
 from clusters.services.export_writing import export_of_operation_fail
+from clusters.services.kubeconfig_grants import grants_end
 from clusters.services.move_notices import move_ended_tell
-from clusters.services.placements import placement_leave
+from clusters.services.placements import ACTOR, placement_leave, quarantine_start
 from provisioning.engine.flow import Flow, on_target
 from provisioning.flows.phases import ABORTED, as_before, cluster_locked, conditions_add, phase_becomes, step_done
 from provisioning.left_behind import of_moving
@@ -70,12 +72,17 @@ def moved(operation: Operation, now: datetime) -> None:
     else:
         cluster.phase = Phase.READY
         conditions_add(cluster, now, Condition(type="Ready", status="True", reason="Moved", message="Its API answers."))
-    host = Placement.objects.select_related("host").get(virtual_cluster=cluster, role=PlacementRole.ACTIVE).host
+    active = Placement.objects.select_related("host").filter(virtual_cluster=cluster, role=PlacementRole.ACTIVE).first()
+    if active is None:  # its host was lost just after it got there
+        return
+    host = active.host
     seconds = operation.params.get(MEASURED, {}).get("freeze_seconds", 0.0)
     message = f"It runs on {host.name}; it could not be written to for {seconds:.1f} s."
     conditions_add(cluster, now, Condition(type=MOVED, status="True", reason="Moved", message=message))
     cluster.save(update_fields=["phase", "conditions"])
     move_ended_tell(operation, now)
+    grants = KubeconfigGrant.objects.filter(virtual_cluster=cluster, revoked_at=None)
+    grants_end(tuple(grants.values_list("pk", flat=True)), now=now)
 
 
 def not_moved(operation: Operation, now: datetime) -> None:
@@ -99,7 +106,9 @@ def _target_given_up(operation: Operation, now: datetime) -> None:
         virtual_cluster=operation.virtual_cluster, role=PlacementRole.TARGET
     )
     if operation.params.get(BACK):
-        target.update(role=PlacementRole.RETAINED)
+        for placement in target:
+            Placement.objects.filter(pk=placement.pk).update(role=PlacementRole.RETAINED)
+            quarantine_start(placement=placement, actor=ACTOR, now=now)  # where its host did not answer, it may run yet
         return
     for placement in target:
         placement_leave(placement=placement, now=now)

@@ -23,7 +23,8 @@ def restored(operation: Operation, now: datetime) -> None:
     Operation.objects.filter(pk=operation.pk).update(params=operation.params)
     counts = params[RESULT]["counts"]
     whole = all(not counts.get(what) for what in ("differing", "conflict", "missing", "refused"))
-    message = f"{sentence_of(counts)} `marina op get {operation.pk}` lists what is not."
+    more = "" if counts.get("equal") == counts["objects"] else f" `marina op get {operation.pk}` lists what is not."
+    message = f"{sentence_of(counts)}{more}"
     reason = "AsExported" if whole else "PartlyRestored"
     _told(operation, now, Condition(type=RESTORED, status="True" if whole else "False", reason=reason, message=message))
 

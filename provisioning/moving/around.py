@@ -5,7 +5,8 @@ before people are let to the target, and then the source is kept.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from provisioning.drivers.kinds import Json, Kind
 from provisioning.drivers.kube import KubeClient
@@ -17,6 +18,9 @@ from provisioning.moving.changes import Changes, carried_kinds, whole
 from provisioning.moving.holding import same_but_for_holding
 from provisioning.moving.listing import both_sides
 from provisioning.steps.names import MARINA
+
+CLOCKS_APART: Final = timedelta(minutes=1)
+"""By so much the clocks of two hosts may differ."""
 
 
 def changed_again(changes: Changes, target: KubeClient) -> list[str]:
@@ -62,8 +66,15 @@ def written_since(
     ):
         written = whole(source, sides.kind, [item for item in sides.newer if _by_somebody(item, since)])
         told += [str(id_of(obj)) for obj in written if _counts(obj) and not _same(obj, target, kinds)]
-        told += [str(id_of(item)) for item in sides.extra if carried_by in _managers(item)]
+        gone = whole(target, sides.kind, [item for item in sides.extra if _was_there(item, since, carried_by)])
+        told += [str(id_of(obj)) for obj in gone if _counts(obj)]
     return told
+
+
+def _was_there(item: Json, since: datetime, carried_by: str) -> bool:
+    """Whether it was at the target before anything ran there: nobody but the move wrote it, or it is older."""
+    created = datetime.fromisoformat(item["metadata"]["creationTimestamp"])
+    return _managers(item) <= {carried_by} or created < since - CLOCKS_APART
 
 
 def _counts(obj: Json) -> bool:
@@ -71,10 +82,11 @@ def _counts(obj: Json) -> bool:
 
 
 def _by_somebody(item: Json, since: datetime) -> bool:
-    """Times are noted to the second."""
+    """Times are noted to the second. Of what has no fields nobody is noted; then its age tells."""
+    writers = item["metadata"].get("managedFields") or [{"time": item["metadata"].get("creationTimestamp")}]
     return any(
         datetime.fromisoformat(each["time"]) >= since and not _systems(str(each.get("manager")))
-        for each in item["metadata"].get("managedFields") or []
+        for each in writers
         if each.get("time")
     )
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from provisioning.drivers.kinds import (
     CLUSTER_ROLE_BINDING,
+    SERVICE_ACCOUNT,
     VALIDATING_ADMISSION_POLICY,
     VALIDATING_ADMISSION_POLICY_BINDING,
     Json,
@@ -98,6 +99,17 @@ def access_resume(virtual: KubeClient) -> None:
     for binding in _bindings(virtual):
         if is_held(binding):
             _changed(virtual, binding, let_go(binding))
+
+
+def access_forget(virtual: KubeClient) -> None:
+    """Ends what is left of access that was given to people before the cluster moved away from there.
+
+    Who lost a role meanwhile was taken it where the cluster was then; so nothing of it may come back.
+    """
+    for binding in _bindings(virtual):
+        virtual.delete(CLUSTER_ROLE_BINDING, binding["metadata"]["name"])
+    for account in virtual.list(SERVICE_ACCOUNT, ACCESS_NAMESPACE, label_selector=f"{MANAGED_BY}={MARINA}"):
+        virtual.delete(SERVICE_ACCOUNT, account["metadata"]["name"], ACCESS_NAMESPACE)
 
 
 def _bindings(virtual: KubeClient) -> list[Json]:

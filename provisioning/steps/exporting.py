@@ -5,13 +5,12 @@ operation's lease. So a worker that was taken for dead can neither end an export
 """
 
 from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import Final
 
 from clusters.adoption import Adoption
-from clusters.exports.purging import PURGE, took_something
+from clusters.exports.purging import PURGE
 from clusters.exports.storage import ExportStorageError, export_erase, export_folder_erase
-from clusters.models import Export, ExportCause, ExportState, Operation, OperationKind, Placement
+from clusters.models import Export, ExportCause, ExportState, Placement
 from clusters.services.cleanup_calling_off import deletion_wanted
 from clusters.services.export_writing import (
     Written,
@@ -19,24 +18,18 @@ from clusters.services.export_writing import (
     export_begin,
     export_complete,
     export_fail,
-    export_keep_for_deleted,
     export_row,
-    newest_export,
 )
-from provisioning.drivers.kinds import PERSISTENT_VOLUME_CLAIM
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, StepError
 from provisioning.engine.flow import Done, Skip, Step, StepResult, step
 from provisioning.engine.lease import LeaseLost
 from provisioning.exports.left_out import SILENT
-from provisioning.exports.opening import export_whole_check
 from provisioning.exports.writing import ExportFile, export_write
-from provisioning.steps.deleting import NOT_OURS, NOT_PLACED, NOT_THERE, not_ours, placed, release_selector
-from provisioning.steps.namespaces import namespace_of
+from provisioning.steps.deleting import NOT_OURS, NOT_PLACED, not_ours, placed
 from provisioning.steps.release import workload_of
+from provisioning.steps.unreadable import EXPORT_SECONDS, export_of_silent, export_of_vanished
 
-EXPORT_SECONDS: Final = 1800.0
-"""So long reading all of it may take, tries included."""
 NEVER_ANSWERED: Final = Skip("Its API never answered, so nobody put anything into it.")
 IS_PURGED: Final = Skip("It is deleted for good, without an export, as was asked for.")
 
@@ -83,9 +76,9 @@ def _export(context: StepContext, placement: Placement, cause: ExportCause) -> S
         return Done(_told(made))
     workload = workload_of(context.kube(), placement)
     if workload is None and cause == ExportCause.DELETE:
-        return _gone(context, placement)
+        return export_of_vanished(context, placement)
     if workload is not None and workload["spec"].get("replicas", 1) == 0:
-        return _asleep(context, cause)
+        return export_of_silent(context, cause, workload)
     export = _begun(context, cause)
     try:
         return Done(_told(_ended(context, placement, export)))
@@ -94,30 +87,6 @@ def _export(context: StepContext, placement: Placement, cause: ExportCause) -> S
             export_fail(export=export, why=error.message, now=context.now)
         error.hint = _hint(context, cause, error.hint)
         raise
-
-
-def _gone(context: StepContext, placement: Placement) -> Skip:
-    """Without a control plane nobody reads its state, which may be there all the same."""
-    kube = context.kube()
-    if namespace_of(kube, placement) is None or _taken_before(context):
-        return NOT_THERE
-    if not kube.list(PERSISTENT_VOLUME_CLAIM, placement.namespace, label_selector=release_selector(placement)):
-        return NOT_THERE
-    name = context.virtual_cluster.name
-    raise PermanentError(
-        f"Its control plane {placement.release} is gone from its host, but its state is there, and would be lost "
-        "unread.",
-        code="vanished",
-        hint=f"Bring it back first (marina configure {name}), or delete it for good: marina delete {name} --purge.",
-    )
-
-
-def _taken_before(context: StepContext) -> bool:
-    """Whether an earlier deletion, which exported as well, began to take something away. Nothing brings that back."""
-    earlier = Operation.objects.filter(
-        virtual_cluster=context.virtual_cluster, kind=OperationKind.DELETE, pk__lt=context.operation.pk
-    )
-    return any(took_something(each) for each in earlier)
 
 
 def _begun(context: StepContext, cause: ExportCause) -> Export:
@@ -162,52 +131,6 @@ def _told(export: Export) -> str:
     if silent:
         told += f" Not read, because their own API server does not answer: {', '.join(silent)}."
     return told
-
-
-def _asleep(context: StepContext, cause: ExportCause) -> StepResult:
-    """Nothing answers. What was in it is in the last export, from before it fell asleep."""
-    name, last = context.virtual_cluster.name, newest_export(context.virtual_cluster)
-    if cause == ExportCause.SLEEP:
-        return Skip("It is asleep already.")
-    if cause == ExportCause.UPGRADE:  # which leaves it asleep, so nothing in it changes since
-        return Skip(f"It is asleep; {_last_told(last)}")
-    if cause != ExportCause.DELETE:
-        raise PermanentError(
-            "It is asleep, and only one that is awake can be exported.", code="asleep", hint=f"marina wake {name}"
-        )
-    if last is None or last.finished_at is None or not _of_this_sleep(context, last.finished_at):
-        raise _unread(context, last)
-    export_whole_check(last, meanwhile=context.lease.check)
-    with context.fenced():
-        export_keep_for_deleted(export=last, now=context.now)
-    return Skip(f"It is asleep; its last export is of {last.finished_at:%Y-%m-%d %H:%M} UTC.")
-
-
-def _last_told(last: Export | None) -> str:
-    if last is None or last.finished_at is None:
-        return "it has no export."
-    return f"its last export is of {last.finished_at:%Y-%m-%d %H:%M} UTC."
-
-
-def _unread(context: StepContext, last: Export | None) -> PermanentError:
-    cluster = context.virtual_cluster
-    since = f"; its last export is of {last.finished_at:%Y-%m-%d %H:%M} UTC" if last and last.finished_at else ""
-    how, back = ("It is asleep", "wake") if cluster.sleeping else ("It was stopped on its host", "configure")
-    return PermanentError(
-        f"{how} and was not exported before that, so what is in it would be lost{since}.",
-        code="asleep",
-        hint=f"Bring it back first (marina {back} {cluster.name}), or delete it for good: "
-        f"marina delete {cluster.name} --purge.",
-    )
-
-
-def _of_this_sleep(context: StepContext, exported: datetime) -> bool:
-    """Whether it was exported as it fell asleep: what somebody else paused may have changed since its last export.
-
-    Where nobody knows since when it is stopped, nobody knows that either.
-    """
-    since = context.virtual_cluster.asleep_since
-    return since is not None and since - exported <= timedelta(seconds=EXPORT_SECONDS)
 
 
 def _hint(context: StepContext, cause: ExportCause, hint: str) -> str:

@@ -64,7 +64,8 @@ def place_target(context: StepContext) -> StepResult:
 def _go_back(context: StepContext) -> StepResult:
     with context.fenced():
         rows = Placement.objects.select_for_update(of=("self",)).select_related("host")
-        retained = rows.filter(virtual_cluster=context.virtual_cluster, role=PlacementRole.RETAINED).first()
+        kept = rows.filter(virtual_cluster=context.virtual_cluster, role=PlacementRole.RETAINED, lost_at=None)
+        retained = kept.order_by("-role_since", "pk").first()
         if retained is None:
             raise PermanentError("There is nowhere to go back to: what it came from is gone.", code="not-retained")
         Placement.objects.filter(pk=retained.pk).update(role=PlacementRole.TARGET)

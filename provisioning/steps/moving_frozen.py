@@ -19,7 +19,7 @@ from provisioning.moving.around import changed_again, written_since
 from provisioning.moving.carrying import changes_carry
 from provisioning.moving.changes import changes_since
 from provisioning.moving.freezing import (
-    access_resume,
+    access_forget,
     access_suspend,
     freeze_holds,
     freeze_put,
@@ -189,7 +189,7 @@ def switch_placement(context: StepContext) -> StepResult:
         _refuse_written(written)
         if context.params.get(FREEZE) is not None:
             freeze_take_away(target)  # left over where it goes back to where it came from
-        access_resume(target)
+        access_forget(target)
         foreign, first = source.revision(), target.revision()
     failpoint("move.switch")
     with context.fenced():

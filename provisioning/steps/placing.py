@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from django.db import IntegrityError, connection
 
+from clusters.host_loss import given_up
 from clusters.models import HostCluster, HostMode, OperationEvent, Placement, PlacementRole, VirtualCluster
 from clusters.names import namespace_for, release_for
 from clusters.offering import who_can_offer
@@ -21,6 +22,12 @@ CHOOSING: Final = 0x6D6172696E61  # "marina"
 def choose_host(context: StepContext) -> StepResult:
     """Writes the placement before anything is on the host, so that whatever follows is known to belong to it."""
     cluster = context.virtual_cluster
+    if lost := given_up(cluster):
+        raise PermanentError(
+            f"It was lost with its host {lost.host.name}, and is not made again yet.",
+            code="lost",
+            hint=f"Who looks after that host begins it anew: marina host lost {lost.host.name}.",
+        )
     chosen = Placement.objects.filter(virtual_cluster=cluster, role=PlacementRole.ACTIVE).first()
     if chosen is not None:
         return Done(chosen.why) if chosen.why else Skip("A host was chosen already.")

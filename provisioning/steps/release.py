@@ -86,6 +86,11 @@ def paused(workload: Json) -> bool:
     return annotations_of(workload).get(PAUSED) == "true" and not workload["spec"].get("replicas", 1)
 
 
+def stopped_outside(workload: Json) -> bool:
+    """Whether somebody took its replicas away without upstream's mark: no sleep, and nothing that wakes it knows."""
+    return annotations_of(workload).get(PAUSED) != "true" and not workload["spec"].get("replicas", 1)
+
+
 def awake(workload: Json) -> bool:
     """Whether it is meant to run: neither marked as paused nor without a replica."""
     return annotations_of(workload).get(PAUSED) != "true" and bool(workload["spec"].get("replicas", 1))

@@ -12,7 +12,15 @@ from provisioning.engine.errors import PermanentError
 from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
 from provisioning.sleeping import wakes
 from provisioning.steps.names import SYNCED_BY
-from provisioning.steps.release import PAUSE_MARKS, PAUSED, PAUSED_REPLICAS, annotations_of, paused, workload_of
+from provisioning.steps.release import (
+    PAUSE_MARKS,
+    PAUSED,
+    PAUSED_REPLICAS,
+    annotations_of,
+    paused,
+    stopped_outside,
+    workload_of,
+)
 from provisioning.steps.timing import seconds_in_step
 
 NAMED_MOST = 5
@@ -27,8 +35,15 @@ def find_lone_pods(context: StepContext) -> StepResult:
 
     PermanentError unless whoever asked takes their loss. Those that ended already lose nothing.
     """
-    if context.virtual_cluster.sleeping:
+    workload = workload_of(context.kube(), context.placement)
+    if context.virtual_cluster.sleeping or (workload and paused(workload)):
         return Skip("It is asleep already.")
+    if workload and stopped_outside(workload):
+        raise PermanentError(
+            "It was stopped on its host, so nobody can look into it before it sleeps.",
+            code="stopped-outside",
+            hint=f"Bring it back first: marina configure {context.virtual_cluster.name}.",
+        )
     return _lone_pods_given_up(context)
 
 

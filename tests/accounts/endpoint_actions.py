@@ -27,6 +27,7 @@ from tests.accounts.endpoint_rules import (
 )
 from tests.accounts.further_endpoints import FURTHER_ENDPOINTS, FURTHER_LISTS
 from tests.accounts.lifecycle_endpoints import LIFECYCLE_ENDPOINTS, LIFECYCLE_LISTS
+from tests.accounts.rollout_endpoints import ROLLOUT_ENDPOINTS, ROLLOUT_LISTS
 from tests.clusters.making import PUBLIC_KEY
 from tests.clusters.rules.kubeconfigs import kubeconfig_with
 
@@ -203,6 +204,18 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
         _host("host.disconnect", further=(409,)),
         Case(staff, of="platform_host", further=(409,)),
     ),
+    "POST host-clusters/{pk}/lost": (
+        _host("host.update", body=lambda o: {"force": True, "reason": "Its disks fail."}),
+        Case(staff, of="platform_host", body=lambda o: {"force": True, "reason": "Its disks fail."}),
+    ),
+    "POST host-clusters/{pk}/found": (
+        _host("host.update", further=(409,)),
+        Case(staff, of="platform_host", further=(409,)),
+    ),
+    "POST host-clusters/{pk}/evacuate": (
+        _host("host.update", further=(409,)),
+        Case(staff, of="platform_host", further=(409,)),
+    ),
     "PUT host-clusters/{pk}/credential": (
         _host("host.connect", body=lambda o: {"kubeconfig": kubeconfig_with()}, further=(409,)),
         Case(staff, of="platform_host", body=lambda o: {"kubeconfig": kubeconfig_with()}, further=(409,)),
@@ -220,6 +233,7 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
     "POST discovered-clusters/{pk}/unignore": (Case(HOST_INSIDE, HOST_INSIDE, "discovered"),),
     **FURTHER_ENDPOINTS,
     **LIFECYCLE_ENDPOINTS,
+    **ROLLOUT_ENDPOINTS,
 }
 
 LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
@@ -240,6 +254,7 @@ LISTS: dict[str, tuple[tuple[str, Rule], ...]] = {
     "GET discovered-clusters": (("discovered", HOST_INSIDE),),
     **FURTHER_LISTS,
     **LIFECYCLE_LISTS,
+    **ROLLOUT_LISTS,
 }
 """Lists, and who finds which object in them."""
 

@@ -48,12 +48,16 @@ from clusters.models import (
     OperationState,
     Placement,
     RegionOffer,
+    Rollout,
+    RolloutMember,
     SleepSchedule,
+    UpgradePolicy,
     VirtualCluster,
     VirtualClusterPhase,
 )
 from tests.accounts.conftest import World
 from tests.clusters.gateway_books import request_row
+from tests.clusters.rollouts.making import rollout_of
 
 Numbers = Iterable[int]
 MANY_MORE = 10**6
@@ -313,6 +317,37 @@ def cleanup_items(world: World, numbers: Numbers) -> None:
     )
 
 
+def upgrade_policies(world: World, numbers: Numbers) -> None:
+    UpgradePolicy.objects.bulk_create(
+        UpgradePolicy(virtual_cluster=each, channel="patch") for each in virtual_clusters(world, numbers)
+    )
+
+
+def rollouts(world: World, numbers: Numbers) -> list[Rollout]:
+    rows = (rollout_of(name=f"r-{number}", organization=world.acme, created_by=world.olivia) for number in numbers)
+    made = Rollout.objects.bulk_create(rows)
+    cluster = the_cluster(world)
+    RolloutMember.objects.bulk_create(
+        RolloutMember(rollout=each, virtual_cluster=cluster, wave=0, position=0, state="Failed") for each in made
+    )
+    return made
+
+
+def rollout_members(world: World, numbers: Numbers) -> None:
+    rollout = the_rollout(world)
+    RolloutMember.objects.bulk_create(
+        RolloutMember(rollout=rollout, virtual_cluster=each, wave=0, position=position)
+        for position, each in enumerate(virtual_clusters(world, numbers))
+    )
+
+
+def the_rollout(world: World) -> Rollout:
+    return (
+        Rollout.objects.filter(name="the-rollout").first()
+        or Rollout.objects.bulk_create([rollout_of(name="the-rollout", organization=world.acme)])[0]
+    )
+
+
 def shares(world: World, numbers: Numbers) -> None:
     numbers = list(numbers)
     half = len(numbers) // 2
@@ -434,6 +469,9 @@ MAKERS: dict[str, Callable[[World, Numbers], object]] = {
     "lifecycle-policies": lifecycle_policies,
     "cleanup/runs": cleanup_runs,
     "cleanup/items": cleanup_items,
+    "upgrade-policies": upgrade_policies,
+    "rollouts": rollouts,
+    "rollouts/{rollout}/members": rollout_members,
     "virtual-clusters/{cluster}/shares": shares,
     "virtual-clusters/{cluster}/break-glass": glass_broken,
     "virtual-clusters/{cluster}/exports": exports,
@@ -446,8 +484,9 @@ MAKERS: dict[str, Callable[[World, Numbers], object]] = {
 }
 """What makes so many rows of a list, that olivia (admin of acme, and here platform staff too) sees."""
 
-ABOVE: dict[str, Callable[[World], Organization | VirtualCluster | Webhook | ServiceAccount]] = {
+ABOVE: dict[str, Callable[[World], Organization | Rollout | VirtualCluster | Webhook | ServiceAccount]] = {
     "organizations": lambda world: world.acme,
+    "rollouts": the_rollout,
     "service-accounts": the_service_account,
     "virtual-clusters": the_cluster,
     "webhooks": the_webhook,

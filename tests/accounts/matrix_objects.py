@@ -49,7 +49,9 @@ from clusters.models import (
     OperationKind,
     OperationState,
     RegionOffer,
+    Rollout,
     SleepSchedule,
+    UpgradePolicy,
     Verdict,
     VirtualCluster,
 )
@@ -61,6 +63,7 @@ from tests.clusters.export_making import export_row
 from tests.clusters.gateway_books import request_row
 from tests.clusters.gateway_tokens import static
 from tests.clusters.making import operation_row, ready_row
+from tests.clusters.rollouts.making import rollout_row
 
 HIDDEN = "hush-hush"
 """In the name of everything: no refusal of the unseen may hold it."""
@@ -111,6 +114,11 @@ class Objects:
     policy: LifecyclePolicy
     policy_of_project: LifecyclePolicy
     policy_of_organization: LifecyclePolicy
+    upgrade_policy_of_cluster: UpgradePolicy
+    upgrade_policy_of_project: UpgradePolicy
+    upgrade_policy_of_organization: UpgradePolicy
+    rollout: Rollout
+    platform_rollout: Rollout
     cleanup_run: CleanupRun
     cleanup_item: CleanupItem
     gateway_request: GatewayRequest
@@ -188,6 +196,13 @@ def objects_at(world: World, project: Project, host: HostCluster, platform: Host
         policy=LifecyclePolicy.objects.create(virtual_cluster=cluster, sleep_after=86400),
         policy_of_project=LifecyclePolicy.objects.create(project=project, sleep_after=86400),
         policy_of_organization=LifecyclePolicy.objects.get_or_create(organization=organization, sleep_after=86400)[0],
+        upgrade_policy_of_cluster=UpgradePolicy.objects.create(virtual_cluster=cluster, channel="patch"),
+        upgrade_policy_of_project=UpgradePolicy.objects.create(project=project, channel="patch"),
+        upgrade_policy_of_organization=UpgradePolicy.objects.get_or_create(organization=organization, channel="patch")[
+            0
+        ],
+        rollout=rollout_row(cluster, name=name[:40], organization=organization, project=project),
+        platform_rollout=rollout_row(name=name[:40]),
         cleanup_run=(run := CleanupRun.objects.create(started_at=now, state="Done")),
         cleanup_item=CleanupItem.objects.create(run=run, virtual_cluster=cluster, action="warn", why=HIDDEN),
         gateway_request=_request(cluster, somebody),

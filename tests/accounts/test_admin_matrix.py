@@ -32,7 +32,7 @@ ACTIONS: dict[str, set[str]] = {
     "accounts.Invitation": {"revoke"},
     "accounts.JoinRequest": set(),
     "accounts.AuditEvent": set(),
-    "clusters.HostCluster": {"cordon", "uncordon", "disconnect"},
+    "clusters.HostCluster": {"cordon", "uncordon", "evacuate", "lost", "found", "disconnect"},
     "clusters.RegionOffer": {"delete_selected"},
     "clusters.HostCredential": set(),
     "clusters.VirtualCluster": {
@@ -57,6 +57,8 @@ ACTIONS: dict[str, set[str]] = {
     "clusters.Export": set(),
     "clusters.LifecyclePolicy": {"delete_selected"},
     "clusters.SleepSchedule": {"delete_selected"},
+    "clusters.UpgradePolicy": {"delete_selected"},
+    "clusters.Rollout": {"pause", "resume", "abort", "retry"},
     "clusters.CleanupRun": set(),
     "clusters.CleanupItem": set(),
     "clusters.CleanupSwitch": set(),

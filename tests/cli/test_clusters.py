@@ -133,8 +133,8 @@ def test_list_shows_every_page_and_never_follows_a_link_elsewhere(server: ApiSer
         server.add_cluster(f"c{index}")
     result = run("list")
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["NAME", "PROJECT", "PHASE", "VERSION", "HOST", "OWNER", "AGE"]
-    assert lines[1].split() == ["c0", "acme/payments", "Ready", "1.36.3", "harbor-east", "tills", "5", "s"]
+    assert lines[0].split() == ["NAME", "PROJECT", "PHASE", "VERSION", "UPGRADE", "HOST", "OWNER", "AGE"]
+    assert lines[1].split() == ["c0", "acme/payments", "Ready", "1.36.3", "-", "harbor-east", "tills", "5", "s"]
     assert len(lines) == 8
     assert "ENDPOINT" in run("list", "-o", "wide").stdout
     assert run("list", "-o", "name").stdout.split() == [f"c{index}" for index in range(7)]

@@ -77,6 +77,13 @@ def test_one_tells_what_is_in_it_and_what_was_left_out(server: ApiServer, run: R
     text = run("export", "get", ID).stdout
     assert "2 v1/Secret" in text
     assert "Event (all): They tell." in text
+    assert "Not in it" not in text
+
+
+def test_one_with_claims_says_that_their_data_is_not_in_it(server: ApiServer, run: Run) -> None:
+    claims = shown(counts={"v1/PersistentVolumeClaim": 3})
+    server.say_once("GET", f"/exports/{ID}", Answer(body=claims))
+    assert "Not in it: the data of 3 volumes." in run("export", "get", ID).stdout
 
 
 def test_what_is_downloaded_only_its_owner_reads(server: ApiServer, run: Run, tmp_path: Path) -> None:

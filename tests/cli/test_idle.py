@@ -65,11 +65,11 @@ def test_every_signal_is_shown_with_since_when_and_who_and_what_is_not_known(
 ) -> None:
     server.say_once("GET", f"{path}/signals", Answer(body=IDLE))
     lines = run("idle", "hello").stdout.splitlines()
-    assert lines[0] == "hello  unused for 2 h: dan with kubectl"
-    assert lines[1].split() == ["SIGNAL", "UNUSED", "FOR", "WHO", "STATE", "KNOWN", "UNTIL", "NEEDED"]
-    assert " ".join(lines[2].split()).startswith("gateway-person 2 h dan with kubectl known 6")
+    assert lines[0] == "hello  last used 2 h ago by dan with kubectl"
+    assert lines[1].split() == ["SIGNAL", "LAST", "USE", "WHO", "STATE", "KNOWN", "UNTIL", "NEEDED"]
+    assert " ".join(lines[2].split()).startswith("gateway-person 2 h ago dan with kubectl known 6")
     assert lines[2].split()[-2:] == ["ago", "required"]
-    assert lines[3].split() == ["change", "never", "-", "unknown", "-", "required"]
+    assert lines[3].split() == ["change", "-", "-", "unknown", "-", "required"]
     assert lines[4] == "change: It holds more than 20000 objects."
     assert "calls it idle in no case" in lines[5]
 

@@ -115,6 +115,21 @@ def test_with_wait_it_tells_what_came_of_it(server: RestoreServer, run: Run) -> 
     assert json.loads(run("restore", str(uuid4()), "--wait", "-o", "json").stdout)["name"] == "again"
 
 
+def test_the_operation_lists_all_that_is_not_as_it_was(server: RestoreServer, run: Run) -> None:
+    operation = server.add_operation("restore", state="Succeeded", restored=RESTORED)
+    shown = run("op", "get", operation["id"]).stdout
+    assert "3 of 5 objects are as they were exported." in shown
+    assert "  refused: Gadget.example.com shop/b (It serves no Gadget.)" in shown
+
+
+def test_who_asks_for_a_cluster_that_was_deleted_is_told_how_to_have_it_again(server: RestoreServer, run: Run) -> None:
+    gone(server)
+    result = run("get", "shop")
+    assert result.exit_code == 4
+    assert "It was deleted 2026-11-20" in result.stderr
+    assert "marina restore shop --project acme/payments" in result.stderr
+
+
 def test_a_dry_run_says_that_nothing_was_done(server: RestoreServer, run: Run) -> None:
     result = run("restore", str(uuid4()), "--dry-run")
     assert (result.exit_code, result.stdout) == (0, "again would be restored.\n")

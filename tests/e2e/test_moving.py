@@ -152,7 +152,7 @@ def client_of(inside: Kubectl) -> Iterator[KubeClient]:
 
 def moved(mover: Marina, developer: Api, core: client.CoreV1Api, project: str, *options: str) -> Moved:
     """By the command, while somebody writes."""
-    with Writer(core).writing() as writer:
+    with Writer(core, options[0].strip("-")).writing() as writer:
         wait_until(lambda: len(writer.accepted) > 20, seconds=30, what="nothing is written")
         told = mover("migrate", NAME, "--project", project, *options, *CHOICES, "--yes", "-o", "json").json
         written = len(writer.accepted)

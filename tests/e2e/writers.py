@@ -22,6 +22,7 @@ class Writer:
     """
 
     core: client.CoreV1Api
+    prefix: str
     held: dict[str, str] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     refused: list[float] = field(default_factory=list)
@@ -45,7 +46,7 @@ class Writer:
         number = 0
         while not self.over.is_set():
             number += 1
-            name = f"w-{number % NAMES:03}"
+            name = f"{self.prefix}-{number % NAMES:03}"
             if name in self.unknown:
                 continue
             try:
@@ -88,4 +89,6 @@ class Writer:
         """What the cluster has of it now."""
         listed: Any = self.core.list_namespaced_config_map(NAMESPACE)
         found = {item.metadata.name: (item.data or {}).get("n", "") for item in listed.items}
-        return {name: value for name, value in found.items() if name.startswith("w-") and name not in self.unknown}
+        return {
+            name: value for name, value in found.items() if name.startswith(self.prefix) and name not in self.unknown
+        }

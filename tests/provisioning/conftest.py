@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from clusters.models import Exposure
+from clusters.models import Exposure, HostCluster
 from tests.accounts.conftest import world_make
 from tests.conftest import LOCAL_CHART
 from tests.fakes.host import HELM, Certificates, FakeHost
 from tests.provisioning.hosts import host_at
+from tests.provisioning.lost import Loss
 from tests.provisioning.shops import Shop, api_groups, provisioned
 
 
@@ -30,3 +31,11 @@ def shop(db, certificates: Certificates, settings, tmp_path: Path) -> Iterator[S
     with FakeHost(certificates) as fake:
         host = host_at(fake.connection, api_groups=api_groups(fake), exposure=Exposure.LOCAL)
         yield Shop(world, fake, provisioned(world, host), folder)
+
+
+@pytest.fixture
+def loss(shop: Shop, certificates: Certificates) -> Iterator[Loss]:
+    """The shop, and a second host that can take it."""
+    with FakeHost(certificates) as fake:
+        west = host_at(fake.connection, "west", api_groups=api_groups(fake), exposure=Exposure.LOCAL)
+        yield Loss(shop, HostCluster.objects.get(name="east"), west, fake)

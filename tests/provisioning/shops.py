@@ -44,6 +44,10 @@ class Shop:
     def placement(self) -> Placement:
         return Placement.objects.select_related("host__credential").get(virtual_cluster=self.cluster)
 
+    def placement_at(self, role: str) -> Placement:
+        """Of one that moved."""
+        return Placement.objects.select_related("host__credential").get(virtual_cluster=self.cluster, role=role)
+
     def files(self) -> list[Path]:
         return [each for each in self.folder.rglob("*") if each.is_file()]
 

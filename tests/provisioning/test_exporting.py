@@ -22,11 +22,13 @@ from provisioning.drivers.kinds import NAMESPACE, PERSISTENT_VOLUME_CLAIM, STATE
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
 from provisioning.engine.context import StepContext
+from provisioning.engine.errors import PermanentError
 from provisioning.engine.flow import step
 from provisioning.failpoints import FailpointReached
 from provisioning.flows.delete import DELETE
 from provisioning.flows.export import EXPORT
 from provisioning.steps.exporting import export_before
+from provisioning.steps.release import PAUSED
 from tests.accounts.conftest import MARINA
 from tests.e2e.in_process import operation_finish
 from tests.fakes.cluster import Request
@@ -132,14 +134,18 @@ def test_one_that_is_asleep_is_not_exported_and_the_way_out_is_named(shop):
     asked = shop.ask()
     paused(shop)
     operation = operation_finish(operation_of(asked))
-    assert (operation.state, operation.error_code, operation.error_hint) == ("Failed", "asleep", "marina wake shop")
+    assert (operation.state, operation.error_code, operation.error_hint) == (
+        "Failed",
+        "asleep",
+        "Wake it (marina wake shop).",
+    )
     assert (fresh(asked).state, fresh(asked).message) == ("Failed", operation.error_message)
 
 
-def paused(shop: Shop) -> None:
-    placement = shop.placement
+def paused(shop: Shop, mark: str | None = "true") -> None:
+    placement, wanted = shop.placement, {"metadata": {"annotations": {PAUSED: mark}}, "spec": {"replicas": 0}}
     with connection_open(shop.fake.connection, target="host of the test") as api:
-        KubeClient(api).patch_merge(STATEFUL_SET, placement.release, placement.namespace, {"spec": {"replicas": 0}})
+        KubeClient(api).patch_merge(STATEFUL_SET, placement.release, placement.namespace, wanted)
 
 
 def deleting(shop: Shop, **params: Any) -> Operation:
@@ -191,14 +197,16 @@ def test_a_deletion_of_one_that_was_paused_long_after_its_last_export_ends_befor
     assert f"its last export is of {before.finished_at:%Y-%m-%d %H:%M} UTC" in operation.error_message
 
 
-def test_a_deletion_of_one_that_somebody_stopped_outside_ends_before_anything_is_lost(shop):
-    shop.export()
-    paused(shop)  # nobody saw since when
+@pytest.mark.parametrize("days", [0, 21])
+def test_a_deletion_of_one_that_was_stopped_on_its_host_leans_on_no_export_from_before(shop, days):
+    before = shop.export()
+    Export.objects.filter(pk=before.pk).update(finished_at=timezone.now() - timedelta(days=days))
+    paused(shop, mark=None)  # nobody saw since when
     assert VirtualCluster.objects.get().asleep_since is None
     operation = deleting(shop)
     assert (operation.state, operation.error_code) == ("Failed", "asleep")
-    assert operation.error_message.startswith("It was stopped on its host")
-    assert "marina configure shop" in operation.error_hint
+    assert operation.error_message.startswith("It was stopped on its host and was not exported right before")
+    assert "marina configure shop" in operation.error_hint, "nothing wakes what is not marked as asleep"
     assert "--purge" in operation.error_hint
 
 
@@ -216,19 +224,45 @@ def test_a_deletion_of_one_that_is_asleep_leans_on_no_export_that_cannot_be_read
     assert deleting(shop).state == "Succeeded"
 
 
-def test_a_deletion_of_one_whose_control_plane_is_gone_but_not_its_state_ends_before_anything_is_lost(shop):
-    placement = shop.placement
+def vanished(shop: Shop) -> None:
     with connection_open(shop.fake.connection, target="host of the test") as api:
-        assert KubeClient(api).delete(STATEFUL_SET, placement.release, placement.namespace)
+        assert KubeClient(api).delete(STATEFUL_SET, shop.placement.release, shop.placement.namespace)
+
+
+def claims(shop: Shop) -> list[str]:
+    with connection_open(shop.fake.connection, target="host of the test") as api:
+        found = KubeClient(api).list(PERSISTENT_VOLUME_CLAIM, shop.placement.namespace)
+    return [each["metadata"]["name"] for each in found]
+
+
+def test_a_deletion_of_one_whose_control_plane_is_gone_but_not_its_state_ends_before_anything_is_lost(shop):
+    before = shop.export()
+    vanished(shop)
     deletion = {"virtual_cluster": shop.cluster, "actor": Actor(user=shop.world.olivia), "now": timezone.now()}
     operation = operation_finish(virtual_cluster_delete(**deletion).operation)
     assert (operation.state, operation.error_code) == ("Failed", "vanished")
+    assert f"its last export is of {before.finished_at:%Y-%m-%d %H:%M} UTC" in operation.error_message
     assert "marina configure shop" in operation.error_hint
     assert "--purge" in operation.error_hint
-    with connection_open(shop.fake.connection, target="host of the test") as api:
-        claims = KubeClient(api).list(PERSISTENT_VOLUME_CLAIM, placement.namespace)
-    assert len(claims) == 1
+    assert len(claims(shop)) == 1
     assert operation_finish(virtual_cluster_delete(**deletion, purge=True).operation).state == "Succeeded"
+
+
+@step("Somebody pulls the plug")
+def stop_half_way(context: StepContext) -> None:
+    raise PermanentError("The plug was pulled.", code="plug")
+
+
+@pytest.mark.parametrize(("purge", "last"), [(False, "; its last export is of "), (True, ".")])
+def test_a_second_deletion_is_not_held_up_by_what_the_first_one_took(shop, purge, last):
+    asked = virtual_cluster_delete(virtual_cluster=shop.cluster, actor=MARINA, now=timezone.now(), purge=purge)
+    exported, uninstalled, *rest = DELETE.steps
+    flow = replace(DELETE, steps=(exported, uninstalled, stop_half_way, *rest))
+    assert operation_finish(asked.operation, flows={DELETE.kind: flow}).error_code == "plug"
+    assert len(claims(shop)) == 1
+    operation = deleting(shop)
+    assert operation.state == "Succeeded"
+    assert operation.steps[0]["note"].startswith(f"A deletion before took its control plane away{last}")
 
 
 def test_of_one_that_is_gone_from_its_host_with_its_state_there_is_nothing_to_export(shop):
@@ -239,6 +273,14 @@ def test_of_one_that_is_gone_from_its_host_with_its_state_there_is_nothing_to_ex
         while kube.get(NAMESPACE, placement.namespace):
             assert monotonic() < until
     assert deleting(shop).steps[0]["note"] == "Nothing of it is on the host."
+
+
+def test_a_deletion_of_one_of_which_nothing_is_left_needs_no_export(shop):
+    vanished(shop)
+    with connection_open(shop.fake.connection, target="host of the test") as api:
+        for claim in KubeClient(api).list(PERSISTENT_VOLUME_CLAIM, shop.placement.namespace):
+            KubeClient(api).delete(PERSISTENT_VOLUME_CLAIM, claim["metadata"]["name"], shop.placement.namespace)
+    assert deleting(shop).state == "Succeeded"
 
 
 def test_a_deletion_that_could_not_export_took_nothing_and_purging_ends_it(shop):

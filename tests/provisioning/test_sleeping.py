@@ -100,3 +100,12 @@ def test_a_sleep_or_wake_that_fails_leaves_one_that_was_failed_as_it_was(shop):
     wake = virtual_cluster_wake(virtual_cluster=shop.cluster, actor=actor, now=timezone.now()).operation
     assert operation_finish(wake).error_code == "vanished"
     assert phase(shop) == "Failed"
+
+
+def test_one_that_was_stopped_on_its_host_is_not_put_to_sleep_and_the_way_out_is_named(shop):
+    with connection_open(shop.fake.connection, target="host of the test") as api:
+        kube, placement = KubeClient(api), shop.placement
+        kube.patch_merge(STATEFUL_SET, placement.release, placement.namespace, {"spec": {"replicas": 0}})
+    operation = sleep(shop)
+    assert (operation.state, operation.error_code, operation.attempt) == ("Failed", "stopped-outside", 0)
+    assert "marina configure shop" in operation.error_hint

@@ -315,7 +315,9 @@ def test_all_clusters_of_a_host_are_written_by_a_fixed_number_of_statements(
 ):
     for number in range(30):
         placed(world, host, f"c-{number}")
-    fake.expositions.serve(NAMESPACE, PORT, Controller(**{f"c-{number}": number for number in range(30)}))
+    fake.expositions.serve(
+        NAMESPACE, PORT, Controller("controller-a", **{f"c-{number}": number for number in range(30)})
+    )
     for rounds in (0, 1):
         with django_assert_max_num_queries(9):
             survey(rounds)

@@ -6,13 +6,14 @@ import sys
 
 import click
 
+from marina_cli.commands.cleanup_views import ITEMS, OUTLOOK, RUNS, cluster_path, outlook_show
 from marina_cli.completing import complete_clusters
-from marina_cli.durations import DURATION, age, minute, span
+from marina_cli.durations import DURATION, clock_time, minute
 from marina_cli.errors import ExitCode
 from marina_cli.lookup import cluster_find
-from marina_cli.output import Column, note, output_option, print_data, print_fields, print_list, print_one, print_table
+from marina_cli.output import note, output_option, print_data, print_list, print_one
 from marina_cli.session import Session, pass_session, project_option
-from marina_cli.text import Json, project_path, word
+from marina_cli.text import Json, word
 
 
 @click.command("extend")
@@ -27,10 +28,12 @@ def extend(session: Session, name: str, by: int, project: str | None, form: str)
     kept = session.api.change("POST", f"/virtual-clusters/{item['id']}/extension", {"by": by})
 
     def people(item: Json) -> None:
-        until = minute((item.get("cleanup") or {}).get("kept_until"))
-        click.echo(f"{word(item.get('name'))} is kept until {until}, used or not.")
+        name, until = word(item.get("name")), clock_time((item.get("cleanup") or {}).get("kept_until"))
         if item.get("expires_at"):
-            click.echo(f"It lives until {minute(item['expires_at'])}.")
+            click.echo(f"{name} lives until {clock_time(item['expires_at'])}.")
+            click.echo(f"For lack of use it is not deleted before {until}.")
+        else:
+            click.echo(f"{name} is kept until {until}, used or not.")
 
     print_one(kept, form, people)
 
@@ -38,22 +41,6 @@ def extend(session: Session, name: str, by: int, project: str | None, form: str)
 @click.group("cleanup")
 def cleanup() -> None:
     """What becomes of clusters that nobody uses: they sleep, their owner is warned, then they are deleted."""
-
-
-def _cluster(item: Json) -> str:
-    cluster = item.get("virtual_cluster") or {}
-    return f"{project_path(cluster.get('project'))}/{word(cluster.get('name'))}"
-
-
-OUTLOOK = (
-    Column("CLUSTER", _cluster),
-    Column("NOW", lambda item: word(item.get("action"))),
-    Column("DELETED AT", lambda item: minute(item.get("cleanup_at"))),
-    Column("STATE", lambda item: word(item.get("cleanup_state"))),
-    Column("WHY", lambda item: " ".join(item.get("unknown") or []) or word(item.get("why"))),
-    Column("NEXT", lambda item: minute(item.get("next_at")), wide=True),
-    Column("LAST USE", lambda item: minute(item.get("last_used_at")), wide=True),
-)
 
 
 @cleanup.command("preview")
@@ -70,8 +57,16 @@ def cleanup_preview(session: Session, everything: bool, form: str) -> None:
         note("All cleanup is stopped (marina cleanup status), so nothing of this is done.")
     elif told.get("after_gap"):
         note("Nobody has swept for long, so the next sweep deletes nothing and warns anew.")
-    items = [{**item, "name": _cluster(item)} for item in told.get("clusters") or ()]
+    items = [{**item, "name": cluster_path(item)} for item in told.get("clusters") or ()]
     print_list(items, form, OUTLOOK, empty="The next sweep does nothing to your clusters.")
+    if form != "name":
+        _staff_note(session)
+
+
+def _staff_note(session: Session) -> None:
+    """Whoever runs the platform sees no tenant's cluster here."""
+    if session.me.get("is_staff"):
+        note("As platform staff you see all clusters on the admin site: /admin/clusters/cleanupswitch/.")
 
 
 @cleanup.command("get")
@@ -83,41 +78,8 @@ def cleanup_get(session: Session, name: str, project: str | None, form: str) -> 
     """Show what becomes of the virtual cluster NAME, why, by which signals, and which policy counts."""
     item = cluster_find(session, name, project)
     told = session.api.get(f"/virtual-clusters/{item['id']}/cleanup")
-    print_one({**told, "name": name}, form, lambda told: _outlook_show(session, told))
-
-
-def _outlook_show(session: Session, told: Json) -> None:
-    policy, now = told.get("policy") or {}, session.clock.now()
-    click.echo(f"{_cluster(told)}: {word(told.get('why'))}")
-    print_fields(
-        [
-            ("due now", "" if told.get("action") == "nothing" else word(told.get("action"))),
-            ("deleted at", minute(told.get("cleanup_at"))),
-            ("state", word(told.get("cleanup_state"))),
-            ("warned", ", ".join(minute(each) for each in told.get("warned_at") or ())),
-            ("kept until", minute(told.get("kept_until"))),
-            ("next", minute(told.get("next_at"))),
-            ("last use", f"{minute(told.get('last_used_at'))}, {word(told.get('last_used'))}"),
-            ("unknown", " ".join(told.get("unknown") or [])),
-            ("sleeps after", _rule(policy, "sleep_after")),
-            ("deleted after", _rule(policy, "delete_after")),
-        ]
-    )
-    columns = (
-        Column("SIGNAL", lambda each: word(each.get("kind"))),
-        Column("STATE", lambda each: word(each.get("state"))),
-        Column("REQUIRED", lambda each: "yes" if each.get("required") else "no"),
-        Column("LAST", lambda each: f"{age(each.get('last_used_at'), now)} {word(each.get('who'))}"),
-        Column("REASON", lambda each: word(each.get("reason"))),
-    )
-    if told.get("signals"):
-        click.echo()
-        print_table(told["signals"], columns)
-
-
-def _rule(policy: Json, name: str) -> str:
-    value, origin = policy.get(name), word((policy.get("origins") or {}).get(name))
-    return f"{span(float(value)) if value else 'never'} (by {origin})"
+    now = session.clock.now()
+    print_one({**told, "name": name}, form, lambda told: outlook_show(told, item, now))
 
 
 @cleanup.command("consent")
@@ -134,28 +96,10 @@ def cleanup_consent(session: Session, name: str, yes: bool, project: str | None,
         if not click.confirm(f"Let {name} be deleted?", err=True):
             raise click.exceptions.Exit(ExitCode.REFUSED)
     said = session.api.change("POST", f"/virtual-clusters/{item['id']}/cleanup-consent")
-    date = minute((said.get("cleanup") or {}).get("at"))
+    date = clock_time((said.get("cleanup") or {}).get("at"))
     print_one(said, form, lambda item: click.echo(f"{word(item.get('name'))} may be deleted from {date} on."))
 
 
-RUNS = (
-    Column("STARTED", lambda item: minute(item.get("started_at"))),
-    Column("STATE", lambda item: word(item.get("state"))),
-    Column("CLUSTERS", lambda item: word(item.get("looked_at"))),
-    Column("WARNED", lambda item: word(item.get("warned"))),
-    Column("ASKED", lambda item: word(item.get("asked"))),
-    Column("ASLEEP", lambda item: word(item.get("put_to_sleep"))),
-    Column("DELETED", lambda item: word(item.get("deleted"))),
-    Column("UNKNOWN", lambda item: word(item.get("unknown"))),
-    Column("LEFT", lambda item: word(item.get("left"))),
-    Column("ID", lambda item: word(item.get("id")), wide=True),
-)
-ITEMS = (
-    Column("AT", lambda item: minute(item.get("created_at"))),
-    Column("CLUSTER", _cluster),
-    Column("DID", lambda item: word(item.get("action")) + (" (refused)" if item.get("refused") else "")),
-    Column("WHY", lambda item: word(item.get("refused") or item.get("why"))),
-)
 LIMIT = click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
 
 
@@ -170,13 +114,16 @@ def cleanup_runs(session: Session, limit: int, form: str) -> None:
 
 
 @cleanup.command("log")
+@click.argument("name", required=False, shell_complete=complete_clusters)
 @LIMIT
+@project_option
 @output_option
 @pass_session
-def cleanup_log(session: Session, limit: int, form: str) -> None:
-    """List what sweeps did to the clusters that you see, newest first."""
-    found = list(session.api.pages("/cleanup/items", limit=limit))
-    print_list(found, form, ITEMS, empty="Nothing was done to your clusters.", name="id")
+def cleanup_log(session: Session, name: str | None, limit: int, project: str | None, form: str) -> None:
+    """List what sweeps did to the clusters that you see, or to the virtual cluster NAME, newest first."""
+    chosen = {"virtual_cluster": str(cluster_find(session, name, project)["id"])} if name else {}
+    found = list(session.api.pages("/cleanup/items", chosen, limit=limit))
+    print_list(found, form, ITEMS, empty=f"Nothing was done to {name or 'your clusters'}.", name="id")
 
 
 @cleanup.command("status")

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from rich.text import Text
 
-from marina_cli.durations import age, minute
+from marina_cli.commands.upgrade_views import upgrade_cell, upgrade_lines
+from marina_cli.durations import age, clock_time, minute
 from marina_cli.operations import operation_read, timeline
 from marina_cli.output import Column, console, print_fields, state_text
 from marina_cli.text import Json, clean, labels, project_path, word
@@ -22,6 +23,7 @@ def cluster_columns(now: datetime) -> tuple[Column, ...]:
         Column("PROJECT", lambda item: project_path(item.get("project"))),
         Column("PHASE", lambda item: word(item.get("phase")), state=True),
         Column("VERSION", lambda item: kubernetes_version(item)),
+        Column("UPGRADE", upgrade_cell),
         Column("HOST", lambda item: word(_placement(item).get("host"))),
         Column("OWNER", lambda item: word(item.get("owner"))),
         Column("AGE", lambda item: age(item.get("created_at"), now)),
@@ -29,6 +31,7 @@ def cluster_columns(now: datetime) -> tuple[Column, ...]:
         Column("NAMESPACE", lambda item: word(_placement(item).get("namespace")), wide=True),
         Column("LAST USED", lambda item: age(item.get("last_used_at"), now), wide=True),
         Column("LIVES UNTIL", lambda item: minute(item.get("expires_at")), wide=True),
+        Column("TO BE DELETED", lambda item: minute((item.get("cleanup") or {}).get("at")), wide=True),
         Column("LABELS", lambda item: labels(item.get("labels")), wide=True),
         Column("ID", lambda item: word(item.get("id")), wide=True),
     )
@@ -73,6 +76,7 @@ def _fields(item: Json, now: datetime) -> list[tuple[str, str]]:
         ("address", word(item.get("gateway_url"))),
         ("endpoint", word(placement.get("endpoint"))),
         ("Kubernetes", kubernetes_version(item) + (f" (chart {chart})" if chart != "-" else "")),
+        *upgrade_lines(item),
         ("size", word(spec.get("size"))),
         ("exposure", word(spec.get("exposure"))),
         ("owner", word(item.get("owner"))),
@@ -101,25 +105,32 @@ def _last_use(item: Json, now: datetime) -> str:
 
 
 def _asleep(item: Json, now: datetime) -> str:
-    """Since when, and who or what put it to sleep."""
+    """Since when, who or what put it to sleep, and when it wakes."""
     asleep = item.get("asleep")
     if not isinstance(asleep, dict):
         return ""
     by, why = asleep.get("by"), asleep.get("why")
     told = f"for {age(asleep.get('since'), now)}" + (f", put to sleep by {word(by)}" if by else "")
-    return f"{told}: {word(why)}" if why else told
+    return f"{told}: {word(why).rstrip('.')}; {_wakes(item)}" if why else f"{told}; {_wakes(item)}"
+
+
+def _wakes(item: Json) -> str:
+    if item.get("phase") == "Waking":
+        return "it is waking up"
+    at = (item.get("schedule") or {}).get("next_wake_at")
+    return f"it wakes {clock_time(at)}, or when somebody uses it" if at else "it wakes when somebody uses it"
 
 
 def _schedule(item: Json) -> str:
     """When it sleeps, wakes and is exported next."""
     told = item.get("schedule") or {}
     parts = [
-        f"{what} {minute(told[key])}"
+        f"{what} {clock_time(told[key])}"
         for what, key in (("sleeps", "next_sleep_at"), ("wakes", "next_wake_at"), ("exported", "next_export_at"))
         if told.get(key)
     ]
     if told.get("sleep_skipped_at"):
-        parts.append(f"{minute(told['sleep_skipped_at'])} is left out")
+        parts.append(f"{clock_time(told['sleep_skipped_at'])} is left out")
     if by := put_off_text(told):
         parts.append(f"put off by {by}")
     return ", ".join(parts)
@@ -136,9 +147,9 @@ def _cleanup(item: Json) -> str:
     """When and why it is to be deleted, and until when somebody keeps it."""
     told = item.get("cleanup") or {}
     if not told.get("at"):
-        return f"kept until {minute(told['kept_until'])}" if told.get("kept_until") else ""
+        return f"kept until {clock_time(told['kept_until'])}" if told.get("kept_until") else ""
     waits = "; it takes its owner's yes" if told.get("state") == "awaiting-consent" else ""
-    return f"to be deleted {minute(told['at'])}{waits}: {word(told.get('why'))}"
+    return f"to be deleted {clock_time(told['at'])}{waits}: {word(told.get('why'))}"
 
 
 def _kept(retained: Json) -> str:

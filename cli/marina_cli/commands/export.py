@@ -10,11 +10,11 @@ import click
 from marina_cli.commands.dry_run import dry_run_check, dry_run_option, dry_run_tell
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import complete_clusters, complete_projects
-from marina_cli.durations import age, span
+from marina_cli.durations import age, clock_time, span
 from marina_cli.errors import UsageProblem
 from marina_cli.host_health import size_text
 from marina_cli.lookup import cluster_find, is_id
-from marina_cli.output import Column, note, output_option, print_list, print_one
+from marina_cli.output import Column, note, output_option, print_fields, print_list, print_one
 from marina_cli.private_file import private_bytes_opened
 from marina_cli.session import Session, pass_session, project_option
 from marina_cli.text import Json, project_path, word
@@ -109,22 +109,26 @@ def export_get(session: Session, id: str, form: str) -> None:  # noqa: A002
 
 def _told(item: Json) -> None:
     click.echo(f"Export {word(item.get('id'))} of {word((item.get('virtual_cluster') or {}).get('name'))}")
-    for label, value in (
-        ("State", item.get("state")),
-        ("Message", item.get("message")),
-        ("Cause", item.get("cause")),
-        ("By", _by(item)),
-        ("Made", item.get("finished_at")),
-        ("Until", item.get("expires_at")),
-        ("Size", _size(item)),
-        ("Kubernetes", item.get("kubernetes_version")),
-    ):
-        if value:
-            click.echo(f"  {label + ':':12} {word(value)}")
-    click.echo("In it:")
-    for kind, count in sorted((item.get("counts") or {}).items()):
+    print_fields(
+        [
+            ("state", word(item.get("state"))),
+            ("message", word(item.get("message")) if item.get("message") else ""),
+            ("cause", word(item.get("cause"))),
+            ("by", _by(item)),
+            ("made", clock_time(item.get("finished_at"))),
+            ("kept until", clock_time(item.get("expires_at"))),
+            ("size", _size(item)),
+            ("Kubernetes", word(item.get("kubernetes_version") or "-")),
+        ]
+    )
+    counts = item.get("counts") or {}
+    click.echo("In it:" if counts else "In it: nothing.")
+    for kind, count in sorted(counts.items()):
         click.echo(f"  {count:6} {word(kind)}")
-    click.echo("Left out:")
+    if claims := counts.get("v1/PersistentVolumeClaim"):
+        click.echo(f"Not in it: the data of {'the volume' if claims == 1 else f'{claims} volumes'}.")
+    if item.get("left_out"):
+        click.echo("Left out:")
     for entry in item.get("left_out") or []:
         kinds = ", ".join(sorted({word(each.get("kind")) for each in entry.get("first") or []}))
         click.echo(f"  {entry.get('count') or '-':>6} {kinds} ({word(entry.get('rule'))}): {word(entry.get('reason'))}")
@@ -155,7 +159,7 @@ def export_delete(session: Session, id: str, yes: bool) -> None:  # noqa: A002
     item = session.api.get(f"/exports/{_checked(id)}")
     cluster = word((item.get("virtual_cluster") or {}).get("name"))
     if not yes:
-        click.confirm(f"Erase the export of {cluster} from {word(item.get('created_at'))[:16]} for good?", abort=True)
+        click.confirm(f"Erase the export of {cluster} from {clock_time(item.get('created_at'))} for good?", abort=True)
     session.api.change("DELETE", f"/exports/{id}")
     click.echo(f"The export {word(id)} of {cluster} is erased.")
 

@@ -9,6 +9,7 @@ import click
 
 from marina_cli.commands.cluster_views import conditions_show, heading, operation_show
 from marina_cli.commands.host_connect import host_connect, host_renew
+from marina_cli.commands.host_lost import host_evacuate, host_found, host_lost
 from marina_cli.commands.host_manifest import host_manifest
 from marina_cli.commands.host_offer import host_offer, host_offers, host_withdraw, offered_sentence
 from marina_cli.commands.host_update import host_update, signals_sentence, traffic_sentence
@@ -38,7 +39,8 @@ COLUMNS = (
 
 
 def _phase(item: Json) -> str:
-    return word(item.get("phase")) + (", cordoned" if item.get("cordoned") else "")
+    remark = ", lost" if item.get("lost_at") else ", cordoned" if item.get("cordoned") else ""
+    return word(item.get("phase")) + remark
 
 
 @click.group()
@@ -53,6 +55,9 @@ host.add_command(host_manifest)
 host.add_command(host_offer)
 host.add_command(host_withdraw)
 host.add_command(host_offers)
+host.add_command(host_lost)
+host.add_command(host_found)
+host.add_command(host_evacuate)
 
 
 @host.command("list")
@@ -137,7 +142,10 @@ def host_uncordon(session: Session, name: str, form: str) -> None:
 @output_option
 @pass_session
 def host_disconnect(session: Session, name: str, yes: bool, form: str) -> None:
-    """Forget a host and its credential; refused while a virtual cluster is placed there."""
+    """Forget a host and its credential; refused while a virtual cluster is placed there.
+
+    Of a host that is lost for good it is forgotten too what was on it, once that is made again elsewhere.
+    """
     item = host_find(session.api, name)
     if not yes and sys.stdin.isatty():
         note(

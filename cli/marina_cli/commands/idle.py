@@ -36,12 +36,12 @@ def signal_columns(now: datetime) -> tuple[Column, ...]:
     """The columns of `marina idle NAME`."""
     return (
         Column("SIGNAL", lambda item: word(item.get("kind"))),
-        Column("UNUSED FOR", lambda item: age(item.get("last_used_at"), now) if item.get("last_used_at") else "never"),
+        Column("LAST USE", lambda item: _last(item, now)),
         Column("WHO", lambda item: word(item.get("who")) if item.get("who") else "-"),
         Column("STATE", lambda item: word(item.get("state"))),
         Column("KNOWN UNTIL", lambda item: _ago(item.get("observed_at"), now)),
         Column("NEEDED", lambda item: "required" if item.get("required") else "optional"),
-        Column("LAST USED", lambda item: minute(item.get("last_used_at")), wide=True),
+        Column("AT", lambda item: minute(item.get("last_used_at")), wide=True),
     )
 
 
@@ -58,6 +58,13 @@ def writer_columns(now: datetime) -> tuple[Column, ...]:
         Column("KINDS", lambda item: word(item.get("kinds")), wide=True),
         Column("ID", lambda item: word(item.get("id")), wide=True),
     )
+
+
+def _last(item: Json, now: datetime) -> str:
+    """Where nobody can tell, that there was none is not said."""
+    if item.get("last_used_at"):
+        return _ago(item["last_used_at"], now)
+    return "never" if item.get("state") == "known" else "-"
 
 
 def _ago(value: object, now: datetime) -> str:
@@ -87,8 +94,8 @@ def idle_show(session: Session, name: str, project: str | None, form: str) -> No
 def _show(item: Json, now: datetime, *, wide: bool) -> None:
     out = console(wrap=True)
     used = item.get("last_used_at")
-    told = f"unused for {age(used, now)}" if used else "no use is known"
-    by = f": {word(item['last_used_by'])}" if item.get("last_used_by") else ""
+    told = f"last used {age(used, now)} ago" if used else "no use is known"
+    by = f" by {word(item['last_used_by'])}" if item.get("last_used_by") else ""
     out.print(heading(f"{word(item.get('name'))}  ").append(f"{told}{by}", style="default"))
     signals = [each for each in item.get("signals") or () if isinstance(each, dict)]
     print_table(signals, [column for column in signal_columns(now) if wide or not column.wide])

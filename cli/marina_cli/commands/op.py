@@ -9,6 +9,7 @@ from rich.text import Text
 
 from marina_cli.commands.cluster_views import operation_show
 from marina_cli.commands.report_views import report_show
+from marina_cli.commands.restored import restored_show
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import complete_clusters, complete_hosts
 from marina_cli.durations import DURATION, age, span, time_parse
@@ -95,6 +96,9 @@ def _show(item: Json, now: datetime) -> None:
     )
     operation_show(item, now)
     out = console()
+    if item.get("restored"):
+        out.print(Text("\nWhat was restored", style="bold"))
+        restored_show(item)
     if item.get("difference"):
         out.print(Text("\nDifference to what was found", style="bold"))
         for line in difference_lines(item):

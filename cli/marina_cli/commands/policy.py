@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from marina_cli.commands.scopes import of_scope, scope_given, scope_put, scope_text
+from marina_cli.commands.policy_views import COLUMNS, policy_counts, policy_show
+from marina_cli.commands.scopes import of_scope, scope_given, scope_put
 from marina_cli.completing import complete_clusters
-from marina_cli.durations import DURATION, duration_parse, span
+from marina_cli.durations import DURATION, duration_parse
 from marina_cli.errors import CliError, ExitCode, UsageProblem
 from marina_cli.lookup import organization_find
-from marina_cli.output import Column, output_option, print_fields, print_list, print_one
+from marina_cli.output import output_option, print_fields, print_list, print_one
 from marina_cli.session import Session, pass_session, project_option
 from marina_cli.text import Json
 
@@ -24,28 +23,7 @@ FIELDS = {
     "never-delete": "never_delete",
     "extension-maximum": "extension_maximum",
 }
-
-
-def _span(value: Any) -> str:
-    return span(float(value)) if value is not None else "-"
-
-
-def _never(value: Any) -> str:
-    return {True: "yes", False: "no"}.get(value, "-")
-
-
-def _spans(value: Any) -> str:
-    return ", ".join(span(float(each)) for each in value) if value else "-"
-
-
-COLUMNS = (
-    Column("OF", scope_text),
-    Column("SLEEP AFTER", lambda item: "never" if item.get("never_sleep") else _span(item.get("sleep_after"))),
-    Column("DELETE AFTER", lambda item: "never" if item.get("never_delete") else _span(item.get("delete_after"))),
-    Column("WARN BEFORE", lambda item: _spans(item.get("warn_before"))),
-    Column("EXTENSION", lambda item: _span(item.get("extension_maximum"))),
-    Column("ID", lambda item: str(item.get("id")), wide=True),
-)
+OPPOSITES = (("sleep_after", "never_sleep"), ("delete_after", "never_delete"))
 
 
 @click.group("policy")
@@ -108,11 +86,14 @@ def policy_set(
     if warn_before:
         body["warn_before"] = _spans_parse(warn_before)
     body |= {FIELDS[each]: None for each in clear}
+    # who says never takes back the span that was said before, as who says a span ends a never
+    body |= {span: None for span, never in OPPOSITES if body.get(never) and span not in body}
+    body |= {never: None for span, never in OPPOSITES if body.get(span) is not None and never not in body}
     if not body:
         raise UsageProblem("Nothing is to be set.", hint="Say something with --sleep-after, --never-delete and so on.")
     scope, called = _scope(session, name, project, organization)
     item = scope_put(session, PATH, scope, body)
-    print_one(item, form, lambda item: _show(item, called), name="id")
+    print_one(item, form, lambda item: policy_show(item, called), name="id")
 
 
 def _spans_parse(text: str) -> list[int]:
@@ -122,20 +103,6 @@ def _spans_parse(text: str) -> list[int]:
         raise UsageProblem(f"{text!r} cannot be read.", hint="Accepted: spans with commas, such as 7d,1d.") from None
 
 
-def _show(item: Json, called: str) -> None:
-    click.echo(f"Policy of {called}")
-    print_fields(
-        [
-            ("sleep after", _span(item.get("sleep_after"))),
-            ("delete after", _span(item.get("delete_after"))),
-            ("warn before", _spans(item.get("warn_before"))),
-            ("never sleep", _never(item.get("never_sleep"))),
-            ("never delete", _never(item.get("never_delete"))),
-            ("extension maximum", _span(item.get("extension_maximum"))),
-        ]
-    )
-
-
 @policy.command("get")
 @click.argument("name", required=False, shell_complete=complete_clusters)
 @organization_option
@@ -143,18 +110,25 @@ def _show(item: Json, called: str) -> None:
 @output_option
 @pass_session
 def policy_get(session: Session, name: str | None, organization: str | None, project: str | None, form: str) -> None:
-    """Show the policy of the virtual cluster NAME, or of the project. What counts is told by `marina cleanup get`."""
+    """Show the policy of the virtual cluster NAME, or of the project; of a cluster also what counts for it, and why."""
     scope, called = _scope(session, name, project, organization)
     item = of_scope(session, PATH, scope)
+    if name and form == "table":
+        if item is not None:
+            policy_show(item, called)
+        click.echo(f"What counts for {called}")
+        told = session.api.get(f"/virtual-clusters/{scope['virtual_cluster']}/cleanup")
+        print_fields(policy_counts(told.get("policy") or {}))
+        return
     if item is None:
         raise _none(called)
-    print_one(item, form, lambda item: _show(item, called), name="id")
+    print_one(item, form, lambda item: policy_show(item, called), name="id")
 
 
 def _none(called: str) -> CliError:
     return CliError(
         f"{called} has no policy of its own.",
-        hint="The wider scope counts; give it one with `marina policy set`.",
+        hint="What counts for a cluster, and by whom: `marina policy get NAME`. Give it one with `marina policy set`.",
         exit_code=ExitCode.NOT_FOUND,
     )
 

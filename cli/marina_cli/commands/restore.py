@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from marina_cli.commands.dry_run import dry_run_check, dry_run_option, dry_run_tell
+from marina_cli.commands.restored import restored_show
 from marina_cli.commands.waiting import operation_await, wait_options, watch_command
 from marina_cli.completing import complete_clusters, complete_hosts, complete_projects, complete_versions
 from marina_cli.durations import span
@@ -117,12 +118,6 @@ def _newest(session: Session, name: str, project: str | None) -> Json:
 
 
 def _tell(operation: Json) -> None:
-    """What came of it: how many are as they were, and which are not."""
-    restored = operation.get("restored") or {}
-    counts, listed = restored.get("counts") or {}, restored.get("listed") or []
-    click.echo(f"{counts.get('equal', 0)} of {counts.get('objects', 0)} objects are as they were exported.")
-    for each in listed[:SHOWN]:
-        why = str(each.get("why") or ", ".join(map(word, each.get("paths") or ())))
-        click.echo(f"  {word(each.get('what'))}: {word(each.get('object'))}{f' ({word(why)})' if why else ''}")
-    if len(listed) > SHOWN:
-        note(f"{len(listed) - SHOWN} more: `marina op get {operation['id']} -o json` has them under restored.")
+    """What came of it, the first of what is not as it was."""
+    if more := restored_show(operation, most=SHOWN):
+        note(f"{more} more: `marina op get {operation['id']}` has them all.")

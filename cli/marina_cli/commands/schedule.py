@@ -7,12 +7,12 @@ import click
 from marina_cli.commands.cluster_views import put_off_text
 from marina_cli.commands.scopes import of_scope, scope_given, scope_put, scope_text
 from marina_cli.completing import complete_clusters
-from marina_cli.durations import DURATION, minute
+from marina_cli.durations import DURATION, clock_time
 from marina_cli.errors import CliError, ExitCode, UsageProblem
 from marina_cli.lookup import cluster_find, project_find
 from marina_cli.output import Column, note, output_option, print_fields, print_list, print_one
 from marina_cli.session import Session, pass_session, project_option
-from marina_cli.text import Json, word
+from marina_cli.text import Json, project_path, word
 
 PATH = "/sleep-schedules"
 
@@ -39,8 +39,10 @@ def schedule() -> None:
     "--sleep", "sleep_cron", metavar="CRON", help="When they sleep, such as '0 20 * * MON-FRI'; '' for never."
 )
 @click.option("--wake", "wake_cron", metavar="CRON", help="When they wake, such as '0 7 * * MON-FRI'; '' for never.")
-@click.option("--export", "export_cron", metavar="CRON", help="When they are exported, such as '0 3 * * *'.")
-@click.option("--zone", "time_zone", metavar="ZONE", help="The time zone, such as Europe/Berlin; UTC unless given.")
+@click.option(
+    "--export", "export_cron", metavar="CRON", help="When they are exported, such as '0 3 * * *'; '' for never."
+)
+@click.option("--zone", "time_zone", metavar="ZONE", help="The time zone, such as Europe/Berlin; at first UTC.")
 @click.option("--on/--off", "enabled", default=None, help="Off: this cluster follows no schedule, nor its project's.")
 @project_option
 @output_option
@@ -69,20 +71,24 @@ def schedule_set(
         raise UsageProblem("Nothing is to be set.", hint="Give a time with --sleep, --wake or --export.")
     scope, called = scope_given(session, name, project)
     item = scope_put(session, PATH, scope, body)
-    print_one(item, form, lambda item: schedule_show(item, called), name="id")
+    print_one(item, form, lambda item: schedule_show(session, item, called, name, project), name="id")
 
 
-def schedule_show(item: Json, called: str) -> None:
-    """As people read it."""
+def schedule_show(session: Session, item: Json, called: str, name: str | None, project: str | None) -> None:
+    """As people read it; of a cluster NAME also when it acts next."""
     click.echo(f"Schedule of {called}{'' if item.get('enabled') else ' (off)'}")
-    print_fields(
-        [
-            ("sleep", word(item.get("sleep_cron"))),
-            ("wake", word(item.get("wake_cron"))),
-            ("export", word(item.get("export_cron"))),
-            ("zone", word(item.get("time_zone"))),
-        ]
-    )
+    if not item.get("enabled") and name:
+        click.echo(f"{name} follows no schedule, nor its project's. `marina schedule delete {name}` leaves it to that.")
+        return
+    told = [
+        ("sleep", word(item.get("sleep_cron"))),
+        ("wake", word(item.get("wake_cron"))),
+        ("export", word(item.get("export_cron"))),
+        ("zone", word(item.get("time_zone"))),
+    ]
+    if name:
+        told += _next_times(cluster_find(session, name, project), str(item.get("time_zone") or ""))
+    print_fields(told)
 
 
 @schedule.command("get")
@@ -91,35 +97,34 @@ def schedule_show(item: Json, called: str) -> None:
 @output_option
 @pass_session
 def schedule_get(session: Session, name: str | None, project: str | None, form: str) -> None:
-    """Show the schedule of the virtual cluster NAME, or of the project, and when it acts next."""
+    """Show the schedule that counts for the virtual cluster NAME and when it acts next, or that of the project."""
     scope, called = scope_given(session, name, project)
     item = of_scope(session, PATH, scope)
-    if item is None and name and form == "table":
-        next_show(session, name, project)
-        return
+    if item is None and name:
+        cluster = cluster_find(session, name, project)
+        path = project_path(cluster.get("project"))
+        item, called = of_scope(session, PATH, {"project": path}), f"{path}, which {name} follows"
+        times = _next_times(cluster)
+        if item is None and times and form == "table":  # by a role for this cluster alone nobody sees the project's
+            print_fields(times)
+            return
     if item is None:
-        raise _none(called)
-    print_one(item, form, lambda item: schedule_show(item, called), name="id")
-    if name and form == "table":
-        next_show(session, name, project)
+        raise _none(name or called)
+    print_one(item, form, lambda item: schedule_show(session, item, called, name, project), name="id")
 
 
-def next_show(session: Session, name: str, project: str | None) -> None:
-    """When it acts next on one cluster, be it the cluster's own or its project's."""
-    item = cluster_find(session, name, project)
+def _next_times(item: Json, zone: str = "") -> list[tuple[str, str]]:
+    """When it acts next on one cluster, in the schedule's own zone."""
     told = item.get("schedule") or {}
-    if not any(told.values()):
-        raise _none(word(item.get("name")))
-    print_fields(
-        [
-            ("sleeps next", minute(told.get("next_sleep_at"))),
-            ("wakes next", minute(told.get("next_wake_at"))),
-            ("exported next", minute(told.get("next_export_at"))),
-            ("left out", minute(told.get("sleep_skipped_at"))),
-            ("postponed from", minute(told.get("sleep_postponed_at"))),
-            ("put off by", put_off_text(told)),
-        ]
-    )
+    named = {
+        "sleeps next": "next_sleep_at",
+        "wakes next": "next_wake_at",
+        "exported next": "next_export_at",
+        "left out": "sleep_skipped_at",
+        "postponed from": "sleep_postponed_at",
+    }
+    times = [(label, clock_time(told[key], zone)) for label, key in named.items() if told.get(key)]
+    return [*times, ("put off by", put_off_text(told))] if times else []
 
 
 def _none(called: str) -> CliError:
@@ -203,4 +208,4 @@ def _say_night(item: Json) -> None:
 
 def _say_next(item: Json) -> None:
     told = item.get("schedule") or {}
-    click.echo(f"{word(item.get('name'))} sleeps next at {minute(told.get('next_sleep_at'))}.")
+    click.echo(f"{word(item.get('name'))} sleeps next at {clock_time(told.get('next_sleep_at'))}.")

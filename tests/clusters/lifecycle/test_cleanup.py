@@ -180,6 +180,16 @@ def _preview(user, book):
     return preview(now=NOW, user=user, read_signals=book)
 
 
+def test_after_the_first_warning_the_next_thing_due_is_the_second_and_then_the_deletion(made, book):
+    made(days=84)
+    swept()
+    ((_, first),) = preview(now=NOW, user=None, read_signals=book)
+    assert (first.action, first.next_at) == ("warn", NOW + 6 * DAY)
+    ran(now=NOW, read_signals=book)
+    ((_, second),) = preview(now=NOW + 6 * DAY, user=None, read_signals=book)
+    assert (second.action, second.next_at) == ("warn", NOW + 7 * DAY)
+
+
 # --- what owners answer -----------------------------------------------------------------------------------------------
 
 
@@ -200,10 +210,44 @@ def test_a_lifetime_is_made_longer_up_to_what_the_policy_allows_in_all(made, wor
     assert kept.expires_at == NOW + 8 * DAY
     with pytest.raises(Conflict) as refused_more:
         virtual_cluster_extend(virtual_cluster=row, seconds=7 * 86400, actor=actor, now=NOW)
-    assert "the project acme/payments allows 10 days in all" in str(refused_more.value)
+    assert "by 7d so far; by the project acme/payments it is 10d in all" in str(refused_more.value)
+    assert refused_more.value.hint.startswith("Up to 3d more are possible.")
     with pytest.raises(InvalidInput) as too_long:
         virtual_cluster_extend(virtual_cluster=row, seconds=11 * 86400, actor=actor, now=NOW)
-    assert "10 days" in too_long.value.accepted
+    assert "1h to 10d" in too_long.value.accepted
+    with pytest.raises(InvalidInput):
+        virtual_cluster_extend(virtual_cluster=row, seconds=10**18, actor=actor, now=NOW)
+
+
+def test_an_extension_goes_beyond_the_date_that_was_told_also_where_a_late_warning_moved_it(made, book, world):
+    row = made(expires_at=NOW + DAY)
+    ran(now=NOW, read_signals=book)
+    assert VirtualCluster.objects.get().cleanup_at == NOW + 7 * DAY, "a week before it its owner was told"
+    kept = virtual_cluster_extend(virtual_cluster=row, seconds=7 * 86400, actor=Actor(user=world.olivia), now=NOW)
+    assert (kept.expires_at, kept.lifetime_extended) == (NOW + 14 * DAY, 7 * 86400)
+    ran(now=NOW + HOUR, read_signals=book)
+    assert VirtualCluster.objects.get().cleanup_at is None, "nobody is warned of the same date again"
+
+
+@pytest.mark.parametrize(
+    ("maximum", "extended", "command"),
+    [(30 * 86400, 0, "--for 7d"), (5 * 86400, 0, "--for 5d"), (10 * 86400, 777600, "--for 1d"), (7200, 0, "--for 2h")],
+)
+def test_the_command_of_a_warning_is_one_that_is_taken(made, book, world, maximum, extended, command):
+    LifecyclePolicy.objects.create(project=world.payments, extension_maximum=maximum)
+    made(expires_at=NOW + DAY, lifetime_extended=extended)
+    ran(now=NOW, read_signals=book)
+    (told,) = Notification.objects.filter(kind="cleanup-warning")
+    assert told.command.endswith(command)
+    assert told.text.endswith("To stop that, keep it.")
+
+
+def test_a_lifetime_that_cannot_be_made_longer_is_told_without_a_command(made, book, world):
+    LifecyclePolicy.objects.create(project=world.payments, extension_maximum=86400)
+    made(expires_at=NOW + DAY, lifetime_extended=86400)
+    ran(now=NOW, read_signals=book)
+    (told,) = Notification.objects.filter(kind="cleanup-warning")
+    assert (told.command, told.text.endswith("ask an admin of its project.")) == ("", True)
 
 
 def test_an_owner_without_any_role_may_extend_and_say_yes(made, people, world):

@@ -175,6 +175,24 @@ def test_a_missed_time_to_wake_wakes_what_slept(made):
     assert fresh(row).next_sleep_at == EVENING + 2 * DAY
 
 
+@pytest.mark.parametrize("busy", ["Updating", "Upgrading", "Migrating", "Waking"])
+def test_a_cluster_that_is_being_changed_at_its_time_to_sleep_sleeps_when_that_is_done(made, busy):
+    row = made(phase=busy)
+    schedule(row)
+    assert run(EVENING) == run(EVENING + HOUR) == []
+    VirtualCluster.objects.update(phase=VirtualClusterPhase.READY)
+    assert run(EVENING + 2 * HOUR) == ["sleep hello"]
+    assert run(EVENING + 3 * HOUR) == []
+
+
+def test_a_cluster_that_is_falling_asleep_at_its_time_to_wake_wakes_when_that_is_done(made):
+    row = made(phase=VirtualClusterPhase.FALLING_ASLEEP)
+    schedule(row)
+    assert run(MORNING) == []
+    VirtualCluster.objects.update(phase=VirtualClusterPhase.ASLEEP, sleeping=True)
+    assert run(MORNING + timedelta(minutes=1)) == ["wake hello"]
+
+
 @pytest.mark.parametrize(
     ("night", "times"),
     [
@@ -262,6 +280,9 @@ def test_an_owner_may_postpone_without_any_role_and_a_viewer_may_not(made, peopl
         ({"sleep_cron": "0 20 * * *", "time_zone": "Europe/Atlantis"}, "time_zone"),
         ({}, "sleep_cron"),
         ({"sleep_cron": ""}, "sleep_cron"),
+        ({"sleep_cron": "0 20 * * *", "wake_cron": "0  20 * * *"}, "wake_cron"),
+        ({"export_cron": "*/5 * * * *"}, "export_cron"),
+        ({"export_cron": "0,59 8,9 * * *"}, "export_cron"),
     ],
 )
 def test_what_cannot_be_read_never_comes_or_is_nowhere_is_refused_by_its_field(made, people, wanted, field):

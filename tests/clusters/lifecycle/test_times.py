@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from accounts.errors import InvalidInput
-from clusters.lifecycle.times import cron_check, cron_last, cron_next, zone_check
+from clusters.lifecycle.times import cron_check, cron_last, cron_next, cron_seldom_check, zone_check
 
 BERLIN = "Europe/Berlin"
 
@@ -84,3 +84,15 @@ def test_an_unknown_time_zone_is_refused(name):
         zone_check(name)
     assert refused.value.field == "time_zone"
     assert "Europe/Berlin" in refused.value.accepted
+
+
+@pytest.mark.parametrize("cron", ["* * * * *", "*/30 * * * *", "0,59 8,9 * * *", "30,31 0 29 2 *"])
+def test_times_that_are_less_than_an_hour_apart_are_refused(cron):
+    with pytest.raises(InvalidInput) as refused:
+        cron_seldom_check(cron, field="export_cron", least=timedelta(hours=1), accepted="less")
+    assert (refused.value.field, refused.value.accepted) == ("export_cron", "less")
+
+
+@pytest.mark.parametrize("cron", ["0 * * * *", "0 3 * * *", "59 8,9 * * *", "0 3 29 2 *"])
+def test_times_that_are_an_hour_apart_or_more_are_taken(cron):
+    cron_seldom_check(cron, field="export_cron", least=timedelta(hours=1), accepted="less")

@@ -24,6 +24,7 @@ TEN_MINUTES = [600.0 * each for each in range(8)]
         "kube-scheduler",
         "kubelet",
         "clusterrole-aggregation-controller",
+        "api-priority-and-fairness-config-producer-v1",
     ],
 )
 def test_kubernetes_vcluster_and_marina_are_the_system_whatever_is_seen_of_them(manager: str) -> None:

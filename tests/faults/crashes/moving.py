@@ -43,7 +43,8 @@ def _belongings() -> list[dict[str, Any]]:
     ]
 
 
-def _furnished(stage: Stage) -> VirtualCluster:
+def furnished(stage: Stage) -> VirtualCluster:
+    """Ready on the stage's host, with what a user has in it."""
     cluster = stage.ready_cluster(stage.host())
     placement = Placement.objects.get(virtual_cluster=cluster)
     with Clients().virtual(placement, lambda: None) as virtual:
@@ -66,7 +67,7 @@ def _asked(stage: Stage, cluster: VirtualCluster, **params: Any) -> Operation:
 def move(stage: Stage) -> Operation:
     """To the host beside."""
     assert stage.beside
-    return _asked(stage, _furnished(stage), **{TO: str(stage.beside.host().pk)})
+    return _asked(stage, furnished(stage), **{TO: str(stage.beside.host().pk)})
 
 
 def again(stage: Stage, cluster: VirtualCluster) -> Operation:

@@ -42,6 +42,7 @@ from tests.faults.crashes.stage import Stage
 _PATTERNS = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
     (re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|\+00:00)"), "<time>"),
+    (re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2} UTC"), "<time>"),
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "<token>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
     (re.compile(r"certificate-authority-data: [\w+/]+=*"), "certificate-authority-data: <authority>"),
@@ -50,7 +51,7 @@ _PATTERNS = (
 _ASIDE: dict[type[Model], set[str]] = {
     Operation: {"attempt", "lease_token", "published_at", "run_after", "created_at", "sealed_result"},
     HostCredential: {"generation", "ciphertext", "issued_at", "expires_at"},
-    Placement: {"revision", "foreign_revision", "first_revision"},
+    Placement: {"revision", "foreign_revision", "first_revision", "why"},  # which names the hosts of other cases
     Export: {"key", "spec", "size", "digest", "storage_name", "expires_at"},
     HostCluster: {"breaker_since", "answered_at", "probed_at", "surveyed_at"},
 }

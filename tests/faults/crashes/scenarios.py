@@ -23,6 +23,7 @@ from clusters.services.virtual_clusters import virtual_cluster_delete
 from provisioning.drivers.kinds import POD, PRIORITY_CLASS, STATEFUL_SET
 from tests.accounts.conftest import give, person
 from tests.faults.crashes.adopting import adopt, configure_adopted, delete_adopted
+from tests.faults.crashes.losing import quarantine, recover
 from tests.faults.crashes.moving import move, move_back, remove_placement
 from tests.faults.crashes.restoring import restore_into_its_own, restore_overwriting
 from tests.faults.crashes.stage import Stage
@@ -240,6 +241,8 @@ SCENARIOS = (
     ),
     Scenario("migrate-back", OperationKind.MIGRATE, move_back, two_hosts=True, most=6),
     Scenario("remove-placement", OperationKind.REMOVE_PLACEMENT, remove_placement, two_hosts=True, most=6),
+    Scenario("recover", OperationKind.RECOVER, recover, two_hosts=True),
+    Scenario("quarantine", OperationKind.QUARANTINE, quarantine, two_hosts=True),
     Scenario("issue-kubeconfig", OperationKind.ISSUE_KUBECONFIG, _issue_kubeconfig),
     Scenario("revoke-access", OperationKind.REVOKE_ACCESS, _revoke_access),
 )

@@ -1,0 +1,1 @@
+"""Rollouts: the parts that need no database."""

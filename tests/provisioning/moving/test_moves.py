@@ -1,0 +1,182 @@
+"""What becomes of a cluster that moves: of one that is asleep, that is aborted, deleted; and of what it left."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Notification
+from accounts.services.audit import Actor
+from clusters.models import Export, KubeconfigGrant, OperationKind, Placement, PlacementRole, VirtualCluster
+from clusters.models import Operation as Row
+from clusters.services.operations import operation_abort
+from clusters.services.placements import placements_sweep
+from clusters.services.sleeping import virtual_cluster_sleep
+from clusters.services.virtual_clusters import virtual_cluster_delete
+from provisioning.drivers.kinds import (
+    CLUSTER_ROLE_BINDING,
+    CONFIG_MAP,
+    NAMESPACE,
+    SECRET,
+    SERVICE_ACCOUNT,
+    VALIDATING_ADMISSION_POLICY,
+)
+from provisioning.flows.migrate import MIGRATE
+from provisioning.moving.freezing import NAME
+from provisioning.steps.kubeconfig import account_manifests
+from provisioning.steps.names import ACCESS_NAMESPACE
+from tests.accounts.conftest import MARINA
+from tests.e2e.in_process import operation_finish
+from tests.e2e.moving_here import with_step
+
+
+def test_it_moves_with_what_is_in_it_and_what_it_left_is_kept_for_a_while(wanderer):
+    operation = wanderer.move()
+    assert operation.state == "Succeeded", operation.message
+    assert wanderer.placements() == {"active": "beyond", "retained": "east"}
+    cluster = wanderer.cluster
+    assert (cluster.phase, cluster.frozen_at, cluster.frozen_why) == ("Ready", None, "")
+    with wanderer.inside() as kube:
+        assert kube.get(SECRET, "door", "shop")["data"]
+        assert kube.get(VALIDATING_ADMISSION_POLICY, NAME) is None
+    retained = Placement.objects.get(role=PlacementRole.RETAINED)
+    assert retained.retained_until
+    assert timedelta(days=6) < retained.retained_until - timezone.now() < timedelta(days=8)
+    active = Placement.objects.get(role=PlacementRole.ACTIVE)
+    assert active.first_revision > active.foreign_revision > 0
+    assert operation.params["measured"]["freeze_seconds"] < 10
+    assert Export.objects.get(operation=operation).cause == "migrate"
+    assert Notification.objects.filter(kind="cluster-moved").exists()
+
+
+def test_a_host_that_was_wished_for_is_the_one_it_went_to(wanderer):
+    VirtualCluster.objects.update(wanted_host=wanderer.shop.placement.host)
+    assert wanderer.move().state == "Succeeded"
+    assert wanderer.cluster.wanted_host == wanderer.there
+
+
+def test_it_goes_back_with_what_was_written_and_deleted_since(wanderer):
+    assert wanderer.move().state == "Succeeded"
+    with wanderer.inside() as kube:
+        kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "later", "namespace": "shop"}})
+        assert kube.delete(SECRET, "door", "shop")
+    operation = wanderer.move(back=True)
+    assert operation.state == "Succeeded", operation.message
+    assert wanderer.placements() == {"active": "east", "retained": "beyond"}
+    with wanderer.inside() as kube:
+        assert kube.get(CONFIG_MAP, "later", "shop")
+        assert kube.get(SECRET, "door", "shop") is None
+        assert kube.get(VALIDATING_ADMISSION_POLICY, NAME) is None
+
+
+def test_no_access_past_the_gateway_that_was_given_before_comes_back_with_it(wanderer):
+    """Who had it may have lost the role while the cluster was elsewhere."""
+    labels = {"app.kubernetes.io/managed-by": "marina"}
+    with wanderer.inside() as kube:
+        for each in account_manifests("user-x-admin", "admin", labels, handle="x"):
+            kube.apply(each)
+    KubeconfigGrant.objects.create(
+        virtual_cluster=wanderer.cluster,
+        user=wanderer.shop.world.olivia,
+        level="admin",
+        operation=Row.objects.first(),
+        expires_at=timezone.now() + timedelta(hours=1),
+    )
+    assert wanderer.move().state == "Succeeded"
+    assert not KubeconfigGrant.objects.filter(revoked_at=None).exists()
+    assert wanderer.move(back=True).state == "Succeeded"
+    with wanderer.inside() as kube:
+        assert kube.get(CLUSTER_ROLE_BINDING, "marina:user-x-admin") is None
+        assert kube.get(SERVICE_ACCOUNT, "user-x-admin", ACCESS_NAMESPACE) is None
+
+
+def test_one_that_is_asleep_moves_and_sleeps_on(wanderer):
+    actor = Actor(user=wanderer.shop.world.olivia)
+    asleep = virtual_cluster_sleep(virtual_cluster=wanderer.cluster, actor=actor, now=timezone.now(), why="weekend")
+    assert operation_finish(asleep.operation).state == "Succeeded"
+    operation = wanderer.move()
+    assert operation.state == "Succeeded", operation.message
+    cluster = wanderer.cluster
+    assert (cluster.phase, cluster.sleeping, cluster.asleep_why) == ("Asleep", True, "weekend")
+    assert wanderer.placements()["active"] == "beyond"
+
+
+@pytest.mark.parametrize("after", ["copy-objects", "freeze-source", "stop-workloads-first", "stop-workloads-last"])
+def test_an_abort_puts_it_back_before_people_are_let_to_the_target(wanderer, after):
+    def abort(context):
+        operation_abort(operation=context.operation, actor=MARINA, now=timezone.now())
+
+    operation = wanderer.move(flow=with_step(MIGRATE, after, "abort", abort))
+    assert (operation.state, operation.message) == ("Aborted", "Aborted by tests.")
+    cluster = wanderer.cluster
+    assert (cluster.phase, cluster.frozen_at) == ("Ready", None)
+    assert wanderer.placements() == {"active": "east", "leaving": "beyond"}
+    with wanderer.inside() as kube:
+        assert kube.get(VALIDATING_ADMISSION_POLICY, NAME) is None
+    wanderer.tidy()
+    assert wanderer.placements() == {"active": "east"}
+    assert wanderer.host(wanderer.beyond).get(NAMESPACE, wanderer.shop.placement.namespace) is None
+
+
+def test_one_that_was_asleep_and_is_put_back_sleeps_again_where_it_was(wanderer):
+    actor = Actor(user=wanderer.shop.world.olivia)
+    asleep = virtual_cluster_sleep(virtual_cluster=wanderer.cluster, actor=actor, now=timezone.now())
+    operation_finish(asleep.operation)
+
+    def abort(context):
+        operation_abort(operation=context.operation, actor=MARINA, now=timezone.now())
+
+    assert wanderer.move(flow=with_step(MIGRATE, "copy-objects", "abort", abort)).state == "Aborted"
+    assert (wanderer.cluster.phase, wanderer.cluster.sleeping) == ("Asleep", True)
+
+
+def test_what_it_left_goes_when_its_time_has_come_and_not_before(wanderer):
+    wanderer.move()
+    assert placements_sweep(now=timezone.now()) == 0
+    assert placements_sweep(now=timezone.now() + timedelta(days=8)) == 1
+    assert placements_sweep(now=timezone.now() + timedelta(days=8)) == 0, "it is being removed already"
+    assert wanderer.placements() == {"active": "beyond", "leaving": "east"}
+    wanderer.tidy()
+    assert wanderer.placements() == {"active": "beyond"}
+
+
+def test_what_could_not_be_removed_is_tried_again_an_hour_later(wanderer):
+    wanderer.move()
+    placements_sweep(now=timezone.now() + timedelta(days=8))
+    failed = timezone.now()
+    Row.objects.filter(kind=OperationKind.REMOVE_PLACEMENT).update(state="Failed", finished_at=failed)
+    assert placements_sweep(now=failed + timedelta(minutes=59)) == 0
+    assert placements_sweep(now=failed + timedelta(minutes=61)) == 1
+    wanderer.tidy()
+    assert wanderer.placements() == {"active": "beyond"}
+
+
+def test_a_deletion_takes_what_it_left_along(wanderer):
+    wanderer.move()
+    namespace = wanderer.shop.placement_at("active").namespace
+    deletion = virtual_cluster_delete(
+        virtual_cluster=wanderer.cluster, actor=Actor(user=wanderer.shop.world.olivia), now=timezone.now()
+    )
+    assert operation_finish(deletion.operation).state == "Succeeded"
+    assert wanderer.placements() == {"leaving": "east"}
+    wanderer.tidy()
+    assert wanderer.placements() == {}
+    for fake in (wanderer.shop.fake, wanderer.beyond):
+        assert wanderer.host(fake).get(NAMESPACE, namespace) is None
+
+
+def test_a_target_that_does_not_answer_any_more_keeps_the_source_waiting_no_longer_than_its_time(wanderer, monkeypatch):
+    def goes_down(context):
+        wanderer.beyond.go_down()
+
+    monkeypatch.setattr("provisioning.steps.moving_undo.TARGET_SECONDS", 0.0)
+    flow = with_step(MIGRATE, "stop-workloads-first", "goes-down", goes_down)
+    operation = wanderer.move(flow=flow)
+    assert operation.state == "Failed", operation.message
+    assert (wanderer.cluster.phase, wanderer.cluster.frozen_at) == ("Ready", None)
+    assert wanderer.placements() == {"active": "east", "leaving": "beyond"}
+    with wanderer.inside() as kube:
+        kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "works", "namespace": "shop"}})
+    wanderer.beyond.come_back()
+    wanderer.tidy()
+    assert wanderer.placements() == {"active": "east"}
