@@ -7,10 +7,10 @@ given_host = $(if $(filter command line,$(origin KUBECONFIG)),$(KUBECONFIG))
 yes = $(filter-out 0 no false,$(1))
 
 .DEFAULT_GOAL = help
-.PHONY: help environment tools demo test check soak bench bench-engine bench-api bench-gateway bench-lifecycle e2e-host requirements clean
+.PHONY: help environment tools demo test check soak bench bench-engine bench-api bench-gateway bench-lifecycle bench-migration e2e-host requirements clean
 
 help: ## this list
-	@awk -F ': .*## ' '/^[a-z0-9-]+: .*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': .*## ' '/^[a-z0-9-]+: .*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 environment: # the virtual environment with everything pinned; 0.1 s when it is there
 	@$(PYTHON) dev/bootstrap.py
@@ -32,7 +32,7 @@ soak: tools ## half an hour of work and kills, then the long tests: SECONDS=1800
 	@exec $(VENV)/python -m dev.soak --seconds '$(or $(SECONDS),1800)' $(if $(SEED),--seed '$(SEED)') \
 	  $(if $(filter 0 no false,$(TESTS)),--no-tests)
 
-bench: bench-engine bench-api bench-gateway bench-lifecycle ## all measurements, as ratios; writes docs/benchmarks.md
+bench: bench-engine bench-api bench-gateway bench-lifecycle bench-migration ## all measurements, as ratios; writes docs/benchmarks.md
 
 bench-engine: tools ## what the engine costs, what it keeps apart: PARTS=no-op,creating,apart,probing names some
 	@exec $(VENV)/python -m tests.bench.engine $(PARTS)
@@ -45,6 +45,9 @@ bench-gateway: tools ## what the gateway adds to requests, lists and watches, be
 
 bench-lifecycle: tools ## sleep, wake, exports and restores beside kubectl, and a sweep: PARTS=sleeping,exporting,sweeping
 	@exec $(VENV)/python -m tests.bench.lifecycle $(PARTS)
+
+bench-migration: tools ## moves and upgrades beside helm and kubectl, and the freeze: PARTS=migrating,freezing,upgrading
+	@exec $(VENV)/python -m tests.bench.moving $(PARTS)
 
 e2e-host: tools ## the journeys of tests/e2e on a cluster of yours: KUBECONFIG=file, CHART_FOLDER=..., EXPOSURE=...
 	@exec $(VENV)/python -m dev.e2e_host --kubeconfig '$(given_host)' --exposure '$(or $(EXPOSURE),None)' -- $(ARGS)

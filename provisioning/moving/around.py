@@ -13,10 +13,10 @@ from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import kinds_served
 from provisioning.exports.identity import id_of
 from provisioning.exports.left_out import SYSTEM_MANAGERS, rule_for
-from provisioning.exports.reading import kind_key, revision_of
 from provisioning.moving.carrying import moves, moving_way
-from provisioning.moving.changes import Changes, carried_kinds, listed, name_of, whole
+from provisioning.moving.changes import Changes, carried_kinds, whole
 from provisioning.moving.holding import same_but_for_holding
+from provisioning.moving.listing import both_sides
 from provisioning.steps.names import MARINA
 
 CLOCKS_APART: Final = timedelta(minutes=1)
@@ -45,26 +45,29 @@ def written_since(
     *,
     mark: str,
     before_page: Callable[[], None],
+    counts: Mapping[str, int] | None = None,
 ) -> list[str]:
     """By whoever is neither Kubernetes nor Marina, by the names and times that the API server notes of writers.
 
     `since` is by the cluster's own clock. What is at the target as it is at the source was copied in time. What was
-    carried and is gone from the source counts too.
+    carried and is gone from the source counts too. `counts`: see `both_sides`.
     """
     carried_by = moving_way(mark).created_by
     kinds = {(kind.group, kind.kind): kind for kind in kinds_served(target).kinds}
     told = []
-    for kind in carried_kinds(source):
-        before_page()
-        items = list(listed(source, kind, {}))
-        names = {name_of(item) for item in items}
-        newer = [item for item in items if revision_of(item) > revisions.get(kind_key(kind), -1)]
-        written = whole(source, kind, [item for item in newer if _by_somebody(item, since)])
+    for sides in both_sides(
+        source,
+        target,
+        carried_kinds(source),
+        revisions,
+        there=lambda kind: (kind.group, kind.kind) in kinds,
+        before_page=before_page,
+        counts=counts,
+    ):
+        written = whole(source, sides.kind, [item for item in sides.newer if _by_somebody(item, since)])
         told += [str(id_of(obj)) for obj in written if _counts(obj) and not _same(obj, target, kinds)]
-        if (kind.group, kind.kind) in kinds:
-            extra = [item for item in listed(target, kind, {}) if name_of(item) not in names]
-            gone = whole(target, kind, [item for item in extra if _was_there(item, since, carried_by)])
-            told += [str(id_of(obj)) for obj in gone if _counts(obj)]
+        gone = whole(target, sides.kind, [item for item in sides.extra if _was_there(item, since, carried_by)])
+        told += [str(id_of(obj)) for obj in gone if _counts(obj)]
     return told
 
 

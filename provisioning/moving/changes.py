@@ -3,18 +3,17 @@
 Names are listed without what the objects hold; only those that changed are read. So what did not change costs a line.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from provisioning.drivers.errors import ConflictError, NotFound
 from provisioning.drivers.kinds import API_SERVICE, NAMESPACE, Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import kinds_served
 from provisioning.exports.left_out import kind_name, rule_for, rule_unread
-from provisioning.exports.reading import kind_key, revision_of
+from provisioning.exports.reading import kind_key
+from provisioning.moving.listing import both_sides, name_of
 
-PAGE: Final = 500
 FEW: Final = 50
 """Up to so many objects of a kind are read one by one."""
 TOLD_BY_METADATA: Final = frozenset(
@@ -22,21 +21,19 @@ TOLD_BY_METADATA: Final = frozenset(
 )
 """Kinds of which metadata alone tell whether they are left out."""
 
-Name = tuple[str, str]
-"""Namespace and name."""
-
 
 @dataclass
 class Changes:
     """`changed` at the source, `ending` there (being deleted, and waiting for somebody), `gone` from there.
 
-    `revisions` are the moment up to which that is true.
+    `revisions` are the moment up to which that is true; `counts` how many there were of each kind then.
     """
 
     changed: list[Json] = field(default_factory=list)
     ending: list[Json] = field(default_factory=list)
     gone: list[tuple[Kind, Json]] = field(default_factory=list)
     revisions: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.changed) + len(self.ending) + len(self.gone)
@@ -55,62 +52,42 @@ def carried_kinds(source: KubeClient) -> list[Kind]:
 
 
 def changes_since(
-    source: KubeClient, target: KubeClient, revisions: Mapping[str, int], *, before_page: Callable[[], None]
+    source: KubeClient,
+    target: KubeClient,
+    revisions: Mapping[str, int],
+    *,
+    before_page: Callable[[], None],
+    counts: Mapping[str, int] | None = None,
 ) -> Changes:
-    """Reads both. A kind without a revision counts as changed in whole."""
+    """Reads both. A kind without a revision counts as changed in whole. `counts`: see `both_sides`."""
     found = Changes()
-    there = {kind_key(kind) for kind in kinds_served(target).kinds}
-    for kind in carried_kinds(source):
-        before_page()
-        key = kind_key(kind)
-        names: set[Name] = set()
-        newer = []
-        for item in listed(source, kind, found.revisions):
-            names.add(name_of(item))
-            if revision_of(item) > revisions.get(key, -1) and not _left_out_by_metadata(item):
-                newer.append(item)
-        for obj in whole(source, kind, newer):
-            if not obj["metadata"].get("deletionTimestamp"):
-                if rule_for(obj) is None:
-                    found.changed.append(_bare(obj))
-            elif _waits_for_its_end(obj) and not _left_out_alive(obj):
-                found.ending.append(_bare(obj))
-        if key in there:
-            extra = [item for item in listed(target, kind, {}) if name_of(item) not in names]
-            found.gone += [(kind, obj) for obj in whole(target, kind, _of_users(extra)) if rule_for(obj) is None]
+    there, kinds = {kind_key(kind) for kind in kinds_served(target).kinds}, carried_kinds(source)
+    for sides in both_sides(
+        source,
+        target,
+        kinds,
+        revisions,
+        there=lambda kind: kind_key(kind) in there,
+        before_page=before_page,
+        counts=counts,
+    ):
+        if sides.revision is not None:
+            found.revisions[kind_key(sides.kind)] = sides.revision
+        found.counts[kind_key(sides.kind)] = sides.count
+        newer = [item for item in sides.newer if not _left_out_by_metadata(item)]
+        for obj in whole(source, sides.kind, newer):
+            _sorted_in(found, obj)
+        extra = whole(target, sides.kind, _of_users(sides.extra))
+        found.gone += [(sides.kind, obj) for obj in extra if rule_for(obj) is None]
     return found
 
 
-def name_of(obj: Json) -> Name:
-    """Namespace ("" for none) and name."""
-    return obj["metadata"].get("namespace") or "", obj["metadata"]["name"]
-
-
-def listed(kube: KubeClient, kind: Kind, revisions: dict[str, int]) -> Iterator[Json]:
-    """All of a kind, without what they hold; `revisions` gets the moment of the list.
-
-    Read anew where the server forgot its place.
-    """
-    try:
-        items = list(_pages(kube, kind, PAGE, revisions))
-    except ConflictError:
-        revisions.pop(kind_key(kind), None)
-        items = list(_pages(kube, kind, 0, revisions))
-    except NotFound:
-        return  # its definition was deleted since we asked what there is
-    for item in items:
-        yield {**item, "apiVersion": kind.api_version, "kind": kind.kind}
-
-
-def _pages(kube: KubeClient, kind: Kind, limit: int, revisions: dict[str, int]) -> Iterator[Json]:
-    token = ""
-    while True:
-        page = kube.page(kind, limit=limit, token=token, metadata_only=True)
-        revisions.setdefault(kind_key(kind), revision_of(page))
-        yield from page.get("items") or []
-        token = (page.get("metadata") or {}).get("continue", "")
-        if not token:
-            return
+def _sorted_in(found: Changes, obj: Json) -> None:
+    if not obj["metadata"].get("deletionTimestamp"):
+        if rule_for(obj) is None:
+            found.changed.append(_bare(obj))
+    elif _waits_for_its_end(obj) and not _left_out_alive(obj):
+        found.ending.append(_bare(obj))
 
 
 def whole(kube: KubeClient, kind: Kind, items: list[Json]) -> list[Json]:

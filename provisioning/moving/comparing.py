@@ -10,8 +10,9 @@ from provisioning.exports.identity import id_of
 from provisioning.exports.left_out import rule_for
 from provisioning.exports.reading import kind_key, revision_of
 from provisioning.moving.carrying import moves
-from provisioning.moving.changes import Name, carried_kinds, name_of
+from provisioning.moving.changes import carried_kinds
 from provisioning.moving.holding import let_go, same_but_for_holding
+from provisioning.moving.listing import Name, name_of
 
 PATHS: int = 3
 

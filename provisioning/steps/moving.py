@@ -9,7 +9,7 @@ from django.conf import settings
 
 from clusters.models import Export, HostCluster, Placement, PlacementRole
 from clusters.move_target import move_target
-from clusters.moving import ACCEPT, BACK, DECIDED, DIFFERENCES, JOBS_WAIT, ORDERS, REVISIONS, SLEPT
+from clusters.moving import ACCEPT, BACK, COUNTS, DECIDED, DIFFERENCES, JOBS_WAIT, ORDERS, REVISIONS, SLEPT
 from clusters.preflight import CHOICES
 from provisioning.drivers.kinds import CONFIG_MAP, JOB
 from provisioning.drivers.kube import KubeClient
@@ -205,7 +205,8 @@ def _revisions_of(reader: Any) -> dict[str, int]:
 
 def copied_up_to(context: StepContext, changes: Changes) -> None:
     """What was changed until then is at the target."""
-    context.write(context.operation, params={**context.params, REVISIONS: changes.revisions})
+    noted = {REVISIONS: changes.revisions, COUNTS: changes.counts}
+    context.write(context.operation, params={**context.params, **noted})
 
 
 @step("Compare the copy", deadline=COPY_SECONDS)

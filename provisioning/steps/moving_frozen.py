@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from clusters.models import Operation, Placement, PlacementRole, VirtualCluster
-from clusters.moving import DECIDED, FREEZE, FROZEN_AT, LEFT, MEASURED, REVISIONS, STARTING
+from clusters.moving import COUNTS, DECIDED, FREEZE, FROZEN_AT, LEFT, MEASURED, REVISIONS, STARTING
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError
@@ -102,8 +102,11 @@ def copy_rest(context: StepContext) -> StepResult:
     """What was changed until it was frozen, until a pass finds nothing to do."""
     with both(context) as (source, target):
         copied = 0
+        counts: dict[str, int] | None = None  # at first the target is looked through as well, whatever it has
         for _ in range(PASSES):
-            changes = changes_since(source, target, context.params[REVISIONS], before_page=context.lease.check)
+            changes = changes_since(
+                source, target, context.params[REVISIONS], before_page=context.lease.check, counts=counts
+            )
             carried = changes_carry(target, changes, mark=mark_of(context))
             if carried.refused:
                 raise not_taken(dict(carried.refused))
@@ -112,6 +115,7 @@ def copy_rest(context: StepContext) -> StepResult:
                 return Wait(0.2, f"{len(carried.waiting)} objects are not taken yet, such as {key}: {why}")
             copied += len(changes)
             copied_up_to(context, changes)
+            counts = changes.counts
             if not carried.effects:
                 freeze_checked(context, source)
                 return Done(f"{copied} objects.")
@@ -126,7 +130,13 @@ def stop_workloads_first(context: StepContext) -> StepResult:
         if left := stopped(source, (Order.CONTROLLER, Order.STOP_FIRST), _decided(context)):
             return Wait(0.2, _waiting("Waiting for pods to end", left))
         with context.on_target().virtual() as target:
-            changes = changes_since(source, target, context.params[REVISIONS], before_page=context.lease.check)
+            changes = changes_since(
+                source,
+                target,
+                context.params[REVISIONS],
+                before_page=context.lease.check,
+                counts=context.params.get(COUNTS),
+            )
             _refuse_written(changed_again(changes, target))
     return None
 
@@ -174,6 +184,7 @@ def switch_placement(context: StepContext) -> StepResult:
             datetime.fromisoformat(freeze["since"]),
             mark=mark_of(context),
             before_page=context.lease.check,
+            counts=context.params.get(COUNTS),
         )
         _refuse_written(written)
         if context.params.get(FREEZE) is not None:
