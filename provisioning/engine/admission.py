@@ -9,7 +9,7 @@ from provisioning.engine.breaker import host_answered, host_failed
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Flow, Step
-from provisioning.engine.slots import slot_take
+from provisioning.engine.slots import slot_free, slot_host, slot_take
 
 SILENT = ("unreachable", "timeout")
 """Codes of errors that may mean that the host is gone; they also come from a virtual cluster that just starts."""
@@ -52,6 +52,8 @@ class Admission:
         return None
 
     def _slot(self, host: HostCluster) -> str | None:
+        if any(step.on_target for step in (*self.flow.steps, *self.flow.undo)):
+            self._other_slot_free(host)
         self._on_trial = host.pk if host.breaker == Breaker.HALF_OPEN else None
         others = HostSlot.objects.filter(host=host, operation__isnull=False).exclude(operation=self.context.operation)
         if self._on_trial and others.exists():
@@ -60,6 +62,13 @@ class Admission:
             self.slot = host.pk
             return None
         return f"Waiting for its turn on host {host.name}: {host.concurrency} operations are at work there."
+
+    def _other_slot_free(self, host: HostCluster) -> None:
+        """One that a dead worker held, or that it was given while it waited, on the other of its two hosts."""
+        held = slot_host(operation_id=self.context.operation.pk)
+        if held is not None and held != host.pk:
+            with self.context.fenced():
+                slot_free(operation_id=self.context.operation.pk, host_id=held)
 
     def silent(self, step: Step, error: TemporaryError) -> bool:
         """Whether the host itself is to blame for a step's error: it is asked once more, shortly.

@@ -5,11 +5,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.errors import Conflict
-from clusters.models import Operation, OperationKind
+from clusters.models import HostSlot, Operation, OperationKind, Placement
 from clusters.services.operations import operation_abort, operation_retry, operation_start
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Wait
 from tests.accounts.conftest import MARINA
+from tests.clusters.making import host_row
 from tests.engine.conftest import events
 
 
@@ -142,3 +143,18 @@ def test_a_retry_goes_on_putting_back_where_that_failed_and_begins_anew_where_al
     row = engine.run(retry(operation))
     assert (row.state, engine.ran) == ("Succeeded", ["one", "two", "three"])
     assert row.undoing is None
+
+
+def test_a_slot_that_a_dead_worker_held_on_the_other_host_is_given_back(engine):
+    """Of what has to do with two hosts an operation holds a slot of one at a time."""
+    here, there = host_row("here"), host_row("there")
+    for host, role in ((here, "active"), (there, "target")):
+        Placement.objects.create(
+            virtual_cluster=engine.cluster, host=host, role=role, namespace="marina-x", release="x"
+        )
+    engine.flow(engine.step("one", on_target=True), engine.step("two"), kind=OperationKind.MIGRATE)
+    operation = engine.start(OperationKind.MIGRATE)
+    HostSlot.objects.create(host=here, number=0, operation=operation)
+    row = engine.run(operation)
+    assert (row.state, engine.ran) == ("Succeeded", ["one", "two"])
+    assert not HostSlot.objects.filter(operation__isnull=False).exists()
