@@ -19,7 +19,7 @@ from clusters.models import (
     PlacementRole,
 )
 from clusters.models import VirtualClusterPhase as Phase
-from clusters.moving import BACK, MEASURED, SLEPT
+from clusters.moving import BACK, HELD_AGAIN, MEASURED, SLEPT, STARTING
 from clusters.services.export_writing import export_of_operation_fail
 from clusters.services.kubeconfig_grants import grants_end
 from clusters.services.move_notices import move_ended_tell
@@ -105,7 +105,7 @@ def _target_given_up(operation: Operation, now: datetime) -> None:
     target = Placement.objects.select_related("virtual_cluster").filter(
         virtual_cluster=operation.virtual_cluster, role=PlacementRole.TARGET
     )
-    if operation.params.get(BACK):
+    if operation.params.get(BACK) and operation.params.get(HELD_AGAIN, STARTING not in operation.params):
         for placement in target:
             Placement.objects.filter(pk=placement.pk).update(role=PlacementRole.RETAINED)
             quarantine_start(placement=placement, actor=ACTOR, now=now)  # where its host did not answer, it may run yet

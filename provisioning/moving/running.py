@@ -130,6 +130,11 @@ def cron_jobs_let_go(target: KubeClient) -> int:
     return len(held_ones)
 
 
+def all_held(kube: KubeClient) -> None:
+    """Workloads, CronJobs among them: nothing of them runs when the cluster is woken."""
+    stopped(kube, tuple(Order), {})
+
+
 def all_let_go(kube: KubeClient) -> None:
     """Workloads, CronJobs among them: as they were before they were held."""
     for kind, obj in _held_objects(kube):

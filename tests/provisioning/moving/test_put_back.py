@@ -1,0 +1,131 @@
+"""However a move ends, nothing of the source stays frozen or held, and nothing of it runs twice."""
+
+from dataclasses import replace
+
+import pytest
+from django.utils import timezone
+
+from clusters.models import PlacementRole
+from clusters.services.operations import operation_abort
+from provisioning.drivers.errors import ForbiddenError
+from provisioning.drivers.kinds import DEPLOYMENT, VALIDATING_ADMISSION_POLICY
+from provisioning.engine.errors import TemporaryError
+from provisioning.engine.flow import Wait
+from provisioning.flows import FLOWS
+from provisioning.flows.migrate import MIGRATE
+from provisioning.moving.freezing import NAME
+from provisioning.moving.holding import HELD, is_held
+from tests.accounts.conftest import MARINA
+from tests.e2e.in_process import operation_finish
+from tests.e2e.moving_here import with_step
+
+
+def deployed(kube, name="web", **more):
+    labels = {"app": name}
+    pods = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "it", "image": "it"}]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pods}
+    meta = {"name": name, "namespace": "shop"}
+    return kube.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec, **more})
+
+
+def otherwise(flow, key, run):
+    """The same flow, one step of which does something else, given what it does."""
+
+    def changed(steps):
+        return tuple(
+            replace(each, run=lambda c, was=each.run: run(c, was)) if each.key == key else each for each in steps
+        )
+
+    return replace(flow, steps=changed(flow.steps), undo=changed(flow.undo))
+
+
+def works_as_before(wanderer):
+    cluster = wanderer.cluster
+    assert (cluster.phase, cluster.frozen_at) == ("Ready", None)
+    with wanderer.inside() as kube:
+        assert kube.get(VALIDATING_ADMISSION_POLICY, NAME) is None
+        web = kube.get(DEPLOYMENT, "web", "shop")
+        assert (web["spec"]["replicas"], is_held(web)) == (1, False)
+
+
+def test_an_abort_while_its_pods_end_lets_its_workloads_go_again(wanderer):
+    with wanderer.inside() as kube:
+        deployed(kube)
+
+    def stop(context, was):
+        was(context)
+        operation_abort(operation=context.operation, actor=MARINA, now=timezone.now())
+        return Wait(0.0, "Waiting for pods to end.")
+
+    operation = wanderer.move(flow=otherwise(MIGRATE, "stop-workloads-first", stop))
+    assert operation.state == "Aborted", operation.message
+    works_as_before(wanderer)
+
+
+def aborting(after):
+    def abort(context):
+        operation_abort(operation=context.operation, actor=MARINA, now=timezone.now())
+
+    return with_step(MIGRATE, after, "abort", abort)
+
+
+@pytest.mark.parametrize("trouble", ["pods that do not end", "no right to stop it", "something unexpected"])
+def test_what_does_not_stop_at_the_target_keeps_the_source_frozen_no_longer_than_its_time(
+    wanderer, monkeypatch, settings, trouble
+):
+    settings.ATTEMPT_LIMIT = 2
+    monkeypatch.setattr("provisioning.steps.moving_undo.TARGET_SECONDS", 0.5)
+    with wanderer.inside() as kube:
+        deployed(kube)
+
+    def refuse(context):
+        if trouble == "pods that do not end":
+            return Wait(0.05, "Waiting for pods to end.")
+        if trouble == "no right to stop it":
+            raise ForbiddenError("You may not.", code="forbidden")
+        raise ValueError("nobody thought of it")
+
+    monkeypatch.setattr("provisioning.steps.moving_undo.put_to_rest", refuse)
+    flow = aborting("start-workloads")
+    undo = tuple(replace(each, deadline=1.5) if each.key == "stop-target" else each for each in flow.undo)
+    operation = wanderer.move(flow=replace(flow, undo=undo))
+    assert operation.state == "Aborted", operation.message
+    works_as_before(wanderer)
+
+
+def test_a_worker_that_ends_just_after_the_switch_leaves_it_switched(wanderer):
+    with wanderer.inside() as kube:
+        deployed(kube)
+    ended = []
+
+    def switch(context, was):
+        result = was(context)
+        if not ended:
+            ended.append(True)
+            raise TemporaryError("The worker ended.", code="worker-ended")
+        return result
+
+    operation = wanderer.move(flow=otherwise(MIGRATE, "switch-placement", switch))
+    assert operation.state == "Succeeded", operation.message
+    assert wanderer.placements() == {"active": "beyond", "retained": "east"}
+
+
+def test_what_a_failed_way_back_left_runs_nothing_when_it_is_woken_once_more(wanderer):
+    with wanderer.inside() as kube:
+        deployed(kube)
+    assert wanderer.move().state == "Succeeded"
+    ask = wanderer.ask(back=True)
+    flow = aborting("start-workloads")
+    assert operation_finish(ask, flows={**FLOWS, ask.kind: flow}).state == "Aborted"
+    works_as_before(wanderer)
+    seen = []
+
+    def look(context):
+        with context.on_target().virtual() as target:
+            web = target.get(DEPLOYMENT, "web", "shop")
+            seen.append((web["spec"]["replicas"], HELD in web["metadata"].get("annotations", {})))
+
+    if PlacementRole.RETAINED in wanderer.placements():
+        operation = wanderer.move(back=True, flow=with_step(MIGRATE, "target-wait-for-api", "look", look))
+        assert operation.state == "Succeeded", operation.message
+        assert seen == [(0, True)]
