@@ -223,5 +223,8 @@ def _switch(context: StepContext, *, foreign: int, first: int) -> None:
     since = datetime.fromisoformat(context.params[FROZEN_AT])
     measured = {"freeze_seconds": round((now - since).total_seconds(), 3)}
     params = {**context.params, MEASURED: measured, LEFT: str(source.pk)}
-    Operation.objects.filter(pk=context.operation.pk).update(params=params)
-    context.operation.params = params
+    # noted with it, so that neither a crash nor an abort before the step is noted puts anything back
+    steps, at = list(context.operation.steps), context.operation.step
+    steps[at] = {**steps[at], "state": "done"}
+    Operation.objects.filter(pk=context.operation.pk).update(params=params, steps=steps)
+    context.operation.params, context.operation.steps = params, steps

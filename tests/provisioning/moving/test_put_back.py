@@ -5,11 +5,14 @@ from dataclasses import replace
 import pytest
 from django.utils import timezone
 
-from clusters.models import PlacementRole
-from clusters.services.operations import operation_abort
+from accounts.errors import Conflict
+from clusters.models import Export, Operation, PlacementRole
+from clusters.moving import ACCEPT, DIFFERENCES
+from clusters.preflight import CHOICES
+from clusters.services.operations import operation_abort, operation_retry
 from provisioning.drivers.errors import ForbiddenError
-from provisioning.drivers.kinds import DEPLOYMENT, VALIDATING_ADMISSION_POLICY
-from provisioning.engine.errors import TemporaryError
+from provisioning.drivers.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, VALIDATING_ADMISSION_POLICY
+from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Wait
 from provisioning.flows import FLOWS
 from provisioning.flows.migrate import MIGRATE
@@ -17,7 +20,7 @@ from provisioning.moving.freezing import NAME
 from provisioning.moving.holding import HELD, is_held
 from tests.accounts.conftest import MARINA
 from tests.e2e.in_process import operation_finish
-from tests.e2e.moving_here import with_step
+from tests.e2e.moving_here import CHOSEN, with_step
 
 
 def deployed(kube, name="web", **more):
@@ -129,3 +132,56 @@ def test_what_a_failed_way_back_left_runs_nothing_when_it_is_woken_once_more(wan
         operation = wanderer.move(back=True, flow=with_step(MIGRATE, "target-wait-for-api", "look", look))
         assert operation.state == "Succeeded", operation.message
         assert seen == [(0, True)]
+
+
+def test_one_that_was_put_back_and_is_tried_again_carries_everything(wanderer):
+    """Also where somebody accepts that the copy differs, which would else hide that nothing was copied."""
+    failed = []
+
+    def fail(context):
+        if not failed:
+            failed.append(True)
+            raise PermanentError("Not today.", code="no")
+
+    asked = wanderer.ask()
+    asked.params = {**asked.params, CHOICES: {**CHOSEN, DIFFERENCES: ACCEPT}}
+    asked.save(update_fields=["params"])
+    flows = {**FLOWS, asked.kind: with_step(MIGRATE, "order-workloads", "fail", fail)}
+    assert operation_finish(asked, flows=flows).state == "Failed"
+    wanderer.tidy()
+    with wanderer.inside() as kube:
+        kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "later", "namespace": "shop"}})
+    operation_retry(operation=asked, actor=MARINA, now=timezone.now())
+    asked.refresh_from_db()
+    assert operation_finish(asked, flows=flows).state == "Succeeded", asked.message
+    assert wanderer.placements()["active"] == "beyond"
+    with wanderer.inside() as kube:
+        assert kube.get(SECRET, "door", "shop")
+        assert kube.get(CONFIG_MAP, "later", "shop")
+    assert Export.objects.filter(cause="migrate").count() == 2
+
+
+def test_nobody_aborts_it_once_people_were_let_to_where_it_goes(wanderer):
+    """Its CronJobs would stay suspended for ever."""
+    told = []
+
+    def abort(context):
+        with pytest.raises(Conflict) as refused:
+            operation_abort(operation=context.operation, actor=MARINA, now=timezone.now())
+        told.append(str(refused.value))
+
+    operation = wanderer.move(flow=with_step(MIGRATE, "switch-placement", "abort", abort))
+    assert (operation.state, len(told)) == ("Succeeded", 1)
+
+
+def test_an_abort_that_meets_a_worker_that_ended_in_the_switch_puts_nothing_back(wanderer):
+    def switch(context, was):
+        Operation.objects.filter(pk=context.operation.pk).update(abort_requested=True)  # it came in the last moment
+        was(context)
+        raise TemporaryError("The worker ended.", code="worker-ended")
+
+    operation = wanderer.move(flow=otherwise(MIGRATE, "switch-placement", switch))
+    assert operation.state == "Aborted", operation.message
+    assert operation.undoing is None
+    assert wanderer.placements() == {"active": "beyond", "retained": "east"}
+    assert wanderer.cluster.phase == "Ready"
