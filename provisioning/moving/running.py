@@ -15,6 +15,7 @@ from provisioning.drivers.kinds import (
 )
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.identity import id_of
+from provisioning.exports.left_out import rule_for
 from provisioning.exports.merging import merge_patch
 from provisioning.moving.holding import held, is_held, let_go, wanted_replicas
 from provisioning.moving.workloads import WORKLOAD_KINDS, Order, Workload, workloads_of
@@ -112,6 +113,14 @@ def started(target: KubeClient, decided: Decided, *, only_behind_webhooks: bool 
             if was and was["ready"] and kind is not JOB and not _ready(obj):
                 left.append(_name(kind, obj))
     return left
+
+
+def webhooks_held(source: KubeClient) -> None:
+    """They call nobody, so that nothing waits for an answer of what was stopped. Only where nobody may write."""
+    for kind in WEBHOOKS:
+        for obj in source.list(kind):
+            if rule_for(obj) is None:
+                _patched(source, kind, obj, held(obj))
 
 
 def webhooks_let_go(target: KubeClient) -> None:

@@ -27,7 +27,7 @@ from provisioning.moving.freezing import (
     freeze_supported,
     freeze_take_away,
 )
-from provisioning.moving.running import Decided, started, stopped, webhooks_let_go
+from provisioning.moving.running import Decided, started, stopped, webhooks_held, webhooks_let_go
 from provisioning.moving.workloads import Order
 from provisioning.steps.moving import both, copied_up_to, not_taken
 from provisioning.steps.restoring import mark_of
@@ -123,6 +123,8 @@ def stop_workloads_first(context: StepContext) -> StepResult:
     """What acts in the cluster, and what may not run twice. They are held there from here on."""
     with context.virtual() as source:
         freeze_checked(context, source)
+        if context.params.get(FREEZE) is not None:
+            webhooks_held(source)
         if left := stopped(source, (Order.CONTROLLER, Order.STOP_FIRST), _decided(context)):
             return Wait(0.2, _waiting("Waiting for pods to end", left))
         with context.on_target().virtual() as target:

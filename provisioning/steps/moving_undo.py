@@ -1,5 +1,6 @@
 """Putting back a move that did not get to its end: what runs elsewhere stops first, then the source works as before."""
 
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -11,7 +12,7 @@ from provisioning.engine.errors import StepError, TemporaryError
 from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
 from provisioning.engine.run import PASSED_ON
 from provisioning.moving.freezing import access_resume, freeze_refuses, freeze_take_away
-from provisioning.moving.running import all_held, all_let_go
+from provisioning.moving.running import all_held, all_let_go, webhooks_let_go
 from provisioning.steps.moving_after import put_to_rest
 from provisioning.steps.timing import seconds_in_step
 
@@ -66,12 +67,19 @@ def _held_again(context: StepContext, target: StepContext) -> None:
 
 @step("Let it be written to again")
 def unfreeze_source(context: StepContext) -> StepResult:
-    """By everybody who might before."""
+    """By everybody who might before. Its workloads go on just before that, and then its webhooks: as long as these call
+
+    nobody, none of them keeps from starting what answers it.
+    """
     if context.placed() is None:
         return NOT_THERE
     if not _was_frozen(context):
         return NEVER_FROZEN
     with context.virtual() as source:
+        if DECIDED in context.params:
+            with suppress(StepError):  # told below, where people may write again
+                all_let_go(source)
+                webhooks_let_go(source)
         freeze_take_away(source)
         access_resume(source)
         if freeze_refuses(source):
@@ -96,6 +104,7 @@ def start_source(context: StepContext) -> StepResult:
     if DECIDED not in context.params:  # a step that an abort found waiting is not told from one that was not begun
         return Skip("Nothing was stopped.")
     with context.virtual() as source:
+        webhooks_let_go(source)
         all_let_go(source)
     return None
 

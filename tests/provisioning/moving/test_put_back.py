@@ -11,7 +11,7 @@ from clusters.moving import ACCEPT, DIFFERENCES
 from clusters.preflight import CHOICES
 from clusters.services.operations import operation_abort, operation_retry
 from provisioning.drivers.errors import ForbiddenError
-from provisioning.drivers.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, VALIDATING_ADMISSION_POLICY
+from provisioning.drivers.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, VALIDATING_ADMISSION_POLICY, VALIDATING_WEBHOOKS
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Wait
 from provisioning.flows import FLOWS
@@ -21,6 +21,9 @@ from provisioning.moving.holding import HELD, is_held
 from tests.accounts.conftest import MARINA
 from tests.e2e.in_process import operation_finish
 from tests.e2e.moving_here import CHOSEN, with_step
+from tests.fakes.answers import Refusal
+
+HOOKS = {"apiVersion": VALIDATING_WEBHOOKS.api_version, "kind": VALIDATING_WEBHOOKS.kind}
 
 
 def deployed(kube, name="web", **more):
@@ -185,3 +188,41 @@ def test_an_abort_that_meets_a_worker_that_ended_in_the_switch_puts_nothing_back
     assert operation.undoing is None
     assert wanderer.placements() == {"active": "beyond", "retained": "east"}
     assert wanderer.cluster.phase == "Ready"
+
+
+def guarded(wanderer):
+    """A webhook that is asked before anything of a Deployment changes, also of the one that answers it."""
+    with wanderer.inside() as kube:
+        deployed(kube)
+        deployed(kube, "zeus")
+        meta = {"name": "zeus", "namespace": "shop"}
+        service = {"selector": {"app": "zeus"}, "ports": [{"port": 443}]}
+        kube.apply({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": service})
+        rule = {"apiGroups": ["apps"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*"]}
+        hook = {"name": "zeus.shop", "clientConfig": {"service": meta}, "rules": [rule], "failurePolicy": "Fail"}
+        kube.apply({**HOOKS, "metadata": {"name": "zeus"}, "webhooks": [hook]})
+    placement = wanderer.shop.placement
+    inner = wanderer.shop.fake.virtual(placement.namespace, f"{placement.release}-0")
+
+    def ask(request):
+        hooks = inner.store.find(VALIDATING_WEBHOOKS, "zeus")
+        asked = "/deployments/" in request.path and "objectSelector" not in hooks.value["webhooks"][0]
+        if asked and inner.store.get(DEPLOYMENT, "zeus", "shop").value["spec"]["replicas"] == 0:
+            raise Refusal(500, "InternalError", "failed calling webhook: connection refused")
+
+    inner.before.append(ask)
+
+
+def test_what_answers_a_webhook_is_stopped_and_started_again_although_it_is_asked_about_itself(wanderer):
+    guarded(wanderer)
+    operation = wanderer.move(flow=aborting("stop-workloads-last"))
+    assert operation.state == "Aborted", operation.message
+    works_as_before(wanderer)
+    with wanderer.inside() as kube:
+        hooks = kube.get(VALIDATING_WEBHOOKS, "zeus")
+        assert not is_held(hooks)
+        assert "objectSelector" not in hooks["webhooks"][0]
+    wanderer.tidy()
+    assert wanderer.move().state == "Succeeded"
+    with wanderer.inside() as kube:
+        assert not is_held(kube.get(VALIDATING_WEBHOOKS, "zeus"))
