@@ -37,6 +37,9 @@ NEVER_ABORTED: Final[Mapping[OperationKind, str]] = {
     OperationKind.REVOKE_ACCESS: "It ends the access of who lost a role. Give the role again, and it ends nothing.",
 }
 
+PAST_RETURN: Final[Mapping[str, str]] = {OperationKind.MIGRATE: "switch-placement"}
+"""The step after which an abort would leave things held for ever: nobody aborts it then. What supersedes it does."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
@@ -240,6 +243,8 @@ def operation_abort(*, operation: Operation, actor: Actor, now: datetime) -> Ope
         raise Conflict("What it did is being put back already; then it ends by itself.")
     if locked.kind in NEVER_ABORTED:
         raise Conflict(f"{locked.kind} cannot be aborted.", hint=NEVER_ABORTED[OperationKind(locked.kind)])
+    if any(each["key"] == PAST_RETURN.get(locked.kind) and each["state"] == "done" for each in locked.steps):
+        raise Conflict("It has got where it was to go already; what is left is tidied up, then it ends by itself.")
     _abort(locked, why=f"Aborted by {actor.label}.", now=now)
     if locked.finished and locked.kind == OperationKind.CONNECT:  # it was queued: nobody proves its credential now
         HostCredential.objects.filter(host=locked.host).update(candidate=None)

@@ -19,8 +19,20 @@ from clusters.models import (
     PlacementRole,
 )
 from clusters.models import VirtualClusterPhase as Phase
-from clusters.moving import BACK, MEASURED, SLEPT
-from clusters.services.export_writing import export_of_operation_fail
+from clusters.moving import (
+    BACK,
+    DECIDED,
+    FREEZE,
+    FROZEN_AT,
+    HELD_AGAIN,
+    LEFT,
+    MEASURED,
+    REVISIONS,
+    SLEPT,
+    STARTING,
+)
+from clusters.restoration import PROGRESS
+from clusters.services.export_writing import export_detach, export_of_operation_fail
 from clusters.services.kubeconfig_grants import grants_end
 from clusters.services.move_notices import move_ended_tell
 from clusters.services.placements import ACTOR, placement_leave, quarantine_start
@@ -33,7 +45,7 @@ from provisioning.steps.api_ready import prepare_inside, wait_for_api
 from provisioning.steps.endpoint import publish_endpoint
 from provisioning.steps.exporting import export_before
 from provisioning.steps.guardrails import apply_guardrails
-from provisioning.steps.move_check import check_inside, check_move
+from provisioning.steps.move_check import INSIDE, check_inside, check_move
 from provisioning.steps.moving import (
     compare_copy,
     copy_changes,
@@ -61,6 +73,19 @@ from provisioning.steps.release import install_release
 
 MOVED: Final = "Moved"
 """The condition that tells what came of the last move."""
+KEPT_ON_ITS_WAY: Final = frozenset(
+    {DECIDED, FREEZE, FROZEN_AT, HELD_AGAIN, INSIDE, LEFT, MEASURED, PROGRESS, REVISIONS, SLEPT, STARTING}
+)
+"""In its params: all but what was asked for."""
+
+
+def move_begins(operation: Operation, now: datetime) -> None:
+    """Its phase. One that was put back and is tried again copies all anew: nothing of its first way holds any more."""
+    phase_becomes(Phase.MIGRATING)(operation, now)
+    if operation.step == 0 and operation.undoing is None:
+        export_detach(operation)
+        operation.params = {name: value for name, value in operation.params.items() if name not in KEPT_ON_ITS_WAY}
+        Operation.objects.filter(pk=operation.pk).update(params=operation.params)
 
 
 def moved(operation: Operation, now: datetime) -> None:
@@ -105,7 +130,7 @@ def _target_given_up(operation: Operation, now: datetime) -> None:
     target = Placement.objects.select_related("virtual_cluster").filter(
         virtual_cluster=operation.virtual_cluster, role=PlacementRole.TARGET
     )
-    if operation.params.get(BACK):
+    if operation.params.get(BACK) and operation.params.get(HELD_AGAIN, STARTING not in operation.params):
         for placement in target:
             Placement.objects.filter(pk=placement.pk).update(role=PlacementRole.RETAINED)
             quarantine_start(placement=placement, actor=ACTOR, now=now)  # where its host did not answer, it may run yet
@@ -152,7 +177,7 @@ MIGRATE = Flow(
     ),
     undo=(stop_target, unfreeze_source, start_source, sleep_source),
     final=FINAL,
-    on_start=phase_becomes(Phase.MIGRATING),
+    on_start=move_begins,
     on_success=moved,
     on_failure=not_moved,
     on_abort=not_moved,

@@ -15,6 +15,7 @@ from provisioning.drivers.kinds import (
 )
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.identity import id_of
+from provisioning.exports.left_out import rule_for
 from provisioning.exports.merging import merge_patch
 from provisioning.moving.holding import held, is_held, let_go, wanted_replicas
 from provisioning.moving.workloads import WORKLOAD_KINDS, Order, Workload, workloads_of
@@ -114,6 +115,14 @@ def started(target: KubeClient, decided: Decided, *, only_behind_webhooks: bool 
     return left
 
 
+def webhooks_held(source: KubeClient) -> None:
+    """They call nobody, so that nothing waits for an answer of what was stopped. Only where nobody may write."""
+    for kind in WEBHOOKS:
+        for obj in source.list(kind):
+            if rule_for(obj) is None:
+                _patched(source, kind, obj, held(obj))
+
+
 def webhooks_let_go(target: KubeClient) -> None:
     """What is written from now on goes by them."""
     for kind in WEBHOOKS:
@@ -128,6 +137,11 @@ def cron_jobs_let_go(target: KubeClient) -> int:
     for obj in held_ones:
         _patched(target, CRON_JOB, obj, let_go(obj))
     return len(held_ones)
+
+
+def all_held(kube: KubeClient) -> None:
+    """Workloads, CronJobs among them: nothing of them runs when the cluster is woken."""
+    stopped(kube, tuple(Order), {})
 
 
 def all_let_go(kube: KubeClient) -> None:

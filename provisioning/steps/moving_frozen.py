@@ -27,7 +27,7 @@ from provisioning.moving.freezing import (
     freeze_supported,
     freeze_take_away,
 )
-from provisioning.moving.running import Decided, started, stopped, webhooks_let_go
+from provisioning.moving.running import Decided, started, stopped, webhooks_held, webhooks_let_go
 from provisioning.moving.workloads import Order
 from provisioning.steps.moving import both, copied_up_to, not_taken
 from provisioning.steps.restoring import mark_of
@@ -127,6 +127,8 @@ def stop_workloads_first(context: StepContext) -> StepResult:
     """What acts in the cluster, and what may not run twice. They are held there from here on."""
     with context.virtual() as source:
         freeze_checked(context, source)
+        if context.params.get(FREEZE) is not None:
+            webhooks_held(source)
         if left := stopped(source, (Order.CONTROLLER, Order.STOP_FIRST), _decided(context)):
             return Wait(0.2, _waiting("Waiting for pods to end", left))
         with context.on_target().virtual() as target:
@@ -174,6 +176,8 @@ def _waiting(what: str, names: list[str]) -> str:
 @step("Let people to where it is now", deadline=COPY_SECONDS, patient=False)
 def switch_placement(context: StepContext) -> StepResult:
     """Only where nobody wrote around the freeze. From here on it runs at the target, and is not frozen."""
+    if LEFT in context.params:  # whoever did it ended before that was noted as a step
+        return _switched(context)
     with both(context) as (source, target):
         freeze_checked(context, source)
         freeze = context.params.get(FREEZE) or {"since": context.params[FROZEN_AT]}
@@ -195,6 +199,10 @@ def switch_placement(context: StepContext) -> StepResult:
     with context.fenced():
         _switch(context, foreign=foreign, first=first)
     context.placement_anew()
+    return _switched(context)
+
+
+def _switched(context: StepContext) -> Done:
     return Done(f"It was frozen for {context.params[MEASURED]['freeze_seconds']:.1f} s.")
 
 
@@ -228,5 +236,8 @@ def _switch(context: StepContext, *, foreign: int, first: int) -> None:
     since = datetime.fromisoformat(context.params[FROZEN_AT])
     measured = {"freeze_seconds": round((now - since).total_seconds(), 3)}
     params = {**context.params, MEASURED: measured, LEFT: str(source.pk)}
-    Operation.objects.filter(pk=context.operation.pk).update(params=params)
-    context.operation.params = params
+    # noted with it, so that neither a crash nor an abort before the step is noted puts anything back
+    steps, at = list(context.operation.steps), context.operation.step
+    steps[at] = {**steps[at], "state": "done"}
+    Operation.objects.filter(pk=context.operation.pk).update(params=params, steps=steps)
+    context.operation.params, context.operation.steps = params, steps

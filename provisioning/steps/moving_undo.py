@@ -1,45 +1,85 @@
 """Putting back a move that did not get to its end: what runs elsewhere stops first, then the source works as before."""
 
+from contextlib import suppress
 from typing import Final
 
+import structlog
+
 from clusters.models import VirtualCluster
-from clusters.moving import BACK, FREEZE, FROZEN_AT, SLEPT, STARTING
+from clusters.moving import BACK, DECIDED, FREEZE, FROZEN_AT, HELD_AGAIN, SLEPT, STARTING
 from provisioning.engine.context import StepContext
-from provisioning.engine.errors import StepError
+from provisioning.engine.errors import StepError, TemporaryError
 from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
+from provisioning.engine.run import PASSED_ON
 from provisioning.moving.freezing import access_resume, freeze_refuses, freeze_take_away
-from provisioning.moving.running import all_let_go
+from provisioning.moving.running import all_held, all_let_go, webhooks_let_go
 from provisioning.steps.moving_after import put_to_rest
 from provisioning.steps.timing import seconds_in_step
 
+log = structlog.get_logger(__name__)
+
 TARGET_SECONDS: Final = 30.0
-"""So long the host where it would have gone may keep the source waiting."""
+"""So long the host where it would have gone may keep the source waiting; twice that its pods may take to end."""
 NEVER_FROZEN: Final = Skip("It was not frozen.")
 NOT_THERE: Final = Skip("It is not on its host any more.")
 
 
-@step("Stop what runs where it would have gone", on_target=True, patient=False, deadline=TARGET_SECONDS * 3)
+@step("Stop what runs where it would have gone", on_target=True, patient=False, deadline=TARGET_SECONDS * 10)
 def stop_target(context: StepContext) -> StepResult:
-    """Before anything runs again where it was. A host that does not answer is not waited for long."""
+    """Before anything runs again where it was. Nothing that is wrong there keeps the source frozen for long.
+
+    Of one that would have gone back all is held once more, so that it runs nothing when it is woken again.
+    """
     target = context.on_target()
     if target.placed() is None or not (context.params.get(STARTING) or context.params.get(BACK)):
         return Skip("Nothing ran there.")
     try:
-        return put_to_rest(target)
+        _held_again(context, target)
+        waits = put_to_rest(target)
+    except PASSED_ON:
+        raise
+    except Exception as error:  # whatever it is, the source has to work again
+        if isinstance(error, TemporaryError) and seconds_in_step(context) < TARGET_SECONDS:
+            return Wait(1.0, error.message)
+        told = error.message if isinstance(error, StepError) else type(error).__name__
+        log.warning("the target of a move could not be stopped", exc_info=error)
+        return Done(f"It could not be stopped, and is removed once its host answers: {told}")
+    if waits and seconds_in_step(context) >= TARGET_SECONDS * 2:
+        return Done(f"It was told to stop; nobody waits for its end any longer. {waits.why}")
+    return waits
+
+
+def _held_again(context: StepContext, target: StepContext) -> None:
+    """Only where something was let go. One that does not answer is not held, and never gone back to."""
+    params = context.params
+    if not params.get(BACK) or not params.get(STARTING) or HELD_AGAIN in params:
+        return
+    try:
+        with target.virtual() as virtual:
+            all_held(virtual)
+        held = True
     except StepError as error:
-        if seconds_in_step(context) < TARGET_SECONDS:
+        if isinstance(error, TemporaryError) and seconds_in_step(context) < TARGET_SECONDS:
             raise
-        return Done(f"It could not be stopped, and is removed once its host answers: {error.message}")
+        held = False
+    context.write(context.operation, params={**context.params, HELD_AGAIN: held})
 
 
 @step("Let it be written to again")
 def unfreeze_source(context: StepContext) -> StepResult:
-    """By everybody who might before."""
+    """By everybody who might before. Its workloads go on just before that, and then its webhooks: as long as these call
+
+    nobody, none of them keeps from starting what answers it.
+    """
     if context.placed() is None:
         return NOT_THERE
     if not _was_frozen(context):
         return NEVER_FROZEN
     with context.virtual() as source:
+        if DECIDED in context.params:
+            with suppress(StepError):  # told below, where people may write again
+                all_let_go(source)
+                webhooks_let_go(source)
         freeze_take_away(source)
         access_resume(source)
         if freeze_refuses(source):
@@ -61,10 +101,10 @@ def start_source(context: StepContext) -> StepResult:
     """All that was held."""
     if context.placed() is None:
         return NOT_THERE
-    begun = {each["key"] for each in context.operation.steps if each["state"] != "waiting"}
-    if "stop-workloads-first" not in begun:
+    if DECIDED not in context.params:  # a step that an abort found waiting is not told from one that was not begun
         return Skip("Nothing was stopped.")
     with context.virtual() as source:
+        webhooks_let_go(source)
         all_let_go(source)
     return None
 

@@ -1,0 +1,228 @@
+"""However a move ends, nothing of the source stays frozen or held, and nothing of it runs twice."""
+
+from dataclasses import replace
+
+import pytest
+from django.utils import timezone
+
+from accounts.errors import Conflict
+from clusters.models import Export, Operation, PlacementRole
+from clusters.moving import ACCEPT, DIFFERENCES
+from clusters.preflight import CHOICES
+from clusters.services.operations import operation_abort, operation_retry
+from provisioning.drivers.errors import ForbiddenError
+from provisioning.drivers.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, VALIDATING_ADMISSION_POLICY, VALIDATING_WEBHOOKS
+from provisioning.engine.errors import PermanentError, TemporaryError
+from provisioning.engine.flow import Wait
+from provisioning.flows import FLOWS
+from provisioning.flows.migrate import MIGRATE
+from provisioning.moving.freezing import NAME
+from provisioning.moving.holding import HELD, is_held
+from tests.accounts.conftest import MARINA
+from tests.e2e.in_process import operation_finish
+from tests.e2e.moving_here import CHOSEN, with_step
+from tests.fakes.answers import Refusal
+
+HOOKS = {"apiVersion": VALIDATING_WEBHOOKS.api_version, "kind": VALIDATING_WEBHOOKS.kind}
+
+
+def deployed(kube, name="web", **more):
+    labels = {"app": name}
+    pods = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "it", "image": "it"}]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pods}
+    meta = {"name": name, "namespace": "shop"}
+    return kube.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec, **more})
+
+
+def otherwise(flow, key, run):
+    """The same flow, one step of which does something else, given what it does."""
+
+    def changed(steps):
+        return tuple(
+            replace(each, run=lambda c, was=each.run: run(c, was)) if each.key == key else each for each in steps
+        )
+
+    return replace(flow, steps=changed(flow.steps), undo=changed(flow.undo))
+
+
+def works_as_before(wanderer):
+    cluster = wanderer.cluster
+    assert (cluster.phase, cluster.frozen_at) == ("Ready", None)
+    with wanderer.inside() as kube:
+        assert kube.get(VALIDATING_ADMISSION_POLICY, NAME) is None
+        web = kube.get(DEPLOYMENT, "web", "shop")
+        assert (web["spec"]["replicas"], is_held(web)) == (1, False)
+
+
+def test_an_abort_while_its_pods_end_lets_its_workloads_go_again(wanderer):
+    with wanderer.inside() as kube:
+        deployed(kube)
+
+    def stop(context, was):
+        was(context)
+        operation_abort(operation=context.operation, actor=MARINA, now=timezone.now())
+        return Wait(0.0, "Waiting for pods to end.")
+
+    operation = wanderer.move(flow=otherwise(MIGRATE, "stop-workloads-first", stop))
+    assert operation.state == "Aborted", operation.message
+    works_as_before(wanderer)
+
+
+def aborting(after):
+    def abort(context):
+        operation_abort(operation=context.operation, actor=MARINA, now=timezone.now())
+
+    return with_step(MIGRATE, after, "abort", abort)
+
+
+@pytest.mark.parametrize("trouble", ["pods that do not end", "no right to stop it", "something unexpected"])
+def test_what_does_not_stop_at_the_target_keeps_the_source_frozen_no_longer_than_its_time(
+    wanderer, monkeypatch, settings, trouble
+):
+    settings.ATTEMPT_LIMIT = 2
+    monkeypatch.setattr("provisioning.steps.moving_undo.TARGET_SECONDS", 0.5)
+    with wanderer.inside() as kube:
+        deployed(kube)
+
+    def refuse(context):
+        if trouble == "pods that do not end":
+            return Wait(0.05, "Waiting for pods to end.")
+        if trouble == "no right to stop it":
+            raise ForbiddenError("You may not.", code="forbidden")
+        raise ValueError("nobody thought of it")
+
+    monkeypatch.setattr("provisioning.steps.moving_undo.put_to_rest", refuse)
+    flow = aborting("start-workloads")
+    undo = tuple(replace(each, deadline=1.5) if each.key == "stop-target" else each for each in flow.undo)
+    operation = wanderer.move(flow=replace(flow, undo=undo))
+    assert operation.state == "Aborted", operation.message
+    works_as_before(wanderer)
+
+
+def test_a_worker_that_ends_just_after_the_switch_leaves_it_switched(wanderer):
+    with wanderer.inside() as kube:
+        deployed(kube)
+    ended = []
+
+    def switch(context, was):
+        result = was(context)
+        if not ended:
+            ended.append(True)
+            raise TemporaryError("The worker ended.", code="worker-ended")
+        return result
+
+    operation = wanderer.move(flow=otherwise(MIGRATE, "switch-placement", switch))
+    assert operation.state == "Succeeded", operation.message
+    assert wanderer.placements() == {"active": "beyond", "retained": "east"}
+
+
+def test_what_a_failed_way_back_left_runs_nothing_when_it_is_woken_once_more(wanderer):
+    with wanderer.inside() as kube:
+        deployed(kube)
+    assert wanderer.move().state == "Succeeded"
+    ask = wanderer.ask(back=True)
+    flow = aborting("start-workloads")
+    assert operation_finish(ask, flows={**FLOWS, ask.kind: flow}).state == "Aborted"
+    works_as_before(wanderer)
+    seen = []
+
+    def look(context):
+        with context.on_target().virtual() as target:
+            web = target.get(DEPLOYMENT, "web", "shop")
+            seen.append((web["spec"]["replicas"], HELD in web["metadata"].get("annotations", {})))
+
+    if PlacementRole.RETAINED in wanderer.placements():
+        operation = wanderer.move(back=True, flow=with_step(MIGRATE, "target-wait-for-api", "look", look))
+        assert operation.state == "Succeeded", operation.message
+        assert seen == [(0, True)]
+
+
+def test_one_that_was_put_back_and_is_tried_again_carries_everything(wanderer):
+    """Also where somebody accepts that the copy differs, which would else hide that nothing was copied."""
+    failed = []
+
+    def fail(context):
+        if not failed:
+            failed.append(True)
+            raise PermanentError("Not today.", code="no")
+
+    asked = wanderer.ask()
+    asked.params = {**asked.params, CHOICES: {**CHOSEN, DIFFERENCES: ACCEPT}}
+    asked.save(update_fields=["params"])
+    flows = {**FLOWS, asked.kind: with_step(MIGRATE, "order-workloads", "fail", fail)}
+    assert operation_finish(asked, flows=flows).state == "Failed"
+    wanderer.tidy()
+    with wanderer.inside() as kube:
+        kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "later", "namespace": "shop"}})
+    operation_retry(operation=asked, actor=MARINA, now=timezone.now())
+    asked.refresh_from_db()
+    assert operation_finish(asked, flows=flows).state == "Succeeded", asked.message
+    assert wanderer.placements()["active"] == "beyond"
+    with wanderer.inside() as kube:
+        assert kube.get(SECRET, "door", "shop")
+        assert kube.get(CONFIG_MAP, "later", "shop")
+    assert Export.objects.filter(cause="migrate").count() == 2
+
+
+def test_nobody_aborts_it_once_people_were_let_to_where_it_goes(wanderer):
+    """Its CronJobs would stay suspended for ever."""
+    told = []
+
+    def abort(context):
+        with pytest.raises(Conflict) as refused:
+            operation_abort(operation=context.operation, actor=MARINA, now=timezone.now())
+        told.append(str(refused.value))
+
+    operation = wanderer.move(flow=with_step(MIGRATE, "switch-placement", "abort", abort))
+    assert (operation.state, len(told)) == ("Succeeded", 1)
+
+
+def test_an_abort_that_meets_a_worker_that_ended_in_the_switch_puts_nothing_back(wanderer):
+    def switch(context, was):
+        Operation.objects.filter(pk=context.operation.pk).update(abort_requested=True)  # it came in the last moment
+        was(context)
+        raise TemporaryError("The worker ended.", code="worker-ended")
+
+    operation = wanderer.move(flow=otherwise(MIGRATE, "switch-placement", switch))
+    assert operation.state == "Aborted", operation.message
+    assert operation.undoing is None
+    assert wanderer.placements() == {"active": "beyond", "retained": "east"}
+    assert wanderer.cluster.phase == "Ready"
+
+
+def guarded(wanderer):
+    """A webhook that is asked before anything of a Deployment changes, also of the one that answers it."""
+    with wanderer.inside() as kube:
+        deployed(kube)
+        deployed(kube, "zeus")
+        meta = {"name": "zeus", "namespace": "shop"}
+        service = {"selector": {"app": "zeus"}, "ports": [{"port": 443}]}
+        kube.apply({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": service})
+        rule = {"apiGroups": ["apps"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*"]}
+        hook = {"name": "zeus.shop", "clientConfig": {"service": meta}, "rules": [rule], "failurePolicy": "Fail"}
+        kube.apply({**HOOKS, "metadata": {"name": "zeus"}, "webhooks": [hook]})
+    placement = wanderer.shop.placement
+    inner = wanderer.shop.fake.virtual(placement.namespace, f"{placement.release}-0")
+
+    def ask(request):
+        hooks = inner.store.find(VALIDATING_WEBHOOKS, "zeus")
+        asked = "/deployments/" in request.path and "objectSelector" not in hooks.value["webhooks"][0]
+        if asked and inner.store.get(DEPLOYMENT, "zeus", "shop").value["spec"]["replicas"] == 0:
+            raise Refusal(500, "InternalError", "failed calling webhook: connection refused")
+
+    inner.before.append(ask)
+
+
+def test_what_answers_a_webhook_is_stopped_and_started_again_although_it_is_asked_about_itself(wanderer):
+    guarded(wanderer)
+    operation = wanderer.move(flow=aborting("stop-workloads-last"))
+    assert operation.state == "Aborted", operation.message
+    works_as_before(wanderer)
+    with wanderer.inside() as kube:
+        hooks = kube.get(VALIDATING_WEBHOOKS, "zeus")
+        assert not is_held(hooks)
+        assert "objectSelector" not in hooks["webhooks"][0]
+    wanderer.tidy()
+    assert wanderer.move().state == "Succeeded"
+    with wanderer.inside() as kube:
+        assert not is_held(kube.get(VALIDATING_WEBHOOKS, "zeus"))
