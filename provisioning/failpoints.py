@@ -24,6 +24,7 @@ _ACTIONS: Final = ("kill", "raise", "fail")
 _names: set[str] = set()
 _lock = Lock()
 _passed: Counter[str] = Counter()
+_passed_for = ""
 
 
 class FailpointReached(BaseException):
@@ -53,7 +54,12 @@ def failpoint(name: str) -> None:
 
 
 def _pass(name: str, armed: str) -> None:
+    global _passed_for
     due = []
+    with _lock:
+        if _passed_for != armed:
+            _passed_for = armed
+            _passed.clear()
     for each in armed.split(","):
         wanted, action, count = _parse(each)
         if wanted in (name, ANY) and _passage(each) == count:

@@ -35,14 +35,19 @@ def shut(binding: Json) -> Json:
 
 
 def _held(obj: Json, path: str, change: Callable[[Any], Any]) -> Json:
-    if (is_held(obj) and change(_at(obj, path)) == _at(obj, path)) or (path == _HOOKS and not obj.get(_HOOKS)):
+    was = _at(obj, path)
+    if (is_held(obj) and _same(change(was), was)) or (path == _HOOKS and not was):
         return obj  # a note alone, that somebody copied from elsewhere, holds nothing
     copy: Json = json.loads(json.dumps(obj))
-    was = _at(copy, path)
     _put(copy, path, change(was))
     noted = _selectors(was) if path == _HOOKS else was
     copy["metadata"].setdefault("annotations", {})[HELD] = json.dumps({path: noted}, sort_keys=True)
     return copy
+
+
+def _same(one: Any, other: Any) -> bool:
+    """A server leaves out what is empty."""
+    return bool(one == other or not (one or other))
 
 
 def let_go(obj: Json) -> Json:

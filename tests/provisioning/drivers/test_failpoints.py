@@ -20,7 +20,7 @@ from tests.provisioning.drivers.conftest import CHART
 ROOT = Path(__file__).parents[3]
 
 KUBE_READS = {"target", "version", "api_groups", "readyz", "get", "list", "events", "access_review", "self_subject"}
-KUBE_READS |= {"page", "discovery", "resources"}
+KUBE_READS |= {"page", "discovery", "resources", "try_as", "revision", "metrics", "service_read", "endpoints_ready"}
 HELM_READS = {"history", "status", "values", "manifest", "render"}
 
 

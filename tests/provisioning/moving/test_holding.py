@@ -66,6 +66,13 @@ def test_what_calls_nobody_is_left_alone():
         assert held(idle) is idle
 
 
+def test_a_binding_that_is_shut_twice_lets_the_same_people_in_again():
+    """A server leaves out a list that is empty."""
+    binding = obj("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", subjects=[{"kind": "User", "name": "a"}])
+    told = {key: value for key, value in shut(binding).items() if key != "subjects"}
+    assert let_go(shut(told)) == binding
+
+
 def test_what_changed_while_it_was_held_stays_changed():
     stopped = held(RUNNING[10])
     stopped["webhooks"][0]["clientConfig"] = {"caBundle": "new"}
