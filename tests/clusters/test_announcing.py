@@ -64,6 +64,7 @@ OF_NO_EVENT = (
     OperationKind.REVOKE_ACCESS,
     OperationKind.PREFLIGHT,
     OperationKind.REMOVE_PLACEMENT,
+    OperationKind.QUARANTINE,
 )
 
 

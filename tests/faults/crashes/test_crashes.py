@@ -44,6 +44,7 @@ def test_every_flow_has_a_scenario():
     assert not missing, f"tests/faults/crashes/scenarios.py sets these flows in motion nowhere: {sorted(missing)}"
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_worker_killed_anywhere_changes_nothing_of_the_end(scenario, result_of):
     result = result_of(scenario)
@@ -53,6 +54,7 @@ def test_a_worker_killed_anywhere_changes_nothing_of_the_end(scenario, result_of
     assert result.cases >= (scenario.most or 2 * steps), "not even every step's beginning and end"
 
 
+@pytest.mark.timeout(1800)
 def test_every_failpoint_is_passed_by_some_flow(result_of):
     passed = {name for scenario in SCENARIOS for name in result_of(scenario).passed}
     ours = {name for name in failpoint_names() if not name.startswith("test.")}

@@ -22,7 +22,7 @@ DRAWN = SCENARIOS if SOAK else Random(SEED).sample(SCENARIOS, SCENARIOS_A_RUN)
 
 
 @pytest.mark.localkube
-@pytest.mark.timeout(7200 if SOAK else 300)
+@pytest.mark.timeout(7200 if SOAK else 900)
 @pytest.mark.parametrize("scenario", DRAWN, ids=lambda scenario: scenario.name)
 def test_a_worker_killed_on_a_real_host_changes_nothing_of_the_end(
     scenario: Scenario, real_stages: Stages, tell: Callable[[str], None]

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from django.db import connection
 
 from clusters.models import Operation, OperationKind, Placement, VirtualCluster
@@ -96,6 +97,7 @@ def moving(stages: Stages) -> Iterator[Moving]:
         yield Moving(stage, cluster, as_it_was(outcome_of(stage, first.pk)))
 
 
+@pytest.mark.timeout(1500)
 def test_the_source_works_as_before_wherever_it_fails(stages: Stages, tell: Callable[[str], None]) -> None:
     begun = time.monotonic()
     places = before_the_switch(Matrix(MOVE, stages, at_once=1).undisturbed().passed)
