@@ -22,6 +22,10 @@ TOLD_BY_METADATA: Final = frozenset(
 )
 """Kinds of which metadata alone tell whether they are left out."""
 
+KUBERNETES: Final = "kubernetes.io/"
+"""What finalizers of Kubernetes' own controllers begin with."""
+GARBAGE_COLLECTOR: Final = ("foregroundDeletion", "orphan")
+
 Name = tuple[str, str]
 """Namespace and name."""
 
@@ -63,22 +67,35 @@ def changes_since(
     for kind in carried_kinds(source):
         before_page()
         key = kind_key(kind)
-        names: set[Name] = set()
-        newer = []
-        for item in listed(source, kind, found.revisions):
-            names.add(name_of(item))
-            if revision_of(item) > revisions.get(key, -1) and not _left_out_by_metadata(item):
-                newer.append(item)
+        here = list(listed(source, kind, found.revisions))
+        names = {name_of(item) for item in here}
+        copies = list(listed(target, kind, {})) if key in there else []
+        copied = {name_of(item) for item in copies}
+        newer = [
+            item
+            for item in here
+            if (revision_of(item) > revisions.get(key, -1) or (key in there and _missed(item, copied)))
+            and not _left_out_by_metadata(item)
+        ]
         for obj in whole(source, kind, newer):
             if not obj["metadata"].get("deletionTimestamp"):
                 if rule_for(obj) is None:
                     found.changed.append(_bare(obj))
             elif _waits_for_its_end(obj) and not _left_out_alive(obj):
                 found.ending.append(_bare(obj))
-        if key in there:
-            extra = [item for item in listed(target, kind, {}) if name_of(item) not in names]
-            found.gone += [(kind, obj) for obj in whole(target, kind, _of_users(extra)) if rule_for(obj) is None]
+        extra = [item for item in copies if name_of(item) not in names]
+        found.gone += [(kind, obj) for obj in whole(target, kind, _of_users(extra)) if not _left_out_alive(obj)]
+    found.ending += _their_namespaces(source, target, found)
     return found
+
+
+def _their_namespaces(source: KubeClient, target: KubeClient, found: Changes) -> list[Json]:
+    """In which something is ending, where they are going too and nothing of them was copied."""
+    known = {obj["metadata"]["name"] for obj in [*found.changed, *found.ending] if obj["kind"] == NAMESPACE.kind}
+    named = {obj["metadata"].get("namespace") or "" for obj in found.ending} - known - {""}
+    missing = [name for name in sorted(named) if target.get(NAMESPACE, name) is None]
+    there = [obj for name in missing if (obj := source.get(NAMESPACE, name)) is not None]
+    return [_bare(obj) for obj in there]
 
 
 def name_of(obj: Json) -> Name:
@@ -122,8 +139,29 @@ def whole(kube: KubeClient, kind: Kind, items: list[Json]) -> list[Json]:
     return [{**obj, "apiVersion": kind.api_version, "kind": kind.kind} for obj in found if obj is not None]
 
 
+def _missed(item: Json, copied: set[Name]) -> bool:
+    """Of what was being deleted already when the first copy was made, that has nothing of it."""
+    going = "deletionTimestamp" in item["metadata"] and finalizers_kept(item) != finalizers_of(item)
+    return going and name_of(item) not in copied
+
+
 def _of_users(items: list[Json]) -> list[Json]:
-    return [item for item in items if not _left_out_by_metadata(item) and "deletionTimestamp" not in item["metadata"]]
+    return [
+        item
+        for item in items
+        if ("deletionTimestamp" not in item["metadata"] or finalizers_kept(item) != finalizers_of(item))
+        and not _left_out_by_metadata(item)
+    ]
+
+
+def finalizers_of(obj: Json) -> list[str]:
+    """Of whom an object's end waits."""
+    return list(obj["metadata"].get("finalizers") or [])
+
+
+def finalizers_kept(obj: Json) -> list[str]:
+    """Those of Kubernetes' own controllers, which are at work at the target; nobody else is there."""
+    return [each for each in finalizers_of(obj) if each.startswith(KUBERNETES) or each in GARBAGE_COLLECTOR]
 
 
 def _left_out_by_metadata(item: Json) -> bool:
