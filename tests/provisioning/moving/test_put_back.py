@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.errors import Conflict
-from clusters.models import Export, Operation, PlacementRole
+from clusters.models import Export, Operation, OperationKind, PlacementRole
 from clusters.moving import ACCEPT, DIFFERENCES
 from clusters.preflight import CHOICES
-from clusters.services.operations import operation_abort, operation_retry
+from clusters.services.operations import operation_abort, operation_retry, operation_start
 from dev.waiting import wait_until
 from provisioning.drivers.errors import ForbiddenError
 from provisioning.drivers.kinds import (
@@ -316,3 +317,22 @@ def test_what_is_ending_with_its_namespace_goes_on_ending_and_what_kubernetes_en
         assert kube.get(NAMESPACE, "going")["metadata"]["deletionTimestamp"]
         assert kube.get(CONFIG_MAP, "ending", "going")["metadata"]["deletionTimestamp"]
         assert kube.get(NAMESPACE, "empty") is None
+
+
+def test_where_even_the_putting_back_failed_the_next_change_of_settings_lets_it_go(wanderer):
+    with wanderer.inside() as kube:
+        deployed(kube)
+
+    def fail(context, was):
+        raise PermanentError("Its API is broken.", code="broken")
+
+    operation = wanderer.move(flow=otherwise(aborting("stop-workloads-first"), "unfreeze-source", fail))
+    assert operation.state == "Failed"
+    assert wanderer.cluster.frozen_at
+    with transaction.atomic():
+        change = operation_start(
+            kind=OperationKind.CONFIGURE, subject=wanderer.cluster, actor=MARINA, now=timezone.now()
+        ).operation
+    assert operation_finish(change).state == "Succeeded", change.message
+    works_as_before(wanderer)
+    assert wanderer.placements() == {"active": "east", "leaving": "beyond"}
