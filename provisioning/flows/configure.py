@@ -13,6 +13,7 @@ from provisioning.steps.api_ready import prepare_inside, wait_for_rollout
 from provisioning.steps.comparing import compare_adopted
 from provisioning.steps.endpoint import publish_endpoint
 from provisioning.steps.guardrails import apply_guardrails
+from provisioning.steps.moving_undo import free_left
 from provisioning.steps.namespaces import create_namespace
 from provisioning.steps.placing import choose_host
 from provisioning.steps.release import update_release
@@ -40,6 +41,7 @@ CONFIGURE = Flow(
         update_release,
         wait_for_rollout,
         prepare_inside,
+        free_left,
         publish_endpoint,
         access_put_right,
     ),

@@ -4,7 +4,7 @@ What is at the target is brought to what is at the source, whoever made it there
 is carried may be another one day: a snapshot of the store, say, in place of the first copy.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,14 +18,12 @@ from provisioning.exports.making import Made, Maker, NotYet, Outcome, Way
 from provisioning.exports.merging import merge_patch
 from provisioning.exports.restoring import Planned, RestorePlan, restore_plan
 from provisioning.exports.served import ServedKind
-from provisioning.moving.changes import Changes
+from provisioning.moving.changes import Changes, finalizers_kept, finalizers_of
 from provisioning.moving.freezing import NAME as FREEZE
 from provisioning.moving.holding import held
 from provisioning.steps.names import MANAGED_BY, MARINA
 
 POD: Final = "Pod"
-KUBERNETES: Final = "kubernetes.io/"
-"""What finalizers of Kubernetes' own controllers begin with; these are at work at the target."""
 
 
 def moving_plan(objects: Iterable[Json], *, served: Callable[[str], bool] = lambda api_version: True) -> RestorePlan:
@@ -51,8 +49,11 @@ def moving_way(mark: str) -> Way:
 class Carrier(Maker):
     """Makes what is missing at the target, and changes what is otherwise."""
 
-    def __init__(self, virtual: KubeClient, plan: RestorePlan, way: Way) -> None:
+    def __init__(
+        self, virtual: KubeClient, plan: RestorePlan, way: Way, *, ending: Collection[ObjectId] = frozenset()
+    ) -> None:
         super().__init__(virtual, plan, way)
+        self._ending = ending
         self._meant = {uid: meant for each in plan.wanted for uid, meant in _references(each.exported)}
 
     def served_as_is(self, obj: Json) -> ServedKind | None:
@@ -61,13 +62,32 @@ class Carrier(Maker):
 
     def _there(self, planned: Planned, served: ServedKind, found: Json, manifest: Json, note: str) -> Made:
         if found["metadata"].get("deletionTimestamp"):
-            raise NotYet(f"{planned.key} is being deleted.", alone=True)
+            return self._going(planned, served, found, note)
         self._note(planned.key, found)
         patch = merge_patch(sendable(found), manifest)
         if patch:
             found = self._patched(planned, served, found, patch)
         self._carry_status(planned, served, found)
         return Made(Outcome.OVERWRITTEN if patch else Outcome.SAME, note)
+
+    def _going(self, planned: Planned, served: ServedKind, found: Json, note: str) -> Made:
+        """It ends where it was too, and waits for as many; or it was made anew there, and nobody here sees to its end.
+
+        NotYet where it has to go first.
+        """
+        ending = planned.key in self._ending
+        kept = [
+            each
+            for each in finalizers_of(found)
+            if each in (finalizers_of(planned.exported) if ending else finalizers_kept(found))
+        ]
+        if kept != finalizers_of(found):
+            meta = found["metadata"]
+            patch = {"metadata": {"finalizers": kept, "uid": meta["uid"]}}
+            self._virtual.patch_merge(served.kind, meta["name"], meta.get("namespace"), patch)
+        if ending:
+            return Made(Outcome.SAME, note)
+        raise NotYet(f"{planned.key} is being deleted.", alone=True)
 
     def _patched(self, planned: Planned, served: ServedKind, found: Json, patch: Json) -> Json:
         try:
@@ -128,7 +148,7 @@ class Carried:
 def changes_carry(target: KubeClient, changes: Changes, *, mark: str) -> Carried:
     """Makes, changes and deletes at the target. May be done again after any crash, with the same result."""
     plan = moving_plan([*changes.changed, *(_alive(obj) for obj in changes.ending)])
-    carrier = Carrier(target, plan, moving_way(mark))
+    carrier = Carrier(target, plan, moving_way(mark), ending={id_of(obj) for obj in changes.ending})
     carried, again = Carried(), []
     for planned in plan.wanted:
         if not _made(carrier, planned, carried):
@@ -169,7 +189,5 @@ def _deleted(target: KubeClient, kind: Kind, obj: Json, *, keep_finalizers: bool
     if not target.delete(kind, name, namespace) or keep_finalizers:
         return
     left = target.get(kind, name, namespace)
-    finalizers = (left or {}).get("metadata", {}).get("finalizers") or []
-    kept = [each for each in finalizers if each.startswith(KUBERNETES)]
-    if left is not None and len(kept) < len(finalizers):
-        target.patch_merge(kind, name, namespace, {"metadata": {"finalizers": kept}})
+    if left is not None and finalizers_kept(left) != finalizers_of(left):
+        target.patch_merge(kind, name, namespace, {"metadata": {"finalizers": finalizers_kept(left)}})

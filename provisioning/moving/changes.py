@@ -21,6 +21,10 @@ TOLD_BY_METADATA: Final = frozenset(
 )
 """Kinds of which metadata alone tell whether they are left out."""
 
+KUBERNETES: Final = "kubernetes.io/"
+"""What finalizers of Kubernetes' own controllers begin with."""
+GARBAGE_COLLECTOR: Final = ("foregroundDeletion", "orphan")
+
 
 @dataclass
 class Changes:
@@ -74,11 +78,12 @@ def changes_since(
         if sides.revision is not None:
             found.revisions[kind_key(sides.kind)] = sides.revision
         found.counts[kind_key(sides.kind)] = sides.count
-        newer = [item for item in sides.newer if not _left_out_by_metadata(item)]
+        newer = [item for item in (*sides.newer, *filter(_waits, sides.going)) if not _left_out_by_metadata(item)]
         for obj in whole(source, sides.kind, newer):
             _sorted_in(found, obj)
         extra = whole(target, sides.kind, _of_users(sides.extra))
-        found.gone += [(sides.kind, obj) for obj in extra if rule_for(obj) is None]
+        found.gone += [(sides.kind, obj) for obj in extra if not _left_out_alive(obj)]
+    found.ending += _their_namespaces(source, target, found)
     return found
 
 
@@ -90,6 +95,15 @@ def _sorted_in(found: Changes, obj: Json) -> None:
         found.ending.append(_bare(obj))
 
 
+def _their_namespaces(source: KubeClient, target: KubeClient, found: Changes) -> list[Json]:
+    """In which something is ending, where they are going too and nothing of them was copied."""
+    known = {obj["metadata"]["name"] for obj in [*found.changed, *found.ending] if obj["kind"] == NAMESPACE.kind}
+    named = {obj["metadata"].get("namespace") or "" for obj in found.ending} - known - {""}
+    missing = [name for name in sorted(named) if target.get(NAMESPACE, name) is None]
+    there = [obj for name in missing if (obj := source.get(NAMESPACE, name)) is not None]
+    return [_bare(obj) for obj in there]
+
+
 def whole(kube: KubeClient, kind: Kind, items: list[Json]) -> list[Json]:
     """With what they hold, as they are now; less those that are gone by now."""
     if len(items) > FEW:
@@ -99,8 +113,28 @@ def whole(kube: KubeClient, kind: Kind, items: list[Json]) -> list[Json]:
     return [{**obj, "apiVersion": kind.api_version, "kind": kind.kind} for obj in found if obj is not None]
 
 
+def _waits(item: Json) -> bool:
+    """Whether it was being deleted already when the first copy was made, and somebody has yet to see to its end."""
+    return finalizers_kept(item) != finalizers_of(item)
+
+
 def _of_users(items: list[Json]) -> list[Json]:
-    return [item for item in items if not _left_out_by_metadata(item) and "deletionTimestamp" not in item["metadata"]]
+    return [
+        item
+        for item in items
+        if ("deletionTimestamp" not in item["metadata"] or finalizers_kept(item) != finalizers_of(item))
+        and not _left_out_by_metadata(item)
+    ]
+
+
+def finalizers_of(obj: Json) -> list[str]:
+    """Of whom an object's end waits."""
+    return list(obj["metadata"].get("finalizers") or [])
+
+
+def finalizers_kept(obj: Json) -> list[str]:
+    """Those of Kubernetes' own controllers, which are at work at the target; nobody else is there."""
+    return [each for each in finalizers_of(obj) if each.startswith(KUBERNETES) or each in GARBAGE_COLLECTOR]
 
 
 def _left_out_by_metadata(item: Json) -> bool:

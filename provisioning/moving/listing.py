@@ -30,6 +30,8 @@ Name = tuple[str, str]
 class Sides:
     """Of one kind what is `newer` at the source than was told, and `extra` at the target: not at the source.
 
+    `going`: what is not newer, is being deleted at the source, and has no copy at the target.
+
     `revision`: the moment of the source's list; None where the source has no such kind any more. `count`: how many
     there were in it.
     """
@@ -37,6 +39,7 @@ class Sides:
     kind: Kind
     newer: list[Json]
     extra: list[Json]
+    going: list[Json]
     revision: int | None
     count: int
 
@@ -94,15 +97,19 @@ def _sides(
     revisions: dict[str, int] = {}
     others = ask() if ask and count is None else None
     names: set[Name] = set()
-    newer = []
+    newer, going = [], []
     for item in listed(source, kind, revisions):
         names.add(name_of(item))
         if revision_of(item) > since:
             newer.append(item)
-    if ask and others is None and (newer or len(names) != count):
+        elif "deletionTimestamp" in item["metadata"]:
+            going.append(item)
+    if ask and others is None and (newer or going or len(names) != count):
         others = ask()
-    extra = [item for name, item in others.result().items() if name not in names] if others else []
-    return Sides(kind, newer, extra, revisions.get(kind_key(kind)), len(names))
+    copies = others.result() if others else {}
+    extra = [item for name, item in copies.items() if name not in names]
+    uncopied = [item for item in going if others and name_of(item) not in copies]
+    return Sides(kind, newer, extra, uncopied, revisions.get(kind_key(kind)), len(names))
 
 
 def name_of(obj: Json) -> Name:

@@ -5,8 +5,9 @@ from typing import Final
 
 import structlog
 
-from clusters.models import VirtualCluster
+from clusters.models import Operation, OperationKind, Placement, PlacementRole, VirtualCluster
 from clusters.moving import BACK, DECIDED, FREEZE, FROZEN_AT, HELD_AGAIN, SLEPT, STARTING
+from clusters.services.placements import placement_leave
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import StepError, TemporaryError
 from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
@@ -118,3 +119,29 @@ def sleep_source(context: StepContext) -> StepResult:
         return NOT_THERE
     context.write(context.virtual_cluster, sleeping=True)
     return put_to_rest(context)
+
+
+@step("Let go what a move left frozen")
+def free_left(context: StepContext) -> StepResult:
+    """Where a move could not even be put back, as when its API did not answer for long. What it had made is removed."""
+    if not _half_put_back(context):
+        return Skip("No move left it so.")
+    if context.virtual_cluster.sleeping:
+        return Skip("It is asleep; it is let go once it was woken and is configured again.")
+    with context.virtual() as source:
+        all_let_go(source)
+        webhooks_let_go(source)
+        freeze_take_away(source)
+        access_resume(source)
+    with context.fenced():
+        VirtualCluster.objects.filter(pk=context.virtual_cluster.pk).update(frozen_at=None, frozen_why="")
+        targets = Placement.objects.filter(virtual_cluster=context.virtual_cluster, role=PlacementRole.TARGET)
+        for placement in targets.select_related("virtual_cluster"):
+            placement_leave(placement=placement, now=context.now)
+    return None
+
+
+def _half_put_back(context: StepContext) -> bool:
+    moves = Operation.objects.filter(virtual_cluster=context.virtual_cluster, kind=OperationKind.MIGRATE)
+    last = moves.order_by("-pk").first()
+    return last is not None and last.undoing is not None and last.step < len(last.steps)

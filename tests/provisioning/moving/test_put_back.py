@@ -3,15 +3,24 @@
 from dataclasses import replace
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.errors import Conflict
-from clusters.models import Export, Operation, PlacementRole
+from clusters.models import Export, Operation, OperationKind, PlacementRole
 from clusters.moving import ACCEPT, DIFFERENCES
 from clusters.preflight import CHOICES
-from clusters.services.operations import operation_abort, operation_retry
+from clusters.services.operations import operation_abort, operation_retry, operation_start
+from dev.waiting import wait_until
 from provisioning.drivers.errors import ForbiddenError
-from provisioning.drivers.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, VALIDATING_ADMISSION_POLICY, VALIDATING_WEBHOOKS
+from provisioning.drivers.kinds import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    NAMESPACE,
+    SECRET,
+    VALIDATING_ADMISSION_POLICY,
+    VALIDATING_WEBHOOKS,
+)
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Wait
 from provisioning.flows import FLOWS
@@ -226,3 +235,104 @@ def test_what_answers_a_webhook_is_stopped_and_started_again_although_it_is_aske
     assert wanderer.move().state == "Succeeded"
     with wanderer.inside() as kube:
         assert not is_held(kube.get(VALIDATING_WEBHOOKS, "zeus"))
+
+
+ENDING = {"name": "ending", "namespace": "shop", "finalizers": ["shop/outside", "shop/other"]}
+
+
+def ends_slowly(kube):
+    kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": ENDING})
+    kube.delete(CONFIG_MAP, "ending", "shop")
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_what_was_ending_when_it_was_copied_and_has_ended_since_is_gone_where_it_goes(wanderer, anew):
+    def begins(context):
+        with context.virtual() as source:
+            ends_slowly(source)
+
+    def ends(context):
+        with context.on_target().virtual() as target:
+            assert target.get(CONFIG_MAP, "ending", "shop")["metadata"]["deletionTimestamp"]
+        with context.virtual() as source:
+            source.patch_merge(CONFIG_MAP, "ending", "shop", {"metadata": {"finalizers": None}})
+            assert source.get(CONFIG_MAP, "ending", "shop") is None
+            if anew:
+                source.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**ENDING, "finalizers": []}})
+
+    flow = with_step(with_step(MIGRATE, "copy-changes", "ends", ends), "export-objects", "begins", begins)
+    operation = wanderer.move(flow=flow)
+    assert operation.state == "Succeeded", operation.message
+    with wanderer.inside() as kube:
+        found = kube.get(CONFIG_MAP, "ending", "shop")
+        assert bool(found) is anew
+        assert "deletionTimestamp" not in (found or {"metadata": {}})["metadata"]
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_what_is_ending_all_the_while_goes_on_ending_where_it_goes_for_whoever_sees_to_it(wanderer, before):
+    """Where its end began before the move, and where one of those for whom it waits is done after it was copied."""
+
+    def begins(context):
+        with context.virtual() as source:
+            ends_slowly(source)
+
+    def goes_on(context):
+        with context.virtual() as source:
+            source.patch_merge(CONFIG_MAP, "ending", "shop", {"metadata": {"finalizers": ["shop/outside"]}})
+
+    if before:
+        with wanderer.inside() as kube:
+            ends_slowly(kube)
+            kube.patch_merge(CONFIG_MAP, "ending", "shop", {"metadata": {"finalizers": ["shop/outside"]}})
+        flow = MIGRATE
+    else:
+        flow = with_step(with_step(MIGRATE, "copy-changes", "goes-on", goes_on), "export-objects", "begins", begins)
+    operation = wanderer.move(flow=flow)
+    assert operation.state == "Succeeded", operation.message
+    with wanderer.inside() as kube:
+        meta = kube.get(CONFIG_MAP, "ending", "shop")["metadata"]
+        assert meta["deletionTimestamp"]
+        assert meta["finalizers"] == ["shop/outside"]
+
+
+def test_what_is_ending_with_its_namespace_goes_on_ending_and_what_kubernetes_ends_by_itself_ends(wanderer):
+    with wanderer.inside() as kube:
+        for name in ("going", "empty"):
+            kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        meta = {**ENDING, "namespace": "going"}
+        kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
+        held = {"name": "held", "namespace": "empty", "finalizers": ["kubernetes.io/pvc-protection"]}
+        kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": held})
+        kube.delete(NAMESPACE, "going")
+        kube.delete(NAMESPACE, "empty")
+        wait_until(
+            lambda: "deletionTimestamp" in kube.get(CONFIG_MAP, "ending", "going")["metadata"],
+            seconds=5,
+            what="it did not begin to end",
+        )
+    operation = wanderer.move()
+    assert operation.state == "Succeeded", operation.message
+    with wanderer.inside() as kube:
+        assert kube.get(NAMESPACE, "going")["metadata"]["deletionTimestamp"]
+        assert kube.get(CONFIG_MAP, "ending", "going")["metadata"]["deletionTimestamp"]
+        assert kube.get(NAMESPACE, "empty") is None
+
+
+def test_where_even_the_putting_back_failed_the_next_change_of_settings_lets_it_go(wanderer):
+    with wanderer.inside() as kube:
+        deployed(kube)
+
+    def fail(context, was):
+        raise PermanentError("Its API is broken.", code="broken")
+
+    operation = wanderer.move(flow=otherwise(aborting("stop-workloads-first"), "unfreeze-source", fail))
+    assert operation.state == "Failed"
+    assert wanderer.cluster.frozen_at
+    with transaction.atomic():
+        change = operation_start(
+            kind=OperationKind.CONFIGURE, subject=wanderer.cluster, actor=MARINA, now=timezone.now()
+        ).operation
+    assert operation_finish(change).state == "Succeeded", change.message
+    works_as_before(wanderer)
+    assert wanderer.placements() == {"active": "east", "leaving": "beyond"}
