@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from provisioning.drivers.errors import ConflictError, NotFound
-from provisioning.drivers.kinds import API_SERVICE, NAMESPACE, Json, Kind
+from provisioning.drivers.kinds import API_SERVICE, JOB, NAMESPACE, Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import kinds_served
 from provisioning.exports.left_out import kind_name, rule_for, rule_unread
 from provisioning.exports.reading import kind_key, revision_of
+from provisioning.moving.pods import job_ended
 
 PAGE: Final = 500
 FEW: Final = 50
@@ -30,16 +31,18 @@ Name = tuple[str, str]
 class Changes:
     """`changed` at the source, `ending` there (being deleted, and waiting for somebody), `gone` from there.
 
+    `ended`: copies of Jobs that have ended there, and are not to run again.
     `revisions` are the moment up to which that is true.
     """
 
     changed: list[Json] = field(default_factory=list)
     ending: list[Json] = field(default_factory=list)
     gone: list[tuple[Kind, Json]] = field(default_factory=list)
+    ended: list[tuple[Kind, Json]] = field(default_factory=list)
     revisions: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.changed) + len(self.ending) + len(self.gone)
+        return len(self.changed) + len(self.ending) + len(self.gone) + len(self.ended)
 
 
 def carried_kinds(source: KubeClient) -> list[Kind]:
@@ -76,8 +79,12 @@ def changes_since(
             elif _waits_for_its_end(obj) and not _left_out_alive(obj):
                 found.ending.append(_bare(obj))
         if key in there:
-            extra = [item for item in listed(target, kind, {}) if name_of(item) not in names]
+            copies = list(listed(target, kind, {}))
+            extra = [item for item in copies if name_of(item) not in names]
             found.gone += [(kind, obj) for obj in whole(target, kind, _of_users(extra)) if rule_for(obj) is None]
+            if kind_key(kind) == kind_key(JOB):
+                both = [item for item in copies if name_of(item) in names]
+                found.ended += [(kind, obj) for obj in whole(source, kind, both) if job_ended(obj)]
     return found
 
 

@@ -16,7 +16,7 @@ from provisioning.engine.errors import PermanentError
 from provisioning.engine.flow import Done, StepResult, Wait, step
 from provisioning.failpoints import failpoint, failpoint_register
 from provisioning.moving.around import changed_again, written_since
-from provisioning.moving.carrying import changes_carry
+from provisioning.moving.carrying import changes_carry, ended_remove
 from provisioning.moving.changes import changes_since
 from provisioning.moving.freezing import (
     access_forget,
@@ -127,6 +127,7 @@ def stop_workloads_first(context: StepContext) -> StepResult:
             return Wait(0.2, _waiting("Waiting for pods to end", left))
         with context.on_target().virtual() as target:
             changes = changes_since(source, target, context.params[REVISIONS], before_page=context.lease.check)
+            ended_remove(target, changes)  # of those that ended while they were being stopped
             _refuse_written(changed_again(changes, target))
     return None
 
