@@ -56,15 +56,18 @@ def freeze_source(context: StepContext) -> StepResult:
         row = VirtualCluster.objects.filter(pk=context.virtual_cluster.pk)
         row.filter(frozen_at=None).update(frozen_at=context.now, frozen_why=sentence)
     with context.virtual() as source:
-        access_suspend(source)
         if not freeze_supported(source):
+            access_suspend(source)
             _frozen(context, None)
             return _settled(context) or Done(UNFROZEN_INSIDE)
         freeze = freeze_put(source, sentence)
         if not freeze_refuses(source):
             return Wait(0.1, "Waiting for the freeze to take effect.")
-    _frozen(context, freeze.as_json())
-    return _settled(context)
+        _frozen(context, freeze.as_json())
+        if (waits := _settled(context)) is None:
+            # not before: through a gateway that lets writes pass yet, people would be told that they may not write
+            access_suspend(source)
+        return waits
 
 
 def _settled(context: StepContext) -> Wait | None:

@@ -25,7 +25,9 @@ from provisioning.drivers.kinds import (
 from provisioning.flows.migrate import MIGRATE
 from provisioning.moving.freezing import NAME
 from provisioning.steps.kubeconfig import account_manifests
-from provisioning.steps.names import ACCESS_NAMESPACE
+from provisioning.steps.moving_frozen import freeze_source
+from provisioning.steps.names import ACCESS_NAMESPACE, MANAGED_BY
+from provisioning.steps.names import MARINA as MANAGED_BY_MARINA
 from tests.accounts.conftest import MARINA
 from tests.e2e.in_process import operation_finish
 from tests.e2e.moving_here import with_step
@@ -68,6 +70,28 @@ def test_it_goes_back_with_what_was_written_and_deleted_since(wanderer):
         assert kube.get(CONFIG_MAP, "later", "shop")
         assert kube.get(SECRET, "door", "shop") is None
         assert kube.get(VALIDATING_ADMISSION_POLICY, NAME) is None
+
+
+def test_nobody_loses_rights_before_each_gateway_tells_why(wanderer, settings):
+    binding = "marina:told"
+    subject = {"kind": "ServiceAccount", "name": "told", "namespace": ACCESS_NAMESPACE}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+    seen = []
+
+    def look(context):
+        with context.virtual() as kube:
+            meta = {"name": binding, "labels": {MANAGED_BY: MANAGED_BY_MARINA}}
+            made = {"apiVersion": role["apiGroup"] + "/v1", "kind": "ClusterRoleBinding", "metadata": meta}
+            kube.apply({**made, "roleRef": role, "subjects": [subject]})
+            for seconds in (3600, 0):
+                settings.MOVE_GATEWAYS_KNOW_SECONDS = seconds
+                waits = freeze_source.run(context)
+                found = kube.get(CLUSTER_ROLE_BINDING, binding)
+                seen.append((waits is None, bool(found.get("subjects"))))
+
+    flow = with_step(MIGRATE, "order-workloads", "look", look)
+    assert wanderer.move(flow=flow).state == "Succeeded"
+    assert seen == [(False, True), (True, False)]
 
 
 def _job(kube, name, *, ended):
