@@ -1,6 +1,6 @@
 """Where a virtual cluster can be moved to, by what the database knows; what keeps it from there is told in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -157,9 +157,7 @@ def _silent(host: HostCluster) -> Iterator[MoveRefusal]:
     """What a new cluster would wait for, a move does not: it would keep what runs from being changed meanwhile."""
     if host.breaker == Breaker.OPEN:
         why = f"{host.name} does not answer."
-        yield MoveRefusal(
-            code="host-unreachable", about=host.name, why=why, hint=f"See: marina host status {host.name}."
-        )
+        yield MoveRefusal(code="host-unreachable", about=host.name, why=why, hint=f"See: marina host get {host.name}.")
         return
     said = next((each for each in host.conditions if each["type"] == "Schedulable"), None)
     if said is not None and said["status"] == "False" and said["reason"] != "Cordoned":
@@ -167,7 +165,7 @@ def _silent(host: HostCluster) -> Iterator[MoveRefusal]:
 
 
 def _any(cluster: VirtualCluster, placements: list[Placement]) -> MoveTarget:
-    taken = {each.host_id for each in placements}
+    taken = {each.host_id: each for each in placements}
     choice = hosts_choose(project=cluster.project, wish=wish_of(cluster, host=None))
     fitting = [each for each in choice.candidates if each.host.pk not in taken and not any(_silent(each.host))]
     if not fitting:
@@ -176,7 +174,7 @@ def _any(cluster: VirtualCluster, placements: list[Placement]) -> MoveTarget:
     return MoveTarget(host=fitting[0].host, why=rest.why(), room=fitting[0].room)
 
 
-def _nowhere(cluster: VirtualCluster, choice: HostChoice, taken: set[UUID]) -> MoveRefusal:
+def _nowhere(cluster: VirtualCluster, choice: HostChoice, taken: Mapping[UUID, Placement]) -> MoveRefusal:
     told = [_why_not(cluster, each, taken) for each in choice.candidates]
     told += [f"{each.host.name}: {each.refusal.why}" for each in choice.refused if each.host.pk not in taken]
     told = told or ["No other host cluster is offered to this project."]
@@ -188,9 +186,10 @@ def _nowhere(cluster: VirtualCluster, choice: HostChoice, taken: set[UUID]) -> M
     )
 
 
-def _why_not(cluster: VirtualCluster, candidate: Candidate, taken: set[UUID]) -> str:
-    if candidate.host.pk in taken:
-        return f"{candidate.host.name}: {cluster.name} is or was there."
+def _why_not(cluster: VirtualCluster, candidate: Candidate, taken: Mapping[UUID, Placement]) -> str:
+    if there := taken.get(candidate.host.pk):
+        occupied = _occupied(cluster, there)
+        return f"{occupied.why} {occupied.hint}" if occupied.code == "retained-there" else occupied.why
     return " ".join(each.why for each in _silent(candidate.host))
 
 

@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
-from clusters.admin.words import as_json, label, lines_of
+from clusters.admin.words import label, lines_of
 from clusters.models import Rollout
-from clusters.rollouts.wish import RolloutWish
+from clusters.rollouts.wish import ClusterSelector, RolloutWish
 from clusters.services.rollout_deciding import rollout_abort, rollout_pause, rollout_resume, rollout_retry
 
 SHOWN = 1000
@@ -27,10 +27,18 @@ class RolloutAdmin(ReadOnlyAdmin, ServiceAdmin):
     actions = ("pause", "resume", "abort", "retry")
     fields = (
         *("name", "organization", "project", "created_by", "does", "chosen_by", "state_told", "message"),
-        *("wave", "waves", "next_wave_at", "pause_seconds", "soak_seconds", "failure_budget", "failures_allowed"),
+        *(
+            "wave_told",
+            "waves_told",
+            "next_wave_at",
+            "pause_seconds",
+            "soak_seconds",
+            "failure_budget",
+            "failures_allowed",
+        ),
         *("max_parallel", "created_at", "finished_at", "clusters_told"),
     )
-    readonly_fields = ("does", "chosen_by", "state_told", "clusters_told")
+    readonly_fields = ("does", "chosen_by", "state_told", "wave_told", "waves_told", "clusters_told")
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Who may change rollouts by Django's own permissions; the services ask for more."""
@@ -42,9 +50,19 @@ class RolloutAdmin(ReadOnlyAdmin, ServiceAdmin):
         return f"{rollout.action} to {RolloutWish.of(rollout.wish)}"
 
     @admin.display(description="selector")
-    def chosen_by(self, rollout: Rollout) -> SafeString | str:
+    def chosen_by(self, rollout: Rollout) -> str:
         """By what its clusters were chosen."""
-        return as_json({key: value for key, value in rollout.selector.items() if value})
+        return str(ClusterSelector.of(rollout.selector))
+
+    @admin.display(description="wave")
+    def wave_told(self, rollout: Rollout) -> str:
+        """The one that is at work or was the last, counted from 1 as everywhere."""
+        return str(rollout.wave + 1)
+
+    @admin.display(description="waves")
+    def waves_told(self, rollout: Rollout) -> str:
+        """As they were asked for."""
+        return ", ".join(map(str, rollout.waves))
 
     @admin.display(description="state", ordering="state")
     def state_told(self, rollout: Rollout) -> SafeString:

@@ -55,3 +55,10 @@ class ClusterSelector:
     def of(cls, kept: Mapping[str, Any]) -> Self:
         """As it was kept."""
         return cls(**kept)
+
+    def __str__(self) -> str:
+        told = [f"{key}={value}" for key, value in sorted(self.labels.items())]
+        told += [f"version {self.kubernetes_version}"] if self.kubernetes_version else []
+        told += [f"on host {self.host_name}"] if self.host_name else []
+        told += [f"in {self.project_name}"] if self.project_name else []
+        return ", ".join(told) or "all"

@@ -80,7 +80,7 @@ def host_found(*, host: HostCluster, actor: Actor, now: datetime) -> HostCluster
     if locked.lost_at is None:
         raise Conflict(f"{host.name} does not count as lost.")
     if locked.breaker != Breaker.CLOSED:
-        raise Conflict(f"{host.name} does not answer yet.", hint=f"See: marina host status {host.name}.")
+        raise Conflict(f"{host.name} does not answer yet.", hint=f"See: marina host get {host.name}.")
     before = locked.lost_at
     locked.lost_at, locked.lost_why = None, ""
     locked.generation += 1

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from accounts.errors import Conflict
 from accounts.services.audit import Actor
 from clusters.models import HostCluster, RolloutAction, VirtualCluster
+from clusters.move_target import move_target
 from clusters.move_wish import MoveWish
 from clusters.rollouts.wish import RolloutWish
 from clusters.services.migrating import virtual_cluster_migrate
@@ -35,11 +36,16 @@ def upgrade_begin(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetim
 
 
 def move_begin(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime, wish: RolloutWish) -> ClusterWork:
-    """A move to the wish's host."""
+    """A move to the wish's host; back to what it left there lately, where it can go there in no other way."""
     host = HostCluster.objects.filter(pk=wish.to).first() if wish.to else None
     if wish.to and host is None:
         raise Conflict(f"The host {wish.to_name} is not there any more.")
     move = MoveWish(to=host, choices=dict(wish.choices))
+    if move_target(cluster=virtual_cluster, wish=move, now=now).refusals:
+        back = MoveWish(back=True, choices=move.choices)
+        found = move_target(cluster=virtual_cluster, wish=back, now=now)
+        if not found.refusals and (host is None or found.host == host):
+            move = back
     return virtual_cluster_migrate(virtual_cluster=virtual_cluster, actor=actor, now=now, move=move)
 
 

@@ -92,7 +92,10 @@ def rollout_create(*, order: RolloutOrder, actor: Actor, now: datetime) -> Rollo
         max_parallel=order.max_parallel,
         message=f"It is about to begin with {_counted(len(clusters))}.",
     )
-    row_save(rollout, taken=f"A rollout named {order.name} is at work already.")
+    row_save(
+        rollout,
+        taken=f"A rollout named {order.name} is at work already: follow it with `marina rollout watch {order.name}`.",
+    )
     members_make(rollout, clusters, waves_split(waves, len(clusters)), actor)
     rollout_audit(actor, "rollout.create", rollout, details={"clusters": len(clusters), "wish": str(wish)})
     return rollout

@@ -79,7 +79,7 @@ def settled(operation: Operation, now: datetime) -> None:
         return
     cluster.phase = VirtualClusterPhase.ASLEEP
     cluster.observed_generation = generation_seen_through(operation)
-    message = "Its host has it as it is wanted; it is asleep."
+    message = "Its host has it as it is wanted."
     conditions_add(cluster, now, Condition(type=IN_SYNC, status="True", reason="Configured", message=message))
     cluster.save(update_fields=["phase", "observed_generation", "conditions"])
 

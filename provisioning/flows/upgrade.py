@@ -47,7 +47,7 @@ def upgraded(operation: Operation, now: datetime) -> None:
     told += f"{cluster.chart_version}."
     found = params.get(DIFFERENCES) or []
     if cluster.sleeping:
-        told += " It was upgraded asleep; its new versions are looked at when it wakes."
+        told += " It was upgraded asleep, so its API and workloads were not compared with before."
     reason = "Differs" if found else "Upgraded"
     told = " ".join([told, *found]) if found else told
     _settle(operation, cluster, now)
@@ -102,7 +102,7 @@ def _settle(operation: Operation, cluster: VirtualCluster, now: datetime) -> Non
     """Its host has it as it is wanted, asleep or awake."""
     cluster.phase = Phase.ASLEEP if cluster.sleeping else Phase.READY
     cluster.observed_generation = generation_seen_through(operation)
-    message = "Its host has it as it is wanted" + ("; it is asleep." if cluster.sleeping else ".")
+    message = "Its host has it as it is wanted."
     conditions_add(cluster, now, Condition(type=IN_SYNC, status="True", reason="Upgraded", message=message))
     if not cluster.sleeping:
         conditions_add(

@@ -20,7 +20,8 @@ from provisioning.exports.restoring import Planned, RestorePlan, restore_plan
 from provisioning.exports.served import ServedKind
 from provisioning.moving.changes import Changes, finalizers_kept, finalizers_of
 from provisioning.moving.freezing import NAME as FREEZE
-from provisioning.moving.holding import held
+from provisioning.moving.holding import JOB, held
+from provisioning.moving.pods import job_ended
 from provisioning.steps.names import MANAGED_BY, MARINA
 
 POD: Final = "Pod"
@@ -36,7 +37,9 @@ def moving_plan(objects: Iterable[Json], *, served: Callable[[str], bool] = lamb
 
 
 def moves(obj: Json) -> bool:
-    """Whether an object that users own is carried with the others."""
+    """Whether an object that users own is carried with the others. A Job that has ended would run once more."""
+    if title_of(obj) == JOB and job_ended(obj):
+        return False
     own = (obj["metadata"].get("labels") or {}).get(MANAGED_BY) == MARINA
     return title_of(obj) != POD and not (own and obj["metadata"]["name"] == FREEZE)
 
@@ -155,13 +158,20 @@ def changes_carry(target: KubeClient, changes: Changes, *, mark: str) -> Carried
             again.append(planned)
     for planned in again:  # what it leaned on came after it
         _made(carrier, planned, carried)
-    carried.effects += len(changes.gone) + len(changes.ending)
+    carried.effects += len(changes.gone) + len(changes.ending) + len(changes.ended)
     for obj in changes.ending:
         if served := carrier.served_as_is(obj):
             _deleted(target, served.kind, obj, keep_finalizers=True)
     for kind, obj in changes.gone:
         _deleted(target, kind, obj, keep_finalizers=False)
+    ended_remove(target, changes)
     return carried
+
+
+def ended_remove(target: KubeClient, changes: Changes) -> None:
+    """Takes the copies of Jobs away that have ended since, before these would be run a second time."""
+    for kind, obj in changes.ended:
+        _deleted(target, kind, obj, keep_finalizers=False)
 
 
 def _made(carrier: Carrier, planned: Planned, carried: Carried) -> bool:

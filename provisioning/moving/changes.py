@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from provisioning.drivers.kinds import API_SERVICE, NAMESPACE, Json, Kind
+from provisioning.drivers.kinds import API_SERVICE, JOB, NAMESPACE, Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import kinds_served
 from provisioning.exports.left_out import kind_name, rule_for, rule_unread
 from provisioning.exports.reading import kind_key
 from provisioning.moving.listing import both_sides, name_of
+from provisioning.moving.pods import job_ended
 
 FEW: Final = 50
 """Up to so many objects of a kind are read one by one."""
@@ -30,17 +31,19 @@ GARBAGE_COLLECTOR: Final = ("foregroundDeletion", "orphan")
 class Changes:
     """`changed` at the source, `ending` there (being deleted, and waiting for somebody), `gone` from there.
 
-    `revisions` are the moment up to which that is true; `counts` how many there were of each kind then.
+    `ended`: copies of Jobs that have ended there, and are not to run again. `revisions` are the moment up to which that is
+    true; `counts` how many there were of each kind then.
     """
 
     changed: list[Json] = field(default_factory=list)
     ending: list[Json] = field(default_factory=list)
     gone: list[tuple[Kind, Json]] = field(default_factory=list)
+    ended: list[tuple[Kind, Json]] = field(default_factory=list)
     revisions: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.changed) + len(self.ending) + len(self.gone)
+        return len(self.changed) + len(self.ending) + len(self.gone) + len(self.ended)
 
 
 def carried_kinds(source: KubeClient) -> list[Kind]:
@@ -84,6 +87,7 @@ def changes_since(
         extra = whole(target, sides.kind, _of_users(sides.extra))
         found.gone += [(sides.kind, obj) for obj in extra if not _left_out_alive(obj)]
     found.ending += _their_namespaces(source, target, found)
+    found.ended += [(JOB, obj) for obj in whole(source, JOB, target.list(JOB)) if job_ended(obj)]
     return found
 
 

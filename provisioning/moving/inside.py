@@ -7,6 +7,7 @@ from typing import Final
 from provisioning.drivers.errors import NotFound
 from provisioning.drivers.kinds import (
     INGRESS,
+    JOB,
     PERSISTENT_VOLUME,
     PERSISTENT_VOLUME_CLAIM,
     SECRET,
@@ -18,6 +19,7 @@ from provisioning.drivers.kinds import (
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import Served, kinds_served
 from provisioning.exports.left_out import rule_for
+from provisioning.moving.pods import job_ended
 from provisioning.moving.workloads import Seen, Workload, workloads_in, workloads_seen
 
 TOKENS: Final = "type=kubernetes.io/service-account-token"
@@ -64,6 +66,7 @@ class Inside:
     workloads: tuple[Workload, ...] = ()
     templates: tuple[Json, ...] = ()
     """What the workloads are made of: the same objects, whole."""
+    ended_jobs: tuple[str, ...] = ()
     claims: tuple[Json, ...] = ()
     volumes: tuple[Json, ...] = ()
     services: tuple[Json, ...] = ()
@@ -83,6 +86,7 @@ def inside_read(kube: KubeClient) -> Inside:
     return Inside(
         workloads=workloads,
         templates=_templates(seen, workloads),
+        ended_jobs=tuple(_named(each) for each in seen.found if _is_ended_job(each)),
         claims=found.get("PersistentVolumeClaim", ()),
         volumes=found.get("PersistentVolume", ()),
         services=found.get("Service", ()),
@@ -101,6 +105,11 @@ def _serves(served: Served, kind: Kind) -> bool:
 
 def _users(kube: KubeClient, kind: Kind) -> tuple[Json, ...]:
     return tuple(each for each in kube.list(kind) if rule_for(each) is None)
+
+
+def _is_ended_job(found: Json) -> bool:
+    """One that an export keeps: not of a CronJob, which makes the next one at its time."""
+    return found["kind"] == JOB.kind and job_ended(found) and rule_for(found) is None
 
 
 def _templates(seen: Seen, workloads: Iterable[Workload]) -> tuple[Json, ...]:

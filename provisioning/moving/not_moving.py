@@ -215,6 +215,10 @@ def _tokens(inside: Inside) -> Iterator[Finding]:
     if any(each.kind is CRON_JOB for each in inside.workloads):
         names = [f"{each.key.namespace}/{each.key.name}" for each in inside.workloads if each.kind is CRON_JOB]
         yield note("cron-jobs", few(names), "These start no Jobs while it is moved, and go on afterwards.")
+    if inside.ended_jobs:
+        told = "These Jobs have ended. They are not made again, as they would run a second time."
+        hint = "Their manifests are in the export from before. Keep a tool from applying them again."
+        yield note("ended-jobs", few(inside.ended_jobs), told, hint)
 
 
 def _hooks(inside: Inside) -> Iterator[Finding]:

@@ -63,9 +63,13 @@ def over(found: Json) -> bool:
         return status.get("phase") in _ENDED
     if found["kind"] != "Job":
         return False
-    conditions = status.get("conditions") or []
-    ended = any(each.get("type") in ("Complete", "Failed") and each.get("status") == "True" for each in conditions)
-    return ended or bool((found.get("spec") or {}).get("suspend"))
+    return job_ended(found) or bool((found.get("spec") or {}).get("suspend"))
+
+
+def job_ended(found: Json) -> bool:
+    """Whether a Job is Complete or Failed."""
+    conditions = (found.get("status") or {}).get("conditions") or []
+    return any(each.get("type") in ("Complete", "Failed") and each.get("status") == "True" for each in conditions)
 
 
 def claims_of(found: Json) -> tuple[str, ...]:

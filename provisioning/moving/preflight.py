@@ -139,9 +139,9 @@ def _plan(
     how = "so far none was measured" if guessed else "as measured in the newest moves"
     yield f"Then nothing can be written to it for about {seconds_told(freeze)} ({how}), while the rest is copied."
     for order, sentence in _ORDERS:
-        named = [f"{each.key}: {each.why}" for each in workloads if each.order is order and each.replicas]
+        named = [f"{each.key} ({each.why.rstrip('.')})" for each in workloads if each.order is order and each.replicas]
         if named:
-            yield f"{sentence.format(host=host)} {few(named, NAMED_IN_PLAN)}"
+            yield f"{sentence.format(host=host)} {few(named, NAMED_IN_PLAN)}."
     yield f"What it was on {source.host.name} is kept asleep for a while, so that it can go back."
 
 

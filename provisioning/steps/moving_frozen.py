@@ -16,7 +16,7 @@ from provisioning.engine.errors import PermanentError
 from provisioning.engine.flow import Done, StepResult, Wait, step
 from provisioning.failpoints import failpoint, failpoint_register
 from provisioning.moving.around import changed_again, written_since
-from provisioning.moving.carrying import changes_carry
+from provisioning.moving.carrying import changes_carry, ended_remove
 from provisioning.moving.changes import changes_since
 from provisioning.moving.freezing import (
     access_forget,
@@ -56,15 +56,18 @@ def freeze_source(context: StepContext) -> StepResult:
         row = VirtualCluster.objects.filter(pk=context.virtual_cluster.pk)
         row.filter(frozen_at=None).update(frozen_at=context.now, frozen_why=sentence)
     with context.virtual() as source:
-        access_suspend(source)
         if not freeze_supported(source):
+            access_suspend(source)
             _frozen(context, None)
             return _settled(context) or Done(UNFROZEN_INSIDE)
         freeze = freeze_put(source, sentence)
         if not freeze_refuses(source):
             return Wait(0.1, "Waiting for the freeze to take effect.")
-    _frozen(context, freeze.as_json())
-    return _settled(context)
+        _frozen(context, freeze.as_json())
+        if (waits := _settled(context)) is None:
+            # not before: through a gateway that lets writes pass yet, people would be told that they may not write
+            access_suspend(source)
+        return waits
 
 
 def _settled(context: StepContext) -> Wait | None:
@@ -139,6 +142,7 @@ def stop_workloads_first(context: StepContext) -> StepResult:
                 before_page=context.lease.check,
                 counts=context.params.get(COUNTS),
             )
+            ended_remove(target, changes)  # of those that ended while they were being stopped
             _refuse_written(changed_again(changes, target))
     return None
 

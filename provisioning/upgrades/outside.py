@@ -122,5 +122,6 @@ def rollback_finding(cluster: VirtualCluster, has: Versions, way: Way) -> Iterat
         str(cluster),
         f"{' and '.join(for_good)} can be put back only until its control plane has started once: what a newer minor "
         "stored, the older one cannot read. An image that is missing never starts, so that is put back by itself.",
-        f"After that the way back is a new cluster from the export that is made before: marina restore {cluster.name}.",
+        "After that the way back is a new cluster from the export that is made before: "
+        f"marina restore {cluster.name} --as {cluster.name}-2.",
     )

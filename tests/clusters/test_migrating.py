@@ -21,7 +21,9 @@ from clusters.models import (
     VirtualCluster,
     VirtualClusterPhase,
 )
+from clusters.rollouts.wish import RolloutWish
 from clusters.services.operations import operation_start
+from clusters.services.rollout_actions import move_begin
 from tests.accounts.conftest import signed_in
 from tests.clusters.conftest import problem
 from tests.clusters.making import cluster_row, host_row, operation_row, ready_row
@@ -146,10 +148,28 @@ def test_marina_chooses_no_host_where_it_is_kept_from_before(ada, cluster, west)
     kept = Placement.objects.create(
         virtual_cluster=cluster, host=west, namespace="marina-hello", release="hello", role=PlacementRole.RETAINED
     )
-    assert "west: hello is or was there." in refused(ada, cluster, "no-host")["detail"]
+    told = refused(ada, cluster, "no-host")["detail"]
+    assert "hello came from west" in told
+    assert "marina migrate hello --back" in told
     # what is being removed keeps nobody: the move waits until it is gone
     Placement.objects.filter(pk=kept.pk).update(role=PlacementRole.LEAVING)
     assert begun(ada, cluster).params["to"] == ""
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_rollout_goes_back_to_what_was_left_where_there_is_no_other_way_to_that_host(people, cluster, west, named):
+    Placement.objects.create(
+        virtual_cluster=cluster,
+        host=west,
+        namespace="marina-hello",
+        release="hello",
+        role=PlacementRole.RETAINED,
+        retained_until=timezone.now() + timedelta(days=1),
+    )
+    wish = RolloutWish(to=str(west.pk) if named else "", to_name="west" if named else "")
+    actor = Actor(user=people.ada)
+    work = move_begin(virtual_cluster=cluster, actor=actor, now=timezone.now(), wish=wish)
+    assert work.operation.params["back"] is True
 
 
 def test_back_is_refused_where_nothing_is_kept_or_its_time_is_over(ada, cluster, west):

@@ -237,6 +237,8 @@ def test_asleep_it_is_upgraded_asleep_and_wakes_as_the_new_version(older):
     woken = virtual_cluster_wake(virtual_cluster=older.cluster, actor=actor, now=timezone.now()).operation
     assert operation_finish(woken).state == "Succeeded"
     assert standing(older) == ("Ready", NEW, NEW)
+    told = [condition(older, each)["message"] for each in ("InSync", "Upgraded")]
+    assert not [each for each in told if "it is asleep" in each or "when it wakes" in each], "that is over"
 
 
 def test_asleep_it_goes_no_further_than_one_minor_also_in_two_upgrades(shop):

@@ -16,6 +16,7 @@ from clusters.services.virtual_clusters import virtual_cluster_delete
 from provisioning.drivers.kinds import (
     CLUSTER_ROLE_BINDING,
     CONFIG_MAP,
+    JOB,
     NAMESPACE,
     SECRET,
     SERVICE_ACCOUNT,
@@ -24,7 +25,9 @@ from provisioning.drivers.kinds import (
 from provisioning.flows.migrate import MIGRATE
 from provisioning.moving.freezing import NAME
 from provisioning.steps.kubeconfig import account_manifests
-from provisioning.steps.names import ACCESS_NAMESPACE
+from provisioning.steps.moving_frozen import freeze_source
+from provisioning.steps.names import ACCESS_NAMESPACE, MANAGED_BY
+from provisioning.steps.names import MARINA as MANAGED_BY_MARINA
 from tests.accounts.conftest import MARINA
 from tests.e2e.in_process import operation_finish
 from tests.e2e.moving_here import with_step
@@ -67,6 +70,65 @@ def test_it_goes_back_with_what_was_written_and_deleted_since(wanderer):
         assert kube.get(CONFIG_MAP, "later", "shop")
         assert kube.get(SECRET, "door", "shop") is None
         assert kube.get(VALIDATING_ADMISSION_POLICY, NAME) is None
+
+
+def test_nobody_loses_rights_before_each_gateway_tells_why(wanderer, settings):
+    binding = "marina:told"
+    subject = {"kind": "ServiceAccount", "name": "told", "namespace": ACCESS_NAMESPACE}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+    seen = []
+
+    def look(context):
+        with context.virtual() as kube:
+            meta = {"name": binding, "labels": {MANAGED_BY: MANAGED_BY_MARINA}}
+            made = {"apiVersion": role["apiGroup"] + "/v1", "kind": "ClusterRoleBinding", "metadata": meta}
+            kube.apply({**made, "roleRef": role, "subjects": [subject]})
+            for seconds in (3600, 0):
+                settings.MOVE_GATEWAYS_KNOW_SECONDS = seconds
+                waits = freeze_source.run(context)
+                found = kube.get(CLUSTER_ROLE_BINDING, binding)
+                seen.append((waits is None, bool(found.get("subjects"))))
+
+    flow = with_step(MIGRATE, "order-workloads", "look", look)
+    assert wanderer.move(flow=flow).state == "Succeeded"
+    assert seen == [(False, True), (True, False)]
+
+
+def _job(kube, name, *, ended):
+    meta = {"name": name, "namespace": "shop"}
+    kube.apply({"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {"template": {"spec": {}}}})
+    if ended:
+        status = {"conditions": [{"type": "Complete", "status": "True"}]}
+        kube.patch_merge(JOB, name, "shop", {"status": status}, subresource="status")
+
+
+def test_a_job_that_has_ended_keeps_no_move_back_and_is_not_run_again(wanderer):
+    with wanderer.inside() as kube:
+        _job(kube, "old", ended=True)
+        _job(kube, "late", ended=False)
+    operation = wanderer.move()
+    assert operation.state == "Succeeded", operation.message
+    with wanderer.inside() as kube:
+        assert kube.get(JOB, "old", "shop") is None
+        assert not kube.get(JOB, "late", "shop")["spec"].get("suspend")
+        _job(kube, "late", ended=True)
+    operation = wanderer.move(back=True)
+    assert operation.state == "Succeeded", operation.message
+    with wanderer.inside() as kube:
+        assert kube.get(JOB, "late", "shop") is None, "it was held there, and would run once more"
+
+
+def test_a_job_that_ends_while_it_is_moved_is_not_run_again(wanderer):
+    def ends(context):
+        with context.virtual() as kube:
+            _job(kube, "load", ended=True)
+
+    with wanderer.inside() as kube:
+        _job(kube, "load", ended=False)
+    operation = wanderer.move(flow=with_step(MIGRATE, "copy-objects", "job-ends", ends))
+    assert operation.state == "Succeeded", operation.message
+    with wanderer.inside() as kube:
+        assert kube.get(JOB, "load", "shop") is None
 
 
 def test_no_access_past_the_gateway_that_was_given_before_comes_back_with_it(wanderer):

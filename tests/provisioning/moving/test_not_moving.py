@@ -97,6 +97,7 @@ def test_what_is_only_worth_knowing_keeps_nobody() -> None:
         tokens=("ci/robot-token",),
         pod_hooks=("sidecars",),
         aggregated=("v1.metrics.example",),
+        ended_jobs=("shop/load",),
         **running(
             of("CronJob", "nightly", spec={}),
             workload("DaemonSet", "agent", pods={"hostNetwork": True}),
@@ -109,6 +110,7 @@ def test_what_is_only_worth_knowing_keeps_nobody() -> None:
         "host-ports": "DaemonSet shop/agent",
         "account-tokens": "ci/robot-token",
         "cron-jobs": "shop/nightly",
+        "ended-jobs": "shop/load",
         "pod-webhooks": "sidecars",
         "aggregated-apis": "v1.metrics.example",
     }
