@@ -31,8 +31,8 @@ GARBAGE_COLLECTOR: Final = ("foregroundDeletion", "orphan")
 class Changes:
     """`changed` at the source, `ending` there (being deleted, and waiting for somebody), `gone` from there.
 
-    `ended`: copies of Jobs that have ended there, and are not to run again. `revisions` are the moment up to which that is
-    true; `counts` how many there were of each kind then.
+    `ended`: copies of Jobs that have ended there, and are not to run again. `revisions` are the moment up to which
+    that is true; `counts` how many there were of each kind then.
     """
 
     changed: list[Json] = field(default_factory=list)
