@@ -382,9 +382,10 @@ def test_an_api_server_alone_would_serve_versions_of_another_one_or_say_nothing(
     ask, later = Raw(place.core), place.revision() + 100_000
     old = {what: ask(query) for what, query in versions(1, token).items()}
     assert expired(old["watch"], watch=True)
-    assert [old[what].status for what in ("list", "exact", "continue")] == [200, 200, 200]
-    assert json.loads(old["exact"].data)["items"] == []
-    assert json.loads(old["continue"].data)["items"] == [], "as if that were all"
+    assert old["list"].status == 200
+    for what in ("exact", "continue"):
+        # five minutes after a version the server may have forgotten it, and says so
+        assert old[what].status == 410 or json.loads(old[what].data)["items"] == [], "as if that were all"
     new = {what: ask(query) for what, query in versions(later, token).items()}
     assert (new["watch"].status, new["watch"].data) == (200, b""), "it waits for what comes after"
     assert [new[what].status for what in ("list", "exact", "continue")] == [504, 504, 504]
