@@ -18,7 +18,7 @@ from django.db import connection
 from clusters.models import Operation, OperationKind, Placement, VirtualCluster
 from provisioning.drivers.kinds import NAMESPACE
 from provisioning.failpoints import VARIABLE
-from tests.faults.crashes.matrix import Matrix, Place, Stages
+from tests.faults.crashes.matrix import SOAK, Matrix, Place, Stages
 from tests.faults.crashes.moving import again
 from tests.faults.crashes.outcome import Outcome, outcome_of
 from tests.faults.crashes.scenarios import SCENARIOS
@@ -99,6 +99,17 @@ def moving(stages: Stages) -> Iterator[Moving]:
 
 @pytest.mark.timeout(1500)
 def test_the_source_works_as_before_wherever_it_fails(stages: Stages, tell: Callable[[str], None]) -> None:
+    fail_everywhere(stages, tell, at_once=AT_ONCE)
+
+
+@pytest.mark.skipif(not SOAK, reason="an hour on real API servers: the soak does it")
+@pytest.mark.localkube
+@pytest.mark.timeout(7200)
+def test_the_same_on_real_hosts(real_stages: Stages, tell: Callable[[str], None]) -> None:
+    fail_everywhere(real_stages, tell, at_once=1)
+
+
+def fail_everywhere(stages: Stages, tell: Callable[[str], None], *, at_once: int) -> None:
     begun = time.monotonic()
     places = before_the_switch(Matrix(MOVE, stages, at_once=1).undisturbed().passed)
     failing = [place for place in places if place.name not in MENDED]
@@ -106,11 +117,11 @@ def test_the_source_works_as_before_wherever_it_fails(stages: Stages, tell: Call
     def some(number: int) -> None:
         try:
             with moving(stages) as move:
-                for place in failing[number::AT_ONCE]:
+                for place in failing[number::at_once]:
                     move.check(place)
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(some, range(AT_ONCE)))
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(some, range(at_once)))
     tell(f"moves that fail: {len(failing)} places in {time.monotonic() - begun:.1f} s")
