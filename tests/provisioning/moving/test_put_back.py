@@ -97,7 +97,7 @@ def test_what_does_not_stop_at_the_target_keeps_the_source_frozen_no_longer_than
         if trouble == "pods that do not end":
             return Wait(0.05, "Waiting for pods to end.")
         if trouble == "no right to stop it":
-            raise ForbiddenError("You may not.", code="forbidden")
+            raise ForbiddenError("You may not.")
         raise ValueError("nobody thought of it")
 
     monkeypatch.setattr("provisioning.steps.moving_undo.put_to_rest", refuse)
@@ -111,7 +111,7 @@ def test_what_does_not_stop_at_the_target_keeps_the_source_frozen_no_longer_than
 def test_a_worker_that_ends_just_after_the_switch_leaves_it_switched(wanderer):
     with wanderer.inside() as kube:
         deployed(kube)
-    ended = []
+    ended: list[bool] = []
 
     def switch(context, was):
         result = was(context)
@@ -148,7 +148,7 @@ def test_what_a_failed_way_back_left_runs_nothing_when_it_is_woken_once_more(wan
 
 def test_one_that_was_put_back_and_is_tried_again_carries_everything(wanderer):
     """Also where somebody accepts that the copy differs, which would else hide that nothing was copied."""
-    failed = []
+    failed: list[bool] = []
 
     def fail(context):
         if not failed:
