@@ -26,9 +26,11 @@ from clusters.models import (
     HostSlot,
     KubeconfigGrant,
     Operation,
+    OperationKind,
     Placement,
 )
-from clusters.moving import FREEZE, MEASURED, REVISIONS
+from clusters.moving import COUNTS, FREEZE, MEASURED, REVISIONS
+from clusters.preflight import REPORT
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.kinds import ENDPOINTS, EVENT, KINDS, NAMESPACE, NODE, POD_METRICS, Json, Kind
 from provisioning.drivers.kube import KubeClient
@@ -45,6 +47,7 @@ _PATTERNS = (
     (re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2} UTC"), "<time>"),
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "<token>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
+    (re.compile(r"written to for \d+\.\d s"), "written to for <seconds>"),
     (re.compile(r"certificate-authority-data: [\w+/]+=*"), "certificate-authority-data: <authority>"),
     (re.compile(r'"controller-revision-hash": "[^"]+", '), ""),
 )
@@ -55,7 +58,7 @@ _ASIDE: dict[type[Model], set[str]] = {
     Export: {"key", "spec", "size", "digest", "storage_name", "expires_at"},
     HostCluster: {"breaker_since", "answered_at", "probed_at", "surveyed_at"},
 }
-_COUNTED = (REVISIONS, FREEZE, MEASURED)
+_COUNTED = (REVISIONS, COUNTS, FREEZE, MEASURED)
 """In an operation's params: versions of objects, and how long something took."""
 _MADE_BY = ("marina", "helm")
 """Field managers whose fields are compared; others come and go with a server's own controllers."""
@@ -150,7 +153,8 @@ def _row(row: Model) -> Json:
     fields = [field for field in row._meta.concrete_fields if field.attname not in aside]
     shown = {field.attname: getattr(row, field.attname) for field in fields}
     if isinstance(row, Operation):
-        shown["params"] = {key: value for key, value in row.params.items() if key not in _COUNTED}
+        aside = {*_COUNTED, REPORT} if row.kind == OperationKind.MIGRATE else _COUNTED
+        shown["params"] = {key: value for key, value in row.params.items() if key not in aside}
     return shown
 
 

@@ -117,7 +117,7 @@ def test_a_plain_cluster_has_nothing_in_its_way_and_the_plan_says_what_will_be_d
     report = looked(shop)
     assert by_weight(report, "blocks") == by_weight(report, "choice") == []
     assert report["plan"][0].startswith("It goes from east to west. west: asked for by name")
-    assert any("Deployment.apps shop/web: It has 2 replicas" in sentence for sentence in report["plan"])
+    assert any("Deployment.apps shop/web (It has 2 replicas" in sentence for sentence in report["plan"])
     assert report["expected"]["write freeze"] == GUESSED_FREEZE
     assert moved(shop).state == OperationState.SUCCEEDED
 
@@ -207,7 +207,7 @@ def test_orders_that_would_do_harm_are_refused_with_the_reason(shop, west):
     put(shop, WEB)
     report = looked(shop, orders={"Deployment.apps shop/gone": "stop-first", "Deployment.apps shop/web": "stop-first"})
     assert by_weight(report, "blocks") == ["order-refused"]
-    assert any("Deployment.apps shop/web: It was asked for." in sentence for sentence in report["plan"])
+    assert any("Deployment.apps shop/web (It was asked for)" in sentence for sentence in report["plan"])
 
 
 def test_of_one_asleep_is_told_what_can_be_and_the_rest_is_looked_at_when_it_is_awake(shop, west):
