@@ -21,6 +21,7 @@ from clusters.models import (
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.moving import (
     BACK,
+    COUNTS,
     DECIDED,
     FREEZE,
     FROZEN_AT,
@@ -74,7 +75,7 @@ from provisioning.steps.release import install_release
 MOVED: Final = "Moved"
 """The condition that tells what came of the last move."""
 KEPT_ON_ITS_WAY: Final = frozenset(
-    {DECIDED, FREEZE, FROZEN_AT, HELD_AGAIN, INSIDE, LEFT, MEASURED, PROGRESS, REVISIONS, SLEPT, STARTING}
+    {COUNTS, DECIDED, FREEZE, FROZEN_AT, HELD_AGAIN, INSIDE, LEFT, MEASURED, PROGRESS, REVISIONS, SLEPT, STARTING}
 )
 """In its params: all but what was asked for."""
 

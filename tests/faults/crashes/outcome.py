@@ -31,6 +31,7 @@ from clusters.models import (
 )
 from clusters.moving import COUNTS, FREEZE, MEASURED, REVISIONS
 from clusters.preflight import REPORT
+from clusters.restoration import PROGRESS
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.kinds import ENDPOINTS, EVENT, KINDS, NAMESPACE, NODE, POD_METRICS, Json, Kind
 from provisioning.drivers.kube import KubeClient
@@ -153,7 +154,7 @@ def _row(row: Model) -> Json:
     fields = [field for field in row._meta.concrete_fields if field.attname not in aside]
     shown = {field.attname: getattr(row, field.attname) for field in fields}
     if isinstance(row, Operation):
-        aside = {*_COUNTED, REPORT} if row.kind == OperationKind.MIGRATE else _COUNTED
+        aside = {*_COUNTED, PROGRESS, REPORT} if row.kind == OperationKind.MIGRATE else _COUNTED
         shown["params"] = {key: value for key, value in row.params.items() if key not in aside}
     return shown
 
