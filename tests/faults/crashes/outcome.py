@@ -154,8 +154,8 @@ def _row(row: Model) -> Json:
     fields = [field for field in row._meta.concrete_fields if field.attname not in aside]
     shown = {field.attname: getattr(row, field.attname) for field in fields}
     if isinstance(row, Operation):
-        aside = {*_COUNTED, PROGRESS, REPORT} if row.kind == OperationKind.MIGRATE else _COUNTED
-        shown["params"] = {key: value for key, value in row.params.items() if key not in aside}
+        left_out = {*_COUNTED, PROGRESS, REPORT} if row.kind == OperationKind.MIGRATE else {*_COUNTED}
+        shown["params"] = {key: value for key, value in row.params.items() if key not in left_out}
     return shown
 
 
