@@ -15,6 +15,7 @@ from clusters.lifecycle.spans import span_text
 from clusters.models import LifecyclePolicy, VirtualCluster
 
 Scope = Organization | Project | VirtualCluster
+ACTION: Final = "virtualcluster.lifecycle"
 
 _YEARS: Final = 10 * 365 * 86400
 _SPANS: Final[Mapping[str, tuple[int, int]]] = {
@@ -28,7 +29,7 @@ _WARNINGS: Final = (3600, 90 * 86400)
 @transaction.atomic
 def lifecycle_policy_create(*, scope: Scope, actor: Actor, says: Mapping[str, Any]) -> LifecyclePolicy:
     """`says`: some of the policy's fields; None says nothing. Raises Conflict where the scope has one already."""
-    _require(actor, scope)
+    scope_require(actor, scope, on_cluster=ACTION)
     policy = LifecyclePolicy(**scope_column(scope))
     lifecycle_policy_check(policy, says)
     row_save(policy, taken=f"{scope} has a policy already; change that one.", field=next(iter(scope_column(scope))))
@@ -39,7 +40,7 @@ def lifecycle_policy_create(*, scope: Scope, actor: Actor, says: Mapping[str, An
 @transaction.atomic
 def lifecycle_policy_update(*, policy: LifecyclePolicy, actor: Actor, says: Mapping[str, Any]) -> LifecyclePolicy:
     """Changes the fields that are given; what is not given stays."""
-    _require(actor, policy.scope)
+    scope_require(actor, policy.scope, on_cluster=ACTION)
     row_lock(policy)
     before = _told(policy)
     lifecycle_policy_check(policy, says)
@@ -51,7 +52,7 @@ def lifecycle_policy_update(*, policy: LifecyclePolicy, actor: Actor, says: Mapp
 @transaction.atomic
 def lifecycle_policy_delete(*, policy: LifecyclePolicy, actor: Actor) -> None:
     """From then on the wider scope counts."""
-    _require(actor, policy.scope)
+    scope_require(actor, policy.scope, on_cluster=ACTION)
     _audit(actor, "lifecycle-policy.delete", policy, before=_told(policy))
     policy.delete()
 
@@ -63,13 +64,14 @@ def scope_column(scope: Scope) -> dict[str, Scope]:
     return {"project": scope} if isinstance(scope, Project) else {"virtual_cluster": scope}
 
 
-def _require(actor: Actor, scope: Scope) -> None:
+def scope_require(actor: Actor, scope: Scope, *, on_cluster: str) -> None:
+    """Whether the actor may say what counts in a scope; `on_cluster` is the action that it takes for a single one."""
     if isinstance(scope, Organization):
         actor_require(actor, "organization.update", scope)
     elif isinstance(scope, Project):
         actor_require(actor, "project.update", scope)
     else:
-        actor_require(actor, "virtualcluster.lifecycle", scope)
+        actor_require(actor, on_cluster, scope)
 
 
 def lifecycle_policy_check(policy: LifecyclePolicy, says: Mapping[str, Any]) -> None:

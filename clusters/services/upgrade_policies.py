@@ -5,15 +5,14 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from accounts.access import actor_require
 from accounts.errors import InvalidInput
-from accounts.models import Organization, Project
 from accounts.services.audit import Actor, audit_record
 from accounts.services.rows import row_lock, row_save
 from clusters.lifecycle.times import CRON_ACCEPTED, cron_check, zone_check
 from clusters.models import UpgradeChannel, UpgradePolicy
-from clusters.services.lifecycle_policies import Scope, organization_of, scope_column
+from clusters.services.lifecycle_policies import Scope, organization_of, scope_column, scope_require
 
+ACTION: Final = "virtualcluster.upgrade"
 FIELDS: Final = ("channel", "window_cron", "window_seconds", "time_zone")
 SHORTEST, LONGEST = 600, 7 * 86400
 """Seconds of a window."""
@@ -22,7 +21,7 @@ SHORTEST, LONGEST = 600, 7 * 86400
 @transaction.atomic
 def upgrade_policy_create(*, scope: Scope, actor: Actor, says: Mapping[str, Any]) -> UpgradePolicy:
     """`says`: some of the policy's fields. InvalidInput names the field. Conflict where the scope has one."""
-    _require(actor, scope)
+    scope_require(actor, scope, on_cluster=ACTION)
     policy = UpgradePolicy(**scope_column(scope))
     _say(policy, says)
     row_save(policy, taken=f"{scope} has a policy already; change that one.", field=next(iter(scope_column(scope))))
@@ -33,7 +32,7 @@ def upgrade_policy_create(*, scope: Scope, actor: Actor, says: Mapping[str, Any]
 @transaction.atomic
 def upgrade_policy_update(*, policy: UpgradePolicy, actor: Actor, says: Mapping[str, Any]) -> UpgradePolicy:
     """Changes the fields that are given; what is not given stays."""
-    _require(actor, policy.scope)
+    scope_require(actor, policy.scope, on_cluster=ACTION)
     row_lock(policy)
     before = _told(policy)
     _say(policy, says)
@@ -45,18 +44,9 @@ def upgrade_policy_update(*, policy: UpgradePolicy, actor: Actor, says: Mapping[
 @transaction.atomic
 def upgrade_policy_delete(*, policy: UpgradePolicy, actor: Actor) -> None:
     """From then on the wider scope counts."""
-    _require(actor, policy.scope)
+    scope_require(actor, policy.scope, on_cluster=ACTION)
     _audit(actor, "upgrade-policy.delete", policy, before=_told(policy))
     policy.delete()
-
-
-def _require(actor: Actor, scope: Scope) -> None:
-    if isinstance(scope, Organization):
-        actor_require(actor, "organization.update", scope)
-    elif isinstance(scope, Project):
-        actor_require(actor, "project.update", scope)
-    else:
-        actor_require(actor, "virtualcluster.upgrade", scope)
 
 
 def _say(policy: UpgradePolicy, says: Mapping[str, Any]) -> None:

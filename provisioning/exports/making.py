@@ -180,7 +180,7 @@ class Maker:
         if found["metadata"].get("deletionTimestamp"):
             raise NotYet(f"{planned.key} is being deleted.", alone=True)
         self._note(planned.key, found)
-        managers = _managers(found)
+        managers = managers_of(found)
         if self._way.created_by in managers or self._way.overwritten_by in managers:
             return self._ours(planned, served, found, manifest, note)
         if counts_the_same({**planned.exported, "apiVersion": served.kind.api_version}, found):
@@ -199,7 +199,7 @@ class Maker:
             found = self._virtual.patch_as(served.kind, found, patch, manager=self._way.created_by)
         if not found.get("status"):
             self._carry_status(planned, served, found)
-        changed = self._way.overwritten_by in _managers(found)
+        changed = self._way.overwritten_by in managers_of(found)
         return Made(Outcome.OVERWRITTEN if changed else Outcome.CREATED, note)
 
     def _overwritten(self, planned: Planned, served: ServedKind, found: Json, manifest: Json, note: str) -> Made:
@@ -268,11 +268,12 @@ class Maker:
         """Its uid, and whether it is this restore that made it."""
         uid = found["metadata"]["uid"] if found else None
         self._uids[key] = uid
-        if found and uid and self._way.created_by in _managers(found):
+        if found and uid and self._way.created_by in managers_of(found):
             self._created.add(uid)
 
 
-def _managers(obj: Json) -> set[str]:
+def managers_of(obj: Json) -> set[str]:
+    """Who wrote to it, by the names under which they did."""
     return {str(each.get("manager")) for each in obj["metadata"].get("managedFields") or []}
 
 

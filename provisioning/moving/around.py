@@ -13,6 +13,7 @@ from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import kinds_served
 from provisioning.exports.identity import id_of
 from provisioning.exports.left_out import SYSTEM_MANAGERS, rule_for
+from provisioning.exports.making import managers_of
 from provisioning.moving.carrying import moves, moving_way
 from provisioning.moving.changes import Changes, carried_kinds, whole
 from provisioning.moving.holding import same_but_for_holding
@@ -74,7 +75,7 @@ def written_since(
 def _was_there(item: Json, since: datetime, carried_by: str) -> bool:
     """Whether it was at the target before anything ran there: nobody but the move wrote it, or it is older."""
     created = datetime.fromisoformat(item["metadata"]["creationTimestamp"])
-    return _managers(item) <= {carried_by} or created < since - CLOCKS_APART
+    return managers_of(item) <= {carried_by} or created < since - CLOCKS_APART
 
 
 def _counts(obj: Json) -> bool:
@@ -93,7 +94,3 @@ def _by_somebody(item: Json, since: datetime) -> bool:
 
 def _systems(manager: str) -> bool:
     return manager in SYSTEM_MANAGERS or manager.startswith(MARINA)
-
-
-def _managers(item: Json) -> set[str]:
-    return {str(each.get("manager")) for each in item["metadata"].get("managedFields") or []}

@@ -18,6 +18,7 @@ from provisioning.exports.identity import id_of
 from provisioning.exports.left_out import rule_for
 from provisioning.exports.merging import merge_patch
 from provisioning.moving.holding import held, is_held, let_go, wanted_replicas
+from provisioning.moving.pods import over
 from provisioning.moving.workloads import WORKLOAD_KINDS, Order, Workload, workloads_of
 
 HOLDABLE: Final = tuple(kind for kind in WORKLOAD_KINDS.values() if kind is not POD)
@@ -70,11 +71,7 @@ def _pods(kube: KubeClient, kind: Kind, obj: Json) -> list[str]:
         return []
     namespace = obj["metadata"]["namespace"]
     found = kube.list(POD, namespace, label_selector=selector)
-    return [f"{namespace}/{pod['metadata']['name']}" for pod in found if _runs(pod)]
-
-
-def _runs(pod: Json) -> bool:
-    return (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+    return [f"{namespace}/{pod['metadata']['name']}" for pod in found if not over(pod)]
 
 
 def _selector(obj: Json) -> str:
@@ -126,17 +123,12 @@ def webhooks_held(source: KubeClient) -> None:
 def webhooks_let_go(target: KubeClient) -> None:
     """What is written from now on goes by them."""
     for kind in WEBHOOKS:
-        for obj in target.list(kind):
-            if is_held(obj):
-                _patched(target, kind, obj, let_go(obj))
+        _let_go_of(target, kind)
 
 
 def cron_jobs_let_go(target: KubeClient) -> int:
     """How many go on."""
-    held_ones = [obj for obj in target.list(CRON_JOB) if is_held(obj)]
-    for obj in held_ones:
-        _patched(target, CRON_JOB, obj, let_go(obj))
-    return len(held_ones)
+    return _let_go_of(target, CRON_JOB)
 
 
 def all_held(kube: KubeClient) -> None:
@@ -146,8 +138,16 @@ def all_held(kube: KubeClient) -> None:
 
 def all_let_go(kube: KubeClient) -> None:
     """Workloads, CronJobs among them: as they were before they were held."""
-    for kind, obj in _held_objects(kube):
+    for kind in HOLDABLE:
+        _let_go_of(kube, kind)
+
+
+def _let_go_of(kube: KubeClient, kind: Kind) -> int:
+    """Those of a kind that are held; how many."""
+    found = [obj for obj in kube.list(kind) if is_held(obj)]
+    for obj in found:
         _patched(kube, kind, obj, let_go(obj))
+    return len(found)
 
 
 def _behind_webhooks(target: KubeClient) -> list[tuple[str, dict[str, str]]]:

@@ -1,6 +1,6 @@
 """Moving a virtual cluster to another host, up to where its source is frozen: all of it while the source works."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
@@ -16,6 +16,7 @@ from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
+from provisioning.exports.identity import ObjectId
 from provisioning.exports.opening import export_read
 from provisioning.exports.restoring import RestorePlan
 from provisioning.moving.carrying import Carried, Carrier, changes_carry, moving_plan, moving_way
@@ -170,17 +171,23 @@ def copy_changes(context: StepContext) -> StepResult:
 
 def _not_taken(context: StepContext, carried: Carried) -> Wait | None:
     """PermanentError where something was refused, or not taken for long."""
+    waits = taken_or_wait(carried, seconds=0.5)
+    if waits and seconds_in_step(context) > PATIENCE_SECONDS:
+        raise _not_made(carried.waiting)
+    return waits
+
+
+def taken_or_wait(carried: Carried, *, seconds: float) -> Wait | None:
+    """None where all was taken. PermanentError where something was refused."""
     if carried.refused:
-        raise not_taken(dict(carried.refused))
+        raise _not_made(carried.refused)
     if not carried.waiting:
         return None
-    if seconds_in_step(context) > PATIENCE_SECONDS:
-        raise not_taken(dict(carried.waiting))
     key, why = next(iter(carried.waiting.items()))
-    return Wait(0.5, f"{len(carried.waiting)} objects are not taken yet, such as {key}: {why}")
+    return Wait(seconds, f"{len(carried.waiting)} objects are not taken yet, such as {key}: {why}")
 
 
-def not_taken(why: dict[Any, str]) -> PermanentError:
+def _not_made(why: Mapping[ObjectId, str]) -> PermanentError:
     """Of objects, each with the reason."""
     told = " ".join(f"{key}: {reason}" for key, reason in list(why.items())[:TOLD])
     return PermanentError(

@@ -12,9 +12,10 @@ from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import PlacementContext, StepContext
 from provisioning.engine.errors import StepError, TemporaryError
 from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
-from provisioning.exports.digests import sendable
 from provisioning.exports.left_out import rule_for
+from provisioning.exports.restoring import as_sent
 from provisioning.moving.carrying import moving_way
+from provisioning.moving.pods import over
 from provisioning.moving.running import cron_jobs_let_go
 from provisioning.steps.release import workload_of
 from provisioning.steps.restoring import mark_of
@@ -53,14 +54,11 @@ def recreate_pods(context: StepContext) -> StepResult:
 
 def lone_pods(virtual: KubeClient) -> list[Json]:
     """Those that users made and nobody makes again, and that did not end."""
-    found = [pod for pod in virtual.list(POD) if rule_for(pod) is None]
-    return [pod for pod in found if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")]
+    return [pod for pod in virtual.list(POD) if rule_for(pod) is None and not over(pod)]
 
 
 def _made(target: KubeClient, pod: Json, *, mark: str) -> None:
-    manifest = sendable(pod)
-    for computed in ("priority", "preemptionPolicy"):
-        manifest["spec"].pop(computed, None)
+    manifest = as_sent(pod)
     manifest["metadata"].pop("ownerReferences", None)
     with suppress(ConflictError):
         target.create_as(POD, manifest, manager=moving_way(mark).created_by)

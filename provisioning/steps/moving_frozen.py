@@ -28,8 +28,9 @@ from provisioning.moving.freezing import (
     freeze_take_away,
 )
 from provisioning.moving.running import Decided, started, stopped, webhooks_held, webhooks_let_go
+from provisioning.moving.telling import few
 from provisioning.moving.workloads import Order
-from provisioning.steps.moving import both, copied_up_to, not_taken
+from provisioning.steps.moving import both, copied_up_to, taken_or_wait
 from provisioning.steps.restoring import mark_of
 
 failpoint_register("move.switch")
@@ -111,11 +112,8 @@ def copy_rest(context: StepContext) -> StepResult:
                 source, target, context.params[REVISIONS], before_page=context.lease.check, counts=counts
             )
             carried = changes_carry(target, changes, mark=mark_of(context))
-            if carried.refused:
-                raise not_taken(dict(carried.refused))
-            if carried.waiting:
-                key, why = next(iter(carried.waiting.items()))
-                return Wait(0.2, f"{len(carried.waiting)} objects are not taken yet, such as {key}: {why}")
+            if waits := taken_or_wait(carried, seconds=0.2):
+                return waits
             copied += len(changes)
             copied_up_to(context, changes)
             counts = changes.counts
@@ -173,8 +171,7 @@ def _decided(context: StepContext) -> Decided:
 
 
 def _waiting(what: str, names: list[str]) -> str:
-    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
-    return f"{what}: {', '.join(names[:TOLD])}{more}."
+    return f"{what}: {few(names, TOLD)}."
 
 
 @step("Let people to where it is now", deadline=COPY_SECONDS, patient=False)

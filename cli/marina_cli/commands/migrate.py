@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 import click
 
-from marina_cli.commands.report_views import choices_open, findings_of, report_show
+from marina_cli.commands.report_checks import blocked_check, choices_missing
+from marina_cli.commands.report_views import choices_open, report_show
 from marina_cli.commands.waiting import operation_await, watch_command
 from marina_cli.completing import complete_clusters, complete_hosts
 from marina_cli.durations import DURATION, span
-from marina_cli.errors import CliError, ExitCode, FieldError, UsageProblem
+from marina_cli.errors import ExitCode, FieldError, UsageProblem
 from marina_cli.lookup import cluster_find, is_id
 from marina_cli.output import note, output_option, print_one
 from marina_cli.session import Session, pass_session, project_option
@@ -81,7 +82,7 @@ def migrate(
         print_one(looked, form, lambda _: report_show(report, choices), name="id")
         return
     report_show(report, choices, err=True)
-    _blocked_check(name, report)
+    blocked_check(name, report, done="moved")
     choices |= _ask(report, choices, yes)
     _agree(name, yes)
     _move(session, key, name, _body(to, back, choices, orders), detach=detach, timeout=timeout, form=form)
@@ -113,25 +114,11 @@ def _look(session: Session, key: str, body: Json, timeout: int) -> Json:
     return session.api.get(f"/operations/{operation.id}")
 
 
-def _blocked_check(name: str, report: Json) -> None:
-    if blocks := findings_of(report, "blocks"):
-        raise CliError(
-            f"{name} cannot be moved so: {len(blocks)} thing{'s are' if len(blocks) > 1 else ' is'} in the way.",
-            hint="Each says what to do about it. Nothing was done.",
-            code="blocked",
-        )
-
-
 def _ask(report: Json, made: dict[str, str], yes: bool) -> dict[str, str]:
     """What is still to be chosen, from who sits there. Else CliError, with the options that choose it."""
     still = choices_open(report, made)
     if still and (yes or not sys.stdin.isatty()):
-        options = " ".join(f"--{clean(name)} {'|'.join(map(clean, options))}" for name, options in still.items())
-        raise CliError(
-            f"Somebody has to choose before it is moved: {', '.join(map(clean, still))}.",
-            hint=f"Add: {options}",
-            code="needs-choice",
-        )
+        raise choices_missing(still, done="moved")
     return {name: _asked(name, list(options)) for name, options in still.items()}
 
 

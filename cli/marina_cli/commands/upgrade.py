@@ -6,11 +6,12 @@ import sys
 
 import click
 
-from marina_cli.commands.report_views import choices_open, findings_of, report_show
+from marina_cli.commands.report_checks import blocked_check, choices_missing
+from marina_cli.commands.report_views import choices_open, report_show
 from marina_cli.commands.waiting import operation_await, watch_command
 from marina_cli.completing import complete_chart_versions, complete_clusters, complete_versions
 from marina_cli.durations import DURATION, span
-from marina_cli.errors import CliError, ExitCode
+from marina_cli.errors import ExitCode
 from marina_cli.lookup import cluster_find
 from marina_cli.output import note, output_option, print_one
 from marina_cli.session import Session, pass_session, project_option
@@ -73,19 +74,9 @@ def _look(session: Session, path: str, body: Json, timeout: int) -> Json:
 
 
 def _check(name: str, report: Json, choices: dict[str, str]) -> None:
-    if blocks := findings_of(report, "blocks"):
-        raise CliError(
-            f"{name} cannot be upgraded so: {len(blocks)} thing{'s are' if len(blocks) > 1 else ' is'} in the way.",
-            hint="Each says what to do about it. Nothing was done.",
-            code="blocked",
-        )
+    blocked_check(name, report, done="upgraded")
     if still := choices_open(report, choices):
-        options = " ".join(f"--{clean(name)} {'|'.join(map(clean, options))}" for name, options in still.items())
-        raise CliError(
-            f"Somebody has to choose before it is upgraded: {', '.join(map(clean, still))}.",
-            hint=f"Add: {options}",
-            code="needs-choice",
-        )
+        raise choices_missing(still, done="upgraded")
 
 
 def _upgrade(session: Session, path: str, name: str, body: Json, *, detach: bool, timeout: int, form: str) -> None:
