@@ -16,6 +16,8 @@ NAMES: Final = {
     "region_offers": "region-offer-list",
     "sleep_schedules": "sleep-schedule-list",
     "lifecycle_policies": "lifecycle-policy-list",
+    "upgrade_policies": "upgrade-policy-list",
+    "rollouts": "rollout-list",
     "discovered_clusters": "discovered-cluster-list",
     "operations": "operation-list",
     "exports": "export-list",

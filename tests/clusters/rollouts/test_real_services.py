@@ -62,11 +62,10 @@ def test_a_host_that_was_disconnected_meanwhile_fails_what_was_to_go_there(real)
     rollout = real.rollout(action="migrate", kubernetes_version="", to=west)
     west.delete()
     real.tick()
-    assert real.told(rollout) == {"c-000": "The host west was disconnected."}
+    assert real.told(rollout) == {"c-000": "The host west is not there any more."}
 
 
 def test_an_upgrade_goes_to_the_version_that_was_named(real):
-    pytest.importorskip("clusters.services.upgrading")
     real.many(1)
     Placement.objects.update(kubernetes_version="1.35.4", chart_version="0.36.1")
     rollout = real.rollout()

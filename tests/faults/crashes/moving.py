@@ -25,6 +25,7 @@ def _belongings() -> list[dict[str, Any]]:
     labels = {"app": "web"}
     pod = {"containers": [{"name": "main", "image": "web:1"}]}
     template = {"metadata": {"labels": labels}, "spec": pod}
+    job = {"jobTemplate": {"spec": {"template": {"spec": {**pod, "restartPolicy": "Never"}}}}}
     hook = {"name": "hook.shop.test", "clientConfig": {"url": "https://hook.shop.test"}, "objectSelector": {}}
     return [
         _obj("v1", "Namespace", "shop"),
@@ -37,7 +38,7 @@ def _belongings() -> list[dict[str, Any]]:
             "shop",
             spec={"replicas": 2, "selector": {"matchLabels": labels}, "template": template},
         ),
-        _obj("batch/v1", "CronJob", "nightly", "shop", spec={"schedule": "0 1 * * *", "suspend": False}),
+        _obj("batch/v1", "CronJob", "nightly", "shop", spec={"schedule": "0 1 * * *", "suspend": False, **job}),
         _obj("v1", "Pod", "alone", "shop", spec=pod),
         _obj("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "hook", webhooks=[hook]),
     ]
