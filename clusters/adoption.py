@@ -1,7 +1,8 @@
 """How a virtual cluster that Marina did not make was found: kept with its placement, as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final, Self
 
 from clusters.chart_values import values_merge
@@ -51,6 +52,10 @@ class Adoption:
     def values(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """The cluster's own values, over those of its images."""
         return values_merge(self.image_values, wanted)
+
+    def elsewhere(self, now: datetime) -> dict[str, Any]:
+        """For the placement on another host to which it goes: there Marina makes it as it is wanted, of its images."""
+        return replace(self, taken_over=now.isoformat(), given_back=False).as_json()
 
     @property
     def image_tag(self) -> str:

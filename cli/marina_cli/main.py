@@ -11,51 +11,8 @@ from typing import Any
 import click
 
 from marina_cli import __version__
-from marina_cli.commands.audit import audit
-from marina_cli.commands.break_glass import break_glass
-from marina_cli.commands.cleanup import cleanup, extend
-from marina_cli.commands.clusters import cluster_get, cluster_list, cluster_protect, cluster_unprotect
-from marina_cli.commands.configure import configure
-from marina_cli.commands.contexts import context, use_project
-from marina_cli.commands.create import create
-from marina_cli.commands.credential import credential
-from marina_cli.commands.delete import cluster_delete
-from marina_cli.commands.discovered import discovered
-from marina_cli.commands.export import export
-from marina_cli.commands.federation import federation
-from marina_cli.commands.group_mapping import group_mapping
-from marina_cli.commands.host import host
-from marina_cli.commands.idle import idle
-from marina_cli.commands.inbox import inbox
-from marina_cli.commands.invitations import invitation, invite
-from marina_cli.commands.kubeconfig import kubeconfig
-from marina_cli.commands.kubeconfigs import kubeconfigs
-from marina_cli.commands.login import login, logout, whoami
-from marina_cli.commands.maintenance import maintenance
-from marina_cli.commands.member import member
-from marina_cli.commands.migrate import migrate
-from marina_cli.commands.op import op
-from marina_cli.commands.options import COMPLETE_VARIABLE, completion, options
-from marina_cli.commands.organization import organization
-from marina_cli.commands.policy import policy
-from marina_cli.commands.project import project
-from marina_cli.commands.requests import requests, uses
-from marina_cli.commands.restore import restore
-from marina_cli.commands.role import role
-from marina_cli.commands.rollout import rollout
-from marina_cli.commands.schedule import schedule
-from marina_cli.commands.second_factor import second_factor
-from marina_cli.commands.service_account import service_account
-from marina_cli.commands.sessions import session_group
-from marina_cli.commands.sharing import share, shares, unshare
-from marina_cli.commands.sleeping import cluster_sleep, cluster_wake
-from marina_cli.commands.static_kubeconfig import static_kubeconfig
-from marina_cli.commands.team import team
-from marina_cli.commands.token import token
-from marina_cli.commands.transfer import ceiling, transfer
-from marina_cli.commands.upgrade import upgrade
-from marina_cli.commands.user import user
-from marina_cli.commands.webhook import webhook
+from marina_cli.commands.options import COMPLETE_VARIABLE
+from marina_cli.contents import SECTIONS
 from marina_cli.errors import CliError
 from marina_cli.session import Session
 
@@ -66,6 +23,12 @@ class MarinaGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """As they were added, not by the alphabet."""
         return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """By what they are about, each on a line."""
+        for section in SECTIONS:
+            with formatter.section(section.title):
+                formatter.write_dl([(str(command.name), told) for command, told in section.commands.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error nobody thought of becomes a sentence too."""
@@ -112,19 +75,9 @@ def cli(ctx: click.Context, context: str | None, ca_file: str | None, insecure_h
     session.insecure_http = insecure_http
 
 
-for command in (
-    *(login, logout, whoami, use_project, context),
-    *(create, cluster_list, cluster_get, kubeconfig, configure, cluster_delete, cluster_protect, cluster_unprotect),
-    *(cluster_sleep, cluster_wake, upgrade, idle, export, restore, migrate),
-    *(schedule, policy, extend, cleanup, maintenance, rollout),
-    *(share, shares, unshare, transfer, ceiling),
-    *(project, member, team, invite, invitation, organization, role, user),
-    *(audit, requests, uses, inbox, webhook, group_mapping, break_glass),
-    *(kubeconfigs, static_kubeconfig, credential, token, service_account, federation),
-    *(session_group, second_factor),
-    *(op, options, host, discovered, completion),
-):
-    cli.add_command(command)
+for section in SECTIONS:
+    for command in section.commands:
+        cli.add_command(command)
 
 
 def main() -> None:

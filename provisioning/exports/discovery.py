@@ -1,16 +1,15 @@
-"""Which kinds an API server serves: each once, in the version that the server prefers."""
+"""Which kinds an API server serves, each once: in the version that the server prefers, or in that which it stores."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from provisioning.drivers.kinds import Json, Kind
+from provisioning.drivers.kinds import API_SERVICE, CUSTOM_RESOURCE_DEFINITION, Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.errors import TemporaryError
 
 STALE = "Stale"
 NEEDED = frozenset({"list", "create"})
 """What cannot be listed cannot be exported, and what cannot be created was not made by a user."""
-API_SERVICE = Kind("apiregistration.k8s.io/v1", "APIService", "apiservices", namespaced=False)
 
 
 @dataclass(frozen=True)
@@ -24,9 +23,12 @@ class Served:
 def kinds_served(kube: KubeClient) -> Served:
     """All that can be listed and created, of resource definitions and aggregated API servers too.
 
+    In the version that is preferred; where a program of the cluster's own converts between versions, in the one that
+    is stored: that can be read, and made elsewhere, while this program is not there.
+
     TemporaryError where the server does not tell what it serves itself at the moment.
     """
-    found: dict[tuple[str, str], Kind] = {}
+    found: dict[tuple[str, str], list[Kind]] = {}
     silent = []
     for version, resources in _versions(kube):
         if resources is None:
@@ -35,8 +37,28 @@ def kinds_served(kube: KubeClient) -> Served:
         for resource in resources or []:
             if set(resource["verbs"]) >= NEEDED:
                 kind = Kind(version, resource["kind"], resource["plural"], namespaced=resource["namespaced"])
-                found.setdefault((kind.group, kind.plural), kind)
-    return Served(tuple(found[key] for key in sorted(found)), tuple(sorted(silent)))
+                found.setdefault((kind.group, kind.plural), []).append(kind)
+    return Served(tuple(_version_chosen(kube, found[key]) for key in sorted(found)), tuple(sorted(silent)))
+
+
+def _version_chosen(kube: KubeClient, versions: list[Kind]) -> Kind:
+    """Of one kind's versions, the preferred one first."""
+    preferred = versions[0]
+    if len(versions) == 1 or "." not in preferred.group:  # groups of definitions have a dot
+        return preferred
+    definition = kube.get(CUSTOM_RESOURCE_DEFINITION, f"{preferred.plural}.{preferred.group}")
+    stored = stored_version(definition) if definition and converts_by_webhook(definition) else ""
+    return next((each for each in versions if each.api_version == f"{each.group}/{stored}"), preferred)
+
+
+def converts_by_webhook(definition: Json) -> bool:
+    """Whether objects of a resource definition are converted between its versions by a program outside of the API."""
+    return (definition["spec"].get("conversion") or {}).get("strategy") == "Webhook"
+
+
+def stored_version(definition: Json) -> str:
+    """In which version a resource definition has objects stored that are written now."""
+    return str(next(each["name"] for each in definition["spec"]["versions"] if each.get("storage")))
 
 
 def still_served(kube: KubeClient, kind: Kind) -> bool:

@@ -5,13 +5,13 @@ from enum import StrEnum
 from typing import Final
 
 from provisioning.drivers.errors import ForbiddenError, NotFound
-from provisioning.drivers.kinds import Json, Kind
+from provisioning.drivers.kinds import CUSTOM_RESOURCE_DEFINITION, Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.errors import PermanentError, StepError, TemporaryError
 from provisioning.exports.digests import sendable
 from provisioning.exports.identity import ObjectId, owner_id
 from provisioning.exports.merging import merge_patch
-from provisioning.exports.ordering import CRD, found_in
+from provisioning.exports.ordering import found_in
 from provisioning.exports.refusing import refusal_told
 from provisioning.exports.restoring import (
     Planned,
@@ -23,7 +23,6 @@ from provisioning.exports.restoring import (
 )
 from provisioning.exports.served import Served, ServedKind
 
-CRD_KIND: Final = Kind("apiextensions.k8s.io/v1", CRD.partition(".")[0], "customresourcedefinitions", namespaced=False)
 _SERVERS_TROUBLE: Final = ("unreachable", "timeout", "too-many-requests")
 """See `troubled`."""
 
@@ -147,7 +146,7 @@ class Maker:
         if (key.group, key.kind) in self._established:
             return
         name = definition["metadata"]["name"]
-        found = self._virtual.get(CRD_KIND, name)
+        found = self._virtual.get(CUSTOM_RESOURCE_DEFINITION, name)
         conditions = {each["type"]: each for each in ((found or {}).get("status") or {}).get("conditions") or []}
         if conditions.get("Established", {}).get("status") != "True":
             said = conditions.get("NamesAccepted", {}).get("message") or ""

@@ -17,7 +17,7 @@ from provisioning.drivers.kinds import (
     Kind,
 )
 from provisioning.drivers.kube import KubeClient
-from provisioning.exports.discovery import Served, kinds_served
+from provisioning.exports.discovery import Served, converts_by_webhook, kinds_served, stored_version
 from provisioning.exports.left_out import rule_for
 from provisioning.moving.pods import job_ended
 from provisioning.moving.workloads import Seen, Workload, workloads_in, workloads_seen
@@ -26,6 +26,7 @@ TOKENS: Final = "type=kubernetes.io/service-account-token"
 _WHOLE: Final = (PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME, SERVICE, INGRESS)
 _HOOKS: Final = ("admissionregistration.k8s.io", "MutatingWebhookConfiguration")
 _API_SERVICES: Final = ("apiregistration.k8s.io", "APIService")
+_DEFINITIONS: Final = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
 OUTSIDE_GROUPS: Final = {
     "acme.cert-manager.io": "cert-manager asks a certificate authority for it",
@@ -60,7 +61,8 @@ class Inside:
     """What was read. Objects are as the API gives them, without those that an export leaves out too.
 
     `policies`: it knows admission policies, by which its writes can be refused. `aggregated`: API versions that other
-    servers inside it serve.
+    servers inside it serve. `converted`: resource definitions of which some objects may be readable only while a
+    program that runs in the cluster converts them.
     """
 
     workloads: tuple[Workload, ...] = ()
@@ -75,6 +77,7 @@ class Inside:
     customs: tuple[Custom, ...] = ()
     pod_hooks: tuple[str, ...] = ()
     aggregated: tuple[str, ...] = ()
+    converted: tuple[str, ...] = ()
     policies: bool = True
 
 
@@ -95,6 +98,7 @@ def inside_read(kube: KubeClient) -> Inside:
         customs=tuple(_customs(kube, served)),
         pod_hooks=tuple(sorted(_named(each) for each in _of(kube, served, _HOOKS) if _on_pods(each))),
         aggregated=tuple(sorted(_named(each) for each in _of(kube, served, _API_SERVICES) if _elsewhere(each))),
+        converted=tuple(sorted(_named(each) for each in _of(kube, served, _DEFINITIONS) if _needs_converting(each))),
         policies=_serves(served, VALIDATING_ADMISSION_POLICY),
     )
 
@@ -124,9 +128,9 @@ def _named(found: Json) -> str:
     return f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else str(meta["name"])
 
 
-def _of(kube: KubeClient, served: Served, wanted: tuple[str, str]) -> list[Json]:
+def _of(kube: KubeClient, served: Served, wanted: tuple[str, str]) -> Iterable[Json]:
     kind = next((each for each in served.kinds if (each.group, each.kind) == wanted), None)
-    return [each for each in kube.list(kind) if rule_for(each) is None] if kind else []
+    return (each for each in kube.list(kind) if rule_for(each) is None) if kind else ()
 
 
 def _customs(kube: KubeClient, served: Served) -> Iterable[Custom]:
@@ -157,3 +161,15 @@ def _on_pods(found: Json) -> bool:
 
 def _elsewhere(found: Json) -> bool:
     return bool((found.get("spec") or {}).get("service"))
+
+
+def _needs_converting(definition: Json) -> bool:
+    """Objects may be stored in several versions, or in one that is not served."""
+    if not converts_by_webhook(definition) or not definition["spec"]["conversion"]["webhook"]["clientConfig"].get(
+        "service"
+    ):
+        return False
+    stored = stored_version(definition)
+    served = {each["name"] for each in definition["spec"]["versions"] if each.get("served")}
+    known = set((definition.get("status") or {}).get("storedVersions") or [])
+    return stored not in served or bool(known - {stored})

@@ -21,6 +21,10 @@ VOLUMES_LATER: Final = (
     "Nothing is lost without your word. Copying what volumes hold is not offered yet: until it is, leave the cluster "
     "where it is, or give them up by --volumes recreate-empty."
 )
+CONVERTED_FIRST: Final = (
+    "Write each of these objects again as it is (kubectl get, then replace), and leave only the version that is stored "
+    "in status.storedVersions of the definition."
+)
 
 
 def not_moving(inside: Inside, *, to: str) -> Iterator[Finding]:
@@ -228,3 +232,10 @@ def _hooks(inside: Inside) -> Iterator[Finding]:
     if inside.aggregated:
         told = "Other servers in the cluster serve these APIs; what they keep is data of a workload, and not carried."
         yield note("aggregated-apis", few(inside.aggregated), told)
+    if inside.converted:
+        told = (
+            "Some of their objects may be stored in an older version, which can be read only while the webhook that "
+            "converts them runs. It stops before the last look at the source; if such an object is met then, the move "
+            "is put back."
+        )
+        yield note("conversion-webhooks", few(inside.converted), told, CONVERTED_FIRST)

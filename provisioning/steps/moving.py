@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
+from clusters.adoption import Adoption
 from clusters.models import Export, HostCluster, Placement, PlacementRole
 from clusters.move_target import move_target
 from clusters.moving import ACCEPT, BACK, COUNTS, DECIDED, DIFFERENCES, JOBS_WAIT, ORDERS, REVISIONS, SLEPT
@@ -57,7 +58,8 @@ def place_target(context: StepContext) -> StepResult:
         host, why = _host_chosen(context)
         if _leaving(context, host):
             return Wait(1.0, f"What an earlier move left on {host.name} is still being removed.")
-        adopted = context.placement.adopted
+        adoption = Adoption.of_json(context.placement.adopted)
+        adopted = adoption.elsewhere(context.now) if adoption else None
         placement_create(context.virtual_cluster, host, why=why, role=PlacementRole.TARGET, adopted=adopted)
     return Done(why)
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 
+from clusters.adoption import Adoption
 from clusters.models import Breaker, Export, HostPhase, Placement, PlacementRole, VirtualCluster
 from clusters.move_target import elsewhere
 from clusters.recovery import EMPTY, KEPT, LOST_HOST
@@ -76,9 +77,9 @@ def choose_other_host(context: StepContext) -> StepResult:
         if found.host is None:
             return Wait(AGAIN_SECONDS, " ".join(each.why for each in found.refusals))
         lost = _given_up(context.virtual_cluster).first()
-        made = placement_create(
-            context.virtual_cluster, found.host, why=found.why, adopted=lost.adopted if lost else None
-        )
+        adoption = Adoption.of_json(lost.adopted) if lost else None
+        adopted = adoption.elsewhere(context.now) if adoption else None
+        made = placement_create(context.virtual_cluster, found.host, why=found.why, adopted=adopted)
         _goes(context, made)
     failpoint("recover.placed")
     return Done(made.why)

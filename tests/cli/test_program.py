@@ -14,6 +14,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from marina_cli.main import cli
 
 from tests.cli.api_server import ApiServer
 from tests.cli.conftest import TOKEN
@@ -186,3 +187,14 @@ def test_completion_without_a_server_is_silent() -> None:
 def test_options_of_create_are_completed(option: str, offered: str) -> None:
     asked = {"_MARINA_COMPLETE": "bash_complete", "COMP_WORDS": f"marina create x {option} ", "COMP_CWORD": "4"}
     assert f"plain,{offered}" in call("marina", **asked).stdout.split()
+
+
+@pytest.mark.usefixtures("programs")
+def test_help_tells_every_command_in_a_line_by_what_it_is_about() -> None:
+    told = call("marina", "--help", COLUMNS="80").stdout
+    told = told[told.index("To begin:") :]
+    lines = [line for line in told.splitlines() if re.match(r"  [a-z][a-z-]*  +[A-Z]", line)]
+    assert {line.split()[0] for line in lines} == set(cli.commands)
+    assert len(lines) == len(cli.commands), "each in one place"
+    assert max(map(len, lines)) <= 80
+    assert told.index("To begin:") < told.index("Virtual clusters:") < told.index("Host clusters, for platform teams:")

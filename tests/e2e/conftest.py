@@ -62,6 +62,14 @@ def viewer(stack: Stack, people: DemoPeople) -> Api:
 
 
 @pytest.fixture(scope="session")
+def mover(marina_of: Callable[[str], Marina], people: DemoPeople) -> Marina:
+    """An admin of the organization: developers do not choose hosts."""
+    marina = marina_of("mover")
+    marina.login(people.admin.handle, people.admin.password)
+    return marina
+
+
+@pytest.fixture(scope="session")
 def project(people: DemoPeople) -> str:
     """The demo project, as ORGANIZATION/NAME."""
     return people.project

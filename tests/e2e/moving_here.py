@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from django.db import transaction
@@ -15,7 +16,7 @@ from clusters.preflight import CHOICES
 from clusters.services.operations import operation_start
 from clusters.services.virtual_clusters import VirtualClusterSpec, virtual_cluster_create
 from dev.waiting import wait_until
-from localkube import LocalHost
+from localkube import LocalHost, Tools
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
@@ -23,6 +24,7 @@ from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Flow, Step, StepResult
 from provisioning.flows import FLOWS
 from tests.accounts.conftest import World
+from tests.conftest import LOCAL_CHART
 from tests.e2e.in_process import runner_here
 from tests.provisioning.drivers.conftest import connection_of
 from tests.provisioning.hosts import host_at
@@ -66,9 +68,19 @@ class Scene:
         return Actor(user=self.world.olivia)
 
 
-def scene_made(world: World, hosts: Mapping[str, LocalHost], name: str) -> Scene:
-    """The cluster is Ready."""
-    here, there = (_connected(label, host) for label, host in list(hosts.items())[:2])
+def scene_settings(settings: Any, tools: Tools, folder: Path) -> None:
+    """What this process needs to do a worker's work. `folder` is the test's own."""
+    settings.HELM_BINARY, settings.CHART_FOLDER = str(tools.helm), str(LOCAL_CHART)
+    settings.STATE_FOLDER = folder / "state"
+    exports = {"BACKEND": "clusters.exports.folder.ExportFolder", "OPTIONS": {"location": str(folder / "exports")}}
+    settings.STORAGES = {**settings.STORAGES, "exports": exports}
+
+
+def scene_made(
+    world: World, hosts: Mapping[str, LocalHost], name: str, *, exposure: Exposure = Exposure.LOCAL
+) -> Scene:
+    """The cluster is Ready. `exposure`: of both hosts."""
+    here, there = (_connected(label, host, exposure) for label, host in list(hosts.items())[:2])
     work = virtual_cluster_create(
         project=world.payments,
         name=name,
@@ -82,11 +94,11 @@ def scene_made(world: World, hosts: Mapping[str, LocalHost], name: str) -> Scene
     return Scene(world, here, there, cluster)
 
 
-def _connected(name: str, host: LocalHost) -> HostCluster:
+def _connected(name: str, host: LocalHost, exposure: Exposure) -> HostCluster:
     connection = connection_of(host.kubeconfig)
     with connection_open(connection, target=name) as api:
         groups = KubeClient(api).api_groups()
-    return host_at(connection, name, api_groups=groups, exposure=Exposure.LOCAL)
+    return host_at(connection, name, api_groups=groups, exposure=exposure)
 
 
 def finished(operation: Operation, flows: Mapping[OperationKind, Flow] = FLOWS) -> Operation:

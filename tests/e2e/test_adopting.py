@@ -173,6 +173,37 @@ def compared_and_told(operation: Json, foreign: Foreign) -> None:
     assert "differs from what was adopted in" in " ".join(event["text"] for event in operation["events"])
 
 
+def test_one_that_was_adopted_moves_with_its_own_images_and_what_it_left_goes_with_it(
+    installed: Callable[..., Foreign],
+    staff: Api,
+    developer: Api,
+    marina: Marina,
+    mover: Marina,
+    hosts: list[TestHost],
+    project: str,
+    inside_of: Callable[[str], Kubectl],
+) -> None:
+    foreign = installed()
+    labels = foreign.labels()
+    adopted(staff, developer, project, foreign)
+    inside_of(foreign.release)("create", "namespace", "keepsake")
+    mover("migrate", foreign.release, "--project", project, "--to", hosts[1].name, "--yes")
+    cluster = developer.cluster(foreign.release)
+    where = cluster["placement"]
+    assert (cluster["phase"], where["host"]["name"], where["adopted"]) == ("Ready", hosts[1].name, True)
+    assert where["namespace"] != foreign.namespace
+    plane = hosts[1].kubectl.get("statefulset", where["release"], "-n", where["namespace"])
+    assert plane["spec"]["template"]["spec"]["containers"][0]["image"] == f"registry.example/{EDITION}:0.36.1"
+    inside_of(foreign.release)("get", "namespace", "keepsake")
+    left = foreign.kubectl.get("statefulset", foreign.release, "-n", foreign.namespace)
+    assert left["spec"]["replicas"] == 0, "what it left sleeps"
+    marina("upgrade", foreign.release, "--to", "1.36.3", "--yes")
+    assert developer.cluster(foreign.release)["placement"]["kubernetes_version"] == "1.36.3"
+    developer.ended(developer.delete(foreign.release), seconds=240)
+    wait_until(lambda: foreign.labels() == labels, seconds=60, what="what it left on its host is not given back")
+    assert foreign.kubectl.get("statefulset,pod,service,pvc,role,rolebinding", "-n", foreign.namespace) == []
+
+
 def test_one_that_is_paused_is_adopted_asleep_and_woken(
     installed: Callable[..., Foreign], staff: Api, developer: Api, marina: Marina, project: str
 ) -> None:

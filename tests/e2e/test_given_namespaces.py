@@ -67,6 +67,31 @@ def test_given_namespaces_take_one_cluster_each_and_are_given_back_as_they_were(
     assert held(given.kubectl) == foreign
 
 
+def test_a_cluster_moves_into_a_given_namespace_and_out_of_it_and_leaves_nothing(
+    given: TestHost,
+    foreign: set[str],
+    hosts: list[TestHost],
+    developer: Api,
+    mover: Marina,
+    project: str,
+    inside_of: Callable[[str], Kubectl],
+) -> None:
+    before = labels(given)
+    developer.ended(developer.create("nomad", project=project, host=hosts[0].name), seconds=240)
+    inside_of("nomad")("create", "configmap", "there")
+    mover("migrate", "nomad", "--project", project, "--to", "given", "--yes")
+    where = developer.cluster("nomad")["placement"]
+    assert (where["host"]["name"], where["namespace"]) == ("given", "given-a")
+    inside_of("nomad")("get", "configmap", "there")
+    inside_of("nomad")("create", "configmap", "back")
+    mover("migrate", "nomad", "--project", project, "--back", "--yes")
+    assert developer.cluster("nomad")["placement"]["host"]["name"] == hosts[0].name
+    inside_of("nomad")("get", "configmap", "there", "back")
+    developer.ended(developer.delete("nomad"), seconds=240)
+    wait_until(lambda: labels(given) == before, seconds=60, what="what it left on its host is not given back")
+    assert held(given.kubectl) == foreign
+
+
 def revived(developer: Api, project: str, name: str, inside_of: Callable[[str], Kubectl]) -> None:
     """The same name in the same namespace again: nothing of the old state is there."""
     developer.ended(developer.create(name, project=project, host="given"))

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from kubernetes import client, config
 
-from dev.demo_people import DemoPeople
 from dev.stack import Stack
 from dev.waiting import wait_until
 from provisioning.drivers.kube import KubeClient
@@ -68,14 +67,6 @@ def core(kubeconfig: Path) -> client.CoreV1Api:
     config.load_kube_config(str(kubeconfig), client_configuration=how)
     how.retries = False
     return client.CoreV1Api(client.ApiClient(how))
-
-
-@pytest.fixture(scope="module")
-def mover(marina_of: Callable[[str], Marina], people: DemoPeople) -> Marina:
-    """An admin of the organization: developers do not choose hosts."""
-    marina = marina_of("mover")
-    marina.login(people.admin.handle, people.admin.password)
-    return marina
 
 
 @pytest.fixture(scope="module")

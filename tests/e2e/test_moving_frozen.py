@@ -18,8 +18,7 @@ from provisioning.flows.migrate import MIGRATE
 from provisioning.moving.freezing import NAME
 from tests.accounts.conftest import world_make
 from tests.commands import Answer, Kubectl
-from tests.conftest import LOCAL_CHART
-from tests.e2e.moving_here import Scene, scene_made, with_step
+from tests.e2e.moving_here import Scene, scene_made, scene_settings, with_step
 
 pytestmark = [pytest.mark.localkube, pytest.mark.timeout(600)]
 
@@ -106,10 +105,7 @@ def belongings() -> list[Json]:
 
 @pytest.fixture
 def scene(db: None, local_hosts: Mapping[str, LocalHost], tools: Tools, settings: Any, tmp_path: Path) -> Scene:
-    settings.HELM_BINARY, settings.CHART_FOLDER = str(tools.helm), str(LOCAL_CHART)
-    settings.STATE_FOLDER = tmp_path / "state"
-    folder = {"BACKEND": "clusters.exports.folder.ExportFolder", "OPTIONS": {"location": str(tmp_path / "exports")}}
-    settings.STORAGES = {**settings.STORAGES, "exports": folder}
+    scene_settings(settings, tools, tmp_path)
     made = scene_made(world_make(), local_hosts, "frozen")
     with made.inside() as kube:
         for each in belongings():

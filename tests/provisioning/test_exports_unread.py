@@ -7,11 +7,11 @@ import pytest
 
 from provisioning.change_reading import MOST_MANAGERS, ChangeReading, TooManyObjects
 from provisioning.drivers.errors import NotFound
-from provisioning.drivers.kinds import Json, Kind
+from provisioning.drivers.kinds import API_SERVICE, Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
 from provisioning.engine.errors import TemporaryError
-from provisioning.exports.discovery import API_SERVICE, kinds_served
+from provisioning.exports.discovery import kinds_served
 from provisioning.exports.reading import ClusterReading
 from tests.fakes.host import Certificates, FakeHost
 

@@ -97,6 +97,7 @@ def test_what_is_only_worth_knowing_keeps_nobody() -> None:
         tokens=("ci/robot-token",),
         pod_hooks=("sidecars",),
         aggregated=("v1.metrics.example",),
+        converted=("gadgets.shop.example",),
         ended_jobs=("shop/load",),
         **running(
             of("CronJob", "nightly", spec={}),
@@ -113,6 +114,7 @@ def test_what_is_only_worth_knowing_keeps_nobody() -> None:
         "ended-jobs": "shop/load",
         "pod-webhooks": "sidecars",
         "aggregated-apis": "v1.metrics.example",
+        "conversion-webhooks": "gadgets.shop.example",
     }
     assert {each.weight for each in found.values()} == {Weight.NOTE}
 
