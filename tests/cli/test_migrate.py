@@ -94,12 +94,22 @@ def test_the_report_is_shown_and_the_move_is_watched_to_its_end(server: MoveServ
 def test_a_preflight_only_looks(server: MoveServer, run: Run) -> None:
     server.report = with_findings(CORDONED, VOLUMES)
     result = run("migrate", "shop", "--to", "west", "--preflight")
-    assert result.exit_code == 0
+    assert result.exit_code == 1, "it would not begin"
+    assert "1 thing is in the way" in result.stderr
     assert moves(server) == []
     for told in ("In the way", "west: It is cordoned.", "To choose", "--volumes recreate-empty: New, empty volumes."):
         assert told in result.stdout
     as_json = run("migrate", "shop", "--to", "west", "--preflight", "-o", "json")
     assert json.loads(as_json.stdout)["report"] == server.report
+
+
+def test_a_script_can_tell_by_how_a_preflight_ends_whether_the_move_would_begin(server: MoveServer, run: Run) -> None:
+    assert run("migrate", "shop", "--to", "west", "--preflight").exit_code == 0
+    server.report = with_findings(VOLUMES)
+    refused = run("migrate", "shop", "--to", "west", "--preflight")
+    assert (refused.exit_code, "Add: --volumes recreate-empty" in refused.stderr) == (1, True)
+    assert run("migrate", "shop", "--to", "west", "--preflight", "--volumes", "recreate-empty").exit_code == 0
+    assert moves(server) == []
 
 
 def test_what_is_in_the_way_ends_it_before_it_begins(server: MoveServer, run: Run) -> None:

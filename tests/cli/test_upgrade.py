@@ -76,6 +76,11 @@ def test_only_looking_begins_nothing(server: UpgradeServer, run: Run) -> None:
     result = run("upgrade", "shop", "--preflight")
     assert result.exit_code == 0, result.output
     assert "API away: 15" in result.stdout
+    server.report = {**PLAIN, "findings": [ASLEEP]}
+    assert run("upgrade", "shop", "--preflight").exit_code == 1, "it would not begin"
+    server.report = {**PLAIN, "findings": [REMOVED]}
+    assert run("upgrade", "shop", "--preflight").exit_code == 1
+    assert run("upgrade", "shop", "--preflight", "--removed-apis", "accept").exit_code == 0
     assert not begun(server)
 
 

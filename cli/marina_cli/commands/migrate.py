@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import click
 
-from marina_cli.commands.report_checks import blocked_check, choices_missing
+from marina_cli.commands.report_checks import blocked_check, choices_missing, report_check
 from marina_cli.commands.report_views import choices_open, report_show
 from marina_cli.commands.waiting import operation_await, watch_command
 from marina_cli.completing import complete_clusters, complete_hosts
@@ -25,7 +25,9 @@ ORDERS = ("stop-first", "start-first")
 @click.argument("name", metavar="NAME|ID", shell_complete=complete_clusters)
 @click.option("--to", metavar="HOST", shell_complete=complete_hosts, help="The host; without it Marina chooses one.")
 @click.option("--back", is_flag=True, help="Back to where it came from, with what was written since.")
-@click.option("--preflight", is_flag=True, help="Only look at what the move would meet.")
+@click.option(
+    "--preflight", is_flag=True, help="Only look at what the move would meet; exit code 1 where it would not begin."
+)
 @click.option("--volumes", type=click.Choice(["recreate-empty"]), help="What becomes of what volumes hold.")
 @click.option("--jobs", type=click.Choice(["restart", "wait"]), help="What becomes of running Jobs.")
 @click.option("--pods", type=click.Choice(["recreate", "leave"]), help="What becomes of Pods without a controller.")
@@ -80,6 +82,7 @@ def migrate(
     report = looked.get("report") or {}
     if preflight:
         print_one(looked, form, lambda _: report_show(report, choices), name="id")
+        report_check(name, report, choices, done="moved")
         return
     report_show(report, choices, err=True)
     blocked_check(name, report, done="moved")

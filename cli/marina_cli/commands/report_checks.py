@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from marina_cli.commands.report_views import findings_of
+from marina_cli.commands.report_views import choices_open, findings_of
 from marina_cli.errors import CliError
 from marina_cli.text import Json, clean
+
+
+def report_check(name: str, report: Json, made: dict[str, str], *, done: str) -> None:
+    """CliError where it would not begin. Of a look alone too, so that a script can tell by how that ended."""
+    blocked_check(name, report, done=done)
+    if still := choices_open(report, made):
+        raise choices_missing(still, done=done)
 
 
 def blocked_check(name: str, report: Json, *, done: str) -> None:

@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from marina_cli.commands.report_checks import blocked_check, choices_missing
-from marina_cli.commands.report_views import choices_open, report_show
+from marina_cli.commands.report_checks import report_check
+from marina_cli.commands.report_views import report_show
 from marina_cli.commands.waiting import operation_await, watch_command
 from marina_cli.completing import complete_chart_versions, complete_clusters, complete_versions
 from marina_cli.durations import DURATION, span
@@ -24,7 +24,9 @@ from marina_cli.text import Json, clean, word
     "--to", metavar="V", shell_complete=complete_versions, help="Of Kubernetes: 1.36.3, or 1.36 for its newest patch."
 )
 @click.option("--chart", metavar="V", shell_complete=complete_chart_versions, help="Of vcluster's chart.")
-@click.option("--preflight", is_flag=True, help="Only look at what the upgrade would meet.")
+@click.option(
+    "--preflight", is_flag=True, help="Only look at what the upgrade would meet; exit code 1 where it would not begin."
+)
 @click.option("--removed-apis", type=click.Choice(["accept"]), help="Although APIs are in use that will be gone.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--detach", is_flag=True, help="Start it, and do not watch it.")
@@ -58,9 +60,10 @@ def upgrade(
     report = looked.get("report") or {}
     if preflight:
         print_one(looked, form, lambda _: report_show(report, choices), name="id")
+        report_check(name, report, choices, done="upgraded")
         return
     report_show(report, choices, err=True)
-    _check(name, report, choices)
+    report_check(name, report, choices, done="upgraded")
     if not yes and sys.stdin.isatty() and not click.confirm(f"Upgrade {name} now?", err=True):
         raise click.exceptions.Exit(ExitCode.REFUSED)
     body |= {"choices": choices} if choices else {}
@@ -71,12 +74,6 @@ def _look(session: Session, path: str, body: Json, timeout: int) -> Json:
     answer = session.api.start("POST", f"{path}/upgrade-preflight", body)
     operation = operation_await(session, answer, timeout)
     return session.api.get(f"/operations/{operation.id}")
-
-
-def _check(name: str, report: Json, choices: dict[str, str]) -> None:
-    blocked_check(name, report, done="upgraded")
-    if still := choices_open(report, choices):
-        raise choices_missing(still, done="upgraded")
 
 
 def _upgrade(session: Session, path: str, name: str, body: Json, *, detach: bool, timeout: int, form: str) -> None:
