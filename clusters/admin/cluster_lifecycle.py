@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.service_admin import admin_actor
+from clusters.admin.operation_links import operation_told
 from clusters.admin.words import NOTHING, lines_of
 from clusters.lifecycle.deciding import CLEANUP
 from clusters.lifecycle.signal import Signal
@@ -76,16 +77,20 @@ class LifecyclePart:
         """Pods that no controller makes again are not given up: then it stays awake, as its operation tells."""
         for cluster in queryset:
             work = virtual_cluster_sleep(virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now())
-            told = f"begins to fall asleep: operation {work.operation.pk}" if work.created else "is asleep, or falls so"
-            messages.success(request, f"{cluster} {told}.")
+            if work.created:
+                operation_told(request, f"{cluster} begins to fall asleep", work.operation)
+            else:
+                messages.success(request, f"{cluster} is asleep, or falls so.")
 
     @admin.action(description="Wake", permissions=["operate"])
     def wake(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
         """Those that are awake are left as they are."""
         for cluster in queryset:
             work = virtual_cluster_wake(virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now())
-            told = f"begins to wake: operation {work.operation.pk}" if work.created else "is awake, or wakes up"
-            messages.success(request, f"{cluster} {told}.")
+            if work.created:
+                operation_told(request, f"{cluster} begins to wake", work.operation)
+            else:
+                messages.success(request, f"{cluster} is awake, or wakes up.")
 
 
 def _signal(signal: Signal) -> str:

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.service_admin import ReadOnlyAdmin, ServiceAdmin, admin_actor
 from clusters.admin.cluster_lifecycle import LIFECYCLE_FIELDS, LifecyclePart
+from clusters.admin.operation_links import operation_told
 from clusters.admin.words import NOTHING, as_json, conditions_in_words, label, lines_of
 from clusters.api.upgrade_shown import running_of
 from clusters.lifecycle.upgrades import upgrades_available
@@ -224,7 +225,7 @@ class VirtualClusterAdmin(LifecyclePart, ReadOnlyAdmin, ServiceAdmin):
         for cluster in queryset:
             work = virtual_cluster_configure(virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now())
             word = "begins" if work.created else "was waiting already"
-            messages.success(request, f"The configuring of {cluster} {word}: operation {work.operation.pk}.")
+            operation_told(request, f"The configuring of {cluster} {word}", work.operation)
 
     @admin.action(description="Upgrade: look at what that would meet", permissions=["operate"])
     def look_at_upgrade(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
@@ -233,7 +234,7 @@ class VirtualClusterAdmin(LifecyclePart, ReadOnlyAdmin, ServiceAdmin):
             operation = upgrade_preflight(
                 virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now(), change=VersionChange()
             )
-            messages.success(request, f"What an upgrade of {cluster} would meet: operation {operation.pk}.")
+            operation_told(request, f"What an upgrade of {cluster} would meet", operation)
 
     @admin.action(description="Upgrade to the newest versions", permissions=["operate"])
     def upgrade(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
@@ -242,7 +243,7 @@ class VirtualClusterAdmin(LifecyclePart, ReadOnlyAdmin, ServiceAdmin):
             work = virtual_cluster_upgrade(
                 virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now(), change=VersionChange()
             )
-            messages.success(request, f"The upgrade of {cluster} begins: operation {work.operation.pk}.")
+            operation_told(request, f"The upgrade of {cluster} begins", work.operation)
 
     @admin.action(description="Move: look at what that would meet", permissions=["operate"])
     def look_at_move(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
@@ -251,7 +252,7 @@ class VirtualClusterAdmin(LifecyclePart, ReadOnlyAdmin, ServiceAdmin):
             operation = virtual_cluster_migrate_preflight(
                 virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now(), move=MoveWish()
             )
-            messages.success(request, f"What a move of {cluster} would meet is looked at: operation {operation.pk}.")
+            operation_told(request, f"What a move of {cluster} would meet is looked at", operation)
 
     @admin.action(description="Move to the host that fits best", permissions=["operate"])
     def move(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
@@ -260,7 +261,7 @@ class VirtualClusterAdmin(LifecyclePart, ReadOnlyAdmin, ServiceAdmin):
             work = virtual_cluster_migrate(
                 virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now(), move=MoveWish()
             )
-            messages.success(request, f"The move of {cluster} begins: operation {work.operation.pk}.")
+            operation_told(request, f"The move of {cluster} begins", work.operation)
 
     @admin.action(description="Delete with everything in them, without another question", permissions=["operate"])
     def delete_clusters(self, request: HttpRequest, queryset: QuerySet[VirtualCluster]) -> None:
@@ -268,4 +269,4 @@ class VirtualClusterAdmin(LifecyclePart, ReadOnlyAdmin, ServiceAdmin):
         for cluster in queryset:
             work = virtual_cluster_delete(virtual_cluster=cluster, actor=admin_actor(request), now=timezone.now())
             word = "begins" if work.created else "was under way"
-            messages.success(request, f"The deletion of {cluster} {word}: operation {work.operation.pk}.")
+            operation_told(request, f"The deletion of {cluster} {word}", work.operation)

@@ -1,6 +1,7 @@
 """Moving a virtual cluster to another host, up to where its source is frozen: all of it while the source works."""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
@@ -41,8 +42,8 @@ ROUNDS: Final = 5
 TOLD: Final = 5
 CHEAP_REVISIONS: Final = 3000
 """So many writes at most bring the target's resourceVersions past the source's; each takes some milliseconds."""
-COUNTER: Final = "marina-move"
-"""The ConfigMap that is written for it."""
+COUNTERS: Final = 8
+"""ConfigMaps that are written for it, side by side."""
 
 
 @step("Choose its place on the host", on_host=False)
@@ -244,18 +245,32 @@ def raise_revisions(context: StepContext) -> StepResult:
 
     Whoever watched the source then never takes a version of it for one of the target's.
     """
-    counter = {"name": COUNTER, "namespace": ACCESS_NAMESPACE}
     with both(context) as (source, target):
         missing = source.revision() + settings.MOVE_REVISIONS_AHEAD - target.revision()
         cheap = missing <= CHEAP_REVISIONS
         if cheap and missing > 0:
-            target.apply({"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind, "metadata": counter})
-            for number in range(missing):
-                target.patch_merge(CONFIG_MAP, COUNTER, ACCESS_NAMESPACE, {"data": {"written": str(number)}})
-        target.delete(CONFIG_MAP, COUNTER, ACCESS_NAMESPACE)
+            with ThreadPoolExecutor(COUNTERS) as pool:
+                for counted in [pool.submit(_count, target, lane, missing) for lane in range(COUNTERS)]:
+                    counted.result()
+        for lane in range(COUNTERS):
+            target.delete(CONFIG_MAP, _counter(lane), ACCESS_NAMESPACE)
     if cheap:
         return None
     return Skip(f"They are {missing} behind: the gateway tells whoever asks for an old one to begin anew.")
+
+
+def _count(target: KubeClient, lane: int, writes: int) -> None:
+    """One lane's share of so many writes, to an object of its own: hosts may be far away, and each is waited for."""
+    name = _counter(lane)
+    meta = {"name": name, "namespace": ACCESS_NAMESPACE}
+    for number in range(lane, writes, COUNTERS):
+        if number == lane:
+            target.apply({"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind, "metadata": meta})
+        target.patch_merge(CONFIG_MAP, name, ACCESS_NAMESPACE, {"data": {"written": str(number)}})
+
+
+def _counter(lane: int) -> str:
+    return f"marina-move-{lane}"
 
 
 @step("Decide in which order its workloads move")

@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AuditEvent
@@ -402,9 +403,11 @@ def test_virtual_clusters_are_protected_and_deleted_from_the_list(site, world):
     assert "protected from deletion" in told(do(site, VirtualCluster, "delete_clusters", cluster))
     assert not Operation.objects.filter(kind="delete").exists()
     do(site, VirtualCluster, "unprotect", cluster)
-    assert "begins: operation" in told(do(site, VirtualCluster, "delete_clusters", cluster))
-    assert "was under way" in told(do(site, VirtualCluster, "delete_clusters", cluster))
+    begun = do(site, VirtualCluster, "delete_clusters", cluster)
     operation = Operation.objects.get(kind="delete")
+    page = reverse("admin:clusters_operation_change", args=(operation.pk,))
+    assert f'begins: operation <a href="{page}">' in begun.content.decode()
+    assert "was under way" in told(do(site, VirtualCluster, "delete_clusters", cluster))
     assert operation.requested_by == world.staff
     assert AuditEvent.objects.get(action="virtualcluster.delete").details["for_the_platform"] is True
 
