@@ -149,6 +149,7 @@ class Soak:
         before = {host.name: host.inventory() for host in hosts}
         traffic = Traffic(
             lambda: Developer(stack.url, people.developer),
+            lambda: Developer(stack.url, people.admin),
             project=people.project,
             hosts=[host.name for host in hosts],
             seed=seed,

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -15,8 +16,13 @@ PATIENCE_SECONDS = 240.0
 """An operation that has not ended by then is stuck; it usually takes seconds."""
 _POLL_SECONDS = 0.4
 _ENDED = ("Succeeded", "Failed", "Aborted")
-CONFIGURES, ABORTS, OVERTAKES = 0.2, 0.08, 0.05
-"""How many clusters are changed; have their creation aborted; are deleted while they are still made."""
+ABORTS, OVERTAKES = 0.08, 0.05
+"""How many clusters have their creation aborted; are deleted while they are still made."""
+CHANGES = {"configure": 0.15, "sleep": 0.12, "upgrade": 0.12, "move": 0.15}
+"""What becomes of how many of the others before they are deleted."""
+CHANGES_ABORTED = 0.25
+OLD, NEW = "1.35.4", "1.36.3"
+"""Versions that local hosts can run."""
 
 
 class Developer:
@@ -52,12 +58,29 @@ class Developer:
                 raise TimeoutError(f"{now['kind']} {now['id']} is {now['state']}: {now['message']}")
             time.sleep(_POLL_SECONDS)
 
+    def all_ended(self, cluster: str) -> None:
+        """Waits for all operations of a cluster: what moves left on hosts goes by some of their own."""
+        for operation in self.ask("GET", f"/operations?virtual_cluster={cluster}")["results"]:
+            self.ended(operation)
+
 
 class Traffic:
-    """All lanes. `pairs` counts clusters that were provisioned and deleted, `trouble` says what nobody expected."""
+    """All lanes. `pairs` counts clusters that were provisioned and deleted, `trouble` says what nobody expected.
 
-    def __init__(self, developer: Callable[[], Developer], *, project: str, hosts: Sequence[str], seed: int) -> None:
+    Clusters are `mover`'s to move: developers do not choose hosts.
+    """
+
+    def __init__(
+        self,
+        developer: Callable[[], Developer],
+        mover: Callable[[], Developer],
+        *,
+        project: str,
+        hosts: Sequence[str],
+        seed: int,
+    ) -> None:
         self._developer = developer
+        self._mover = mover
         self._project = project
         self._hosts = hosts
         self._seed = seed
@@ -84,52 +107,59 @@ class Traffic:
         return any(lane.is_alive() for lane in self._lanes)
 
     def _lane(self, number: int) -> None:
-        draw, developer, count = Random(f"{self._seed}-{number}"), self._developer(), 0  # noqa: S311 (no secret)
+        draw, lane, count = Random(f"{self._seed}-{number}"), _Lane(self._developer(), self._mover()), 0  # noqa: S311 (no secret)
         while not self._over.is_set():
             count += 1
             self._count(+1)
             try:
-                self._pair(developer, f"soak-{number}-{count}", draw)
+                self._pair(lane, f"soak-{number}-{count}", draw)
             except Exception as error:  # the other lanes go on; the end tells
                 with self._lock:
                     self.trouble.append(f"soak-{number}-{count}: {type(error).__name__}: {_said(error)}")
             finally:
                 self._count(-1)
 
-    def _pair(self, developer: Developer, name: str, draw: Random) -> None:
-        body = {"name": name, "project": self._project, "host": draw.choice(self._hosts)}
+    def _pair(self, lane: "_Lane", name: str, draw: Random) -> None:
+        developer, host = lane.developer, draw.choice(self._hosts)
+        change = _drawn(draw)
+        spec = {"kubernetes_version": OLD if change == "upgrade" else NEW}
+        body = {"name": name, "project": self._project, "host": host, "spec": spec}
         made = developer.ask("POST", "/virtual-clusters", body)
         path, fate = f"/virtual-clusters/{made['virtual_cluster']['id']}", draw.random()
         if fate < ABORTS:
             self._over.wait(draw.uniform(0.2, 4))
-            self._abort(developer, made["operation"])
+            _abort(developer, made["operation"])
         elif fate < ABORTS + OVERTAKES:
             self._over.wait(draw.uniform(0.2, 4))
         else:
             developer.ended(made["operation"])
-            if draw.random() < CONFIGURES:
-                self._configure(developer, path, draw)
+            self._change(lane, change, path, host, draw)
         developer.ended(developer.ask("DELETE", path)["operation"])
         provisioned = developer.ask("GET", f"/operations/{made['operation']['id']}")["state"] == "Succeeded"
         gone = developer.ask("GET", path)["phase"] == "Deleted"
+        developer.all_ended(made["virtual_cluster"]["id"])
         with self._lock:
             self.pairs += provisioned and gone
 
-    @staticmethod
-    def _abort(developer: Developer, operation: Json) -> None:
-        try:
-            developer.ask("POST", f"/operations/{operation['id']}/abort")
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code != 409:  # it had ended
-                raise
-        developer.ended(operation)
-
-    def _configure(self, developer: Developer, path: str, draw: Random) -> None:
-        size = draw.choice(("medium", "large"))
-        work = developer.ask("PATCH", path, {"spec": {"size": size}})
-        if draw.random() < 0.25:
-            self._over.wait(draw.uniform(0.1, 2))
-            self._abort(developer, work["operation"])
+    def _change(self, lane: "_Lane", change: str, path: str, host: str, draw: Random) -> None:
+        """One of CHANGES, or none. Some are aborted half way; what was aborted is Ready as before, or comes to be."""
+        developer = lane.developer
+        match change:
+            case "configure":
+                work = developer.ask("PATCH", path, {"spec": {"size": draw.choice(("medium", "large"))}})
+            case "sleep":
+                developer.ended(developer.ask("POST", f"{path}/sleep")["operation"])
+                work = developer.ask("POST", f"{path}/wake")
+            case "upgrade":
+                work = developer.ask("POST", f"{path}/upgrade", {"kubernetes_version": NEW})
+            case "move":
+                other = draw.choice([each for each in self._hosts if each != host])
+                work = lane.mover.ask("POST", f"{path}/migrate", {"to": other})
+            case _:
+                return
+        if change != "sleep" and draw.random() < CHANGES_ABORTED:
+            self._over.wait(draw.uniform(0.1, 8 if change == "move" else 2))
+            _abort(lane.mover, work["operation"])
         developer.ended(work["operation"])
 
     def _count(self, by: int) -> None:
@@ -140,3 +170,30 @@ class Traffic:
 
 def _said(error: Exception) -> str:
     return error.response.text if isinstance(error, httpx.HTTPStatusError) else str(error)
+
+
+@dataclass(frozen=True)
+class _Lane:
+    """As whom a lane asks."""
+
+    developer: Developer
+    mover: Developer
+
+
+def _drawn(draw: Random) -> str:
+    """One of CHANGES by its share; "" for none."""
+    at = draw.random()
+    for change, share in CHANGES.items():
+        at -= share
+        if at < 0:
+            return change
+    return ""
+
+
+def _abort(developer: Developer, operation: Json) -> None:
+    try:
+        developer.ask("POST", f"/operations/{operation['id']}/abort")
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != 409:  # it had ended, or cannot be put back any more
+            raise
+    developer.ended(operation)

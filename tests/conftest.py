@@ -2,13 +2,8 @@
 
 - `db` (pytest-django): a database in this process, for unit tests; `backing` started it.
 - `tools`, `local_hosts`: kubectl, helm and so on; two real host clusters, harbor-east and harbor-west.
-- `stack`: a whole Marina in processes of its own, with a database of its own in which everything is committed.
-- `people`, `marina`, `platform`: who can log in there, and the `marina` command as a developer and as platform staff.
-- `inside_of`: kubectl on a virtual cluster of that Marina, with a kubeconfig that was issued to the developer.
-- `hosts`: hosts connected to that Marina: the local ones, or the one of `make e2e-host KUBECONFIG=file`.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,17 +12,12 @@ from typing import Any
 
 import pytest
 
-from dev.backing import Backing, backing_of
-from dev.demo_people import DemoPeople, demo_people_make
-from dev.port_forward import port_forward
+from dev.backing import Backing
 from dev.processes import Processes
-from dev.stack import Stack, StackPlan
-from dev.static_files import collect_static
 from localkube import LocalHost, LocalKube, Tools, ensure_tools
-from localkube.ports import free_ports
-from tests.canaries import canary, kubeconfig_canaries, nowhere_in
-from tests.commands import Kubectl, Marina
-from tests.plugin import BACKING, GIVEN_SETTINGS, PROCESSES, RUN_FOLDER, TOLD
+from tests.canaries import nowhere_in
+from tests.commands import Kubectl
+from tests.plugin import BACKING, PROCESSES, RUN_FOLDER, TOLD
 
 LOCAL_HOSTS = ("harbor-east", "harbor-west")
 LOCAL_CHART = Path(__file__).parent.parent / "localkube" / "charts" / "vcluster"
@@ -111,123 +101,6 @@ def local_hosts(tools: Tools, run_folder: Path) -> Iterator[Mapping[str, LocalHo
         yield {host.name: host for host in local.start_all(LOCAL_HOSTS, audit=True)}
 
 
-@pytest.fixture(scope="session")
-def stack(
-    pytestconfig: pytest.Config, backing: Backing, tools: Tools, run_folder: Path, processes: Processes
-) -> Iterator[Stack]:
-    """A running Marina: web server, worker and beat."""
-    own = backing
-    if not (own.postgres and own.valkey):  # journeys commit: they stay out of servers that were configured
-        own = backing_of(folder=run_folder / "stack", processes=processes, database="marina", configured={})
-        own.start()
-    assert own.postgres
-    assert own.valkey
-    plan = StackPlan(
-        folder=run_folder / "stack",
-        owner_url=own.postgres.create_database("marina_e2e"),
-        database_url=own.postgres.application_url("marina_e2e"),
-        broker_url=own.valkey.url(1),
-        port=free_ports(1)[0],
-        helm=tools.helm,
-        settings=_stack_settings(pytestconfig),
-    )
-    stack = Stack(plan, processes)
-    for name in ("DJANGO_SECRET_KEY", "MARINA_ENCRYPTION_KEYS"):
-        canary(stack.environment[name], f"the stack's {name}")
-    collect_static(stack)
-    stack.migrate()
-    stack.start()
-    yield stack
-    stack.stop()
-
-
-@pytest.fixture(scope="session")
-def people(stack: Stack) -> DemoPeople:
-    """Who can log in to `stack`, with passwords."""
-    return demo_people_make(stack)
-
-
-@pytest.fixture(scope="session")
-def marina_of(stack: Stack, tools: Tools, run_folder: Path) -> Callable[[str], Marina]:
-    """The `marina` command of somebody, by any name: not logged in yet."""
-
-    def make(who: str) -> Marina:
-        home = run_folder / "homes" / who
-        home.mkdir(parents=True, exist_ok=True)
-        return Marina(home=home, server=stack.url, path=[tools.kubectl.parent, tools.helm.parent])
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def platform(marina_of: Callable[[str], Marina], people: DemoPeople) -> Marina:
-    """The `marina` command of platform staff, logged in."""
-    marina = marina_of("platform")
-    marina.login(people.staff.handle, people.staff.password)
-    return marina
-
-
-@pytest.fixture(scope="session")
-def marina(marina_of: Callable[[str], Marina], people: DemoPeople) -> Marina:
-    """The `marina` command of a developer of the demo project, logged in."""
-    marina = marina_of("developer")
-    marina.login(people.developer.handle, people.developer.password)
-    return marina
-
-
-@pytest.fixture(scope="session")
-def inside_of(
-    marina: Marina, hosts: list[TestHost], tools: Tools, run_folder: Path, processes: Processes
-) -> Callable[[str], Kubectl]:
-    """kubectl on a virtual cluster, by its name, with a kubeconfig that Marina issued to the developer.
-
-    Where the cluster is published nowhere, a port-forward by the host's own kubeconfig leads to it.
-    """
-
-    def make(name: str) -> Kubectl:
-        placement = marina("get", name, "-o", "json").json["placement"]
-        file = run_folder / "kubeconfigs" / f"{name}.yaml"
-        file.parent.mkdir(exist_ok=True)
-        server = [] if placement["endpoint"] else ["--server", forwarded(placement)]
-        marina("kubeconfig", name, "--direct", "--output", str(file), *server)
-        kubeconfig_canaries(file.read_text(), f"the virtual cluster {name}")
-        return Kubectl(tools.kubectl, file)
-
-    def forwarded(placement: dict[str, Any]) -> str:
-        host = next(host for host in hosts if host.name == placement["host"]["name"])
-        return port_forward(
-            kubectl=tools.kubectl,
-            kubeconfig=host.kubeconfig,
-            namespace=placement["namespace"],
-            pod=f"{placement['release']}-0",
-            processes=processes,
-            environment=dict(os.environ),
-        )
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def hosts(platform: Marina, tools: Tools, request: pytest.FixtureRequest) -> list[TestHost]:
-    """At least one host, connected to `stack`."""
-    given = os.environ.get("MARINA_E2E_KUBECONFIG")
-    if given:
-        exposure = os.environ.get("MARINA_E2E_EXPOSURE", "None")
-        found = [TestHost("given-host", Path(given), exposure, Kubectl(tools.kubectl, Path(given)))]
-    else:
-        local: Mapping[str, LocalHost] = request.getfixturevalue("local_hosts")
-        found = [
-            TestHost(host.name, host.kubeconfig, "Local", Kubectl(tools.kubectl, host.kubeconfig))
-            for host in local.values()
-        ]
-    for host in found:
-        kubeconfig_canaries(host.kubeconfig.read_text(), f"the host {host.name}")
-        platform(
-            "host", "connect", host.name, "--kubeconfig", str(host.kubeconfig), "--exposure", host.exposure, "--wait"
-        )
-    return found
-
-
 # journeys wait for what probes see
 HASTE = {"PROBE_SECONDS": "2", "SURVEY_SECONDS": "2"}
 LOCAL_SETTINGS = {
@@ -242,8 +115,3 @@ LOCAL_SETTINGS = {
     # receivers of journeys are on this machine
     "WEBHOOK_ALLOW_PRIVATE": "true",
 }
-
-
-def _stack_settings(config: pytest.Config) -> dict[str, str]:
-    """On a given cluster what the caller set, such as CHART_FOLDER; on local hosts the stand-in chart, and haste."""
-    return HASTE | config.stash[GIVEN_SETTINGS] if "MARINA_E2E_KUBECONFIG" in os.environ else LOCAL_SETTINGS

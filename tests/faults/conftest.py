@@ -66,7 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="takes long: MARINA_SOAK=1, as `make soak` sets it"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fault_processes(run_folder: Path) -> Iterator[Processes]:
     """Database, broker and Toxiproxy; what else there is belongs to a system."""
     processes = Processes(run_folder / "faults" / "logs")
@@ -74,18 +74,18 @@ def fault_processes(run_folder: Path) -> Iterator[Processes]:
     processes.stop_all()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def servers(run_folder: Path, fault_processes: Processes) -> Servers:
     return Servers(run_folder / "faults", fault_processes)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ledger(run_folder: Path) -> Iterator[Ledger]:
     with Ledger(run_folder / "faults" / "ledger") as ledger:
         yield ledger
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def drill_system(servers: Servers, ledger: Ledger, tools: Tools, run_folder: Path) -> Iterator[System]:
     system = System(
         Made(
@@ -125,7 +125,7 @@ def drills(drill_system: System) -> Iterator[System]:
     drill_system.whole()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def harbor_system(servers: Servers, tools: Tools, run_folder: Path) -> Iterator[System]:
     system = System(
         Made(
@@ -151,7 +151,7 @@ def harbor(harbor_system: System) -> Iterator[System]:
     harbor_system.whole()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def toxiproxy(tools: Tools, fault_processes: Processes) -> Toxiproxy:
     return Toxiproxy(tools.toxiproxy, fault_processes)
 

@@ -11,12 +11,12 @@ from tests.localkube.driving import VirtualCluster
 MakeCluster = Callable[[str], VirtualCluster]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def tools() -> Tools:
     return ensure_tools(print)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def host(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHost]:
     with LocalKube(folder=tmp_path_factory.mktemp("hosts"), tools=tools) as kube:
         yield kube.start("shared", audit=True)
@@ -36,7 +36,7 @@ def new_cluster(host: LocalHost, tools: Tools) -> Iterator[MakeCluster]:
         cluster.on_host("delete", "namespace", cluster.namespace, "--wait=false")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hello(host: LocalHost, tools: Tools) -> VirtualCluster:
     """One that runs all the time, for facts that leave it as it is."""
     cluster = _named("hello", host, tools)

@@ -43,20 +43,20 @@ def world(transactional_db: None, settings) -> World:
     return world_make()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Of all fake hosts."""
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def crew(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
     """Workers that use the fake helm."""
     with crew_started(tmp_path_factory.mktemp("crew"), HELM_BINARY=str(HELM), **HASTE) as crew:
         yield crew
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def real_crew(django_db_setup: None, tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
     """Workers that use the real helm, which takes longer: so do their leases."""
     settings = {**HASTE, "HELM_BINARY": str(tools.helm), "LEASE_SECONDS": "2", "HEARTBEAT_SECONDS": "0.5"}

@@ -38,7 +38,7 @@ class Backend:
     helm: Path
 
 
-@pytest.fixture(scope="session", params=["real", "fake"])
+@pytest.fixture(scope="package", params=["real", "fake"])
 def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     """A local host and the real helm; then the fakes of both."""
     if request.param == "real":
@@ -61,19 +61,19 @@ def fake_process(folder: Path) -> Iterator[HostConnection]:
         process.stdin.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def host(backend: Backend) -> HostConnection:
     """The admin's connection."""
     return backend.host
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def api(host: HostConnection) -> Iterator[ApiConnection]:
     with connection_open(host, target="host harbor-east") as opened:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def kube(api: ApiConnection) -> KubeClient:
     return KubeClient(api)
 
@@ -94,7 +94,7 @@ def helm_client(backend: Backend, helm_folder: Path) -> Callable[..., HelmClient
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def helm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("helm")
 

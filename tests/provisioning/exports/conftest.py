@@ -10,7 +10,7 @@ from provisioning.drivers.transport import connection_open
 from tests.provisioning.drivers.conftest import connection_of
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def real(local_hosts: Mapping[str, LocalHost]) -> Iterator[KubeClient]:
     """The administrator of a local host."""
     with connection_open(connection_of(local_hosts["harbor-west"].kubeconfig), target="host harbor-west") as api:
