@@ -1,5 +1,6 @@
 """Writes to a cluster that is being moved: none is acknowledged that may not be where the cluster is afterwards."""
 
+from math import ceil
 from typing import Final
 from uuid import UUID
 
@@ -7,11 +8,11 @@ from gateway.answers import Refused
 from gateway.resources import Doing
 from gateway.whereabouts import Whereabouts
 
-RETRY_AFTER: Final = 1
-"""kubectl and client-go ask ten times where they are told when."""
-LONG_SECONDS: Final = 7.0
-LONG_RETRY_AFTER: Final = 3
-"""A freeze that lasts longer than it should is waited for more patiently: they would give up before its end."""
+RETRY_AFTER, LONGEST_RETRY_AFTER, SHARE = 1, 10, 1 / 3
+"""kubectl and client-go ask ten times where they are told when. Each time they are told a third of how long it has been
+
+frozen by then, so that they neither give up before its end (27 s) nor come long after it.
+"""
 _POLICYS: Final = frozenset((403, 422))
 """What a ValidatingAdmissionPolicy may answer."""
 
@@ -49,7 +50,7 @@ def answer_check(where: Whereabouts, sent_to: UUID, what: Doing, status: int, na
 
 
 def _frozen(sentence: str, seconds: float) -> Refused:
-    retry_after = RETRY_AFTER if seconds < LONG_SECONDS else LONG_RETRY_AFTER
+    retry_after = min(max(RETRY_AFTER, ceil(seconds * SHARE)), LONGEST_RETRY_AFTER)
     return Refused(503, sentence, why="frozen", retry_after=retry_after)
 
 

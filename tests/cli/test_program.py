@@ -20,7 +20,7 @@ from tests.cli.api_server import ApiServer
 from tests.cli.conftest import TOKEN
 
 CLI = Path(__file__).parents[2] / "cli"
-DEADLINE = 15
+DEADLINE = 60
 
 
 @pytest.fixture

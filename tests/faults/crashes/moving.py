@@ -26,7 +26,13 @@ def _belongings() -> list[dict[str, Any]]:
     pod = {"containers": [{"name": "main", "image": "web:1"}]}
     template = {"metadata": {"labels": labels}, "spec": pod}
     job = {"jobTemplate": {"spec": {"template": {"spec": {**pod, "restartPolicy": "Never"}}}}}
-    hook = {"name": "hook.shop.test", "clientConfig": {"url": "https://hook.shop.test"}, "objectSelector": {}}
+    hook = {
+        "name": "hook.shop.test",
+        "clientConfig": {"url": "https://hook.shop.test"},
+        "objectSelector": {},
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
     return [
         _obj("v1", "Namespace", "shop"),
         _obj("v1", "ConfigMap", "settings", "shop", data={"a": "1"}),
