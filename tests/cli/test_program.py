@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,10 @@ def test_exit_codes_reach_the_shell(server: ApiServer) -> None:
 @pytest.mark.usefixtures("logged_in")
 def test_ctrl_c_while_waiting_says_that_the_work_goes_on(server: ApiServer) -> None:
     server.polls_needed = 10_000
-    waiting = subprocess.Popen(["marina", "create", "hello", "--wait"], stderr=subprocess.PIPE, text=True)
+    # what runs in the background of a shell is not interrupted, nor are its children unless they ask for it
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    command = ["marina", "create", "hello", "--wait"]
+    waiting = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     try:
         assert waiting.stderr
         waiting.stderr.readline()
