@@ -56,6 +56,32 @@ class RestorePlan:
         later = (number for number, each in enumerate(self.wanted) if phase_of(each.exported) > LEANED_ON)
         return next(later, len(self.wanted))
 
+    def alike(self, first: int, end: int) -> int:
+        """Up to where, from `first` on and before `end`, objects are of one kind and name no others by uid.
+
+        None of these needs another to be there, so they can be made at the same time. It is one at least.
+        """
+        of = self.wanted[first].key
+        if _names_others(self.wanted[first]):
+            return first + 1
+        others = (number for number in range(first + 1, end) if not _may_join(self.wanted[number], of))
+        return next(others, end)
+
+
+def _may_join(planned: Planned, of: ObjectId) -> bool:
+    return (planned.key.group, planned.key.kind) == (of.group, of.kind) and not _names_others(planned)
+
+
+def _names_others(planned: Planned) -> bool:
+    named: list[str] = []
+
+    def note(uid: str) -> str:
+        named.append(uid)
+        return uid
+
+    references_rewritten(planned.manifest, note)
+    return bool(named or planned.manifest["metadata"].get("ownerReferences"))
+
 
 def restore_plan(objects: Iterable[Json]) -> RestorePlan:
     """The same for the same objects, however they were sorted."""

@@ -1,6 +1,7 @@
 """Making what an export holds again inside a virtual cluster, and looking at what came of it."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from clusters.models import Operation
@@ -10,14 +11,16 @@ from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError
 from provisioning.engine.flow import Done, StepResult, Wait, step
 from provisioning.exports.comparing import compared, found_again, sentence_of
-from provisioning.exports.making import Maker, NotYet, Way
+from provisioning.exports.making import Made, Maker, NotYet, Way
 from provisioning.exports.opening import export_plan
 from provisioning.exports.progress import Progress
-from provisioning.exports.restoring import RestorePlan
+from provisioning.exports.restoring import Planned, RestorePlan
 from provisioning.steps.deleting import placed
 
 SAVED_EVERY: Final = 50
 """So many objects are looked at once more where a worker dies."""
+AT_ONCE: Final = 8
+"""Objects that are made side by side: hosts may be far away, and each answer is waited for."""
 RESTORE_SECONDS: Final = 3600.0
 KIND_PATIENCE: Final = 60.0
 """Seconds that a definition may take to be established before its objects are given up."""
@@ -89,31 +92,50 @@ def objects_made(context: StepContext, plan: RestorePlan, end: int, make: MakerO
     None where all of them were tried; `objects_tried_again` has those that were not taken.
     """
     progress = progress_of(context)
-    with context.virtual() as virtual:
-        maker = make(virtual)
+    with context.virtual() as virtual, ThreadPoolExecutor(AT_ONCE) as pool:
+        maker, saved = make(virtual), progress.at
         while progress.at < end:
-            wait = _next(context, plan, maker, progress)
-            if wait is None:
-                progress.at += 1
-            if (wait or progress.at % SAVED_EVERY == 0) and not _saved(context, plan, progress):
-                return Wait(0.0, "It is being aborted.")
+            wait = _next(context, plan, end, maker, progress, pool)
+            if wait or progress.at - saved >= SAVED_EVERY:
+                saved = progress.at
+                if not _saved(context, plan, progress):
+                    return Wait(0.0, "It is being aborted.")
             if wait:
                 return wait
     _saved(context, plan, progress)
     return None
 
 
-def _next(context: StepContext, plan: RestorePlan, maker: Maker, progress: Progress) -> Wait | None:
-    planned = plan.wanted[progress.at]
+def _next(
+    context: StepContext, plan: RestorePlan, end: int, maker: Maker, progress: Progress, pool: ThreadPoolExecutor
+) -> Wait | None:
+    """The next ones that can be made side by side. What comes after one that has to wait is made, or found, again."""
+    planned = plan.wanted[progress.at : plan.alike(progress.at, min(end, progress.at + AT_ONCE))]
+    for made in [made.result() for made in [pool.submit(_made, maker, each) for each in planned]]:
+        if wait := _noted(context, plan, progress, made):
+            return wait
+        progress.at += 1
+    return None
+
+
+def _made(maker: Maker, planned: Planned) -> Made | NotYet:
     try:
-        progress.note(progress.at, maker.make(planned))
+        return maker.make(planned)
     except NotYet as later:
-        if later.alone:
-            progress.again.append(progress.at)
-        elif progress.waited(f"{planned.key.kind}.{planned.key.group}", context.now) < KIND_PATIENCE:
-            return Wait(0.3, later.why)
-        else:
-            progress.note(progress.at, later.otherwise)
+        return later
+
+
+def _noted(context: StepContext, plan: RestorePlan, progress: Progress, made: Made | NotYet) -> Wait | None:
+    """Of the one that it is at."""
+    if isinstance(made, Made):
+        progress.note(progress.at, made)
+    elif made.alone:
+        progress.again.append(progress.at)
+    else:
+        key = plan.wanted[progress.at].key
+        if progress.waited(f"{key.kind}.{key.group}", context.now) < KIND_PATIENCE:
+            return Wait(0.3, made.why)
+        progress.note(progress.at, made.otherwise)
     return None
 
 

@@ -136,3 +136,22 @@ def test_planning_leaves_the_exported_objects_as_they_are() -> None:
     planned: Planned = restore_plan([one]).wanted[0]
     assert planned.exported is one
     assert one["spec"]["clusterIP"] == "10.0.0.7"
+
+
+def test_only_objects_of_one_kind_that_name_no_others_are_made_side_by_side() -> None:
+    objects = [
+        obj("v1", "ConfigMap", "a", "a"),
+        obj("v1", "ConfigMap", "b", "a"),
+        obj("v1", "ConfigMap", "c", "a", meta={"ownerReferences": [owner("ConfigMap", "a", "u-1")]}),
+        obj("v1", "ConfigMap", "d", "a"),
+        obj("example.com/v1", "Order", "e", "a", spec={"of": {"kind": "ConfigMap", "name": "a", "uid": "u-1"}}),
+        obj("v1", "Secret", "f", "a"),
+    ]
+    plan = restore_plan(objects)
+    parts, at = [], 0
+    while at < len(plan.wanted):
+        until = plan.alike(at, len(plan.wanted))
+        parts.append({each.key.name for each in plan.wanted[at:until]})
+        at = until
+    assert sorted(map(sorted, parts)) == [["a", "b"], ["c"], ["d"], ["e"], ["f"]]
+    assert plan.alike(0, 1) == 1
