@@ -61,7 +61,8 @@ class Child:
         if self.running:
             self._process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(self.ended(), grace_seconds)
+            async with asyncio.timeout(grace_seconds):
+                await self.ended()
         except TimeoutError:
             await self.kill()
 

@@ -67,11 +67,17 @@ class Supervisor:
         if parent := self._plan.parent_pid:
             # Unlike the end of a pipe, this does not stay open in processes that the parent forked meanwhile.
             try:
-                loop.add_reader(os.pidfd_open(parent), self._stop.set)
+                watched = os.pidfd_open(parent)
+                loop.add_reader(watched, self._parent_ended, watched)
             except ProcessLookupError:
                 self._stop.set()
             if os.getppid() != parent:  # its number may be another process's by now
                 self._stop.set()
+
+    def _parent_ended(self, watched: int) -> None:
+        """It would be told again and again."""
+        asyncio.get_running_loop().remove_reader(watched)
+        self._stop.set()
 
     def _fail(self, why: str) -> None:
         self._failure = self._failure or why

@@ -49,7 +49,9 @@ class Settling:
                 delay = _FIRST_RETRY_SECONDS
             except (ApiError, *Unreachable):
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(work.changed.wait(), delay)
+                    # not wait_for: in Python 3.11 it swallows a cancellation that comes as the event does
+                    async with asyncio.timeout(delay):
+                        await work.changed.wait()
                 work.changed.set()
                 delay = min(delay * 2, _LONGEST_RETRY_SECONDS)
         del self._work[key]

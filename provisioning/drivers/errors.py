@@ -99,7 +99,7 @@ def connection_error(error: BaseException, *, target: str) -> StepError:
     for cause in chain:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _certificate(cause.verify_message or str(cause), target)
-        if isinstance(cause, ssl.SSLError) and "ALERT" in (cause.reason or ""):
+        if isinstance(cause, ssl.SSLError) and _of_certificate(cause.reason or ""):
             return _refused_certificate(cause, target)
     if any(isinstance(cause, _TIMEOUTS) and not isinstance(cause, NewConnectionError) for cause in chain):
         return TemporaryError(f"{_start(target)} did not answer in time.", code="timeout")
@@ -150,11 +150,17 @@ def _certificate(said: str, target: str) -> StepError:
     return PermanentError(message, code="certificate", hint=CERTIFICATE_HINT)
 
 
+def _of_certificate(reason: str) -> bool:
+    """Whether the server ended it because of our certificate. Other alerts tell of trouble that may pass."""
+    return "ALERT" in reason and any(word in reason for word in _OF_CERTIFICATE)
+
+
 def _refused_certificate(error: ssl.SSLError, target: str) -> StepError:
     message = f"{_start(target)} refused the client certificate: {redact(str(error.reason)).lower()}."
     return PermanentError(message, code="unauthorized", hint="Give Marina a new credential.")
 
 
+_OF_CERTIFICATE = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "DECRYPT_ERROR")
 _TIMEOUTS = (TimeoutError, urllib3.exceptions.TimeoutError, websocket.WebSocketTimeoutException)
 
 

@@ -4,6 +4,7 @@ No kubeconfig, environment variable or file of this machine has a say in it.
 """
 
 import ssl
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -11,6 +12,7 @@ from urllib.parse import unquote
 import urllib3
 from urllib3.connection import HTTPSConnection, ProxyConfig
 from urllib3.util import Url, make_headers, parse_url
+from urllib3.util.ssl_ import ALPN_PROTOCOLS
 
 from clusters.connection import HostConnection
 from provisioning.drivers.memory_file import memory_file, memory_file_path
@@ -102,9 +104,30 @@ def route_to(connection: HostConnection, *, target: str, timeouts: Timeouts) -> 
     )
 
 
+class SharedContext(ssl.SSLContext):
+    """One by which threads connect at the same time, so nothing of it may be changed meanwhile.
+
+    urllib3 sets the protocols anew for each connection; OpenSSL then frees those that another thread may be sending.
+    """
+
+    _protocols: Sequence[str] | None = None
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Touches nothing where they are the same."""
+        wanted = list(alpn_protocols)
+        if wanted != self._protocols:
+            super().set_alpn_protocols(wanted)
+            self._protocols = wanted
+
+
 def _ssl_context(connection: HostConnection, target: str) -> ssl.SSLContext:
+    context = SharedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(ALPN_PROTOCOLS)
     try:
-        context = ssl.create_default_context(cadata=connection.ca_pem or None)
+        if connection.ca_pem:
+            context.load_verify_locations(cadata=connection.ca_pem)
+        else:
+            context.load_default_certs()
     except ssl.SSLError:
         raise PermanentError(f"The certificate authority of {target} cannot be read.", code="certificate") from None
     # As client-go has it: a given certificate is trusted although it is no root, and old private CAs are accepted.

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from provisioning.drivers.errors import ConflictError, ForbiddenError, NotFound
 from provisioning.drivers.kinds import POD, Json
 from provisioning.drivers.kube import KubeClient
-from provisioning.drivers.route import Timeouts
+from provisioning.drivers.route import Timeouts, route_to
 from provisioning.drivers.transport import connection_open
 from provisioning.engine.errors import PermanentError, StepError, TemporaryError
 from tests.provisioning.drivers.fault_servers import (
@@ -217,6 +218,39 @@ def test_a_server_that_speaks_no_tls_is_unreachable():
     with serving(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
         error = failure_of(connection_to(port))
     assert error.code == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("alert", "kind", "code"),
+    [
+        (42, PermanentError, "unauthorized"),  # bad_certificate
+        (48, PermanentError, "unauthorized"),  # unknown_ca
+        (50, TemporaryError, "unreachable"),  # decode_error
+        (80, TemporaryError, "unreachable"),  # internal_error
+    ],
+)
+def test_only_an_alert_about_the_certificate_is_final(alert, kind, code):
+    fatal = bytes([0x15, 3, 3, 0, 2, 2, alert])
+
+    def refusing(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(fatal)
+
+    with serving(refusing) as port:
+        error = failure_of(connection_to(port))
+    assert (type(error), error.code) == (kind, code), error.message
+
+
+def test_connecting_changes_nothing_of_a_context_that_other_threads_connect_by(tmp_path: Path, monkeypatch):
+    changed: list[list[str]] = []
+    with serving(answering(answer(200, {"gitVersion": "v1"}), folder=tmp_path)) as port:
+        route = route_to(connection_to(port), target="host harbor", timeouts=SOON)
+        monkeypatch.setattr(ssl.SSLContext, "set_alpn_protocols", lambda self, names: changed.append(names))
+        for _ in range(3):
+            route.dial().close()
+    assert changed == []
+    route.ssl_context.set_alpn_protocols(["h2"])
+    assert changed == [["h2"]], "another protocol is set"
 
 
 def test_secrets_quoted_by_a_server_do_not_get_through(tmp_path: Path):
