@@ -130,6 +130,7 @@ class Soak:
         collect_static(stack)
         stack.migrate()
         stack.start_web()
+        stack.start_gateway()
         for name in (STEADY, "worker-mortal-1", "worker-mortal-2"):
             self._processes.start(stack.worker_program(name))
         stack.start_probes()

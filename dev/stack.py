@@ -72,7 +72,7 @@ class Stack:
         self._processes.start(self._web())
 
     def start_gateway(self) -> None:
-        """The gateway again, after `stop("gateway")`; does not wait for it."""
+        """The gateway alone; does not wait for it."""
         self._processes.start(self.gateway_program())
 
     def start_probes(self) -> None:
