@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from clusters.moving import ACCEPT, DIFFERENCES, JOBS_WAIT, PODS_RECREATE, UNFROZEN, VOLUMES_EMPTY
+from clusters.moving import ACCEPT, DIFFERENCES, JOBS_WAIT, PODS_LEAVE, PODS_RECREATE, UNFROZEN, VOLUMES_EMPTY
 
 PROCEED: Final = "proceed"
 
@@ -19,7 +19,7 @@ MOVE_CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "pods": {
         PODS_RECREATE: "They end at the source, and are made again at the target.",
-        "leave": "They end at the source, and are not made again.",
+        PODS_LEAVE: "They end at the source, and are not made again.",
     },
     "outside": {
         PROCEED: "What they stand for outside the cluster is made or changed anew by their controllers at the target.",

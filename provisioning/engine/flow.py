@@ -35,6 +35,8 @@ class Done:
 
 StepResult = Wait | Skip | Done | None
 """None means done."""
+Deadline = float | Callable[[Operation], float]
+"""Seconds."""
 
 
 @dataclass(frozen=True)
@@ -42,22 +44,22 @@ class Step:
     """One idempotent step: run again after a crash at any line, it ends in the same place.
 
     `name` is a sentence for people, `deadline` the seconds it may take in all, its own waits included (None: the
-    setting). `on_host`: it needs the host, so it waits for the host's slot and breaker. `on_target`: the host that it
-    needs is the one to which its cluster moves. `patient`: it waits for a host that does not answer for as long as it
-    takes; else that counts as an error like any other.
+    setting), or what tells them of its operation. `on_host`: it needs the host, so it waits for the host's slot and
+    breaker. `on_target`: the host that it needs is the one to which its cluster moves. `patient`: it waits for a host
+    that does not answer for as long as it takes; else that counts as an error like any other.
     """
 
     key: str
     name: str
     run: Callable[["StepContext"], StepResult]
-    deadline: float | None = None
+    deadline: Deadline | None = None
     on_host: bool = True
     on_target: bool = False
     patient: bool = True
 
 
 def step(
-    name: str, *, deadline: float | None = None, on_host: bool = True, on_target: bool = False, patient: bool = True
+    name: str, *, deadline: Deadline | None = None, on_host: bool = True, on_target: bool = False, patient: bool = True
 ) -> Callable[[Callable[["StepContext"], StepResult]], Step]:
     """Makes a function a step. Its key is the function's name, with dashes."""
 

@@ -182,11 +182,10 @@ class OperationRun:
 
     def _seconds_left(self, step: Step) -> float:
         now = self.context.now
-        return _deadline(step) - (now - (self.operation.step_started_at or now)).total_seconds()
+        return _deadline(step, self.operation) - (now - (self.operation.step_started_at or now)).total_seconds()
 
-    @staticmethod
-    def _overdue_text(step: Step, why: str) -> str:
-        return f"“{step.name}” took longer than {_deadline(step):g} s. Last seen: {why}"
+    def _overdue_text(self, step: Step, why: str) -> str:
+        return f"“{step.name}” took longer than {_deadline(step, self.operation):g} s. Last seen: {why}"
 
     def _try_later(self, step: Step, error: TemporaryError) -> bool:
         attempt = self.operation.attempt + 1
@@ -441,8 +440,10 @@ def _promote(lock_key: str | None) -> None:
         transaction.on_commit(partial(operation_wake, following))
 
 
-def _deadline(step: Step) -> float:
-    return step.deadline if step.deadline is not None else float(settings.STEP_DEADLINE_SECONDS)
+def _deadline(step: Step, operation: Operation) -> float:
+    if step.deadline is None:
+        return float(settings.STEP_DEADLINE_SECONDS)
+    return float(step.deadline) if isinstance(step.deadline, float | int) else step.deadline(operation)
 
 
 def _delay(attempt: int, random: Random) -> float:

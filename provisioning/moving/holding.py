@@ -21,28 +21,41 @@ WEBHOOKS: Final = (
 WORKLOADS: Final = ("Deployment.apps", "StatefulSet.apps", "ReplicaSet.apps", "ReplicationController", "DaemonSet.apps")
 NOBODY: Final = {"matchLabels": {HELD: "true"}}
 """Selects nothing."""
+Fields = tuple[tuple[str, Callable[[Any], Any]], ...]
+"""What holding changes, each as the path of a field and what becomes of its value."""
 
 
 def held(obj: Json) -> Json:
     """A copy that neither runs nor calls anybody; the object itself where it is held already, or never does."""
-    field = _FIELDS.get(title_of(obj))
-    return obj if field is None else _held(obj, *field)
+    return _held(obj, _FIELDS.get(title_of(obj), ()))
 
 
 def shut(binding: Json) -> Json:
     """A copy of a binding that lets nobody in; the binding itself where it is shut already."""
-    return _held(binding, "subjects", lambda subjects: [])
+    return _held(binding, (("subjects", lambda subjects: []),))
 
 
-def _held(obj: Json, path: str, change: Callable[[Any], Any]) -> Json:
-    was = _at(obj, path)
-    if (is_held(obj) and _same(change(was), was)) or (path == _HOOKS and not was):
-        return obj  # a note alone, that somebody copied from elsewhere, holds nothing
+def _held(obj: Json, fields: Fields) -> Json:
+    """The first field is what makes it held, and is noted always; others only where they have to change."""
+    if not fields or (fields[0][0] == _HOOKS and not _at(obj, _HOOKS)):
+        return obj
+    # a note alone, that somebody copied from elsewhere, holds nothing
+    known = _noted(annotations_of(obj)[HELD]) if is_held(obj) and not _changes(obj, *fields[0]) else None
+    changing = [path for path, change in fields if _changes(obj, path, change)]
+    if known is not None and not changing:
+        return obj
     copy: Json = json.loads(json.dumps(obj))
-    _put(copy, path, change(was))
-    noted = _selectors(was) if path == _HOOKS else was
-    copy["metadata"].setdefault("annotations", {})[HELD] = json.dumps({path: noted}, sort_keys=True)
+    notes = dict(known or {})
+    for path, change in fields:
+        if path in changing or (known is None and path == fields[0][0]):
+            notes[path] = _selectors(obj) if path == _HOOKS else _at(obj, path)
+            _put(copy, path, change(_at(obj, path)))
+    copy["metadata"]["annotations"] = {**annotations_of(obj), HELD: json.dumps(notes, sort_keys=True)}
     return copy
+
+
+def _changes(obj: Json, path: str, change: Callable[[Any], Any]) -> bool:
+    return not _same(change(_at(obj, path)), _at(obj, path))
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -89,29 +102,43 @@ def annotations_of(obj: Json) -> Mapping[str, str]:
 _HOOKS: Final = "webhooks"
 
 
-def _selectors(hooks: Any) -> list[Any]:
-    """Of webhooks only what is changed of them is noted: a certificate may be written to the rest meanwhile."""
-    return [each.get("objectSelector") for each in hooks or []]
+def _selectors(obj: Json) -> dict[str, Any]:
+    """By name of the webhook. Only what is changed of them is noted: the rest may be written to meanwhile.
+
+    Of those that were held before, and others of it are called again since, what was noted then.
+    """
+    noted = _noted(annotations_of(obj).get(HELD, "")).get(_HOOKS)
+    before = noted if isinstance(noted, dict) else {}
+    found = {str(each.get("name")): each.get("objectSelector") for each in _at(obj, _HOOKS) or []}
+    return {name: before.get(name) if selector == NOBODY else selector for name, selector in found.items()}
 
 
 def _with_selectors(hooks: Any, selectors: Any) -> list[Any]:
-    restored = []
-    for number, hook in enumerate(hooks or []):
-        selector = selectors[number] if isinstance(selectors, list) and number < len(selectors) else None
-        rest = {key: value for key, value in hook.items() if key != "objectSelector"}
-        restored.append(rest if selector is None else {**rest, "objectSelector": selector})
-    return restored
+    """Each that still selects nobody has its own again: whose operator wrote it anew meanwhile knows better."""
+    noted = selectors if isinstance(selectors, dict) else {}
+    return [_let_select(hook, noted.get(hook.get("name"))) for hook in hooks or []]
 
 
-_FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
-    **dict.fromkeys(
-        ("Deployment.apps", "StatefulSet.apps", "ReplicaSet.apps", "ReplicationController"),
-        ("spec.replicas", lambda replicas: 0),
-    ),
-    "DaemonSet.apps": ("spec.template.spec.nodeSelector", lambda selector: {HELD: "true"}),
-    CRON_JOB: ("spec.suspend", lambda suspend: True),
-    JOB: ("spec.suspend", lambda suspend: True),
-    **dict.fromkeys(WEBHOOKS, (_HOOKS, lambda hooks: [{**each, "objectSelector": NOBODY} for each in hooks or []])),
+def _let_select(hook: Json, selector: Any) -> Json:
+    if hook.get("objectSelector") != NOBODY:
+        return hook
+    rest = {key: value for key, value in hook.items() if key != "objectSelector"}
+    return rest if selector is None else {**rest, "objectSelector": selector}
+
+
+def _kept(policy: Any) -> Any:
+    return "Retain" if policy == "Delete" else policy
+
+
+_REPLICAS: Final = ("spec.replicas", lambda replicas: 0)
+_FIELDS: Final[Mapping[str, Fields]] = {
+    **dict.fromkeys(("Deployment.apps", "ReplicaSet.apps", "ReplicationController"), (_REPLICAS,)),
+    # with `Delete` the controller gives claims to the pods that it takes away, and their volumes go with these
+    "StatefulSet.apps": (_REPLICAS, ("spec.persistentVolumeClaimRetentionPolicy.whenScaled", _kept)),
+    "DaemonSet.apps": (("spec.template.spec.nodeSelector", lambda selector: {HELD: "true"}),),
+    CRON_JOB: (("spec.suspend", lambda suspend: True),),
+    JOB: (("spec.suspend", lambda suspend: True),),
+    **dict.fromkeys(WEBHOOKS, ((_HOOKS, lambda hooks: [{**each, "objectSelector": NOBODY} for each in hooks or []]),)),
 }
 
 
@@ -124,7 +151,7 @@ def _noted(text: str) -> dict[str, Any]:
     return {path: value for path, value in noted.items() if path in _PATHS} if isinstance(noted, dict) else {}
 
 
-_PATHS: Final = frozenset({"subjects", *(path for path, _ in _FIELDS.values())})
+_PATHS: Final = frozenset({"subjects", *(path for fields in _FIELDS.values() for path, _ in fields)})
 
 
 def _at(obj: Json, path: str) -> Any:

@@ -10,7 +10,7 @@ from provisioning.drivers.kinds import CRON_JOB, JOB, POD, Json
 from provisioning.drivers.quantities import units
 from provisioning.exports.identity import id_of
 from provisioning.moving.inside import Inside
-from provisioning.moving.pods import pod_spec
+from provisioning.moving.pods import LONGEST_GRACE, pod_spec
 from provisioning.moving.telling import counted_told, few, size_told
 
 BALANCER: Final = "LoadBalancer"
@@ -33,6 +33,7 @@ def not_moving(inside: Inside, *, to: str) -> Iterator[Finding]:
     yield from _on_nodes(inside)
     yield from _jobs(inside)
     yield from _lone_pods(inside)
+    yield from _long_graces(inside)
     yield from _outside(inside, to)
     yield from _unfrozen(inside)
     yield from _node_ports(inside, to)
@@ -139,6 +140,21 @@ def _lone_pods(inside: Inside) -> Iterator[Finding]:
     if pods:
         told = f"{counted_told(len(pods), 'Pod has', 'Pods have')} no controller that would make them again."
         yield choice("pods", code="lone-pods", about=few(pods), message=told)
+
+
+def _long_graces(inside: Inside) -> Iterator[Finding]:
+    """Of CronJobs what runs are Jobs."""
+    ends = [each for each in inside.workloads if each.replicas and each.kind is not CRON_JOB]
+    slow = [f"{each.key} ({each.grace:.0f} s)" for each in ends if each.grace > LONGEST_GRACE]
+    if slow:
+        yield Finding(
+            weight=Weight.BLOCKS,
+            code="long-grace",
+            about=few(slow),
+            message=f"Their pods may take longer than {LONGEST_GRACE:.0f} s to end, which a move does not wait for, as "
+            "nobody can write meanwhile.",
+            hint="Lower terminationGracePeriodSeconds, or scale it down first.",
+        )
 
 
 def _outside(inside: Inside, to: str) -> Iterator[Finding]:

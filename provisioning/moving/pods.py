@@ -6,6 +6,8 @@ from provisioning.drivers.kinds import Json
 
 GRACE: Final = 30.0
 """Seconds within which pods end that say nothing of it."""
+LONGEST_GRACE: Final = 900.0
+"""Seconds that a move waits at most for the end of a pod, as nobody may write to its cluster all the while."""
 _ENDED: Final = ("Succeeded", "Failed")
 _READY_FIELD: Final = {"DaemonSet": "numberReady", "Job": "active"}
 

@@ -1,38 +1,44 @@
 """Stopping and starting the workloads of a cluster that moves, through its API."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from provisioning.drivers.errors import NotFound
 from provisioning.drivers.kinds import (
     CRON_JOB,
+    DEPLOYMENT,
     JOB,
     MUTATING_WEBHOOKS,
     POD,
+    REPLICA_SET,
     SERVICE,
     VALIDATING_WEBHOOKS,
     Json,
     Kind,
 )
 from provisioning.drivers.kube import KubeClient
+from provisioning.engine.errors import StepError
+from provisioning.exports.digests import group_of
 from provisioning.exports.identity import id_of
 from provisioning.exports.left_out import rule_for
 from provisioning.exports.merging import merge_patch
 from provisioning.moving.holding import held, is_held, let_go, wanted_replicas
+from provisioning.moving.listing import Name, name_of
+from provisioning.moving.lone_pods import pods_ending, pods_stop, pods_stopped
 from provisioning.moving.pods import over
+from provisioning.moving.refusals import NO_ANSWER, refused_together
 from provisioning.moving.workloads import WORKLOAD_KINDS, Order, Workload, workloads_of
 
 HOLDABLE: Final = tuple(kind for kind in WORKLOAD_KINDS.values() if kind is not POD)
 STARTED_LAST: Final = (CRON_JOB,)
 """They begin new work by themselves, so only once all others are at work."""
 WEBHOOKS: Final = (VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS)
-
-
 Decided = Mapping[str, Mapping[str, Any]]
-"""By workload what was decided before it moved: its `order`, and whether it was `ready`."""
+"""By workload what was decided before it moved: its `order`, whether it was `ready`, and the `grace` of its pods."""
 
 
 def stopped(source: KubeClient, orders: Collection[str], decided: Decided) -> list[str]:
-    """Holds the workloads of these orders; names of pods of what is held that did not end yet.
+    """Holds the workloads of these orders; names of pods that are to end for it and did not yet.
 
     A workload that nobody decided about came since: it stops first.
     """
@@ -41,10 +47,11 @@ def stopped(source: KubeClient, orders: Collection[str], decided: Decided) -> li
         if _order(each, decided) not in orders:
             continue
         if each.kind is POD:
-            left += _foreign_pod_stopped(source, each)
+            left += _pod_stopped(source, each, decided)
         elif obj := source.get(each.kind, each.key.name, each.key.namespace):
             _patched(source, each.kind, obj, held(obj))
-    return left + [name for kind, obj in _held_objects(source) for name in _pods(source, kind, obj)]
+    lone = pods_ending(source, pods_stopped(source))
+    return left + _not_ended(source) + [each.name for each in lone]
 
 
 def _order(workload: Workload, decided: Decided) -> str:
@@ -52,46 +59,59 @@ def _order(workload: Workload, decided: Decided) -> str:
     return str(known["order"]) if known else Order.STOP_FIRST
 
 
-def _foreign_pod_stopped(source: KubeClient, pod: Workload) -> list[str]:
-    """One that an operator made, which has stopped: it makes it again, there or here. One of nobody's goes on."""
-    if pod.owner is None:
-        return []
-    source.delete(POD, pod.key.name, pod.key.namespace)
-    return [f"{pod.key.namespace}/{pod.key.name}"]
+def _pod_stopped(source: KubeClient, pod: Workload, decided: Decided) -> list[str]:
+    """One that an operator made, which has stopped: it makes it again, there or here.
+
+    One of nobody's goes on, unless it acts in the cluster: then nothing may act elsewhere before it has ended.
+    """
+    if pod.owner:
+        source.delete(POD, pod.key.name, pod.key.namespace)
+        return [f"{pod.key.namespace}/{pod.key.name}"]
+    found = source.get(POD, pod.key.name, pod.key.namespace)
+    if found and _order(pod, decided) == Order.CONTROLLER:
+        pods_stop(source, [found])
+    return []
 
 
 def _held_objects(kube: KubeClient) -> list[tuple[Kind, Json]]:
     return [(kind, obj) for kind in HOLDABLE for obj in kube.list(kind) if is_held(obj)]
 
 
-def _pods(kube: KubeClient, kind: Kind, obj: Json) -> list[str]:
-    """Of a workload those that have not ended."""
-    selector = _selector(obj)
-    if not selector or kind is CRON_JOB:
-        return []
-    namespace = obj["metadata"]["namespace"]
-    found = kube.list(POD, namespace, label_selector=selector)
-    return [f"{namespace}/{pod['metadata']['name']}" for pod in found if not over(pod)]
+def _not_ended(kube: KubeClient) -> list[str]:
+    """Pods of what is held, and of operators those that were told to end; not others that have the same labels."""
+    held_objects = [obj for _, obj in _held_objects(kube)]
+    uids = {obj["metadata"]["uid"] for obj in held_objects}
+    deployments = {name_of(obj) for obj in held_objects if obj["kind"] == DEPLOYMENT.kind}
+    above = {each["metadata"]["uid"]: _controller(each).get("uid") for each in kube.list(REPLICA_SET)}
+
+    def counts(pod: Json) -> bool:
+        owner = _controller(pod)
+        if _is_operator(owner):
+            return "deletionTimestamp" in pod["metadata"]
+        if owner.get("uid") in uids or above.get(owner.get("uid")) in uids:
+            return True
+        gone = owner.get("kind") == REPLICA_SET.kind and owner["uid"] not in above
+        return gone and _of_deployment(pod, owner) in deployments
+
+    return ["/".join(name_of(pod)) for pod in kube.list(POD) if not over(pod) and counts(pod)]
 
 
-def _selector(obj: Json) -> str:
-    """As a query has it. A ReplicationController's is a plain mapping."""
-    selector = (obj.get("spec") or {}).get("selector") or {}
-    labels = (
-        selector.get("matchLabels") or {} if "matchLabels" in selector or "matchExpressions" in selector else selector
-    )
-    parts = [f"{key}={value}" for key, value in sorted(labels.items())]
-    for each in selector.get("matchExpressions") or []:
-        values = ",".join(each.get("values") or [])
-        parts.append(
-            {
-                "In": f"{each['key']} in ({values})",
-                "NotIn": f"{each['key']} notin ({values})",
-                "Exists": each["key"],
-                "DoesNotExist": f"!{each['key']}",
-            }[each["operator"]]
-        )
-    return ",".join(parts)
+def _is_operator(owner: Json) -> bool:
+    """Neither nobody, nor a node, nor a kind that this module holds."""
+    return bool(owner) and owner["kind"] != "Node" and (group_of(owner), owner["kind"]) not in WORKLOAD_KINDS
+
+
+def _controller(obj: Json) -> Json:
+    """The reference to it; an empty one where it has none."""
+    references = obj["metadata"].get("ownerReferences") or []
+    return next((each for each in references if each.get("controller")), {})
+
+
+def _of_deployment(pod: Json, owner: Json) -> Name:
+    """By how a Deployment names its ReplicaSets: an old one may be gone before its last pod has ended."""
+    meta = pod["metadata"]
+    hashed = (meta.get("labels") or {}).get("pod-template-hash", "")
+    return meta["namespace"], str(owner["name"]).removesuffix(f"-{hashed}")
 
 
 def started(target: KubeClient, decided: Decided, *, only_behind_webhooks: bool = False) -> list[str]:
@@ -137,9 +157,27 @@ def all_held(kube: KubeClient) -> None:
 
 
 def all_let_go(kube: KubeClient) -> None:
-    """Workloads, CronJobs among them: as they were before they were held."""
-    for kind in HOLDABLE:
-        _let_go_of(kube, kind)
+    """Workloads, CronJobs among them, and then webhooks: as they were before they were held.
+
+    As long as webhooks call nobody, none of them keeps from starting what answers it. What is refused keeps nothing
+    else held: all of it is told at the end, by a TemporaryError where another try may help, else a PermanentError.
+    """
+    refused = [each for kind in (*HOLDABLE, *WEBHOOKS) for each in _refused(kube, kind)]
+    if refused:
+        raise refused_together(refused)
+
+
+def _refused(kube: KubeClient, kind: Kind) -> Iterator[tuple[str, StepError]]:
+    for obj in kube.list(kind):
+        try:
+            if is_held(obj):
+                _patched(kube, kind, obj, let_go(obj))
+        except NotFound:
+            continue  # it was deleted meanwhile
+        except StepError as error:
+            if error.code in NO_ANSWER:
+                raise
+            yield str(id_of(obj)), error
 
 
 def _let_go_of(kube: KubeClient, kind: Kind) -> int:

@@ -278,7 +278,10 @@ def order_workloads(context: StepContext) -> StepResult:
     """What acts in the cluster stops before anything starts elsewhere; the others as was asked for, or as is safe."""
     with context.virtual() as source:
         ordered = workloads_ordered(workloads_of(source), context.params.get(ORDERS, {}))
-    decided = {str(each.key): {"order": each.order, "ready": each.ready} for each in ordered}
+    decided = {
+        str(each.key): {"order": each.order, "ready": each.ready, "grace": each.grace if each.replicas else 0.0}
+        for each in ordered
+    }
     context.write(context.operation, params={**context.params, DECIDED: decided})
     counts = {order: sum(each.order == order for each in ordered) for order in {each.order for each in ordered}}
     return Done(", ".join(f"{count} {order}" for order, count in sorted(counts.items())) or "It has none.")

@@ -4,19 +4,24 @@ from contextlib import suppress
 from typing import Final
 
 from clusters.models import Placement
-from clusters.moving import LEFT, PODS_RECREATE, SLEPT
+from clusters.moving import LEFT, PODS_LEAVE, PODS_RECREATE, SLEPT
 from clusters.preflight import CHOICES
-from provisioning.drivers.errors import ConflictError
-from provisioning.drivers.kinds import POD, Json
-from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import PlacementContext, StepContext
 from provisioning.engine.errors import StepError, TemporaryError
 from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
-from provisioning.exports.left_out import rule_for
-from provisioning.exports.restoring import as_sent
 from provisioning.moving.carrying import moving_way
-from provisioning.moving.pods import over
+from provisioning.moving.lone_pods import (
+    Stopped,
+    lone_pods,
+    pods_ending,
+    pods_forget,
+    pods_make,
+    pods_stop,
+    pods_stopped,
+)
+from provisioning.moving.pods import LONGEST_GRACE
 from provisioning.moving.running import cron_jobs_let_go
+from provisioning.moving.telling import few
 from provisioning.steps.release import workload_of
 from provisioning.steps.restoring import mark_of
 from provisioning.steps.sleeping import own_pods, pause_workload, pods_deleted
@@ -34,34 +39,37 @@ def resume_cron_jobs(context: StepContext) -> StepResult:
     return Done(f"{count} go on.") if count else Skip("It has none.")
 
 
-@step("Make its pods without a controller again")
+@step("Make its pods without a controller again", deadline=LONGEST_GRACE + LEFT_SECONDS * 2)
 def recreate_pods(context: StepContext) -> StepResult:
-    """Where that was chosen; they ran where it was until now. What cannot be read any more is told."""
-    if context.params.get(CHOICES, {}).get("pods") != PODS_RECREATE:
+    """Where that was chosen, each once it has ended where it was. What cannot be read any more is told."""
+    chosen = context.params.get(CHOICES, {}).get("pods")
+    if chosen not in (PODS_RECREATE, PODS_LEAVE):
         return Skip("Nobody asked for it.")
     try:
         with left(context).virtual() as source:
-            pods = lone_pods(source)
+            pods_stop(source, lone_pods(source))
+            stopped = pods_stopped(source)
+            ending = pods_ending(source, stopped)
     except TemporaryError as error:
-        if seconds_in_step(context) < LEFT_SECONDS:
+        if seconds_in_step(context) < LEFT_SECONDS or not context.operation.attempt:
             raise
         return Done(f"Where it was nothing answers any more, so they cannot be made again: {error.message}")
-    with context.virtual() as target:
-        for pod in pods:
-            _made(target, pod, mark=mark_of(context))
-    return Done(f"{len(pods)} pods.") if pods else Skip("It has none.")
+    if ending and seconds_in_step(context) < LEFT_SECONDS + max(each.grace for each in ending):
+        return Wait(0.3, f"Waiting for pods to end where it was: {few([each.name for each in ending])}.")
+    ended = [each for each in stopped if each not in ending]
+    if chosen == PODS_RECREATE:
+        with context.virtual() as target:
+            pods_make(target, ended, manager=moving_way(mark_of(context)).created_by)
+    with suppress(StepError), left(context).virtual() as source:  # else when it is moved there again
+        pods_forget(source)
+    return _pods_told(ended if chosen == PODS_RECREATE else [], ending)
 
 
-def lone_pods(virtual: KubeClient) -> list[Json]:
-    """Those that users made and nobody makes again, and that did not end."""
-    return [pod for pod in virtual.list(POD) if rule_for(pod) is None and not over(pod)]
-
-
-def _made(target: KubeClient, pod: Json, *, mark: str) -> None:
-    manifest = as_sent(pod)
-    manifest["metadata"].pop("ownerReferences", None)
-    with suppress(ConflictError):
-        target.create_as(POD, manifest, manager=moving_way(mark).created_by)
+def _pods_told(made: list[Stopped], ending: list[Stopped]) -> StepResult:
+    if ending:
+        names = few([each.name for each in ending])
+        return Done(f"{len(made)} pods. These did not end where it was, and are not made again: {names}.")
+    return Done(f"{len(made)} pods.") if made else Skip("None is made.")
 
 
 def left(context: StepContext) -> StepContext:

@@ -27,6 +27,8 @@ from provisioning.moving.freezing import (
     freeze_supported,
     freeze_take_away,
 )
+from provisioning.moving.lone_pods import pods_forget
+from provisioning.moving.pods import LONGEST_GRACE
 from provisioning.moving.running import Decided, started, stopped, webhooks_held, webhooks_let_go
 from provisioning.moving.telling import few
 from provisioning.moving.workloads import Order
@@ -41,9 +43,17 @@ PASSES: Final = 4
 SEVERAL_SERVERS_SECONDS: Final = 2.0
 """Where several API servers stand behind one address each of them has to have heard of the freeze."""
 STOPPING_SECONDS: Final = 180.0
+BEYOND_GRACE_SECONDS: Final = 60.0
 READY_SECONDS: Final = 180.0
 TOLD: Final = 3
 UNFROZEN_INSIDE: Final = "Its version knows no admission policies: access that Marina gave is suspended, no more."
+
+
+def stopping_seconds(operation: Operation) -> float:
+    """As long as the slowest of its pods may take to end, and some more."""
+    decided = operation.params.get(DECIDED) or {}
+    longest = max((float(each.get("grace", 0.0)) for each in decided.values()), default=0.0)
+    return max(STOPPING_SECONDS, min(longest, LONGEST_GRACE) + BEYOND_GRACE_SECONDS)
 
 
 @step("Freeze what is written to it", deadline=FREEZE_SECONDS, patient=False)
@@ -123,7 +133,7 @@ def copy_rest(context: StepContext) -> StepResult:
     raise PermanentError("It is still written to, although it is frozen.", code="unfrozen")
 
 
-@step("Stop its workloads where it was", deadline=STOPPING_SECONDS, patient=False)
+@step("Stop its workloads where it was", deadline=stopping_seconds, patient=False)
 def stop_workloads_first(context: StepContext) -> StepResult:
     """What acts in the cluster, and what may not run twice. They are held there from here on."""
     with context.virtual() as source:
@@ -157,7 +167,7 @@ def start_workloads(context: StepContext) -> StepResult:
     return Wait(0.2, _waiting("Waiting to be ready where it goes", left)) if left else None
 
 
-@step("Stop the others where it was", deadline=STOPPING_SECONDS, patient=False)
+@step("Stop the others where it was", deadline=stopping_seconds, patient=False)
 def stop_workloads_last(context: StepContext) -> StepResult:
     """Those that started first where it goes."""
     with context.virtual() as source:
@@ -195,6 +205,7 @@ def switch_placement(context: StepContext) -> StepResult:
         if context.params.get(FREEZE) is not None:
             freeze_take_away(target)  # left over where it goes back to where it came from
         access_forget(target)
+        pods_forget(target)
         foreign, first = source.revision(), target.revision()
     failpoint("move.switch")
     with context.fenced():

@@ -8,13 +8,20 @@ import structlog
 from clusters.models import Operation, OperationKind, Placement, PlacementRole, VirtualCluster
 from clusters.moving import BACK, DECIDED, FREEZE, FROZEN_AT, HELD_AGAIN, SLEPT, STARTING
 from clusters.services.placements import placement_leave
+from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import StepError, TemporaryError
 from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
 from provisioning.engine.run import PASSED_ON
+from provisioning.moving.carrying import moving_way
 from provisioning.moving.freezing import access_resume, freeze_refuses, freeze_take_away
-from provisioning.moving.running import all_held, all_let_go, webhooks_let_go
+from provisioning.moving.lone_pods import pods_ending, pods_forget, pods_make, pods_stopped
+from provisioning.moving.pods import LONGEST_GRACE
+from provisioning.moving.refusals import NO_ANSWER
+from provisioning.moving.running import all_held, all_let_go
+from provisioning.moving.telling import few
 from provisioning.steps.moving_after import put_to_rest
+from provisioning.steps.restoring import mark_of
 from provisioning.steps.timing import seconds_in_step
 
 log = structlog.get_logger(__name__)
@@ -70,7 +77,7 @@ def _held_again(context: StepContext, target: StepContext) -> None:
 def unfreeze_source(context: StepContext) -> StepResult:
     """By everybody who might before. Its workloads go on just before that, and then its webhooks: as long as these call
 
-    nobody, none of them keeps from starting what answers it.
+    nobody, none of them keeps from starting what answers it. What is refused of that is told by the next step.
     """
     if context.placed() is None:
         return NOT_THERE
@@ -80,7 +87,6 @@ def unfreeze_source(context: StepContext) -> StepResult:
         if DECIDED in context.params:
             with suppress(StepError):  # told below, where people may write again
                 all_let_go(source)
-                webhooks_let_go(source)
         freeze_take_away(source)
         access_resume(source)
         if freeze_refuses(source):
@@ -97,16 +103,39 @@ def _was_frozen(context: StepContext) -> bool:
     return FROZEN_AT in context.params or row.exists()
 
 
-@step("Start its workloads again where it was")
+@step("Start its workloads again where it was", deadline=LONGEST_GRACE * 2)
 def start_source(context: StepContext) -> StepResult:
-    """All that was held."""
+    """All that was held, and pods that nobody else makes again. What was refused of it is told here."""
     if context.placed() is None:
         return NOT_THERE
     if DECIDED not in context.params:  # a step that an abort found waiting is not told from one that was not begun
         return Skip("Nothing was stopped.")
+    return _goes_on(context)
+
+
+def _goes_on(context: StepContext) -> Wait | None:
+    """What is refused keeps nothing else from it, and is told once all others go on."""
+    refused: StepError | None = None
     with context.virtual() as source:
-        webhooks_let_go(source)
-        all_let_go(source)
+        try:
+            all_let_go(source)
+        except StepError as error:
+            if error.code in NO_ANSWER:
+                raise
+            refused = error
+        waits = _pods_again(context, source)
+    if refused is not None and waits is None:
+        raise refused
+    return waits
+
+
+def _pods_again(context: StepContext, source: KubeClient) -> Wait | None:
+    """Those without a controller that were stopped. Each has to be gone before one of its name can be made."""
+    pods = pods_stopped(source)
+    if ending := pods_ending(source, pods, gone=True):
+        return Wait(0.3, f"Waiting for pods to end: {few([each.name for each in ending])}.")
+    pods_make(source, pods, manager=moving_way(mark_of(context)).created_by)
+    pods_forget(source)
     return None
 
 
@@ -129,8 +158,8 @@ def free_left(context: StepContext) -> StepResult:
     if context.virtual_cluster.sleeping:
         return Skip("It is asleep; it is let go once it was woken and is configured again.")
     with context.virtual() as source:
-        all_let_go(source)
-        webhooks_let_go(source)
+        with suppress(StepError):  # told below
+            all_let_go(source)
         freeze_take_away(source)
         access_resume(source)
     with context.fenced():
@@ -138,7 +167,7 @@ def free_left(context: StepContext) -> StepResult:
         targets = Placement.objects.filter(virtual_cluster=context.virtual_cluster, role=PlacementRole.TARGET)
         for placement in targets.select_related("virtual_cluster"):
             placement_leave(placement=placement, now=context.now)
-    return None
+    return _goes_on(context)
 
 
 def _half_put_back(context: StepContext) -> bool:

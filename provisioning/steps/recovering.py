@@ -16,7 +16,8 @@ from provisioning.engine.errors import PermanentError
 from provisioning.engine.flow import Done, Skip, Step, StepResult, Wait, step
 from provisioning.failpoints import failpoint, failpoint_register
 from provisioning.moving.freezing import access_forget, freeze_take_away
-from provisioning.moving.running import all_let_go, webhooks_let_go
+from provisioning.moving.lone_pods import pods_forget
+from provisioning.moving.running import all_let_go
 from provisioning.steps.placing import one_at_a_time, placement_create
 from provisioning.steps.restoring import plan_of
 from provisioning.steps.sleeping import resume_control_plane
@@ -162,8 +163,8 @@ def free_kept(context: StepContext) -> StepResult:
     with context.virtual() as virtual:
         freeze_take_away(virtual)
         access_forget(virtual)
+        pods_forget(virtual)
         all_let_go(virtual)
-        webhooks_let_go(virtual)
     return None
 
 

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from structlog.testing import capture_logs
 
-from clusters.models import OperationState
+from clusters.models import Operation, OperationState
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Skip, Wait, step
 from tests.clusters.making import cluster_row
@@ -145,6 +145,20 @@ def test_a_step_that_kills_each_worker_ends_failed_after_the_attempts_there_are(
     assert engine.ran == ["one"] + ["deadly"] * 3
     assert events(row)[:2] == [("deadly", "warning", ENDED)] * 2
     assert row.steps[1]["state"] == "failed"
+
+
+def test_a_steps_deadline_may_depend_on_its_operation(engine):
+    def seconds(operation):
+        return float(operation.params["patience"])
+
+    engine.flow(engine.step("wait", lambda context: Wait(0.0, "Not yet."), deadline=seconds))
+    operation = engine.start()
+    for patience, state in ((100, "Processing"), (100, "Processing"), (10, "Failed")):
+        Operation.objects.filter(pk=operation.pk).update(params={"patience": patience})
+        row = engine.run_now(operation)
+        assert row.state == state
+        engine.clock = lambda: timezone.now() + timedelta(seconds=50)
+    assert row.error_message == "“Do wait” took longer than 10 s. Last seen: Not yet."
 
 
 def test_a_step_that_killed_two_workers_is_not_begun_again_after_its_deadline(engine):

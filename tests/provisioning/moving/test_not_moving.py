@@ -72,6 +72,19 @@ def test_running_jobs_and_lone_pods_take_a_choice_and_what_an_operator_makes_tak
     assert (found["lone-pods"].choice, found["lone-pods"].about) == ("pods", "shop/alone")
 
 
+def test_pods_that_may_end_later_than_a_move_waits_are_in_its_way() -> None:
+    slow, slower = {"terminationGracePeriodSeconds": 900}, {"terminationGracePeriodSeconds": 901}
+    found = told(
+        **running(
+            workload("Deployment", "ingress", pods=slow),
+            workload("StatefulSet", "db", pods=slower),
+            workload("Deployment", "idle", replicas=0, pods=slower),
+            of("CronJob", "nightly", spec={"jobTemplate": {"spec": {"template": {"spec": slower}}}}),
+        )
+    )["long-grace"]
+    assert (found.weight, found.about) == (Weight.BLOCKS, "StatefulSet.apps shop/db (901 s)")
+
+
 def test_what_acts_outside_of_the_cluster_takes_a_word() -> None:
     balancer = of("Service", "front", spec={"type": "LoadBalancer"})
     named = of("Ingress", "shop", meta={"annotations": {"external-dns.alpha.kubernetes.io/hostname": "a.example"}})
