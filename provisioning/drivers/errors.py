@@ -73,6 +73,30 @@ def redact(text: str, *secrets: str) -> str:
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
 
 
+class InvalidError(PermanentError):
+    """422. `unchangeable`: it is of an object that is there, of which nobody may change what was to be changed."""
+
+    def __init__(self, message: str, *, unchangeable: bool) -> None:
+        super().__init__(message, code="invalid")
+        self.unchangeable = unchangeable
+
+
+_UNCHANGEABLE = re.compile(
+    r"\bimmutable\b"  # "field is immutable", "spec is immutable after creation except ..."
+    r"|\bmay not (?:be )?change|\bcannot change |\bcan ?not be (?:unset|less than)"
+    r"|\bupdates to .* (?:are forbidden|for fields other than)|\bupdates may not change"
+)
+_DENIED = re.compile(r"\bdenied (?:the )?request\b")
+"""By an admission policy or webhook, whose words are its author's."""
+
+
+def _unchangeable(answer: Mapping[str, Any]) -> bool:
+    """The causes are whole, where the message may quote so much that it is cut."""
+    causes = (answer.get("details") or {}).get("causes") or []
+    said = [str(answer.get("message") or ""), *(str(each.get("message") or "") for each in causes)]
+    return any(map(_UNCHANGEABLE.search, said)) and not any(map(_DENIED.search, said))
+
+
 @contextmanager
 def converting(target: str) -> Iterator[None]:
     """Whatever the network or a client library throws inside comes out as a StepError that names the target."""
@@ -121,6 +145,8 @@ def response_error(status: int, headers: Mapping[str, str], body: bytes, *, targ
         return NotFound(message, code="not-found")
     if status in (409, 410):
         return ConflictError(message, reason=reason or "Conflict", retry_after=wait)
+    if status == 422:
+        return InvalidError(message, unchangeable=_unchangeable(answer))
     return _other_status(status, message, wait)
 
 

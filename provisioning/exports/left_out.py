@@ -85,6 +85,20 @@ class Rule:
     read: bool = True
 
 
+OF_TOKENS: Final = "kubernetes.io/service-account-token"
+"""The type of Secrets with tokens of ServiceAccounts."""
+
+
+def is_token(found: Json) -> bool:
+    """Whether it is a Secret with a token of a ServiceAccount."""
+    return found.get("kind") == "Secret" and found.get("apiVersion") == "v1" and found.get("type") == OF_TOKENS
+
+
+def by_system(manager: str) -> bool:
+    """Whether it is Kubernetes or vcluster that writes by this name."""
+    return _VERSION.sub("", manager) in SYSTEM_MANAGERS
+
+
 def _meta(found: Json) -> Json:
     meta: Json = found.get("metadata") or {}
     return meta
@@ -238,9 +252,9 @@ RULES: Final = (
     ),
     Rule(
         ("Secret",),
-        "of type kubernetes.io/service-account-token",
+        f"of type {OF_TOKENS}",
         "Such a token holds for one account of this very cluster, by its uid and its key.",
-        lambda found: found.get("type") == "kubernetes.io/service-account-token",
+        is_token,
     ),
     Rule(
         ("Endpoints", "EndpointSlice.discovery.k8s.io"),

@@ -9,6 +9,7 @@ from typing import Final
 from provisioning.drivers.kinds import Json
 from provisioning.exports.digests import is_custom, title_of
 from provisioning.exports.identity import ObjectId, id_of, owners_of
+from provisioning.exports.left_out import is_token
 
 
 class Phase(IntEnum):
@@ -70,7 +71,9 @@ _PHASES: Final[Mapping[str, Phase]] = {
 
 
 def phase_of(obj: Json) -> Phase:
-    """When objects of its kind are made."""
+    """When objects of its kind are made. Secrets for tokens come after the accounts: they are deleted without them."""
+    if is_token(obj):
+        return Phase.CLAIMS
     return _PHASES.get(title_of(obj), Phase.CUSTOM_RESOURCES if is_custom(obj) else Phase.WORKLOADS)
 
 

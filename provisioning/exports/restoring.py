@@ -9,6 +9,7 @@ from typing import Any, Final
 from provisioning.drivers.kinds import Json
 from provisioning.exports.digests import is_custom, object_digest, sendable, title_of
 from provisioning.exports.identity import ObjectId, id_of
+from provisioning.exports.left_out import is_token
 from provisioning.exports.ordering import Phase, definitions_by_kind, ordered, phase_of
 from provisioning.exports.paths import FREE
 
@@ -83,9 +84,9 @@ def _names_others(planned: Planned) -> bool:
     return bool(named or planned.manifest["metadata"].get("ownerReferences"))
 
 
-def restore_plan(objects: Iterable[Json]) -> RestorePlan:
-    """The same for the same objects, however they were sorted."""
-    reasons = [(obj, why_not_made(obj)) for obj in objects]
+def restore_plan(objects: Iterable[Json], *, tokens: bool = False) -> RestorePlan:
+    """The same for the same objects, however they were sorted. `tokens`: whether Secrets for tokens are made too."""
+    reasons = [(obj, "" if tokens and is_token(obj) else why_not_made(obj)) for obj in objects]
     made = [obj for obj, why in reasons if not why]
     return RestorePlan(
         wanted=tuple(_planned(obj) for obj in ordered(made)),
@@ -105,7 +106,7 @@ def why_not_made(obj: Json) -> str:
         return f"It had ended ({how}); it is not run again." if how else ""
     if title == "Pod" and status.get("phase") in ("Succeeded", "Failed"):
         return f"It had ended ({status['phase']}); it is not run again."
-    if title == "Secret" and obj.get("type") == "kubernetes.io/service-account-token":
+    if is_token(obj):
         return "It is the token of a service account that was; a new one is made when it is asked for."
     return ""
 

@@ -12,30 +12,37 @@ from provisioning.drivers.kinds import Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import kinds_served
 from provisioning.exports.identity import id_of
-from provisioning.exports.left_out import SYSTEM_MANAGERS, rule_for
+from provisioning.exports.left_out import by_system
 from provisioning.exports.making import managers_of
-from provisioning.moving.carrying import moves, moving_way
+from provisioning.moving.carrying import moving_way
 from provisioning.moving.changes import Changes, carried_kinds, whole
-from provisioning.moving.holding import same_but_for_holding
+from provisioning.moving.comparing import copy_same
 from provisioning.moving.listing import both_sides
+from provisioning.moving.owning import Owners
+from provisioning.moving.what_moves import left_out, moves
 from provisioning.steps.names import MARINA
 
 CLOCKS_APART: Final = timedelta(minutes=1)
 """By so much the clocks of two hosts may differ."""
 
 
-def changed_again(changes: Changes, target: KubeClient) -> list[str]:
-    """Of what was changed since the last copy what is not so at the target. Nothing may run there yet."""
-    kinds = {(kind.group, kind.kind): kind for kind in kinds_served(target).kinds}
-    told = [str(id_of(obj)) for obj in changes.changed if moves(obj) and not _same(obj, target, kinds)]
-    return told + [str(id_of({**obj, "apiVersion": kind.api_version, "kind": kind.kind})) for kind, obj in changes.gone]
+def changed_again(changes: Changes, source: KubeClient, target: KubeClient, since: datetime) -> list[str]:
+    """Of what was changed since the last copy what is not so at the target. Nothing may run there yet.
+
+    What Kubernetes' own controllers did meanwhile does not count: the replicas that an autoscaler wanted, say, stay as
+    they were copied, and are found anew at the target.
+    """
+    kinds, owners = {(kind.group, kind.kind): kind for kind in kinds_served(target).kinds}, Owners(source)
+    written = [obj for obj in changes.changed if moves(obj) and _by_somebody(obj, since)]
+    told = [str(id_of(obj)) for obj in written if not _same(obj, target, kinds, owners)]
+    return told + [str(id_of(obj)) for _, obj in changes.gone if moves(obj)]
 
 
-def _same(obj: Json, target: KubeClient, kinds: Mapping[tuple[str, str], Kind]) -> bool:
+def _same(obj: Json, target: KubeClient, kinds: Mapping[tuple[str, str], Kind], owners: Owners) -> bool:
     key = id_of(obj)
     kind = kinds.get((key.group, key.kind))
     copy = target.get(kind, key.name, key.namespace or None) if kind else None
-    return copy is not None and same_but_for_holding(obj, copy)
+    return copy is not None and copy_same(obj, copy, owners)
 
 
 def written_since(
@@ -51,10 +58,11 @@ def written_since(
     """By whoever is neither Kubernetes nor Marina, by the names and times that the API server notes of writers.
 
     `since` is by the cluster's own clock. What is at the target as it is at the source was copied in time. What was
-    carried and is gone from the source counts too. `counts`: see `both_sides`.
+    carried and is gone from the source counts too, unless Kubernetes took it along with its owner.
+    `counts`: see `both_sides`.
     """
     carried_by = moving_way(mark).created_by
-    kinds = {(kind.group, kind.kind): kind for kind in kinds_served(target).kinds}
+    kinds, owners = {(kind.group, kind.kind): kind for kind in kinds_served(target).kinds}, Owners(source)
     told = []
     for sides in both_sides(
         source,
@@ -66,9 +74,9 @@ def written_since(
         counts=counts,
     ):
         written = whole(source, sides.kind, [item for item in sides.newer if _by_somebody(item, since)])
-        told += [str(id_of(obj)) for obj in written if _counts(obj) and not _same(obj, target, kinds)]
+        told += [str(id_of(obj)) for obj in written if _counts(obj) and not _same(obj, target, kinds, owners)]
         gone = whole(target, sides.kind, [item for item in sides.extra if _was_there(item, since, carried_by)])
-        told += [str(id_of(obj)) for obj in gone if _counts(obj)]
+        told += [str(id_of(obj)) for obj in gone if _counts(obj) and not owners.took_along(obj)]
     return told
 
 
@@ -79,7 +87,7 @@ def _was_there(item: Json, since: datetime, carried_by: str) -> bool:
 
 
 def _counts(obj: Json) -> bool:
-    return rule_for(obj) is None and moves(obj)
+    return moves(obj) and not left_out(obj)
 
 
 def _by_somebody(item: Json, since: datetime) -> bool:
@@ -93,4 +101,4 @@ def _by_somebody(item: Json, since: datetime) -> bool:
 
 
 def _systems(manager: str) -> bool:
-    return manager in SYSTEM_MANAGERS or manager.startswith(MARINA)
+    return by_system(manager) or manager.startswith(MARINA)

@@ -8,23 +8,22 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from provisioning.drivers.errors import ConflictError
-from provisioning.drivers.kinds import Json, Kind
+from provisioning.drivers.errors import ConflictError, InvalidError
+from provisioning.drivers.kinds import CUSTOM_RESOURCE_DEFINITION, NAMESPACE, SERVICE_ACCOUNT, Json
 from provisioning.drivers.kube import KubeClient
-from provisioning.engine.errors import PermanentError
-from provisioning.exports.digests import group_of, sendable, title_of
+from provisioning.exports.digests import group_of, sendable
 from provisioning.exports.identity import ObjectId, id_of
 from provisioning.exports.making import Made, Maker, NotYet, Outcome, Way
 from provisioning.exports.merging import merge_patch
 from provisioning.exports.restoring import Planned, RestorePlan, restore_plan
 from provisioning.exports.served import ServedKind
-from provisioning.moving.changes import Changes, finalizers_kept, finalizers_of
-from provisioning.moving.freezing import NAME as FREEZE
-from provisioning.moving.holding import JOB, held
-from provisioning.moving.pods import job_ended
-from provisioning.steps.names import MANAGED_BY, MARINA
+from provisioning.moving.changes import Changes
+from provisioning.moving.ending import definition_let_go, deleted, finalizers_cut, finalizers_kept, finalizers_of
+from provisioning.moving.holding import held
+from provisioning.moving.what_moves import account_of, as_moved, moves
 
-POD: Final = "Pod"
+NEVER_ANEW: Final = (NAMESPACE, CUSTOM_RESOURCE_DEFINITION)
+"""All below them would go with them."""
 
 
 def moving_plan(objects: Iterable[Json], *, served: Callable[[str], bool] = lambda api_version: True) -> RestorePlan:
@@ -33,15 +32,7 @@ def moving_plan(objects: Iterable[Json], *, served: Callable[[str], bool] = lamb
     `served` tells whether a version of a group moves at all.
     """
     moved = (obj for obj in objects if served(str(obj["apiVersion"])) and moves(obj))
-    return restore_plan(held(obj) for obj in moved)
-
-
-def moves(obj: Json) -> bool:
-    """Whether an object that users own is carried with the others. A Job that has ended would run once more."""
-    if title_of(obj) == JOB and job_ended(obj):
-        return False
-    own = (obj["metadata"].get("labels") or {}).get(MANAGED_BY) == MARINA
-    return title_of(obj) != POD and not (own and obj["metadata"]["name"] == FREEZE)
+    return restore_plan((held(as_moved(obj)) for obj in moved), tokens=True)
 
 
 def moving_way(mark: str) -> Way:
@@ -50,24 +41,39 @@ def moving_way(mark: str) -> Way:
 
 
 class Carrier(Maker):
-    """Makes what is missing at the target, and changes what is otherwise."""
+    """Makes what is missing at the target, and changes what is otherwise.
+
+    `ending`: what is being deleted at the source too. `ended`: whose copies are taken away, and own nothing any more.
+    """
 
     def __init__(
-        self, virtual: KubeClient, plan: RestorePlan, way: Way, *, ending: Collection[ObjectId] = frozenset()
+        self,
+        virtual: KubeClient,
+        plan: RestorePlan,
+        way: Way,
+        *,
+        ending: Collection[ObjectId] = frozenset(),
+        ended: Collection[ObjectId] = frozenset(),
     ) -> None:
         super().__init__(virtual, plan, way)
-        self._ending = ending
+        self._ending, self._ended = ending, ended
         self._meant = {uid: meant for each in plan.wanted for uid, meant in _references(each.exported)}
 
     def served_as_is(self, obj: Json) -> ServedKind | None:
         """Where the target serves a kind that was made there already."""
         return self._served.kind_of(obj)
 
+    def _made(self, planned: Planned, served: ServedKind) -> Made:
+        account = account_of(planned.exported)
+        if account and self._virtual.get(SERVICE_ACCOUNT, account, planned.key.namespace) is None:
+            raise NotYet(f"Waiting for the ServiceAccount {account}, of whom it holds a token.", alone=True)
+        return super()._made(planned, served)
+
     def _there(self, planned: Planned, served: ServedKind, found: Json, manifest: Json, note: str) -> Made:
         if found["metadata"].get("deletionTimestamp"):
             return self._going(planned, served, found, note)
         self._note(planned.key, found)
-        patch = merge_patch(sendable(found), manifest)
+        patch = merge_patch(sendable(as_moved(found)), manifest)
         if patch:
             found = self._patched(planned, served, found, patch)
         self._carry_status(planned, served, found)
@@ -79,17 +85,12 @@ class Carrier(Maker):
         NotYet where it has to go first.
         """
         ending = planned.key in self._ending
-        kept = [
-            each
-            for each in finalizers_of(found)
-            if each in (finalizers_of(planned.exported) if ending else finalizers_kept(found))
-        ]
-        if kept != finalizers_of(found):
-            meta = found["metadata"]
-            patch = {"metadata": {"finalizers": kept, "uid": meta["uid"]}}
-            self._virtual.patch_merge(served.kind, meta["name"], meta.get("namespace"), patch)
+        kept = finalizers_of(planned.exported) if ending else finalizers_kept(found)
+        finalizers_cut(self._virtual, served.kind, found, [each for each in finalizers_of(found) if each in kept])
         if ending:
             return Made(Outcome.SAME, note)
+        if served.kind == CUSTOM_RESOURCE_DEFINITION:
+            definition_let_go(self._virtual, found)
         raise NotYet(f"{planned.key} is being deleted.", alone=True)
 
     def _patched(self, planned: Planned, served: ServedKind, found: Json, patch: Json) -> Json:
@@ -97,13 +98,19 @@ class Carrier(Maker):
             return self._virtual.patch_as(served.kind, found, patch, manager=self._way.created_by)
         except ConflictError as error:  # a controller was faster
             raise NotYet(error.message, alone=True) from error
-        except PermanentError as error:
-            if error.code != "invalid":
+        except InvalidError as error:
+            if served.kind in NEVER_ANEW or not error.unchangeable:
                 raise
             # it was made anew at the source, with what nobody may change of one that is there
             meta = found["metadata"]
             self._virtual.delete(served.kind, meta["name"], meta.get("namespace"), uid=meta["uid"])
             raise NotYet(f"{planned.key} is made anew: {error.message}", alone=True) from error
+
+    def _owner_of(self, reference: Json, namespace: str) -> ObjectId:
+        owner = super()._owner_of(reference, namespace)
+        if owner in self._ended:
+            self._uids[owner] = None
+        return owner
 
     def _renewed(self, uid: str) -> str | None:
         renewed = super()._renewed(uid)
@@ -151,27 +158,34 @@ class Carried:
 def changes_carry(target: KubeClient, changes: Changes, *, mark: str) -> Carried:
     """Makes, changes and deletes at the target. May be done again after any crash, with the same result."""
     plan = moving_plan([*changes.changed, *(_alive(obj) for obj in changes.ending)])
-    carrier = Carrier(target, plan, moving_way(mark), ending={id_of(obj) for obj in changes.ending})
+    ending, ended = {id_of(obj) for obj in changes.ending}, {id_of(obj) for _, obj in changes.ended}
+    carrier = Carrier(target, plan, moving_way(mark), ending=ending, ended=ended)
     carried, again = Carried(), []
     for planned in plan.wanted:
         if not _made(carrier, planned, carried):
             again.append(planned)
     for planned in again:  # what it leaned on came after it
         _made(carrier, planned, carried)
-    carried.effects += len(changes.gone) + len(changes.ending) + len(changes.ended)
+    carried.effects += len(changes.gone) + len(changes.ending) + len(changes.taken) + len(changes.ended)
     for obj in changes.ending:
         if served := carrier.served_as_is(obj):
-            _deleted(target, served.kind, obj, keep_finalizers=True)
+            deleted(target, served.kind, obj, keep_finalizers=True)
     for kind, obj in changes.gone:
-        _deleted(target, kind, obj, keep_finalizers=False)
+        deleted(target, kind, obj)
     ended_remove(target, changes)
     return carried
 
 
 def ended_remove(target: KubeClient, changes: Changes) -> None:
-    """Takes the copies of Jobs away that have ended since, before these would be run a second time."""
+    """Takes the copies of Jobs away that have ended since, before these would be run a second time.
+
+    What such a Job owns stays, as it does at the source, where the Job is there still. What Kubernetes took away there
+    goes here too.
+    """
+    for kind, obj in changes.taken:
+        deleted(target, kind, obj)
     for kind, obj in changes.ended:
-        _deleted(target, kind, obj, keep_finalizers=False)
+        deleted(target, kind, obj, propagation="Orphan")
 
 
 def _made(carrier: Carrier, planned: Planned, carried: Carried) -> bool:
@@ -191,13 +205,3 @@ def _alive(obj: Json) -> Json:
     """One that is being deleted, as it was before: it is made first, then deleted, so that its finalizers are kept."""
     gone = ("deletionTimestamp", "deletionGracePeriodSeconds")
     return {**obj, "metadata": {key: value for key, value in obj["metadata"].items() if key not in gone}}
-
-
-def _deleted(target: KubeClient, kind: Kind, obj: Json, *, keep_finalizers: bool) -> None:
-    """At the source somebody saw to its finalizers already; at the target nobody is at work who would."""
-    name, namespace = obj["metadata"]["name"], obj["metadata"].get("namespace")
-    if not target.delete(kind, name, namespace) or keep_finalizers:
-        return
-    left = target.get(kind, name, namespace)
-    if left is not None and finalizers_kept(left) != finalizers_of(left):
-        target.patch_merge(kind, name, namespace, {"metadata": {"finalizers": finalizers_kept(left)}})

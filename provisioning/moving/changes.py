@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from provisioning.drivers.kinds import API_SERVICE, JOB, NAMESPACE, Json, Kind
+from provisioning.drivers.kinds import API_SERVICE, JOB, NAMESPACE, SECRET, Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import kinds_served
-from provisioning.exports.left_out import kind_name, rule_for, rule_unread
+from provisioning.exports.left_out import is_token, kind_name, rule_for, rule_unread
 from provisioning.exports.reading import kind_key
+from provisioning.moving.ending import finalizers_kept, finalizers_of
 from provisioning.moving.listing import both_sides, name_of
+from provisioning.moving.owning import Owners
 from provisioning.moving.pods import job_ended
+from provisioning.moving.what_moves import TOKENS, as_moved, left_out
 
 FEW: Final = 50
 """Up to so many objects of a kind are read one by one."""
@@ -22,28 +25,26 @@ TOLD_BY_METADATA: Final = frozenset(
 )
 """Kinds of which metadata alone tell whether they are left out."""
 
-KUBERNETES: Final = "kubernetes.io/"
-"""What finalizers of Kubernetes' own controllers begin with."""
-GARBAGE_COLLECTOR: Final = ("foregroundDeletion", "orphan")
-
 
 @dataclass
 class Changes:
     """`changed` at the source, `ending` there (being deleted, and waiting for somebody), `gone` from there.
 
-    `ended`: copies of Jobs that have ended there, and are not to run again. `revisions` are the moment up to which
+    `taken`: gone too, but it was Kubernetes that took them, with their owners. `ended`: copies of Jobs that have ended
+    there, and are not to run again. `changed` ones tell who wrote them. `revisions` are the moment up to which
     that is true; `counts` how many there were of each kind then.
     """
 
     changed: list[Json] = field(default_factory=list)
     ending: list[Json] = field(default_factory=list)
     gone: list[tuple[Kind, Json]] = field(default_factory=list)
+    taken: list[tuple[Kind, Json]] = field(default_factory=list)
     ended: list[tuple[Kind, Json]] = field(default_factory=list)
     revisions: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.changed) + len(self.ending) + len(self.gone) + len(self.ended)
+        return len(self.changed) + len(self.ending) + len(self.gone) + len(self.taken) + len(self.ended)
 
 
 def carried_kinds(source: KubeClient) -> list[Kind]:
@@ -67,7 +68,7 @@ def changes_since(
     counts: Mapping[str, int] | None = None,
 ) -> Changes:
     """Reads both. A kind without a revision counts as changed in whole. `counts`: see `both_sides`."""
-    found = Changes()
+    found, owners = Changes(), Owners(source)
     there, kinds = {kind_key(kind) for kind in kinds_served(target).kinds}, carried_kinds(source)
     for sides in both_sides(
         source,
@@ -85,18 +86,33 @@ def changes_since(
         for obj in whole(source, sides.kind, newer):
             _sorted_in(found, obj)
         extra = whole(target, sides.kind, _of_users(sides.extra))
-        found.gone += [(sides.kind, obj) for obj in extra if not _left_out_alive(obj)]
+        for obj in extra:
+            if not _left_out_alive(obj):
+                (found.taken if owners.took_along(obj) else found.gone).append((sides.kind, obj))
+    if counts is None:
+        found.changed += _tokens_missing(source, target, found)
     found.ending += _their_namespaces(source, target, found)
-    found.ended += [(JOB, obj) for obj in whole(source, JOB, target.list(JOB)) if job_ended(obj)]
+    found.ended += [(JOB, obj) for obj in whole(source, JOB, _of_users(target.list(JOB))) if job_ended(obj)]
     return found
 
 
 def _sorted_in(found: Changes, obj: Json) -> None:
     if not obj["metadata"].get("deletionTimestamp"):
-        if rule_for(obj) is None:
-            found.changed.append(_bare(obj))
+        if not left_out(obj):
+            found.changed.append(as_moved(obj))
     elif _waits_for_its_end(obj) and not _left_out_alive(obj):
-        found.ending.append(_bare(obj))
+        found.ending.append(_bare(as_moved(obj)))
+
+
+def _tokens_missing(source: KubeClient, target: KubeClient, found: Changes) -> list[Json]:
+    """Exports leave Secrets for tokens out, so they were not in the first copy."""
+    here = source.list(SECRET, field_selector=TOKENS, metadata_only=True)
+    if not here:
+        return []
+    known = {name_of(obj) for obj in found.changed if is_token(obj)}
+    known |= {name_of(item) for item in target.list(SECRET, field_selector=TOKENS, metadata_only=True)}
+    missing = whole(source, SECRET, [item for item in here if name_of(item) not in known])
+    return [as_moved(obj) for obj in missing if is_token(obj) and not left_out(obj)]
 
 
 def _their_namespaces(source: KubeClient, target: KubeClient, found: Changes) -> list[Json]:
@@ -131,16 +147,6 @@ def _of_users(items: list[Json]) -> list[Json]:
     ]
 
 
-def finalizers_of(obj: Json) -> list[str]:
-    """Of whom an object's end waits."""
-    return list(obj["metadata"].get("finalizers") or [])
-
-
-def finalizers_kept(obj: Json) -> list[str]:
-    """Those of Kubernetes' own controllers, which are at work at the target; nobody else is there."""
-    return [each for each in finalizers_of(obj) if each.startswith(KUBERNETES) or each in GARBAGE_COLLECTOR]
-
-
 def _left_out_by_metadata(item: Json) -> bool:
     return kind_name(item["apiVersion"], item["kind"]) in TOLD_BY_METADATA and rule_for(item) is not None
 
@@ -153,7 +159,7 @@ def _waits_for_its_end(obj: Json) -> bool:
 def _left_out_alive(obj: Json) -> bool:
     """Whether it would be left out if it were not being deleted."""
     meta = {key: value for key, value in obj["metadata"].items() if key != "deletionTimestamp"}
-    return rule_for({**obj, "metadata": meta}) is not None
+    return left_out({**obj, "metadata": meta})
 
 
 def _bare(obj: Json) -> Json:

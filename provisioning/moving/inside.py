@@ -20,9 +20,9 @@ from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import Served, converts_by_webhook, kinds_served, stored_version
 from provisioning.exports.left_out import rule_for
 from provisioning.moving.pods import job_ended
+from provisioning.moving.what_moves import TOKENS
 from provisioning.moving.workloads import Seen, Workload, workloads_in, workloads_seen
 
-TOKENS: Final = "type=kubernetes.io/service-account-token"
 _WHOLE: Final = (PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME, SERVICE, INGRESS)
 _HOOKS: Final = ("admissionregistration.k8s.io", "MutatingWebhookConfiguration")
 _API_SERVICES: Final = ("apiregistration.k8s.io", "APIService")

@@ -138,7 +138,8 @@ def _lone_pods(inside: Inside) -> Iterator[Finding]:
         f"{each.key.namespace}/{each.key.name}" for each in inside.workloads if each.kind is POD and each.owner is None
     ]
     if pods:
-        told = f"{counted_told(len(pods), 'Pod has', 'Pods have')} no controller that would make them again."
+        told = f"{counted_told(len(pods), 'Pod has', 'Pods have')} no controller that would make them again. "
+        told += "What nothing but such a Pod owns does not come along."
         yield choice("pods", code="lone-pods", about=few(pods), message=told)
 
 
@@ -197,7 +198,7 @@ def _node_ports(inside: Inside, to: str) -> Iterator[Finding]:
         if port.get("nodePort")
     ]
     if ports:
-        told = f"{to} gives these node ports if they are free there, else others; its machines have other addresses."
+        told = f"{to} gives these Services other node ports, and its machines have other addresses."
         yield note("node-ports", few(ports), told)
 
 
@@ -229,7 +230,7 @@ def _tokens(inside: Inside) -> Iterator[Finding]:
         yield note(
             "account-tokens",
             few(sorted(inside.tokens)),
-            "Tokens of ServiceAccounts in these Secrets hold for the present API only, and are made anew.",
+            "Tokens of ServiceAccounts in these Secrets hold for the present API only: there they get new ones.",
             "Whoever uses one from outside of the cluster has to be given the new one. Pods get theirs by themselves.",
         )
     if any(each.kind is CRON_JOB for each in inside.workloads):

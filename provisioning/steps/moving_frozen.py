@@ -151,7 +151,7 @@ def stop_workloads_first(context: StepContext) -> StepResult:
                 counts=context.params.get(COUNTS),
             )
             ended_remove(target, changes)  # of those that ended while they were being stopped
-            _refuse_written(changed_again(changes, target))
+            _refuse_written(changed_again(changes, source, target, _since(context)))
     return None
 
 
@@ -191,12 +191,11 @@ def switch_placement(context: StepContext) -> StepResult:
         return _switched(context)
     with both(context) as (source, target):
         freeze_checked(context, source)
-        freeze = context.params.get(FREEZE) or {"since": context.params[FROZEN_AT]}
         written = written_since(
             source,
             target,
             context.params[REVISIONS],
-            datetime.fromisoformat(freeze["since"]),
+            _since(context),
             mark=mark_of(context),
             before_page=context.lease.check,
             counts=context.params.get(COUNTS),
@@ -212,6 +211,12 @@ def switch_placement(context: StepContext) -> StepResult:
         _switch(context, foreign=foreign, first=first)
     context.placement_anew()
     return _switched(context)
+
+
+def _since(context: StepContext) -> datetime:
+    """When it was frozen, by the cluster's own clock where that is known."""
+    freeze = context.params.get(FREEZE) or {"since": context.params[FROZEN_AT]}
+    return datetime.fromisoformat(freeze["since"])
 
 
 def _switched(context: StepContext) -> Done:

@@ -4,7 +4,7 @@ Maps are merged key by key. Lists are one value each: the few that a real server
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from provisioning.drivers.kinds import Json
@@ -68,13 +68,14 @@ def updated(before: Json, after: Json, manager: str, managers: Managers) -> None
     _forget_idle(managers)
 
 
-def as_managed_fields(managers: Managers, api_version: str) -> list[Json]:
-    """As metadata.managedFields has it."""
+def as_managed_fields(managers: Managers, api_version: str, times: Mapping[tuple[str, str], str]) -> list[Json]:
+    """As metadata.managedFields has it; `times`: when each of them wrote last."""
     return [
         {
             "manager": manager,
             "operation": operation,
             "apiVersion": api_version,
+            **({"time": times[manager, operation]} if (manager, operation) in times else {}),
             "fieldsType": "FieldsV1",
             "fieldsV1": _nested(paths),
         }

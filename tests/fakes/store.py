@@ -27,6 +27,7 @@ class Stored:
     kind: Kind
     value: Json
     managers: Managers = field(default_factory=dict)
+    times: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def meta(self) -> Json:
@@ -45,7 +46,7 @@ class Stored:
     def shown(self) -> Json:
         """As a client gets it."""
         value = copy.deepcopy(self.value)
-        value["metadata"]["managedFields"] = as_managed_fields(self.managers, self.kind.api_version)
+        value["metadata"]["managedFields"] = as_managed_fields(self.managers, self.kind.api_version, self.times)
         return value
 
 
@@ -98,6 +99,7 @@ class Store:
             applied({}, manifest, manager, stored.managers, force=True)
         else:
             updated({}, manifest, manager, stored.managers)
+        stored.times[manager, operation] = now_text()
         self.objects[stored.key] = stored
         self._changed("ADDED", stored)
         return stored
@@ -128,7 +130,7 @@ class Store:
         except ValueError as fields:
             why = f"Apply failed with conflicts: conflicts with other managers: {fields}"
             raise answers.Refusal(409, "Conflict", why) from None
-        return self.write(found, value)
+        return self.write(found, value, by=(manager, "Apply"))
 
     def patch(self, stored: Stored, change: Json, *, manager: str) -> Stored:
         """JSON merge patch."""
@@ -137,9 +139,10 @@ class Store:
             if meta.get(named) and meta[named] != stored.meta[named]:
                 why = "the object has been modified; please apply your changes to the latest version and try again"
                 raise answers.conflict(stored.kind, stored.meta["name"], why)
-        return self.write(stored, patched(stored.value, _decoded(change), manager, stored.managers))
+        value = patched(stored.value, _decoded(change), manager, stored.managers)
+        return self.write(stored, value, by=(manager, "Update"))
 
-    def write(self, stored: Stored, value: Json) -> Stored:
+    def write(self, stored: Stored, value: Json, *, by: tuple[str, str] | None = None) -> Stored:
         """Keeps what only the server may set; nothing happens where nothing changes."""
         for key in ("uid", "creationTimestamp", "generation", "resourceVersion", "deletionTimestamp"):
             value["metadata"].pop(key, None)
@@ -147,6 +150,8 @@ class Store:
                 value["metadata"][key] = stored.meta[key]
         if value == stored.value:
             return stored
+        if by is not None:
+            stored.times[by] = now_text()
         if value.get("spec") != stored.value.get("spec"):
             value["metadata"]["generation"] += 1
         stored.value = value
@@ -170,7 +175,7 @@ class Store:
         return stored
 
     def remove(self, stored: Stored, *, dependents: bool = True) -> None:
-        """It is gone, and with it what it owned alone."""
+        """It is gone, and with it what it owned alone; else that is owned by it no longer."""
         if self.objects.get(stored.key) is not stored:
             return
         del self.objects[stored.key]
@@ -180,6 +185,18 @@ class Store:
                 owners = [owner["uid"] for owner in other.meta.get("ownerReferences") or []]
                 if stored.meta["uid"] in owners and not self._any_there(owners):
                     self.delete(other)
+        else:
+            self._orphan(stored.meta["uid"])
+
+    def _orphan(self, uid: str) -> None:
+        for other in list(self.objects.values()):
+            owners = other.meta.get("ownerReferences") or []
+            left = [owner for owner in owners if owner["uid"] != uid]
+            if len(left) != len(owners):
+                other.meta["ownerReferences"] = left
+                if not left:
+                    del other.meta["ownerReferences"]
+                self._changed("MODIFIED", other)
 
     def _any_there(self, uids: list[str]) -> bool:
         return any(stored.meta["uid"] in uids for stored in self.objects.values())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.drivers.errors import ConflictError, ForbiddenError, NotFound
+from provisioning.drivers.errors import ConflictError, ForbiddenError, InvalidError, NotFound
 from provisioning.drivers.kinds import POD, Json
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.route import Timeouts, route_to
@@ -100,7 +100,7 @@ def test_a_certificate_for_another_name_is_refused_unless_the_connection_names_i
         (409, status(409, "the object has been modified", "Conflict"), ConflictError, "conflict"),
         (410, status(410, "too old resource version", "Expired"), ConflictError, "conflict"),
         (400, status(400, "bad", "BadRequest"), PermanentError, "invalid"),
-        (422, status(422, 'Pod "x" is invalid: spec.foo: Required value', "Invalid"), PermanentError, "invalid"),
+        (422, status(422, 'Pod "x" is invalid: spec.foo: Required value', "Invalid"), InvalidError, "invalid"),
         (301, b"elsewhere", PermanentError, "invalid"),
         (500, status(500, "etcdserver: leader changed", "InternalError"), TemporaryError, "server-error"),
         (503, b"upstream connect error", TemporaryError, "server-error"),
