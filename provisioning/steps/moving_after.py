@@ -3,6 +3,8 @@
 from contextlib import suppress
 from typing import Final
 
+from django.conf import settings
+
 from clusters.models import Placement
 from clusters.moving import LEFT, PODS_RECREATE, SLEPT
 from clusters.preflight import CHOICES
@@ -17,11 +19,13 @@ from provisioning.exports.restoring import as_sent
 from provisioning.moving.carrying import moving_way
 from provisioning.moving.pods import over
 from provisioning.moving.running import cron_jobs_let_go
+from provisioning.moving.telling import counted_told, few
 from provisioning.steps.release import workload_of
 from provisioning.steps.restoring import mark_of
 from provisioning.steps.sleeping import own_pods, pause_workload, pods_deleted
 from provisioning.steps.timing import seconds_in_step
 
+TOLD: Final = 5
 LEFT_SECONDS: Final = 120.0
 """So long the host that it left may keep the end of a move waiting."""
 
@@ -36,20 +40,35 @@ def resume_cron_jobs(context: StepContext) -> StepResult:
 
 @step("Make its pods without a controller again")
 def recreate_pods(context: StepContext) -> StepResult:
-    """Where that was chosen; they ran where it was until now. What cannot be read any more is told."""
+    """Where that was chosen; they ran where it was until now. What cannot be read or made any more is told."""
     if context.params.get(CHOICES, {}).get("pods") != PODS_RECREATE:
         return Skip("Nobody asked for it.")
     try:
         with left(context).virtual() as source:
             pods = lone_pods(source)
-    except TemporaryError as error:
-        if seconds_in_step(context) < LEFT_SECONDS:
-            raise
+    except StepError as error:
+        _while_it_may_help(context, error)
         return Done(f"Where it was nothing answers any more, so they cannot be made again: {error.message}")
+    refused = []
     with context.virtual() as target:
         for pod in pods:
-            _made(target, pod, mark=mark_of(context))
+            try:
+                _made(target, pod, mark=mark_of(context))
+            except StepError as error:
+                _while_it_may_help(context, error)
+                refused.append(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}: {error.message}")
+    if refused:
+        told = few(refused, TOLD)
+        made = counted_told(len(pods) - len(refused), "pod")
+        return Done(f"{made}; {len(refused)} could not be made again: {told}")
     return Done(f"{len(pods)} pods.") if pods else Skip("It has none.")
+
+
+def _while_it_may_help(context: StepContext, error: StepError) -> None:
+    """Raises it, where another attempt may come to more: what follows is not kept waiting for long."""
+    attempts_left = context.operation.attempt + 1 < settings.ATTEMPT_LIMIT
+    if isinstance(error, TemporaryError) and attempts_left and seconds_in_step(context) < LEFT_SECONDS:
+        raise error
 
 
 def lone_pods(virtual: KubeClient) -> list[Json]:
@@ -75,11 +94,13 @@ def left(context: StepContext) -> StepContext:
 def retire_source(context: StepContext) -> StepResult:
     """Kept for a while, so that it can go back. Where its host does not answer that is left for its removal."""
     try:
-        return _retired(left(context))
+        result = _retired(left(context))
     except StepError as error:
-        if isinstance(error, TemporaryError) and seconds_in_step(context) < LEFT_SECONDS:
-            raise
+        _while_it_may_help(context, error)
         return Done(f"It could not be put to sleep; its workloads are held, and it is removed later. {error.message}")
+    if isinstance(result, Wait) and seconds_in_step(context) >= LEFT_SECONDS:
+        return Done(f"It was told to sleep; nobody waits for its end any longer. {result.why}")
+    return result
 
 
 def _retired(context: StepContext) -> StepResult:
