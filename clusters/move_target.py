@@ -1,13 +1,14 @@
 """Where a virtual cluster can be moved to, by what the database knows; what keeps it from there is told in words."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from accounts.models import Project
 from clusters.free_room import FreeRoom, placed_unseen, room_of, with_capacity
+from clusters.kept_versions import kept_too_old
 from clusters.models import Breaker, HostCluster, HostPhase, Placement, PlacementRole, VirtualCluster
 from clusters.move_wish import MoveWish
 from clusters.offering import who_can_offer
@@ -114,6 +115,8 @@ def _occupied(cluster: VirtualCluster, there: Placement) -> MoveRefusal:
     """It cannot be twice on one host, as its namespace there has the same name."""
     name = there.host.name
     match there.role:
+        case PlacementRole.RETAINED if there.lost_at is None and (why := kept_too_old(there, cluster)):
+            return replace(_too_old(cluster, there, why), code="retained-there")
         case PlacementRole.RETAINED if there.lost_at is None:
             return MoveRefusal(
                 code="retained-there",
@@ -200,12 +203,20 @@ def _back(cluster: VirtualCluster, placements: list[Placement], now: datetime) -
     if not living:
         return MoveTarget(host=None, refusals=(_nothing_kept(cluster, kept),))
     newest = max(living, key=lambda each: (each.role_since or each.created_at, each.pk))
+    if why := kept_too_old(newest, cluster):
+        return MoveTarget(host=newest.host, refusals=(_too_old(cluster, newest, why),))
     choice = hosts_choose(project=cluster.project, wish=wish_of(cluster, host=newest.host))
     choice = _with_its_own_namespace(cluster, choice, newest)
     refusals = tuple(_of_choice(cluster.project, newest.host, choice))
     room = choice.candidates[0].room if choice.candidates else None
     why = f"{newest.host.name}: it came from there."
     return MoveTarget(host=newest.host, refusals=refusals, kept=newest, why=why, room=room)
+
+
+def _too_old(cluster: VirtualCluster, kept: Placement, why: str) -> MoveRefusal:
+    until = f"; to {kept.host.name} once that is removed ({_told(kept.retained_until)})" if kept.retained_until else ""
+    hint = f"Move it with --to HOST instead, which copies it{until}."
+    return MoveRefusal(code="kept-too-old", about=kept.host.name, why=why, hint=hint)
 
 
 def _nothing_kept(cluster: VirtualCluster, kept: list[Placement]) -> MoveRefusal:

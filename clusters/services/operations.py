@@ -37,8 +37,14 @@ NEVER_ABORTED: Final[Mapping[OperationKind, str]] = {
     OperationKind.REVOKE_ACCESS: "It ends the access of who lost a role. Give the role again, and it ends nothing.",
 }
 
-PAST_RETURN: Final[Mapping[str, str]] = {OperationKind.MIGRATE: "switch-placement"}
-"""The step after which an abort would leave things held for ever: nobody aborts it then. What supersedes it does."""
+PAST_RETURN: Final[Mapping[str, str]] = {
+    OperationKind.MIGRATE: "switch-placement",
+    OperationKind.UPGRADE: "change-versions",
+}
+"""The `final` step of its flow, after which an abort would leave things half done for ever: nobody aborts it then. What
+
+supersedes it does.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +133,14 @@ def operation_end_early(*, operation: Operation, why: str, now: datetime) -> Non
     locked = Operation.objects.select_for_update().get(pk=operation.pk)
     if not locked.finished and locked.undoing is None:
         _abort(locked, why=why, now=now)
+
+
+def operation_superseded(operation: Operation) -> bool:
+    """Whether one that waits for its turn takes its place."""
+    if operation.lock_key is None:
+        return False
+    waiting = _newer(operation).filter(state=OperationState.QUEUED).values_list("kind", flat=True)
+    return any(MEETINGS[OperationKind(kind), OperationKind(operation.kind)] is Meeting.SUPERSEDE for kind in waiting)
 
 
 def operation_wait_ends(*, operation: Operation) -> None:

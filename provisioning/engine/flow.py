@@ -104,7 +104,8 @@ class Flow:
     worked on. `left_behind`: what one that failed or was aborted left on hosts.
 
     `undo`: the steps that put back what was done where it fails or is aborted. They follow the step at which it ended,
-    and it comes to its end after the last of them. `final` is the key of the step after which nothing is put back.
+    and it comes to its end after the last of them. `final` is the key of the step after which nothing is put back:
+    from there on it goes on to its end, whoever asks for an abort, unless another operation takes its place.
     """
 
     kind: OperationKind

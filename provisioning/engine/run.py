@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from clusters.dispatch import operation_wake
 from clusters.models import Operation, OperationEvent, OperationState
+from clusters.services.operations import operation_superseded
 from provisioning.engine.admission import Admission
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, StepError, TemporaryError
@@ -284,17 +285,25 @@ class OperationRun:
         return self._steps[self.operation.step]
 
     def _aborted(self, at: Step) -> bool:
-        if self.operation.undoing is None:
+        if self.operation.undoing is None and not (self._past_return() and not operation_superseded(self.operation)):
             return self._end_or_undo(at, OperationState.ABORTED, message=self.operation.message)
-        with self.context.fenced() as row:  # what puts things back is not ended by anybody
+        with self.context.fenced() as row:  # what puts things back, or tidies up, is not ended by anybody
             row.abort_requested = False
-            self._save(row, abort_requested=False)
+            if self.operation.undoing is None:
+                told = self._event(at, "warning", "Nothing of it can be put back any more, so it goes on to its end.")
+                self._save(row, event=told, abort_requested=False, message="")
+            else:
+                self._save(row, abort_requested=False)
         return True
+
+    def _past_return(self) -> bool:
+        """Whether its flow's `final` step is behind it."""
+        return any(step["key"] == self.flow.final and step["state"] == "done" for step in self.operation.steps)
 
     def _end_or_undo(self, at: Step, state: OperationState, **fields: Any) -> bool:
         """Ends the operation, after its flow's `undo` where something was done that can be put back."""
-        final = any(step["key"] == self.flow.final and step["state"] == "done" for step in self.operation.steps)
-        if not self.flow.undo or self.operation.undoing is not None or self.operation.started_at is None or final:
+        begun, undone = self.operation.started_at is not None, self.operation.undoing is not None
+        if not self.flow.undo or undone or not begun or self._past_return():
             return self._end(at, state, **fields)
         return self._undo(at, state, fields)
 

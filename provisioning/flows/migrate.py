@@ -46,7 +46,7 @@ from provisioning.steps.api_ready import prepare_inside, wait_for_api
 from provisioning.steps.endpoint import publish_endpoint
 from provisioning.steps.exporting import export_before
 from provisioning.steps.guardrails import apply_guardrails
-from provisioning.steps.move_check import INSIDE, check_inside, check_move
+from provisioning.steps.move_check import INSIDE, check_inside, check_move, look_again, look_frozen
 from provisioning.steps.moving import (
     compare_copy,
     copy_changes,
@@ -107,7 +107,10 @@ def moved(operation: Operation, now: datetime) -> None:
     conditions_add(cluster, now, Condition(type=MOVED, status="True", reason="Moved", message=message))
     cluster.save(update_fields=["phase", "conditions"])
     move_ended_tell(operation, now)
-    grants = KubeconfigGrant.objects.filter(virtual_cluster=cluster, revoked_at=None)
+    # what was given out since leads to where it is now
+    grants = KubeconfigGrant.objects.filter(
+        virtual_cluster=cluster, revoked_at=None, created_at__lt=active.role_since or now
+    )
     grants_end(tuple(grants.values_list("pk", flat=True)), now=now)
 
 
@@ -116,6 +119,8 @@ def not_moved(operation: Operation, now: datetime) -> None:
     export_of_operation_fail(operation, now)
     if step_done(operation, FINAL):
         moved(operation, now)
+        if operation.state == OperationState.FAILED and not step_done(operation, retire_source.key):
+            _source_stopped(operation, now)
         return
     as_before(operation)
     cluster = cluster_locked(operation)
@@ -125,6 +130,13 @@ def not_moved(operation: Operation, now: datetime) -> None:
     cluster.save(update_fields=["conditions"])
     if operation.undoing is None or step_done(operation, MIGRATE.undo[-1].key):
         _target_given_up(operation, now)
+
+
+def _source_stopped(operation: Operation, now: datetime) -> None:
+    """What it left is not to run on for as long as it is kept. By an operation of its own, as this one has ended."""
+    kept = Placement.objects.select_related("virtual_cluster").filter(pk=operation.params[LEFT])
+    for placement in kept.filter(role=PlacementRole.RETAINED):
+        quarantine_start(placement=placement, actor=ACTOR, now=now)
 
 
 def _target_given_up(operation: Operation, now: datetime) -> None:
@@ -162,8 +174,10 @@ MIGRATE = Flow(
         copy_changes,
         compare_copy,
         raise_revisions,
+        look_again,
         order_workloads,
         freeze_source,
+        look_frozen,
         copy_rest,
         stop_workloads_first,
         start_workloads,

@@ -85,10 +85,10 @@ def inside_read(kube: KubeClient) -> Inside:
     """Reads it. Kinds that are not served have no objects."""
     served, seen = kinds_served(kube), workloads_seen(kube)
     workloads = workloads_in(seen)
-    found = {kind.kind: _users(kube, kind) for kind in _WHOLE if _serves(served, kind)}
+    found = {kind.kind: _users(kube, kind) for kind in _WHOLE if serves(served, kind)}
     return Inside(
         workloads=workloads,
-        templates=_templates(seen, workloads),
+        templates=templates_of(seen, workloads),
         ended_jobs=tuple(_named(each) for each in seen.found if _is_ended_job(each)),
         claims=found.get("PersistentVolumeClaim", ()),
         volumes=found.get("PersistentVolume", ()),
@@ -99,11 +99,12 @@ def inside_read(kube: KubeClient) -> Inside:
         pod_hooks=tuple(sorted(_named(each) for each in _of(kube, served, _HOOKS) if _on_pods(each))),
         aggregated=tuple(sorted(_named(each) for each in _of(kube, served, _API_SERVICES) if _elsewhere(each))),
         converted=tuple(sorted(_named(each) for each in _of(kube, served, _DEFINITIONS) if _needs_converting(each))),
-        policies=_serves(served, VALIDATING_ADMISSION_POLICY),
+        policies=serves(served, VALIDATING_ADMISSION_POLICY),
     )
 
 
-def _serves(served: Served, kind: Kind) -> bool:
+def serves(served: Served, kind: Kind) -> bool:
+    """Whether there is that kind, in that version."""
     return any((each.api_version, each.kind) == (kind.api_version, kind.kind) for each in served.kinds)
 
 
@@ -116,7 +117,8 @@ def _is_ended_job(found: Json) -> bool:
     return found["kind"] == JOB.kind and job_ended(found) and rule_for(found) is None
 
 
-def _templates(seen: Seen, workloads: Iterable[Workload]) -> tuple[Json, ...]:
+def templates_of(seen: Seen, workloads: Iterable[Workload]) -> tuple[Json, ...]:
+    """The objects of these workloads, whole."""
     wanted = {(each.key.kind, each.key.namespace, each.key.name) for each in workloads}
     return tuple(
         each for each in seen.found if (each["kind"], each["metadata"]["namespace"], each["metadata"]["name"]) in wanted
@@ -134,11 +136,14 @@ def _of(kube: KubeClient, served: Served, wanted: tuple[str, str]) -> Iterable[J
 
 
 def _customs(kube: KubeClient, served: Served) -> Iterable[Custom]:
-    for kind in served.kinds:
-        if why := outside_why(kind.group):
-            names = tuple(sorted(_named(each) for each in _listed(kube, kind)))
-            if names:
-                yield Custom(kind=f"{kind.kind}.{kind.group}", why=why, names=names)
+    found = (customs_of(kube, kind) for kind in served.kinds if outside_why(kind.group))
+    return (each for each in found if each is not None)
+
+
+def customs_of(kube: KubeClient, kind: Kind) -> Custom | None:
+    """The objects of one kind whose controller acts outside; None where there are none."""
+    names = tuple(sorted(_named(each) for each in _listed(kube, kind)))
+    return Custom(kind=f"{kind.kind}.{kind.group}", why=outside_why(kind.group), names=names) if names else None
 
 
 def _listed(kube: KubeClient, kind: Kind) -> list[Json]:

@@ -1,4 +1,4 @@
-"""Looking at what a move would meet, before it changes anything; and once more after a cluster was woken for it."""
+"""Looking at what a move would meet, before it changes anything; and again until it is frozen."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -8,11 +8,18 @@ from clusters.moving import BACK
 from clusters.preflight import REPORT, Finding, Weight
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError
-from provisioning.engine.flow import Done, Skip, StepResult, step
+from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
+from provisioning.moving.choosing import chosen_look
 from provisioning.moving.preflight import move_look
+from provisioning.moving.telling import counted_told, few
+from provisioning.steps.timing import seconds_in_step
 
 INSIDE: Final = "inside_checked"
 """In the params of `migrate`: what is in the cluster was looked at, and nothing of it was in the way."""
+
+LATE_JOBS_SECONDS: Final = 600.0
+"""So long Jobs that were started since keep a copied cluster from being frozen, where that was chosen."""
+FROZEN_SECONDS: Final = 30.0
 
 
 @step("Check what the move would meet")
@@ -27,6 +34,40 @@ def check_inside(context: StepContext) -> StepResult:
     if context.params.get(INSIDE):
         return Skip("That was looked at before.")
     return _check(context)
+
+
+@step("Look again at what needs a choice", deadline=LATE_JOBS_SECONDS * 2)
+def look_again(context: StepContext) -> StepResult:
+    """Of what came since it was checked. Where somebody chose to wait for Jobs, for those that run now, a little.
+
+    PermanentError where nobody chose: then it is put back, and nothing is lost.
+    """
+    return _look_again(context, patience=LATE_JOBS_SECONDS)
+
+
+@step("See that nothing came that needs a choice", deadline=FROZEN_SECONDS, patient=False)
+def look_frozen(context: StepContext) -> StepResult:
+    """The last look, from which on only Kubernetes itself changes anything. A Job waits for its end no more."""
+    return _look_again(context, patience=0.0)
+
+
+def _look_again(context: StepContext, *, patience: float) -> StepResult:
+    wish = MoveWish.of(context.params)
+    to = context.on_target().placement.host.name
+    with context.virtual() as source:
+        looked = chosen_look(source, to=to, choices=dict(wish.choices))
+    if looked.unchosen:
+        raise _refused(context, looked.unchosen)
+    if not looked.jobs:
+        return None
+    told = f"{counted_told(len(looked.jobs), 'Job runs', 'Jobs run')}: {few(looked.jobs)}."
+    if seconds_in_step(context) < patience:
+        return Wait(1.0, told)
+    raise PermanentError(
+        f"{told} It was to wait for Jobs, and there are always some.",
+        code="needs-choice",
+        hint="Move it when none runs, suspend the CronJob that starts them, or choose --jobs restart.",
+    )
 
 
 def _check(context: StepContext) -> StepResult:

@@ -3,6 +3,8 @@
 from contextlib import suppress
 from typing import Final
 
+from django.conf import settings
+
 from clusters.models import Placement
 from clusters.moving import LEFT, PODS_LEAVE, PODS_RECREATE, SLEPT
 from clusters.preflight import CHOICES
@@ -21,12 +23,13 @@ from provisioning.moving.lone_pods import (
 )
 from provisioning.moving.pods import LONGEST_GRACE
 from provisioning.moving.running import cron_jobs_let_go
-from provisioning.moving.telling import few
+from provisioning.moving.telling import counted_told, few
 from provisioning.steps.release import workload_of
 from provisioning.steps.restoring import mark_of
 from provisioning.steps.sleeping import own_pods, pause_workload, pods_deleted
 from provisioning.steps.timing import seconds_in_step
 
+TOLD: Final = 5
 LEFT_SECONDS: Final = 120.0
 """So long the host that it left may keep the end of a move waiting."""
 
@@ -41,7 +44,7 @@ def resume_cron_jobs(context: StepContext) -> StepResult:
 
 @step("Make its pods without a controller again", deadline=LONGEST_GRACE + LEFT_SECONDS * 2)
 def recreate_pods(context: StepContext) -> StepResult:
-    """Where that was chosen, each once it has ended where it was. What cannot be read any more is told."""
+    """Where that was chosen, each once it has ended where it was. What cannot be read or made any more is told."""
     chosen = context.params.get(CHOICES, {}).get("pods")
     if chosen not in (PODS_RECREATE, PODS_LEAVE):
         return Skip("Nobody asked for it.")
@@ -50,26 +53,45 @@ def recreate_pods(context: StepContext) -> StepResult:
             pods_stop(source, lone_pods(source))
             stopped = pods_stopped(source)
             ending = pods_ending(source, stopped)
-    except TemporaryError as error:
-        if seconds_in_step(context) < LEFT_SECONDS or not context.operation.attempt:
-            raise
+    except StepError as error:
+        _while_it_may_help(context, error)
         return Done(f"Where it was nothing answers any more, so they cannot be made again: {error.message}")
     if ending and seconds_in_step(context) < LEFT_SECONDS + max(each.grace for each in ending):
         return Wait(0.3, f"Waiting for pods to end where it was: {few([each.name for each in ending])}.")
     ended = [each for each in stopped if each not in ending]
-    if chosen == PODS_RECREATE:
+    refused = _made(context, ended) if chosen == PODS_RECREATE else ""
+    if not refused:
+        with suppress(StepError), left(context).virtual() as source:  # else when it is moved there again
+            pods_forget(source)
+    return _pods_told(ended if chosen == PODS_RECREATE else [], ending, refused)
+
+
+def _made(context: StepContext, pods: list[Stopped]) -> str:
+    """What was refused of it, as a sentence; the others are there."""
+    try:
         with context.virtual() as target:
-            pods_make(target, ended, manager=moving_way(mark_of(context)).created_by)
-    with suppress(StepError), left(context).virtual() as source:  # else when it is moved there again
-        pods_forget(source)
-    return _pods_told(ended if chosen == PODS_RECREATE else [], ending)
+            pods_make(target, pods, manager=moving_way(mark_of(context)).created_by)
+    except StepError as error:
+        _while_it_may_help(context, error)
+        return error.message
+    return ""
 
 
-def _pods_told(made: list[Stopped], ending: list[Stopped]) -> StepResult:
+def _while_it_may_help(context: StepContext, error: StepError) -> None:
+    """Raises it, where another attempt may come to more: what follows is not kept waiting for long."""
+    attempts_left = context.operation.attempt + 1 < settings.ATTEMPT_LIMIT
+    if isinstance(error, TemporaryError) and attempts_left and seconds_in_step(context) < LEFT_SECONDS:
+        raise error
+
+
+def _pods_told(made: list[Stopped], ending: list[Stopped], refused: str) -> StepResult:
+    told = [f"{counted_told(len(made), 'pod')}."] if made and not refused else []
+    if refused:
+        told.append(refused)
     if ending:
         names = few([each.name for each in ending])
-        return Done(f"{len(made)} pods. These did not end where it was, and are not made again: {names}.")
-    return Done(f"{len(made)} pods.") if made else Skip("None is made.")
+        told.append(f"These did not end where it was, and are not made again: {names}.")
+    return Done(" ".join(told)) if told else Skip("None is made.")
 
 
 def left(context: StepContext) -> StepContext:
@@ -83,11 +105,13 @@ def left(context: StepContext) -> StepContext:
 def retire_source(context: StepContext) -> StepResult:
     """Kept for a while, so that it can go back. Where its host does not answer that is left for its removal."""
     try:
-        return _retired(left(context))
+        result = _retired(left(context))
     except StepError as error:
-        if isinstance(error, TemporaryError) and seconds_in_step(context) < LEFT_SECONDS:
-            raise
+        _while_it_may_help(context, error)
         return Done(f"It could not be put to sleep; its workloads are held, and it is removed later. {error.message}")
+    if isinstance(result, Wait) and seconds_in_step(context) >= LEFT_SECONDS:
+        return Done(f"It was told to sleep; nobody waits for its end any longer. {result.why}")
+    return result
 
 
 def _retired(context: StepContext) -> StepResult:

@@ -207,7 +207,9 @@ def switch_placement(context: StepContext) -> StepResult:
         pods_forget(target)
         foreign, first = source.revision(), target.revision()
     failpoint("move.switch")
-    with context.fenced():
+    with context.fenced() as row:
+        if row.abort_requested:  # from here on nobody could put it back
+            return Wait(0.0, "Somebody asked for its end.")
         _switch(context, foreign=foreign, first=first)
     context.placement_anew()
     return _switched(context)

@@ -5,8 +5,8 @@ from typing import Final
 
 import structlog
 
-from clusters.models import Operation, OperationKind, Placement, PlacementRole, VirtualCluster
-from clusters.moving import BACK, DECIDED, FREEZE, FROZEN_AT, HELD_AGAIN, SLEPT, STARTING
+from clusters.models import Operation, OperationKind, OperationState, Placement, PlacementRole, VirtualCluster
+from clusters.moving import BACK, DECIDED, FREEZE, FROZEN_AT, HELD_AGAIN, LEFT, SLEPT, STARTING
 from clusters.services.placements import placement_leave
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
@@ -18,7 +18,7 @@ from provisioning.moving.freezing import access_resume, freeze_refuses, freeze_t
 from provisioning.moving.lone_pods import pods_ending, pods_forget, pods_make, pods_stopped
 from provisioning.moving.pods import LONGEST_GRACE
 from provisioning.moving.refusals import NO_ANSWER
-from provisioning.moving.running import all_held, all_let_go
+from provisioning.moving.running import all_held, all_let_go, cron_jobs_let_go
 from provisioning.moving.telling import few
 from provisioning.steps.moving_after import put_to_rest
 from provisioning.steps.restoring import mark_of
@@ -152,11 +152,19 @@ def sleep_source(context: StepContext) -> StepResult:
 
 @step("Let go what a move left frozen")
 def free_left(context: StepContext) -> StepResult:
-    """Where a move could not even be put back, as when its API did not answer for long. What it had made is removed."""
-    if not _half_put_back(context):
+    """Where a move could not even be put back, as when its API did not answer for long. What it had made is removed.
+
+    Of one that came to where it goes, and not to its end, the CronJobs.
+    """
+    last = _last_move(context)
+    if last is None or not (_half_put_back(last) or _half_tidied(last)):
         return Skip("No move left it so.")
     if context.virtual_cluster.sleeping:
         return Skip("It is asleep; it is let go once it was woken and is configured again.")
+    if _half_tidied(last):
+        with context.virtual() as virtual:
+            count = cron_jobs_let_go(virtual)
+        return Done(f"{count} CronJobs go on.") if count else Skip("No move left it so.")
     with context.virtual() as source:
         with suppress(StepError):  # told below
             all_let_go(source)
@@ -170,7 +178,14 @@ def free_left(context: StepContext) -> StepResult:
     return _goes_on(context)
 
 
-def _half_put_back(context: StepContext) -> bool:
+def _last_move(context: StepContext) -> Operation | None:
     moves = Operation.objects.filter(virtual_cluster=context.virtual_cluster, kind=OperationKind.MIGRATE)
-    last = moves.order_by("-pk").first()
-    return last is not None and last.undoing is not None and last.step < len(last.steps)
+    return moves.order_by("-pk").first()
+
+
+def _half_put_back(move: Operation) -> bool:
+    return move.undoing is not None and move.step < len(move.steps)
+
+
+def _half_tidied(move: Operation) -> bool:
+    return LEFT in move.params and move.state != OperationState.SUCCEEDED

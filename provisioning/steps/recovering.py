@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from clusters.adoption import Adoption
+from clusters.kept_versions import kept_too_old
 from clusters.models import Breaker, Export, HostPhase, Placement, PlacementRole, VirtualCluster
 from clusters.move_target import elsewhere
 from clusters.recovery import EMPTY, KEPT, LOST_HOST
@@ -102,14 +103,17 @@ def _kept(context: StepContext) -> Placement | None:
     if given_up := there.filter(lost_at__isnull=False).order_by("-lost_at").first():
         return given_up
     moved = there.filter(lost_at=None).order_by("-role_since").first()
-    return moved if moved is not None and _newer_than_export(context, moved) else None
+    return moved if moved is not None and _better_than_export(context, moved) else None
 
 
-def _newer_than_export(context: StepContext, placement: Placement) -> bool:
+def _better_than_export(context: StepContext, placement: Placement) -> bool:
+    """Newer, and not so old that the versions which it has by now could not run it."""
     key = context.params.get(EXPORT)
     export = Export.objects.filter(pk=key).first() if key else None
     if export is None or export.finished_at is None:
         return True
+    if kept_too_old(placement, context.virtual_cluster):
+        return False
     return placement.role_since is not None and placement.role_since > export.finished_at
 
 

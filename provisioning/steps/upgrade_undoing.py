@@ -9,7 +9,8 @@ from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
 from provisioning.steps.api_ready import ASLEEP, rollout_wait
 from provisioning.steps.names import SYNCED_BY
-from provisioning.steps.release import update_release
+from provisioning.steps.release import paused, update_release, workload_of
+from provisioning.steps.sleeping import own_pods, pause_workload, resume_control_plane
 from provisioning.steps.timing import seconds_in_step
 from provisioning.steps.upgrade_writing import keep, progress_of, versions_write
 from provisioning.upgrades.progress import WAY, Progress, PutBack
@@ -43,15 +44,51 @@ def _was_started(pod: Json) -> bool:
     )
 
 
+def note_ran(context: StepContext, progress: Progress) -> Progress:
+    """Notes when a control plane of this hop has started: from then on a newer minor may have written."""
+    if not progress.ran and has_run(context, progress.hop):
+        progress = progress.with_(ran=True)
+        keep(context, {WAY: progress.as_json()})
+    return progress
+
+
+def _stopping(context: StepContext, hop: Versions) -> bool:
+    """Has it end, with the marks of a pause and the replicas that it had in them; whether it has not ended yet.
+
+    Where its release never came to be of this hop, nothing of it can begin, and it is left alone.
+    """
+    kube = context.kube()
+    workload = workload_of(kube, context.placement)
+    if workload is None or not _of_hop(workload["spec"]["template"], hop):
+        return False
+    pause_workload(context, kube, workload)
+    return bool(own_pods(context, kube))
+
+
+def _resumed(context: StepContext) -> None:
+    """With the replicas that it had."""
+    workload = workload_of(context.kube(), context.placement)
+    if workload is not None and paused(workload):
+        resume_control_plane.run(context)
+
+
 @step("Put its versions back")
 def put_versions_back(context: StepContext) -> StepResult:
-    """Those from before the hop at which it ended. Not where a newer minor has run, whose state they cannot read."""
+    """Those from before the hop at which it ended. Not where a newer minor has run, whose state they cannot read.
+
+    So that none begins to run meanwhile, it has ended by then.
+    """
     progress = Progress.of(context.params)
     if progress is None or progress.over or not progress.began:
         return Skip("None were changed.")
     if not progress.put_back:
-        stays = not can_go_back(progress.back, progress.hop) and (progress.ran or has_run(context, progress.hop))
-        if stays and not context.virtual_cluster.sleeping:
+        matters = not can_go_back(progress.back, progress.hop) and not context.virtual_cluster.sleeping
+        if matters:
+            progress = note_ran(context, progress)
+            if not progress.ran and _stopping(context, progress.hop):
+                return Wait(0.3, "Waiting for its control plane to end.")
+        if matters and progress.ran:
+            _resumed(context)
             progress = progress.with_(put_back=PutBack.STAYS)
             keep(context, {WAY: progress.as_json()})
         else:

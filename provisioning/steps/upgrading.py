@@ -20,7 +20,7 @@ from provisioning.steps.api_ready import ASLEEP, rollout_wait
 from provisioning.steps.release import update_release
 from provisioning.steps.timing import seconds_in_step
 from provisioning.steps.upgrade_looking import in_the_way_told, upgrade_looked
-from provisioning.steps.upgrade_undoing import has_run
+from provisioning.steps.upgrade_undoing import note_ran
 from provisioning.steps.upgrade_writing import keep, progress_of, versions_write
 from provisioning.upgrades.likeness import BEFORE, differences, likeness_of, waited_for
 from provisioning.upgrades.progress import WAY, Progress
@@ -92,11 +92,9 @@ def _hop(context: StepContext, progress: Progress) -> Wait | None:
 
 
 def _answered(context: StepContext, progress: Progress) -> Wait | None:
-    """Notes when a control plane of this hop has started: from then on a newer minor may have written."""
+    """Notes with each look whether one of this hop has started, which may be replaced and gone by the next one."""
     waited = seconds_in_step(context) - progress.since
-    if not progress.ran and has_run(context, progress.hop):
-        progress = progress.with_(ran=True)
-        keep(context, {WAY: progress.as_json()})
+    progress = note_ran(context, progress)
     result = rollout_wait(context, waited=waited)
     if not isinstance(result, Wait):
         return None

@@ -190,6 +190,38 @@ def test_back_is_refused_where_nothing_is_kept_or_its_time_is_over(ada, cluster,
     refused(ada, cluster, "host-cordoned", back=True)
 
 
+@pytest.mark.parametrize(
+    ("kubernetes", "chart", "too_old"),
+    [
+        ("1.36.1", "0.36.1", False),
+        ("1.35.4", "0.35.0", False),
+        ("1.34.9", "0.36.1", True),
+        ("1.36.3", "0.34.0", True),
+        ("", "", False),
+    ],
+)
+def test_back_is_refused_where_what_is_kept_is_older_than_one_minor(ada, cluster, west, kubernetes, chart, too_old):
+    """Its versions of today would be put over what so old a one stored."""
+    Placement.objects.create(
+        virtual_cluster=cluster,
+        host=west,
+        namespace="marina-hello",
+        release="hello",
+        role=PlacementRole.RETAINED,
+        retained_until=timezone.now() + timedelta(days=1),
+        kubernetes_version=kubernetes,
+        chart_version=chart,
+    )
+    if not too_old:
+        assert begun(ada, cluster, back=True).params["back"] is True
+        return
+    told = refused(ada, cluster, "kept-too-old", back=True)
+    assert f"ran Kubernetes {kubernetes} with chart {chart} last" in told["detail"]
+    assert told["errors"][0]["field"] == "back"
+    assert told["hint"].startswith("Move it with --to HOST instead")
+    assert "--back" not in refused(ada, cluster, "retained-there", to="west")["hint"]
+
+
 def test_back_to_a_host_of_given_namespaces_goes_to_its_own(ada, cluster):
     given = host_row("west", mode="namespaces", namespaces=["team-a"])
     Placement.objects.create(

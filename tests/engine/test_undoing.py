@@ -77,6 +77,26 @@ def test_after_the_final_step_nothing_is_put_back(engine, flow):
     assert (row.state, engine.ran) == ("Failed", ["one", "two"])
 
 
+def test_past_its_final_step_it_goes_on_to_its_end_whoever_asked_for_an_abort(engine, flow):
+    def asked(context):
+        Operation.objects.filter(pk=context.operation.pk).update(abort_requested=True, message="Aborted by tests.")
+
+    flow(asked, final="two")
+    row = engine.run(engine.start())
+    assert (row.state, row.message, row.abort_requested) == ("Succeeded", "", False)
+    assert engine.ran == ["one", "two", "three"]
+
+
+def test_what_takes_its_place_ends_it_past_its_final_step_too(engine, flow):
+    def superseded(context):
+        with transaction.atomic():
+            operation_start(kind=OperationKind.DELETE, subject=engine.cluster, actor=MARINA, now=timezone.now())
+
+    flow(superseded, final="two")
+    row = engine.run(engine.start())
+    assert (row.state, row.message, engine.ran) == ("Aborted", "Superseded by delete.", ["one", "two"])
+
+
 def test_putting_back_waits_and_goes_on_in_another_worker(engine, flow):
     answers = [Wait(60, "Not yet."), None]
     flow(fails, undo=lambda context: answers.pop(0))

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.errors import Conflict, InvalidInput
 from accounts.models import AuditEvent, Notification
 from accounts.services.audit import Actor
-from clusters.models import Export, HostCluster, KubeconfigGrant, Operation, OperationKind, Placement
+from clusters.models import Export, Exposure, HostCluster, KubeconfigGrant, Operation, OperationKind, Placement
 from clusters.moving import TO
 from clusters.preflight import CHOICES
 from clusters.services.configuring import virtual_cluster_configure
@@ -33,7 +33,10 @@ from provisioning.flows import FLOWS
 from provisioning.steps.names import ACCESS_NAMESPACE
 from tests.clusters.making import PUBLIC_KEY
 from tests.e2e.in_process import operation_finish, runner_here
+from tests.fakes.host import FakeHost
+from tests.provisioning.hosts import host_at
 from tests.provisioning.lost import Loss, objects_on
+from tests.provisioning.shops import api_groups
 
 
 def sleep(loss: Loss) -> None:
@@ -372,6 +375,23 @@ def test_where_it_went_is_lost_after_the_switch_so_it_goes_on_where_it_came_from
     loss.comes_back()
     assert loss.quarantined().state == "Succeeded"
     assert loss.roles() == {"east": "active", "west": "retained"}
+    assert fake
+
+
+def test_what_it_came_from_and_is_older_than_one_minor_is_no_place_to_go_on(loss, certificates):
+    """The versions that it has by now could not take over what that stored; its export they can."""
+    assert operation_finish(move(loss)).state == "Succeeded"
+    Placement.objects.filter(role="retained").update(kubernetes_version="1.34.9")
+    loss.east, loss.shop.fake, fake = loss.west, loss.fake_west, loss.shop.fake
+    loss.goes()
+    with FakeHost(certificates) as third:
+        host_at(third.connection, "north", api_groups=api_groups(third), exposure=Exposure.LOCAL)
+        operation = loss.recovered()
+        assert operation.state == "Succeeded", operation.message
+        assert loss.roles() == {"east": "retained", "north": "active", "west": "lost"}
+        assert loss.inside(SECRET, "door", "shop")
+        assert condition(loss)["reason"] == "FromExport"
+    loss.comes_back()
     assert fake
 
 

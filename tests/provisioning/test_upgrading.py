@@ -1,6 +1,7 @@
 """Upgrades on a fake host: forward hop by hop, back where that is safe, and told where it is not."""
 
 import shutil
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,11 +13,14 @@ from clusters.services.configuring import virtual_cluster_configure
 from clusters.services.operations import operation_abort, operation_retry
 from clusters.services.sleeping import virtual_cluster_sleep, virtual_cluster_wake
 from clusters.services.upgrading import VersionChange, upgrade_preflight, virtual_cluster_upgrade
+from dev.waiting import wait_until
 from provisioning.drivers.clients import Clients
-from provisioning.drivers.kinds import DEPLOYMENT, SECRET
+from provisioning.drivers.kinds import DEPLOYMENT, POD, SECRET, STATEFUL_SET
+from provisioning.steps.release import PAUSED
 from tests.accounts.conftest import MARINA
 from tests.conftest import LOCAL_CHART
 from tests.e2e.in_process import operation_finish, runner_here
+from tests.fakes.host import FakeHost
 from tests.provisioning.shops import Shop
 
 OLD, NEW = "1.35.4", "1.36.3"
@@ -189,6 +193,105 @@ def test_a_newer_minor_that_has_run_is_not_put_back_blindly(older, settings):
     assert "the older one could not read what that stored" in told["message"]
     assert "marina restore shop" in told["message"]
     assert condition(older, "Ready")["status"] == "False"
+
+
+def test_one_that_ran_and_was_replaced_before_it_failed_has_run_all_the_same(older, settings):
+    older.fake.ailing.add(NEW)
+    operation, runner = asked(older), runner_here()
+
+    def has_run() -> bool:
+        runner.run(operation.pk)
+        operation.refresh_from_db()
+        return bool((operation.params.get("way") or {}).get("ran"))
+
+    wait_until(has_run, seconds=20, what="it did not run")
+    older.fake.ailing.clear()
+    older.fake.missing.add(NEW)
+    older.fake.restart(older.placement.namespace, f"{older.placement.release}-0")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("provisioning.steps.upgrade_undoing.STAYS_SECONDS", 0.3)
+        ended = operation_finish(operation)
+    assert (ended.state, ended.error_code) == ("Failed", "ImagePullBackOff")
+    assert condition(older, "Upgraded")["reason"] == "Stays"
+    assert standing(older)[:2] == ("Failed", NEW)
+
+
+@dataclass
+class ControlPlane:
+    """Of the shop, as its host has it: to be looked at while the host is asked for something."""
+
+    fake: FakeHost
+    namespace: str
+    release: str
+
+    @classmethod
+    def of(cls, shop: Shop) -> "ControlPlane":
+        return cls(shop.fake, shop.placement.namespace, shop.placement.release)
+
+    def pod(self) -> Any:
+        with self.fake.cluster.lock:
+            return self.fake.cluster.store.find(POD, f"{self.release}-0", self.namespace)
+
+    def replicas(self) -> tuple[int, bool]:
+        """How many it has, and whether it bears marks of a pause."""
+        with self.fake.cluster.lock:
+            found = self.fake.cluster.store.get(STATEFUL_SET, self.release, self.namespace).value
+        return found["spec"]["replicas"], PAUSED in (found["metadata"].get("annotations") or {})
+
+    def gone(self, pod: Any) -> None:
+        """Its end has come."""
+        with self.fake.cluster.lock:
+            self.fake.cluster.store.remove(pod)
+
+
+def test_its_control_plane_has_ended_before_a_minor_is_put_back(older):
+    older.fake.missing.add(NEW)
+    plane, seen = ControlPlane.of(older), []
+
+    def note(request):
+        if "helm" in request.agent.lower() and "/statefulsets/" in request.path:
+            seen.append((plane.replicas()[0], plane.pod() is not None))
+
+    older.fake.cluster.before.append(note)
+    assert upgraded(older).state == "Failed"
+    assert seen == [(1, True), (0, False)], "once for the hop, once to put it back"
+    assert standing(older) == ("Ready", OLD, OLD)
+    assert plane.replicas() == (1, False)
+
+
+def test_a_newer_minor_that_begins_to_run_while_it_is_put_back_stays(older):
+    older.fake.missing.add(NEW)
+    plane, began = ControlPlane.of(older), []
+
+    def paused(request) -> bool:
+        asks = isinstance(request.body, dict) and (request.body.get("spec") or {}).get("replicas") == 0
+        return request.method == "PATCH" and "/statefulsets/" in request.path and asks
+
+    def hold(request):
+        if paused(request):
+            plane.pod().meta["finalizers"] = ["test/ends-slowly"]
+
+    def begin(request):
+        if paused(request):
+            older.fake.missing.clear()
+            began.append(plane.pod())
+            began[0].value["status"] = {"phase": "Running"}
+
+    older.fake.cluster.before.append(hold)
+    older.fake.cluster.after.append(begin)
+    operation, runner = asked(older), runner_here()
+
+    def known() -> bool:
+        runner.run(operation.pk)
+        operation.refresh_from_db()
+        return bool(began) and bool(operation.params["way"]["ran"])
+
+    wait_until(known, seconds=20, what="nobody saw that it ran")
+    plane.gone(began[0])
+    assert operation_finish(operation).state == "Failed"
+    assert condition(older, "Upgraded")["reason"] == "Stays"
+    assert standing(older) == ("Ready", NEW, NEW)
+    assert plane.replicas() == (1, False)
 
 
 def test_a_patch_that_does_not_get_ready_is_put_back_though_it_has_run(shop, settings):

@@ -152,6 +152,21 @@ def test_no_access_past_the_gateway_that_was_given_before_comes_back_with_it(wan
         assert kube.get(SERVICE_ACCOUNT, "user-x-admin", ACCESS_NAMESPACE) is None
 
 
+def test_access_past_the_gateway_that_was_given_since_it_is_where_it_goes_goes_on(wanderer):
+    def given(context):
+        KubeconfigGrant.objects.create(
+            virtual_cluster=wanderer.cluster,
+            user=wanderer.shop.world.olivia,
+            level="admin",
+            expires_at=timezone.now() + timedelta(hours=1),
+        )
+
+    flow = with_step(with_step(MIGRATE, "copy-objects", "before", given), "switch-placement", "since", given)
+    assert wanderer.move(flow=flow).state == "Succeeded"
+    (alive,) = KubeconfigGrant.objects.filter(revoked_at=None)
+    assert alive.created_at > Placement.objects.get(role=PlacementRole.ACTIVE).role_since
+
+
 def test_one_that_is_asleep_moves_and_sleeps_on(wanderer):
     actor = Actor(user=wanderer.shop.world.olivia)
     asleep = virtual_cluster_sleep(virtual_cluster=wanderer.cluster, actor=actor, now=timezone.now(), why="weekend")

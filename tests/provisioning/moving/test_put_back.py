@@ -15,8 +15,10 @@ from dev.waiting import wait_until
 from provisioning.drivers.errors import ForbiddenError
 from provisioning.drivers.kinds import (
     CONFIG_MAP,
+    CRON_JOB,
     DEPLOYMENT,
     NAMESPACE,
+    POD,
     SECRET,
     VALIDATING_ADMISSION_POLICY,
     VALIDATING_WEBHOOKS,
@@ -27,6 +29,8 @@ from provisioning.flows import FLOWS
 from provisioning.flows.migrate import MIGRATE
 from provisioning.moving.freezing import NAME
 from provisioning.moving.holding import HELD, is_held
+from provisioning.steps.names import SYNCED_BY
+from provisioning.steps.release import paused, workload_of
 from tests.accounts.conftest import MARINA
 from tests.e2e.in_process import operation_finish
 from tests.e2e.moving_here import CHOSEN, with_step
@@ -186,17 +190,132 @@ def test_nobody_aborts_it_once_people_were_let_to_where_it_goes(wanderer):
     assert (operation.state, len(told)) == ("Succeeded", 1)
 
 
-def test_an_abort_that_meets_a_worker_that_ended_in_the_switch_puts_nothing_back(wanderer):
+def abort_asked(context):
+    Operation.objects.filter(pk=context.operation.pk).update(abort_requested=True, message="Aborted by tests.")
+
+
+def test_an_abort_in_the_last_moment_before_the_switch_puts_it_back(wanderer):
+    with wanderer.inside() as kube:
+        deployed(kube)
+
     def switch(context, was):
-        Operation.objects.filter(pk=context.operation.pk).update(abort_requested=True)  # it came in the last moment
-        was(context)
-        raise TemporaryError("The worker ended.", code="worker-ended")
+        abort_asked(context)
+        return was(context)
 
     operation = wanderer.move(flow=otherwise(MIGRATE, "switch-placement", switch))
-    assert operation.state == "Aborted", operation.message
-    assert operation.undoing is None
+    assert (operation.state, operation.message) == ("Aborted", "Aborted by tests.")
+    assert wanderer.placements() == {"active": "east", "leaving": "beyond"}
+    works_as_before(wanderer)
+
+
+def scheduled(kube):
+    pods = {"spec": {"containers": [{"name": "it", "image": "it"}]}}
+    spec = {"schedule": "0 0 * * *", "jobTemplate": {"spec": {"template": pods}}}
+    meta = {"name": "nightly", "namespace": "shop"}
+    kube.apply({"apiVersion": CRON_JOB.api_version, "kind": CRON_JOB.kind, "metadata": meta, "spec": spec})
+
+
+def goes_by_its_schedule(wanderer):
+    with wanderer.inside() as kube:
+        found = kube.get(CRON_JOB, "nightly", "shop")
+    return not is_held(found) and not found["spec"].get("suspend")
+
+
+def left_runs(wanderer):
+    """Whether what it left on the host that it came from runs on."""
+    left = wanderer.shop.placement_at("retained")
+    return not paused(workload_of(wanderer.host(wanderer.shop.fake), left))
+
+
+def test_an_abort_that_meets_a_worker_that_ended_in_the_switch_keeps_the_move_from_nothing_that_is_left_to_do(wanderer):
+    with wanderer.inside() as kube:
+        scheduled(kube)
+    ended: list[bool] = []
+
+    def switch(context, was):
+        result = was(context)
+        if not ended:
+            ended.append(True)
+            abort_asked(context)
+            raise TemporaryError("The worker ended.", code="worker-ended")
+        return result
+
+    operation = wanderer.move(flow=otherwise(MIGRATE, "switch-placement", switch))
+    assert (operation.state, operation.undoing) == ("Succeeded", None), operation.message
     assert wanderer.placements() == {"active": "beyond", "retained": "east"}
     assert wanderer.cluster.phase == "Ready"
+    assert goes_by_its_schedule(wanderer)
+    assert wanderer.shop.placement_at("active").endpoint
+    assert not left_runs(wanderer)
+
+
+def noted(operation, key):
+    return next(each["note"] for each in operation.steps if each["key"] == key)
+
+
+def lone_pod(kube, name):
+    spec = {"containers": [{"name": "it", "image": "it"}]}
+    kube.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop"}, "spec": spec})
+
+
+def test_a_pod_that_is_refused_where_it_goes_is_told_and_keeps_nothing_else_from_its_end(wanderer):
+    with wanderer.inside() as kube:
+        for name in ("bad", "good"):
+            lone_pod(kube, name)
+
+    def refuse(request):
+        if request.method == "POST" and request.body.get("metadata", {}).get("name") == "bad":
+            raise Refusal(403, "Forbidden", "admission webhook denied it: no limits")
+
+    def guard(context):
+        placement = wanderer.shop.placement_at("active")
+        wanderer.beyond.virtual(placement.namespace, f"{placement.release}-0").before.append(refuse)
+
+    operation = wanderer.move(flow=with_step(MIGRATE, "switch-placement", "guard", guard))
+    assert operation.state == "Succeeded", operation.message
+    assert noted(operation, "recreate-pods").startswith("1 pod; 1 could not be made again: shop/bad: ")
+    assert "no limits" in noted(operation, "recreate-pods")
+    with wanderer.inside() as kube:
+        assert kube.get(POD, "good", "shop")
+    assert not left_runs(wanderer)
+
+
+def test_what_is_slow_to_end_where_it_was_keeps_the_move_from_its_end_no_longer_than_its_time(wanderer, monkeypatch):
+    monkeypatch.setattr("provisioning.steps.moving_after.LEFT_SECONDS", 0.2)
+    placement = wanderer.shop.placement
+    meta = {"name": "slow", "namespace": placement.namespace, "labels": {SYNCED_BY: placement.release}}
+    kube = wanderer.host(wanderer.shop.fake)
+    kube.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {**meta, "finalizers": ["shop/slow"]}, "spec": {}})
+    operation = wanderer.move()
+    assert operation.state == "Succeeded", operation.message
+    assert noted(operation, "retire-source").startswith("It was told to sleep; nobody waits")
+    assert not left_runs(wanderer)
+
+
+def test_where_it_failed_after_the_switch_it_runs_once_and_the_next_change_of_settings_has_its_cron_jobs_go_on(
+    wanderer,
+):
+    with wanderer.inside() as kube:
+        scheduled(kube)
+
+    def fail(context, was):
+        raise PermanentError("Its API is broken.", code="broken")
+
+    operation = wanderer.move(flow=otherwise(MIGRATE, "resume-cron-jobs", fail))
+    assert operation.state == "Failed", operation.message
+    assert wanderer.placements() == {"active": "beyond", "retained": "east"}
+    assert operation_finish(Operation.objects.get(kind=OperationKind.QUARANTINE)).state == "Succeeded"
+    assert not left_runs(wanderer)
+    assert not goes_by_its_schedule(wanderer)
+    assert operation_finish(configuring(wanderer)).state == "Succeeded"
+    assert goes_by_its_schedule(wanderer)
+
+
+def configuring(wanderer):
+    with transaction.atomic():
+        return operation_start(
+            kind=OperationKind.CONFIGURE, subject=wanderer.cluster, actor=MARINA, now=timezone.now()
+        ).operation
 
 
 def guarded(wanderer):
@@ -329,10 +448,7 @@ def test_where_even_the_putting_back_failed_the_next_change_of_settings_lets_it_
     operation = wanderer.move(flow=otherwise(aborting("stop-workloads-first"), "unfreeze-source", fail))
     assert operation.state == "Failed"
     assert wanderer.cluster.frozen_at
-    with transaction.atomic():
-        change = operation_start(
-            kind=OperationKind.CONFIGURE, subject=wanderer.cluster, actor=MARINA, now=timezone.now()
-        ).operation
+    change = configuring(wanderer)
     assert operation_finish(change).state == "Succeeded", change.message
     works_as_before(wanderer)
     assert wanderer.placements() == {"active": "east", "leaving": "beyond"}
