@@ -8,6 +8,7 @@ import pytest
 
 from dev.waiting import wait_until
 from localkube import LocalHost, Tools
+from localkube.bootstrap import STORAGE_CLASS
 from provisioning.drivers.kinds import PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET, Json
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
@@ -32,7 +33,11 @@ def database() -> Json:
     """Its claims go with its pods when it is scaled down."""
     labels = {"app": "db"}
     container = {"name": "main", "image": "db:1", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}
-    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+    claim = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "1Mi"}},
+        "storageClassName": STORAGE_CLASS,
+    }
     return {
         "apiVersion": STATEFUL_SET.api_version,
         "kind": STATEFUL_SET.kind,
