@@ -80,7 +80,7 @@ def belongings_put(kube: KubeClient) -> None:
     put(kube, CONFIG_MAP, "result", owner=job)
     definition_put(kube)
     put(kube, TILL, "front", meta={"finalizers": ["shop.example/outside"]})
-    wait_until(lambda: token_of(kube), seconds=30, what="no token was filled in")
+    wait_until(lambda: bool(token_of(kube)), seconds=30, what="no token was filled in")
 
 
 def token_of(kube: KubeClient) -> str:
@@ -122,7 +122,7 @@ def test_what_others_fill_in_make_again_or_take_away_is_as_it_was_where_it_goes(
     operation = scene.move(to=scene.there, flow=with_step(MIGRATE, "copy-objects", "happens", happens))
     assert operation.state == "Succeeded", operation.message
     with scene.inside() as kube:
-        wait_until(lambda: token_of(kube), seconds=30, what="no token was filled in")
+        wait_until(lambda: bool(token_of(kube)), seconds=30, what="no token was filled in")
         assert token_of(kube) not in tokens
         assert kube.get(CONFIG_MAP, "of-pod", SPACE) is None
         assert kube.get(JOB, "load", SPACE) is None
