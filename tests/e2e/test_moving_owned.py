@@ -88,12 +88,18 @@ def token_of(kube: KubeClient) -> str:
 
 
 def job_ends(kube: KubeClient) -> None:
+    """As its controller says it, which has begun it."""
+    wait_until(
+        lambda: "startTime" in ((kube.get(JOB, "load", SPACE) or {}).get("status") or {}),
+        seconds=30,
+        what="it did not begin",
+    )
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     met = [
         {"type": name, "status": "True", "lastProbeTime": now, "lastTransitionTime": now}
         for name in ("SuccessCriteriaMet", "Complete")
     ]
-    status = {"conditions": met, "completionTime": now, "startTime": now}
+    status = {"conditions": met, "completionTime": now}
     kube.patch_merge(JOB, "load", SPACE, {"status": status}, subresource="status")
 
 
