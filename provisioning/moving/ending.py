@@ -63,8 +63,10 @@ def deleted(
 def definition_let_go(target: KubeClient, definition: Json) -> None:
     """Objects of a resource definition keep it from ending no longer; the API server ends them with it."""
     kind = _kind_defined(definition)
+    if kind is None:
+        return
     try:
-        found = target.list(kind, metadata_only=True) if kind else []
+        found = target.list(kind, metadata_only=True)
     except NotFound:
         return  # it is not served any more, or was not yet
     for each in found:

@@ -80,7 +80,7 @@ def belongings_put(kube: KubeClient) -> None:
     put(kube, CONFIG_MAP, "result", owner=job)
     definition_put(kube)
     put(kube, TILL, "front", meta={"finalizers": ["shop.example/outside"]})
-    wait_until(lambda: token_of(kube), seconds=30, what="no token was filled in")
+    wait_until(lambda: bool(token_of(kube)), seconds=30, what="no token was filled in")
 
 
 def token_of(kube: KubeClient) -> str:
@@ -88,12 +88,18 @@ def token_of(kube: KubeClient) -> str:
 
 
 def job_ends(kube: KubeClient) -> None:
+    """As its controller says it, which has begun it."""
+    wait_until(
+        lambda: "startTime" in ((kube.get(JOB, "load", SPACE) or {}).get("status") or {}),
+        seconds=30,
+        what="it did not begin",
+    )
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     met = [
         {"type": name, "status": "True", "lastProbeTime": now, "lastTransitionTime": now}
         for name in ("SuccessCriteriaMet", "Complete")
     ]
-    status = {"conditions": met, "completionTime": now, "startTime": now}
+    status = {"conditions": met, "completionTime": now}
     kube.patch_merge(JOB, "load", SPACE, {"status": status}, subresource="status")
 
 
@@ -122,7 +128,7 @@ def test_what_others_fill_in_make_again_or_take_away_is_as_it_was_where_it_goes(
     operation = scene.move(to=scene.there, flow=with_step(MIGRATE, "copy-objects", "happens", happens))
     assert operation.state == "Succeeded", operation.message
     with scene.inside() as kube:
-        wait_until(lambda: token_of(kube), seconds=30, what="no token was filled in")
+        wait_until(lambda: bool(token_of(kube)), seconds=30, what="no token was filled in")
         assert token_of(kube) not in tokens
         assert kube.get(CONFIG_MAP, "of-pod", SPACE) is None
         assert kube.get(JOB, "load", SPACE) is None

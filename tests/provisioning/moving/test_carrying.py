@@ -254,10 +254,10 @@ def test_a_new_token_is_left_alone_and_a_secret_that_was_deleted_goes(wanderer: 
 
 def test_a_token_that_kubernetes_made_by_itself_does_not_move_and_what_people_added_to_one_does() -> None:
     managers = [{"manager": "kube-controller-manager"}]
-    meta = {"name": "default-token-x", "namespace": "shop", "managedFields": managers}
+    meta: Json = {"name": "default-token-x", "namespace": "shop", "managedFields": managers}
     made = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": "kubernetes.io/service-account-token"}
     assert left_out(made)
-    theirs = {**made, "metadata": {**meta, "managedFields": [*managers, {"manager": "kubectl"}]}}
+    theirs: Json = {**made, "metadata": {**meta, "managedFields": [*managers, {"manager": "kubectl"}]}}
     assert not left_out(theirs)
     assert left_out({**theirs, "metadata": {**theirs["metadata"], "namespace": "marina-access"}})
     assert as_moved({**theirs, "data": {"token": "x", "extra": "y"}})["data"] == {"extra": "y"}
@@ -291,7 +291,9 @@ def test_only_what_nobody_may_change_is_made_anew_and_never_what_all_else_is_in(
 
     def changes(context: StepContext) -> None:
         placement = context.on_target().placement
-        wanderer.beyond.virtual(placement.namespace, f"{placement.release}-0").before.append(look)
+        inner = wanderer.beyond.virtual(placement.namespace, f"{placement.release}-0")
+        assert inner is not None
+        inner.before.append(look)
         with context.virtual() as source:
             change = {"metadata": {"labels": {"new": "1"}}}
             if path.endswith("/it"):
