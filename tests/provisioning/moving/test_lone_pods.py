@@ -78,7 +78,7 @@ def test_it_is_made_again_once_it_has_ended_where_it_was(wanderer):
 def test_a_worker_that_ends_once_it_has_ended_and_before_it_is_made_again_loses_nothing(wanderer):
     with wanderer.inside() as kube:
         alone(kube)
-    died = []
+    died: list[bool] = []
 
     def recreate(context, was):
         if not died:
@@ -100,7 +100,7 @@ def test_one_that_acts_in_the_cluster_has_ended_before_anything_starts_where_it_
         acting(kube)
         alone(kube, "robot", account="robot", slow=True)
         alone(kube)
-    seen = []
+    seen: list[object] = []
 
     def stop(context, was):
         result = was(context)

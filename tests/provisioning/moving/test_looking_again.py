@@ -7,7 +7,7 @@ import pytest
 from clusters.models import Operation
 from clusters.preflight import CHOICES
 from provisioning.drivers.kinds import JOB, VALIDATING_ADMISSION_POLICY
-from provisioning.engine.flow import Wait
+from provisioning.engine.flow import StepResult, Wait
 from provisioning.flows import FLOWS
 from provisioning.flows.migrate import MIGRATE
 from provisioning.moving.freezing import NAME
@@ -66,7 +66,8 @@ def is_where_it_was(wanderer):
 
 
 def state(operation: Operation, key: str) -> str:
-    return next(each["state"] for each in operation.steps if each["key"] == key)
+    found: str = next(each["state"] for each in operation.steps if each["key"] == key)
+    return found
 
 
 @pytest.mark.parametrize("after", [BEFORE_IT_IS_FROZEN, FROZEN])
@@ -102,7 +103,7 @@ def job_ends(context):
 
 
 def test_a_job_that_was_started_since_is_waited_for_before_it_is_frozen(wanderer):
-    waits = []
+    waits: list[StepResult] = []
 
     def look(context, was):
         if not waits:

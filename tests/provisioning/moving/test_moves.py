@@ -164,7 +164,9 @@ def test_access_past_the_gateway_that_was_given_since_it_is_where_it_goes_goes_o
     flow = with_step(with_step(MIGRATE, "copy-objects", "before", given), "switch-placement", "since", given)
     assert wanderer.move(flow=flow).state == "Succeeded"
     (alive,) = KubeconfigGrant.objects.filter(revoked_at=None)
-    assert alive.created_at > Placement.objects.get(role=PlacementRole.ACTIVE).role_since
+    since = Placement.objects.get(role=PlacementRole.ACTIVE).role_since
+    assert since
+    assert alive.created_at > since
 
 
 def test_one_that_is_asleep_moves_and_sleeps_on(wanderer):

@@ -224,7 +224,9 @@ def goes_by_its_schedule(wanderer):
 def left_runs(wanderer):
     """Whether what it left on the host that it came from runs on."""
     left = wanderer.shop.placement_at("retained")
-    return not paused(workload_of(wanderer.host(wanderer.shop.fake), left))
+    workload = workload_of(wanderer.host(wanderer.shop.fake), left)
+    assert workload
+    return not paused(workload)
 
 
 def test_an_abort_that_meets_a_worker_that_ended_in_the_switch_keeps_the_move_from_nothing_that_is_left_to_do(wanderer):

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from clusters.models import Operation
 from clusters.moving import DECIDED
-from provisioning.drivers.kinds import DEPLOYMENT, POD, REPLICA_SET, STATEFUL_SET
+from provisioning.drivers.kinds import DEPLOYMENT, POD, REPLICA_SET, STATEFUL_SET, Json
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Wait
 from provisioning.flows.migrate import MIGRATE
@@ -41,7 +41,7 @@ def made(kube, kind, name, *owners, api_version="v1", labels=None, **more):
 
 
 def replica_set(kube, name, owner, **more):
-    selector = {"selector": {"matchLabels": {}}, "template": {"metadata": {}, "spec": {}}}
+    selector: Json = {"selector": {"matchLabels": {}}, "template": {"metadata": {}, "spec": {}}}
     return made(kube, "ReplicaSet", name, owner, api_version="apps/v1", spec={"replicas": 1, **selector}, **more)
 
 
@@ -159,7 +159,7 @@ def test_a_move_waits_longer_than_three_minutes_for_pods_that_may_take_longer(wa
         deployed(kube)
         spec = {"template": {"spec": {"terminationGracePeriodSeconds": 300}}}
         kube.patch_merge(DEPLOYMENT, "web", "shop", {"spec": spec})
-    late = []
+    late: list[bool] = []
 
     def stop(context):
         if not late:
