@@ -50,6 +50,7 @@ _PATTERNS = (
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
     (re.compile(r"written to for \d+\.\d s"), "written to for <seconds>"),
     (re.compile(r"certificate-authority-data: [\w+/]+=*"), "certificate-authority-data: <authority>"),
+    (re.compile(r"kube-api-access-[a-z0-9]{5}"), "kube-api-access-<drawn>"),
     (re.compile(r'"controller-revision-hash": "[^"]+", '), ""),
 )
 _ASIDE: dict[type[Model], set[str]] = {
@@ -216,8 +217,9 @@ def _inside(stage: Stage, placement: Placement | None) -> Json:
         return {"not reached": error.code}
     if stage.fake:
         return found
-    # a real one makes many objects of its own
-    return {name: each for name, each in found.items() if "marina" in each.get("metadata", {}).get("managedFields", {})}
+    # a real one makes many objects of its own, and its controllers say how those of others are at the moment
+    made = {name: each for name, each in found.items() if "marina" in each.get("metadata", {}).get("managedFields", {})}
+    return {name: {key: value for key, value in each.items() if key != "status"} for name, each in made.items()}
 
 
 def _objects(kube: KubeClient, namespace: str) -> Json:
