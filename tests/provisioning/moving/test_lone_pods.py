@@ -176,7 +176,7 @@ def test_one_that_did_not_end_in_its_time_is_told_and_not_made_again(wanderer, m
     operation = wanderer.move()
     assert operation.state == "Succeeded", operation.message
     note = next(each for each in operation.steps if each["key"] == "recreate-pods")["note"]
-    assert note == "0 pods. These did not end where it was, and are not made again: shop/alone."
+    assert note == "These did not end where it was, and are not made again: shop/alone."
     with wanderer.inside() as kube:
         assert kube.get(POD, "alone", "shop") is None
     assert LEFT in operation.params

@@ -275,8 +275,9 @@ def test_a_pod_that_is_refused_where_it_goes_is_told_and_keeps_nothing_else_from
 
     operation = wanderer.move(flow=with_step(MIGRATE, "switch-placement", "guard", guard))
     assert operation.state == "Succeeded", operation.message
-    assert noted(operation, "recreate-pods").startswith("1 pod; 1 could not be made again: shop/bad: ")
-    assert "no limits" in noted(operation, "recreate-pods")
+    told = noted(operation, "recreate-pods")
+    assert told.startswith("1 object cannot be started again. Pod shop/bad: "), told
+    assert "no limits" in told
     with wanderer.inside() as kube:
         assert kube.get(POD, "good", "shop")
     assert not left_runs(wanderer)

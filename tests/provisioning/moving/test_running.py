@@ -75,7 +75,10 @@ def test_a_pod_whose_old_replica_set_is_gone_already_is_waited_for(wanderer):
         old = replica_set(kube, "web-7c", web)
         pod(kube, "web-7c-a", old, labels={"app": "web", "pod-template-hash": "7c"})
         store = inner(wanderer).store
+        left = store.get(POD, "web-7c-a", "shop")
+        owners = left.meta["ownerReferences"]
         store.remove(store.get(REPLICA_SET, "web-7c", "shop"), dependents=False)
+        left.meta["ownerReferences"] = owners  # the garbage collector is on its way
         assert stopped(kube, EVERY, {}) == ["shop/web-7c-a"]
 
 
