@@ -63,6 +63,12 @@ class Adoption:
         return str(_at(self.image_values, ("controlPlane", "statefulSet", "image", "tag")) or "")
 
 
+def adopted_elsewhere(found: Mapping[str, Any] | None, now: datetime) -> dict[str, Any] | None:
+    """Of `Placement.adopted` what a placement on another host gets: see `Adoption.elsewhere`."""
+    adoption = Adoption.of_json(found)
+    return adoption.elsewhere(now) if adoption else None
+
+
 def image_values_of(computed: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a release's values, defaults included, that decides about images."""
     plane = _at(computed, ("controlPlane",)) or {}

@@ -56,6 +56,11 @@ def converts_by_webhook(definition: Json) -> bool:
     return (definition["spec"].get("conversion") or {}).get("strategy") == "Webhook"
 
 
+def served_versions(definition: Json) -> list[str]:
+    """In which versions a resource definition's objects can be read and written."""
+    return [str(each["name"]) for each in definition["spec"]["versions"] if each.get("served")]
+
+
 def stored_version(definition: Json) -> str:
     """In which version a resource definition has objects stored that are written now."""
     return str(next(each["name"] for each in definition["spec"]["versions"] if each.get("storage")))

@@ -20,14 +20,13 @@ from provisioning.drivers.kinds import (
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import Served, kinds_served
 from provisioning.exports.left_out import rule_for
-from provisioning.moving.inside import Custom, Inside, customs_of, outside_why, serves, templates_of
+from provisioning.moving.inside import WHOLE, Custom, Inside, customs_of, outside_why, serves, templates_of
 from provisioning.moving.listing import PAGE
 from provisioning.moving.not_moving import not_moving
 from provisioning.moving.workloads import KINDS, Seen, workloads_in
 
 AT_ONCE: Final = 4
 """Lists that are read side by side: nothing can be written to the cluster meanwhile."""
-_WHOLE: Final = (PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME, SERVICE, INGRESS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +52,7 @@ def choices_read(kube: KubeClient) -> Inside:
     """Of all that `inside_read` reads what can carry a choice, several kinds at a time."""
     served = kinds_served(kube)
     outside = [kind for kind in served.kinds if outside_why(kind.group)]
-    whole = [kind for kind in _WHOLE if serves(served, kind)]
+    whole = [kind for kind in WHOLE if serves(served, kind)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         running = pool.map(partial(kube.list, limit=PAGE), KINDS)
         others = pool.map(partial(kube.list, limit=PAGE), whole)

@@ -9,7 +9,7 @@ from typing import Final
 from provisioning.drivers.errors import NotFound
 from provisioning.drivers.kinds import CUSTOM_RESOURCE_DEFINITION, Json, Kind
 from provisioning.drivers.kube import FIELD_MANAGER, KubeClient
-from provisioning.exports.discovery import stored_version
+from provisioning.exports.discovery import served_versions, stored_version
 
 KUBERNETES: Final = "kubernetes.io/"
 """What most finalizers of kube-controller-manager begin with, such as those that protect claims and volumes.
@@ -76,7 +76,7 @@ def definition_let_go(target: KubeClient, definition: Json) -> None:
 def _kind_defined(definition: Json) -> Kind | None:
     """In the version that is stored, which needs no converting; else in one that is served."""
     spec, stored = definition["spec"], stored_version(definition)
-    served = sorted((each["name"] for each in spec["versions"] if each.get("served")), key=lambda name: name != stored)
+    served = sorted(served_versions(definition), key=lambda name: name != stored)
     if not served:
         return None
     names, namespaced = spec["names"], spec["scope"] == "Namespaced"

@@ -17,13 +17,14 @@ from provisioning.drivers.kinds import (
     Kind,
 )
 from provisioning.drivers.kube import KubeClient
-from provisioning.exports.discovery import Served, converts_by_webhook, kinds_served, stored_version
+from provisioning.exports.discovery import Served, converts_by_webhook, kinds_served, served_versions, stored_version
 from provisioning.exports.left_out import rule_for
 from provisioning.moving.pods import job_ended
 from provisioning.moving.what_moves import TOKENS
 from provisioning.moving.workloads import Seen, Workload, workloads_in, workloads_seen
 
-_WHOLE: Final = (PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME, SERVICE, INGRESS)
+WHOLE: Final = (PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME, SERVICE, INGRESS)
+"""Kinds of which the objects themselves are looked at."""
 _HOOKS: Final = ("admissionregistration.k8s.io", "MutatingWebhookConfiguration")
 _API_SERVICES: Final = ("apiregistration.k8s.io", "APIService")
 _DEFINITIONS: Final = ("apiextensions.k8s.io", "CustomResourceDefinition")
@@ -85,7 +86,7 @@ def inside_read(kube: KubeClient) -> Inside:
     """Reads it. Kinds that are not served have no objects."""
     served, seen = kinds_served(kube), workloads_seen(kube)
     workloads = workloads_in(seen)
-    found = {kind.kind: _users(kube, kind) for kind in _WHOLE if serves(served, kind)}
+    found = {kind.kind: _users(kube, kind) for kind in WHOLE if serves(served, kind)}
     return Inside(
         workloads=workloads,
         templates=templates_of(seen, workloads),
@@ -175,6 +176,5 @@ def _needs_converting(definition: Json) -> bool:
     ):
         return False
     stored = stored_version(definition)
-    served = {each["name"] for each in definition["spec"]["versions"] if each.get("served")}
     known = set((definition.get("status") or {}).get("storedVersions") or [])
-    return stored not in served or bool(known - {stored})
+    return stored not in served_versions(definition) or bool(known - {stored})

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from clusters.adoption import Adoption
+from clusters.adoption import adopted_elsewhere
 from clusters.models import Export, HostCluster, Placement, PlacementRole
 from clusters.move_target import move_target
 from clusters.moving import ACCEPT, BACK, COUNTS, DECIDED, DIFFERENCES, JOBS_WAIT, ORDERS, REVISIONS, SLEPT
@@ -59,8 +59,7 @@ def place_target(context: StepContext) -> StepResult:
         host, why = _host_chosen(context)
         if _leaving(context, host):
             return Wait(1.0, f"What an earlier move left on {host.name} is still being removed.")
-        adoption = Adoption.of_json(context.placement.adopted)
-        adopted = adoption.elsewhere(context.now) if adoption else None
+        adopted = adopted_elsewhere(context.placement.adopted, context.now)
         placement_create(context.virtual_cluster, host, why=why, role=PlacementRole.TARGET, adopted=adopted)
     return Done(why)
 
@@ -250,8 +249,7 @@ def raise_revisions(context: StepContext) -> StepResult:
         cheap = missing <= CHEAP_REVISIONS
         if cheap and missing > 0:
             with ThreadPoolExecutor(COUNTERS) as pool:
-                for counted in [pool.submit(_count, target, lane, missing) for lane in range(COUNTERS)]:
-                    counted.result()
+                list(pool.map(partial(_count, target, missing), range(COUNTERS)))
         for lane in range(COUNTERS):
             target.delete(CONFIG_MAP, _counter(lane), ACCESS_NAMESPACE)
     if cheap:
@@ -259,7 +257,7 @@ def raise_revisions(context: StepContext) -> StepResult:
     return Skip(f"They are {missing} behind: the gateway tells whoever asks for an old one to begin anew.")
 
 
-def _count(target: KubeClient, lane: int, writes: int) -> None:
+def _count(target: KubeClient, writes: int, lane: int) -> None:
     """One lane's share of so many writes, to an object of its own: hosts may be far away, and each is waited for."""
     name = _counter(lane)
     meta = {"name": name, "namespace": ACCESS_NAMESPACE}

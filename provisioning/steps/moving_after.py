@@ -29,7 +29,6 @@ from provisioning.steps.restoring import mark_of
 from provisioning.steps.sleeping import own_pods, pause_workload, pods_deleted
 from provisioning.steps.timing import seconds_in_step
 
-TOLD: Final = 5
 LEFT_SECONDS: Final = 120.0
 """So long the host that it left may keep the end of a move waiting."""
 

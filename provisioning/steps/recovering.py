@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 
-from clusters.adoption import Adoption
+from clusters.adoption import adopted_elsewhere
 from clusters.kept_versions import kept_too_old
 from clusters.models import Breaker, Export, HostPhase, Placement, PlacementRole, VirtualCluster
 from clusters.move_target import elsewhere
@@ -79,8 +79,7 @@ def choose_other_host(context: StepContext) -> StepResult:
         if found.host is None:
             return Wait(AGAIN_SECONDS, " ".join(each.why for each in found.refusals))
         lost = _given_up(context.virtual_cluster).first()
-        adoption = Adoption.of_json(lost.adopted) if lost else None
-        adopted = adoption.elsewhere(context.now) if adoption else None
+        adopted = adopted_elsewhere(lost.adopted, context.now) if lost else None
         made = placement_create(context.virtual_cluster, found.host, why=found.why, adopted=adopted)
         _goes(context, made)
     failpoint("recover.placed")

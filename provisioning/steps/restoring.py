@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 from clusters.models import Operation
@@ -111,7 +112,7 @@ def _next(
 ) -> Wait | None:
     """The next ones that can be made side by side. What comes after one that has to wait is made, or found, again."""
     planned = plan.wanted[progress.at : plan.alike(progress.at, min(end, progress.at + AT_ONCE))]
-    for made in [made.result() for made in [pool.submit(_made, maker, each) for each in planned]]:
+    for made in list(pool.map(partial(_made, maker), planned)):  # all have ended before any is noted
         if wait := _noted(context, plan, progress, made):
             return wait
         progress.at += 1

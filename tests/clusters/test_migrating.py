@@ -131,23 +131,20 @@ def test_a_host_that_is_not_offered_is_as_good_as_none_to_who_may_not_see_it(ada
     assert "to" in problem(migrate(ada, cluster, to="west"), 400)["errors"][0]["field"]
 
 
+def retained(cluster, host, **fields):
+    """What it left there."""
+    where = {"namespace": "marina-hello", "release": "hello"}
+    return Placement.objects.create(virtual_cluster=cluster, host=host, role=PlacementRole.RETAINED, **where, **fields)
+
+
 def test_where_it_is_kept_from_before_it_goes_only_by_going_back(ada, cluster, west):
-    Placement.objects.create(
-        virtual_cluster=cluster,
-        host=west,
-        namespace="marina-hello",
-        release="hello",
-        role=PlacementRole.RETAINED,
-        retained_until=timezone.now() + timedelta(days=1),
-    )
+    retained(cluster, west, retained_until=timezone.now() + timedelta(days=1))
     assert "marina migrate hello --back" in refused(ada, cluster, "retained-there", to="west")["hint"]
     assert begun(ada, cluster, back=True).params["back"] is True
 
 
 def test_marina_chooses_no_host_where_it_is_kept_from_before(ada, cluster, west):
-    kept = Placement.objects.create(
-        virtual_cluster=cluster, host=west, namespace="marina-hello", release="hello", role=PlacementRole.RETAINED
-    )
+    kept = retained(cluster, west)
     told = refused(ada, cluster, "no-host")["detail"]
     assert "hello came from west" in told
     assert "marina migrate hello --back" in told
@@ -158,14 +155,7 @@ def test_marina_chooses_no_host_where_it_is_kept_from_before(ada, cluster, west)
 
 @pytest.mark.parametrize("named", [False, True])
 def test_a_rollout_goes_back_to_what_was_left_where_there_is_no_other_way_to_that_host(people, cluster, west, named):
-    Placement.objects.create(
-        virtual_cluster=cluster,
-        host=west,
-        namespace="marina-hello",
-        release="hello",
-        role=PlacementRole.RETAINED,
-        retained_until=timezone.now() + timedelta(days=1),
-    )
+    retained(cluster, west, retained_until=timezone.now() + timedelta(days=1))
     wish = RolloutWish(to=str(west.pk) if named else "", to_name="west" if named else "")
     actor = Actor(user=people.ada)
     work = move_begin(virtual_cluster=cluster, actor=actor, now=timezone.now(), wish=wish)
@@ -174,14 +164,7 @@ def test_a_rollout_goes_back_to_what_was_left_where_there_is_no_other_way_to_tha
 
 def test_back_is_refused_where_nothing_is_kept_or_its_time_is_over(ada, cluster, west):
     assert "nowhere to go back to" in refused(ada, cluster, "nothing-retained", 409, back=True)["detail"]
-    kept = Placement.objects.create(
-        virtual_cluster=cluster,
-        host=west,
-        namespace="marina-hello",
-        release="hello",
-        role=PlacementRole.RETAINED,
-        retained_until=timezone.now() - timedelta(hours=1),
-    )
+    kept = retained(cluster, west, retained_until=timezone.now() - timedelta(hours=1))
     assert (
         f"{kept.retained_until:%Y-%m-%d %H:%M}" in refused(ada, cluster, "nothing-retained", 409, back=True)["detail"]
     )
@@ -202,12 +185,9 @@ def test_back_is_refused_where_nothing_is_kept_or_its_time_is_over(ada, cluster,
 )
 def test_back_is_refused_where_what_is_kept_is_older_than_one_minor(ada, cluster, west, kubernetes, chart, too_old):
     """Its versions of today would be put over what so old a one stored."""
-    Placement.objects.create(
-        virtual_cluster=cluster,
-        host=west,
-        namespace="marina-hello",
-        release="hello",
-        role=PlacementRole.RETAINED,
+    retained(
+        cluster,
+        west,
         retained_until=timezone.now() + timedelta(days=1),
         kubernetes_version=kubernetes,
         chart_version=chart,
@@ -317,15 +297,7 @@ def test_a_cluster_shows_where_it_came_from_and_that_it_is_frozen(dan, cluster, 
     shown = dan.get(f"{URL}/{cluster.pk}").json()
     assert (shown["frozen"], shown["retained"]) == (None, [])
     until = timezone.now() + timedelta(days=1)
-    kept = Placement.objects.create(
-        virtual_cluster=cluster,
-        host=west,
-        namespace="marina-hello",
-        release="hello",
-        role=PlacementRole.RETAINED,
-        role_since=timezone.now(),
-        retained_until=until,
-    )
+    kept = retained(cluster, west, role_since=timezone.now(), retained_until=until)
     VirtualCluster.objects.update(frozen_at=timezone.now(), frozen_why="It is being moved to west.")
     shown = dan.get(f"{URL}/{cluster.pk}").json()
     assert shown["frozen"]["why"] == "It is being moved to west."
