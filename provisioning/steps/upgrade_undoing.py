@@ -4,11 +4,10 @@ from typing import Final
 
 from clusters.upgrade_versions import Versions
 from clusters.upgrading import can_go_back
-from provisioning.drivers.kinds import POD, Json
+from provisioning.drivers.kinds import Json
 from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
 from provisioning.steps.api_ready import ASLEEP, rollout_wait
-from provisioning.steps.names import SYNCED_BY
 from provisioning.steps.release import paused, update_release, workload_of
 from provisioning.steps.sleeping import own_pods, pause_workload, resume_control_plane
 from provisioning.steps.timing import seconds_in_step
@@ -19,12 +18,14 @@ STAYS_SECONDS: Final = 60.0
 """So long it is looked whether one that is not put back answers after all."""
 
 
-def has_run(context: StepContext, hop: Versions) -> bool:
-    """Whether a control plane with this hop's images has been started, even if it does not run any more."""
-    placement = context.placement
-    selector = f"app=vcluster,release={placement.release},!{SYNCED_BY}"
-    pods = context.kube().list(POD, placement.namespace, label_selector=selector)
-    return any(_of_hop(pod, hop) and _was_started(pod) for pod in pods)
+def has_run(context: StepContext, progress: Progress) -> bool:
+    """Whether a control plane with this hop's images has been started, even if it does not run any more.
+
+    Pods from before it do not count: where only the chart is another, they have the same image of Kubernetes.
+    """
+    pods = own_pods(context, context.kube())
+    newer = [pod for pod in pods if pod["metadata"]["uid"] not in progress.older]
+    return any(_of_hop(pod, progress.hop) and _was_started(pod) for pod in newer)
 
 
 def _of_hop(pod: Json, hop: Versions) -> bool:
@@ -46,7 +47,7 @@ def _was_started(pod: Json) -> bool:
 
 def note_ran(context: StepContext, progress: Progress) -> Progress:
     """Notes when a control plane of this hop has started: from then on a newer minor may have written."""
-    if not progress.ran and has_run(context, progress.hop):
+    if not progress.ran and has_run(context, progress):
         progress = progress.with_(ran=True)
         keep(context, {WAY: progress.as_json()})
     return progress

@@ -18,6 +18,7 @@ from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
 from provisioning.failpoints import failpoint, failpoint_register
 from provisioning.steps.api_ready import ASLEEP, rollout_wait
 from provisioning.steps.release import update_release
+from provisioning.steps.sleeping import own_pods
 from provisioning.steps.timing import seconds_in_step
 from provisioning.steps.upgrade_looking import in_the_way_told, upgrade_looked
 from provisioning.steps.upgrade_undoing import note_ran
@@ -78,7 +79,8 @@ def change_versions(context: StepContext) -> StepResult:
 
 def _hop(context: StepContext, progress: Progress) -> Wait | None:
     if not progress.began:
-        progress = progress.with_(began=True)
+        older = tuple(str(pod["metadata"]["uid"]) for pod in own_pods(context, context.kube()))
+        progress = progress.with_(began=True, older=older)
         versions_write(context, progress.hop, progress)
     if not progress.installed:
         context.virtual_cluster.refresh_from_db()

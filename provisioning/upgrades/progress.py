@@ -24,7 +24,8 @@ class PutBack(StrEnum):
 class Progress:
     """`hops[at]` is the one that is gone, from `back`; `began` and `installed` tell how far it is with that.
 
-    `since` is the seconds in its step at which its waiting began. `ran`: a control plane of that hop was seen to run.
+    `older`: uids of the control plane's pods before that hop. `since` is the seconds in its step at which its waiting
+    began. `ran`: a control plane of that hop was seen to run.
     `silent`: what was not put back did not answer.
     """
 
@@ -32,6 +33,7 @@ class Progress:
     back: Versions
     at: int = 0
     began: bool = False
+    older: tuple[str, ...] = ()
     installed: bool = False
     since: float = 0.0
     ran: bool = False
@@ -45,13 +47,13 @@ class Progress:
         if found is None:
             return None
         hops = tuple(Versions.of_json(each) for each in found["hops"])
-        return cls(**{**found, "hops": hops, "back": Versions.of_json(found["back"])})
+        older, back = tuple(found.get("older", ())), Versions.of_json(found["back"])
+        return cls(**{**found, "hops": hops, "older": older, "back": back})
 
     def as_json(self) -> dict[str, Any]:
         """To be kept."""
-        fields = {
-            name: getattr(self, name) for name in ("at", "began", "installed", "since", "ran", "put_back", "silent")
-        }
+        names = ("at", "began", "older", "installed", "since", "ran", "put_back", "silent")
+        fields = {name: getattr(self, name) for name in names}
         return {**fields, "hops": [each.as_json() for each in self.hops], "back": self.back.as_json()}
 
     @property

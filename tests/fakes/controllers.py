@@ -22,6 +22,10 @@ from tests.fakes.store import Store, Stored
 
 NAMESPACE_SECONDS = 0.05
 """Between the deletion of a namespace and its end, when nothing holds its content."""
+FIRST_CONSUMER = "first-consumer"
+"""A storage class whose binding waits for the first pod."""
+SELECTED_NODE = "volume.kubernetes.io/selected-node"
+"""The annotation by which the scheduler tells where that pod will run."""
 MANAGER = "kube-controller-manager"
 
 
@@ -165,7 +169,10 @@ class Controllers:
 
     @staticmethod
     def _claim(what: str, stored: Stored) -> None:
-        stored.value.setdefault("status", {})["phase"] = "Bound"
+        """At once, but for one of a class that waits for the node of its first pod."""
+        waits = (stored.value.get("spec") or {}).get("storageClassName") == FIRST_CONSUMER
+        node = (stored.meta.get("annotations") or {}).get(SELECTED_NODE)
+        stored.value.setdefault("status", {})["phase"] = "Pending" if waits and not node else "Bound"
 
     @staticmethod
     def _service(what: str, stored: Stored) -> None:

@@ -26,7 +26,7 @@ from tests.fakes import forwarding
 from tests.fakes.access import MASTERS, Wish
 from tests.fakes.answers import not_found
 from tests.fakes.cluster import FakeCluster, Request, Target, encoded, to_bytes
-from tests.fakes.controllers import is_ready
+from tests.fakes.controllers import FIRST_CONSUMER, is_ready
 from tests.fakes.exposition import Expositions
 from tests.fakes.helm_verbs import HelmRun
 from tests.fakes.server import Handler, Server, Upgrade
@@ -86,8 +86,8 @@ class FakeHost:
 
     A virtual cluster's state belongs to its claim: it goes when the claim goes, and a new release over a claim that
     stayed revives it. A control plane starts after somebody looked for its secret in vain or at its StatefulSet, so
-    that flows have to wait. One of a Kubernetes version in `missing` never starts, as its image is nowhere; one in
-    `ailing` starts and never gets ready.
+    that flows have to wait. One with a version in `missing`, of Kubernetes or of vcluster, never starts, as that image
+    is nowhere; one of a Kubernetes version in `ailing` starts and never gets ready.
     """
 
     def __init__(self, certificates: Certificates) -> None:
@@ -106,6 +106,8 @@ class FakeHost:
     def _furnish(self) -> None:
         default = {"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}
         self.cluster.make(STORAGE_CLASS, "standard", metadata=default, provisioner="kubernetes.io/no-provisioner")
+        late = {"provisioner": "kubernetes.io/no-provisioner", "volumeBindingMode": "WaitForFirstConsumer"}
+        self.cluster.make(STORAGE_CLASS, FIRST_CONSUMER, **late)
         self.cluster.make(INGRESS_CLASS, "nginx", spec={"controller": "fakes.marina.dev/none"})
         allocatable = {"allocatable": {"cpu": "8", "memory": "32Gi", "pods": "110"}}
         self.cluster.make(NODE, "node-1", status=allocatable)
@@ -198,8 +200,9 @@ class FakeHost:
         return bool(release and self.cluster.store.find(SECRET, f"vc-{release}", pod.meta["namespace"]))
 
     def _start(self, pod: Stored) -> None:
-        if _version(pod) in self.missing | self.ailing:
-            status = _never_pulled(pod) if _version(pod) in self.missing else _NEVER_READY
+        nowhere = [each for each in _containers(pod) if _tag(each) in self.missing]
+        if nowhere or _version(pod) in self.ailing:
+            status = _never_pulled(nowhere[0]) if nowhere else _NEVER_READY
             self.cluster.store.write(pod, {**pod.value, "metadata": dict(pod.meta), "status": status})
             return
         volume = self._volume(pod)
@@ -266,12 +269,14 @@ _NEVER_READY: Json = {
 }
 
 
-def _never_pulled(pod: Stored) -> Json:
-    image = next(each["image"] for each in pod.value["spec"]["initContainers"] if each["name"] == "kubernetes")
+def _never_pulled(container: Json) -> Json:
+    image, name = container["image"], container["name"]
     waiting = {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{image}": {image}: not found'}
+    if name == "syncer":
+        return {"phase": "Pending", "containerStatuses": [{"name": name, "state": {"waiting": waiting}}]}
     return {
         "phase": "Pending",
-        "initContainerStatuses": [{"name": "kubernetes", "state": {"waiting": waiting}}],
+        "initContainerStatuses": [{"name": name, "state": {"waiting": waiting}}],
         "containerStatuses": [{"name": "syncer", "state": {"waiting": {"reason": "PodInitializing"}}}],
     }
 
@@ -286,5 +291,13 @@ def _release_of(pod: Stored) -> str:
 
 def _version(pod: Stored) -> str:
     """From the tag of the init container that brings the API server."""
-    images = [c["image"] for c in pod.value["spec"].get("initContainers") or [] if c["name"] == "kubernetes"]
-    return str(images[0].rpartition(":")[2].removeprefix("v")) if images else "1.36.3"
+    tags = [_tag(each) for each in _containers(pod) if each["name"] == "kubernetes"]
+    return tags[0] if tags else "1.36.3"
+
+
+def _containers(pod: Stored) -> list[Json]:
+    return [*(pod.value["spec"].get("initContainers") or []), *pod.value["spec"]["containers"]]
+
+
+def _tag(container: Json) -> str:
+    return str(container["image"].rpartition(":")[2].removeprefix("v"))

@@ -1,7 +1,7 @@
 """Upgrades on a fake host: forward hop by hop, back where that is safe, and told where it is not."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -394,7 +394,9 @@ def test_a_retry_of_one_that_stayed_waits_until_its_new_version_answers(older, s
     assert standing(older) == ("Ready", NEW, NEW)
 
 
-def test_the_chart_is_upgraded_as_well_and_its_values_are_tried_before(older, settings, tmp_path):
+@pytest.fixture
+def newer_chart(settings, tmp_path) -> VersionChange:
+    """There is one of the next minor; the wish for it."""
     root = tmp_path / "charts"
     for version in ("0.36.1", "0.37.0"):
         folder = root / version
@@ -403,10 +405,37 @@ def test_the_chart_is_upgraded_as_well_and_its_values_are_tried_before(older, se
         about.write_text(about.read_text().replace("0.36.1", version))
     settings.CHART_FOLDER = str(root)
     settings.CHART_VERSION, settings.CHART_VERSIONS = "0.37.0", {"0.36.1": "1.32-1.36"}
-    change = VersionChange(kubernetes_version=NEW, chart_version="0.37.0")
-    actor = Actor(user=older.world.olivia)
-    work = virtual_cluster_upgrade(virtual_cluster=older.cluster, actor=actor, now=timezone.now(), change=change)
-    operation = operation_finish(work.operation)
+    return VersionChange(chart_version="0.37.0")
+
+
+def chart_upgraded(shop: Shop, change: VersionChange) -> Operation:
+    actor = Actor(user=shop.world.olivia)
+    work = virtual_cluster_upgrade(virtual_cluster=shop.cluster, actor=actor, now=timezone.now(), change=change)
+    return operation_finish(work.operation)
+
+
+def test_a_chart_whose_image_is_missing_is_put_back_though_kubernetes_runs_as_before(shop, newer_chart):
+    shop.fake.missing.add("0.37.0")
+    operation = chart_upgraded(shop, newer_chart)
+    assert (operation.state, operation.error_code) == ("Failed", "ImagePullBackOff")
+    assert (cluster(shop).chart_version, shop.placement.chart_version) == ("0.36.1", "0.36.1")
+    assert condition(shop, "Upgraded")["reason"] == "PutBack"
+    assert standing(shop)[0] == "Ready"
+
+
+def test_a_newer_minor_of_the_chart_that_has_run_is_not_put_back_blindly(shop, newer_chart, settings):
+    settings.STEP_DEADLINE_SECONDS = 0.5
+    shop.fake.ailing.add("1.36.3")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("provisioning.steps.upgrade_undoing.STAYS_SECONDS", 0.3)
+        operation = chart_upgraded(shop, newer_chart)
+    assert (operation.state, operation.error_code) == ("Failed", "deadline")
+    assert cluster(shop).chart_version == "0.37.0"
+    assert condition(shop, "Upgraded")["reason"] == "Stays"
+
+
+def test_the_chart_is_upgraded_as_well_and_its_values_are_tried_before(older, newer_chart):
+    operation = chart_upgraded(older, replace(newer_chart, kubernetes_version=NEW))
     assert operation.state == "Succeeded", operation.message
     assert standing(older) == ("Ready", NEW, NEW)
     assert (cluster(older).chart_version, older.placement.chart_version) == ("0.37.0", "0.37.0")
