@@ -1,7 +1,9 @@
 """What is in a virtual cluster that a move would meet, read through its API once."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from provisioning.drivers.errors import NotFound
@@ -19,9 +21,10 @@ from provisioning.drivers.kinds import (
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import Served, converts_by_webhook, kinds_served, served_versions, stored_version
 from provisioning.exports.left_out import rule_for
+from provisioning.moving.listing import AT_ONCE, all_of, lists
 from provisioning.moving.pods import job_ended
 from provisioning.moving.what_moves import TOKENS
-from provisioning.moving.workloads import Seen, Workload, workloads_in, workloads_seen
+from provisioning.moving.workloads import KINDS, Seen, Workload, workloads_in, workloads_seen
 
 WHOLE: Final = (PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME, SERVICE, INGRESS)
 """Kinds of which the objects themselves are looked at."""
@@ -85,21 +88,33 @@ class Inside:
 def inside_read(kube: KubeClient) -> Inside:
     """Reads it. Kinds that are not served have no objects."""
     served, seen = kinds_served(kube), workloads_seen(kube)
+    return replace(
+        _choosable(kube, served, seen),
+        ended_jobs=tuple(_named(each) for each in seen.found if _is_ended_job(each)),
+        tokens=tuple(_named(each) for each in kube.list(SECRET, field_selector=TOKENS, metadata_only=True)),
+        pod_hooks=tuple(sorted(_named(each) for each in _of(kube, served, _HOOKS) if _on_pods(each))),
+        aggregated=tuple(sorted(_named(each) for each in _of(kube, served, _API_SERVICES) if _elsewhere(each))),
+        converted=tuple(sorted(_named(each) for each in _of(kube, served, _DEFINITIONS) if _needs_converting(each))),
+    )
+
+
+def choices_read(kube: KubeClient) -> Inside:
+    """Of all that `inside_read` reads what can carry a choice."""
+    return _choosable(kube, kinds_served(kube), Seen(found=tuple(all_of(kube, KINDS))))
+
+
+def _choosable(kube: KubeClient, served: Served, seen: Seen) -> Inside:
     workloads = workloads_in(seen)
-    found = {kind.kind: _users(kube, kind) for kind in WHOLE if serves(served, kind)}
+    whole = [kind for kind in WHOLE if serves(served, kind)]
+    found = {kind.kind: users(each) for kind, each in zip(whole, lists(kube, whole), strict=True)}
     return Inside(
         workloads=workloads,
         templates=templates_of(seen, workloads),
-        ended_jobs=tuple(_named(each) for each in seen.found if _is_ended_job(each)),
         claims=found.get("PersistentVolumeClaim", ()),
         volumes=found.get("PersistentVolume", ()),
         services=found.get("Service", ()),
         ingresses=found.get("Ingress", ()),
-        tokens=tuple(_named(each) for each in kube.list(SECRET, field_selector=TOKENS, metadata_only=True)),
-        customs=tuple(_customs(kube, served)),
-        pod_hooks=tuple(sorted(_named(each) for each in _of(kube, served, _HOOKS) if _on_pods(each))),
-        aggregated=tuple(sorted(_named(each) for each in _of(kube, served, _API_SERVICES) if _elsewhere(each))),
-        converted=tuple(sorted(_named(each) for each in _of(kube, served, _DEFINITIONS) if _needs_converting(each))),
+        customs=_customs(kube, [kind for kind in served.kinds if outside_why(kind.group)]),
         policies=serves(served, VALIDATING_ADMISSION_POLICY),
     )
 
@@ -109,8 +124,9 @@ def serves(served: Served, kind: Kind) -> bool:
     return any((each.api_version, each.kind) == (kind.api_version, kind.kind) for each in served.kinds)
 
 
-def _users(kube: KubeClient, kind: Kind) -> tuple[Json, ...]:
-    return tuple(each for each in kube.list(kind) if rule_for(each) is None)
+def users(found: Iterable[Json]) -> tuple[Json, ...]:
+    """Of these objects those that an export does not leave out."""
+    return tuple(each for each in found if rule_for(each) is None)
 
 
 def _is_ended_job(found: Json) -> bool:
@@ -133,18 +149,19 @@ def _named(found: Json) -> str:
 
 def _of(kube: KubeClient, served: Served, wanted: tuple[str, str]) -> Iterable[Json]:
     kind = next((each for each in served.kinds if (each.group, each.kind) == wanted), None)
-    return (each for each in kube.list(kind) if rule_for(each) is None) if kind else ()
+    return users(kube.list(kind)) if kind else ()
 
 
-def _customs(kube: KubeClient, served: Served) -> Iterable[Custom]:
-    found = (customs_of(kube, kind) for kind in served.kinds if outside_why(kind.group))
-    return (each for each in found if each is not None)
-
-
-def customs_of(kube: KubeClient, kind: Kind) -> Custom | None:
-    """The objects of one kind whose controller acts outside; None where there are none."""
-    names = tuple(sorted(_named(each) for each in _listed(kube, kind)))
-    return Custom(kind=f"{kind.kind}.{kind.group}", why=outside_why(kind.group), names=names) if names else None
+def _customs(kube: KubeClient, kinds: Sequence[Kind]) -> tuple[Custom, ...]:
+    """Those of the kinds of which there are objects."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        listed = list(pool.map(partial(_listed, kube), kinds))
+    named = ((kind, tuple(sorted(_named(each) for each in found))) for kind, found in zip(kinds, listed, strict=True))
+    return tuple(
+        Custom(kind=f"{kind.kind}.{kind.group}", why=outside_why(kind.group), names=names)
+        for kind, names in named
+        if names
+    )
 
 
 def _listed(kube: KubeClient, kind: Kind) -> list[Json]:

@@ -83,6 +83,17 @@ def both_sides(
                 pool.shutdown(wait=False, cancel_futures=True)
 
 
+def lists(kube: KubeClient, kinds: Sequence[Kind]) -> list[list[Json]]:
+    """All objects of each kind, whole, in the order of the kinds."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(partial(kube.list, limit=PAGE), kinds))
+
+
+def all_of(kube: KubeClient, kinds: Sequence[Kind]) -> list[Json]:
+    """The same in one list."""
+    return [each for found in lists(kube, kinds) for each in found]
+
+
 Names = dict[Name, Json]
 
 

@@ -1,7 +1,8 @@
 """Stopping and starting the workloads of a cluster that moves, through its API."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
 
 from provisioning.drivers.errors import NotFound
 from provisioning.drivers.kinds import (
@@ -23,7 +24,7 @@ from provisioning.exports.identity import id_of
 from provisioning.exports.left_out import rule_for
 from provisioning.exports.merging import merge_patch
 from provisioning.moving.holding import held, is_held, let_go, wanted_replicas
-from provisioning.moving.listing import Name, name_of
+from provisioning.moving.listing import Name, lists, name_of
 from provisioning.moving.lone_pods import pods_ending, pods_stop, pods_stopped
 from provisioning.moving.pods import over
 from provisioning.moving.refusals import NO_ANSWER, refused_together
@@ -33,8 +34,13 @@ HOLDABLE: Final = tuple(kind for kind in WORKLOAD_KINDS.values() if kind is not 
 STARTED_LAST: Final = (CRON_JOB,)
 """They begin new work by themselves, so only once all others are at work."""
 WEBHOOKS: Final = (VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS)
+AT_ONCE: Final = 8
+"""So many objects are changed side by side: hosts may be far away, and people wait meanwhile."""
 Decided = Mapping[str, Mapping[str, Any]]
 """By workload what was decided before it moved: its `order`, whether it was `ready`, and the `grace` of its pods."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def stopped(source: KubeClient, orders: Collection[str], decided: Decided) -> list[str]:
@@ -42,16 +48,17 @@ def stopped(source: KubeClient, orders: Collection[str], decided: Decided) -> li
 
     A workload that nobody decided about came since: it stops first.
     """
-    left = []
-    for each in workloads_of(source):
-        if _order(each, decided) not in orders:
-            continue
-        if each.kind is POD:
-            left += _pod_stopped(source, each, decided)
-        elif obj := source.get(each.kind, each.key.name, each.key.namespace):
-            _patched(source, each.kind, obj, held(obj))
+
+    def stop(workload: Workload) -> list[str]:
+        if workload.kind is POD:
+            return _pod_stopped(source, workload, decided)
+        if obj := source.get(workload.kind, workload.key.name, workload.key.namespace):
+            _patched(source, workload.kind, obj, held(obj))
+        return []
+
+    left = _together(stop, [each for each in workloads_of(source) if _order(each, decided) in orders])
     lone = pods_ending(source, pods_stopped(source))
-    return left + _not_ended(source) + [each.name for each in lone]
+    return [name for names in left for name in names] + _not_ended(source) + [each.name for each in lone]
 
 
 def _order(workload: Workload, decided: Decided) -> str:
@@ -73,13 +80,20 @@ def _pod_stopped(source: KubeClient, pod: Workload, decided: Decided) -> list[st
     return []
 
 
-def _held_objects(kube: KubeClient) -> list[tuple[Kind, Json]]:
-    return [(kind, obj) for kind in HOLDABLE for obj in kube.list(kind) if is_held(obj)]
+def _together(do: Callable[[T], R], each: Iterable[T]) -> list[R]:
+    """Several at a time, in their order; the first error of any, when all have ended."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(do, each))
+
+
+def _held_objects(kube: KubeClient, kinds: Sequence[Kind]) -> list[tuple[Kind, Json]]:
+    found = zip(kinds, lists(kube, kinds), strict=True)
+    return [(kind, obj) for kind, objects in found for obj in objects if is_held(obj)]
 
 
 def _not_ended(kube: KubeClient) -> list[str]:
     """Pods of what is held, and of operators those that were told to end; not others that have the same labels."""
-    held_objects = [obj for _, obj in _held_objects(kube)]
+    held_objects = [obj for _, obj in _held_objects(kube, HOLDABLE)]
     uids = {obj["metadata"]["uid"] for obj in held_objects}
     deployments = {name_of(obj) for obj in held_objects if obj["kind"] == DEPLOYMENT.kind}
     above = {each["metadata"]["uid"]: _controller(each).get("uid") for each in kube.list(REPLICA_SET)}
@@ -117,38 +131,35 @@ def _of_deployment(pod: Json, owner: Json) -> Name:
 def started(target: KubeClient, decided: Decided, *, only_behind_webhooks: bool = False) -> list[str]:
     """Lets go what is held, but for CronJobs; names of those that are not ready yet and were before they moved."""
     behind = _behind_webhooks(target) if only_behind_webhooks else []
-    left = []
-    for kind in HOLDABLE:
-        if kind in STARTED_LAST:
-            continue
-        for obj in target.list(kind):
-            if only_behind_webhooks and not _selected(obj, behind):
-                continue
-            if is_held(obj):
-                obj = _patched(target, kind, obj, let_go(obj))
-            was = decided.get(str(id_of(obj)))
-            if was and was["ready"] and kind is not JOB and not _ready(obj):
-                left.append(_name(kind, obj))
-    return left
+
+    def start(each: tuple[Kind, Json]) -> str:
+        kind, obj = each
+        if is_held(obj):
+            obj = _patched(target, kind, obj, let_go(obj))
+        was = decided.get(str(id_of(obj)))
+        waits = was and was["ready"] and kind is not JOB and not _ready(obj)
+        return _name(kind, obj) if waits else ""
+
+    kinds = [kind for kind in HOLDABLE if kind not in STARTED_LAST]
+    found = [(kind, obj) for kind, objects in zip(kinds, lists(target, kinds), strict=True) for obj in objects]
+    wanted = [each for each in found if not only_behind_webhooks or _selected(each[1], behind)]
+    return [name for name in _together(start, wanted) if name]
 
 
 def webhooks_held(source: KubeClient) -> None:
     """They call nobody, so that nothing waits for an answer of what was stopped. Only where nobody may write."""
-    for kind in WEBHOOKS:
-        for obj in source.list(kind):
-            if rule_for(obj) is None:
-                _patched(source, kind, obj, held(obj))
+    found = [(kind, obj) for kind in WEBHOOKS for obj in source.list(kind) if rule_for(obj) is None]
+    _together(lambda each: _patched(source, *each, held(each[1])), found)
 
 
 def webhooks_let_go(target: KubeClient) -> None:
     """What is written from now on goes by them."""
-    for kind in WEBHOOKS:
-        _let_go_of(target, kind)
+    _let_go_of(target, WEBHOOKS)
 
 
 def cron_jobs_let_go(target: KubeClient) -> int:
     """How many go on."""
-    return _let_go_of(target, CRON_JOB)
+    return _let_go_of(target, [CRON_JOB])
 
 
 def all_held(kube: KubeClient) -> None:
@@ -162,29 +173,28 @@ def all_let_go(kube: KubeClient) -> None:
     As long as webhooks call nobody, none of them keeps from starting what answers it. What is refused keeps nothing
     else held: all of it is told at the end, by a TemporaryError where another try may help, else a PermanentError.
     """
-    refused = [each for kind in (*HOLDABLE, *WEBHOOKS) for each in _refused(kube, kind)]
-    if refused:
-        raise refused_together(refused)
 
-
-def _refused(kube: KubeClient, kind: Kind) -> Iterator[tuple[str, StepError]]:
-    for obj in kube.list(kind):
+    def let(each: tuple[Kind, Json]) -> tuple[str, StepError] | None:
+        kind, obj = each
         try:
-            if is_held(obj):
-                _patched(kube, kind, obj, let_go(obj))
+            _patched(kube, kind, obj, let_go(obj))
         except NotFound:
-            continue  # it was deleted meanwhile
+            pass  # it was deleted meanwhile
         except StepError as error:
             if error.code in NO_ANSWER:
                 raise
-            yield str(id_of(obj)), error
+            return str(id_of(obj)), error
+        return None
+
+    workloads, webhooks = (_together(let, _held_objects(kube, kinds)) for kinds in (HOLDABLE, WEBHOOKS))
+    if refused := [each for each in (*workloads, *webhooks) if each]:
+        raise refused_together(refused)
 
 
-def _let_go_of(kube: KubeClient, kind: Kind) -> int:
-    """Those of a kind that are held; how many."""
-    found = [obj for obj in kube.list(kind) if is_held(obj)]
-    for obj in found:
-        _patched(kube, kind, obj, let_go(obj))
+def _let_go_of(kube: KubeClient, kinds: Sequence[Kind]) -> int:
+    """Those of these kinds that are held; how many."""
+    found = _held_objects(kube, kinds)
+    _together(lambda each: _patched(kube, *each, let_go(each[1])), found)
     return len(found)
 
 

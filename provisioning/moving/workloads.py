@@ -29,6 +29,7 @@ from provisioning.drivers.kinds import (
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.identity import ObjectId, id_of, owner_id
 from provisioning.exports.left_out import rule_for
+from provisioning.moving.listing import all_of
 from provisioning.moving.pods import claims_of, counted, grace_of, over, pod_spec, ready
 from provisioning.moving.rights import Account, Writers
 
@@ -112,11 +113,7 @@ def workloads_of(kube: KubeClient) -> tuple[Workload, ...]:
 
 def workloads_seen(kube: KubeClient) -> Seen:
     """Reads what `workloads_in` needs, once."""
-    return Seen(
-        found=tuple(each for kind in KINDS for each in kube.list(kind)),
-        rights=tuple(each for kind in _RIGHTS for each in kube.list(kind)),
-        leases=tuple(kube.list(LEASE)),
-    )
+    return Seen(found=tuple(all_of(kube, KINDS)), rights=tuple(all_of(kube, _RIGHTS)), leases=tuple(kube.list(LEASE)))
 
 
 def workloads_in(seen: Seen) -> tuple[Workload, ...]:

@@ -57,7 +57,7 @@ def _look_again(context: StepContext, *, patience: float) -> StepResult:
     with context.virtual() as source:
         looked = chosen_look(source, to=to, choices=dict(wish.choices))
     if looked.unchosen:
-        raise _refused(context, looked.unchosen)
+        raise refused(context, looked.unchosen)
     if not looked.jobs:
         return None
     told = f"{counted_told(len(looked.jobs), 'Job runs', 'Jobs run')}: {few(looked.jobs)}."
@@ -76,7 +76,7 @@ def _check(context: StepContext) -> StepResult:
     context.write(context.operation, params={**context.params, **looked})
     in_the_way = look.report.in_the_way(wish.choices)
     if in_the_way:
-        raise _refused(context, in_the_way)
+        raise refused(context, in_the_way)
     return Done(f"Nothing is in its way; {_count(look.report.findings)} worth knowing.")
 
 
@@ -84,7 +84,8 @@ def _count(findings: Iterable[Finding]) -> int:
     return sum(each.weight is Weight.NOTE for each in findings)
 
 
-def _refused(context: StepContext, in_the_way: tuple[Finding, ...]) -> PermanentError:
+def refused(context: StepContext, in_the_way: tuple[Finding, ...]) -> PermanentError:
+    """What is in the way of a move, and what to do: for each what its own hint says, or what can be chosen."""
     blocks = [each for each in in_the_way if each.weight is Weight.BLOCKS]
     told = " ".join(_sentence(each) for each in in_the_way)
     hints = list(dict.fromkeys(each.hint for each in blocks if each.hint))

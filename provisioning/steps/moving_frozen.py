@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from clusters.models import Operation, Placement, PlacementRole, VirtualCluster
+from clusters.move_wish import MoveWish
 from clusters.moving import COUNTS, DECIDED, FREEZE, FROZEN_AT, LEFT, MEASURED, REVISIONS, STARTING
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
@@ -18,6 +19,7 @@ from provisioning.failpoints import failpoint, failpoint_register
 from provisioning.moving.around import changed_again, written_since
 from provisioning.moving.carrying import changes_carry, ended_remove
 from provisioning.moving.changes import changes_since
+from provisioning.moving.choosing import volumes_look
 from provisioning.moving.freezing import (
     access_forget,
     access_suspend,
@@ -32,6 +34,7 @@ from provisioning.moving.pods import LONGEST_GRACE
 from provisioning.moving.running import Decided, started, stopped, webhooks_held, webhooks_let_go
 from provisioning.moving.telling import few
 from provisioning.moving.workloads import Order
+from provisioning.steps.move_check import refused
 from provisioning.steps.moving import both, copied_up_to, taken_or_wait
 from provisioning.steps.restoring import mark_of
 
@@ -135,7 +138,10 @@ def copy_rest(context: StepContext) -> StepResult:
 
 @step("Stop its workloads where it was", deadline=stopping_seconds, patient=False)
 def stop_workloads_first(context: StepContext) -> StepResult:
-    """What acts in the cluster, and what may not run twice. They are held there from here on."""
+    """What acts in the cluster, and what may not run twice. They are held there from here on.
+
+    Now nothing binds a claim any more: one that was bound since the last look is put back where nobody chose.
+    """
     with context.virtual() as source:
         freeze_checked(context, source)
         if context.params.get(FREEZE) is not None:
@@ -152,6 +158,8 @@ def stop_workloads_first(context: StepContext) -> StepResult:
             )
             ended_remove(target, changes)  # of those that ended while they were being stopped
             _refuse_written(changed_again(changes, source, target, _since(context)))
+        if bound := volumes_look(source, choices=dict(MoveWish.of(context.params).choices)):
+            raise refused(context, bound)
     return None
 
 

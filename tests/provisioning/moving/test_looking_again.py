@@ -1,20 +1,23 @@
 """What came since the preflight is moved with nobody's choice at no time: before it is frozen, and once it is."""
 
+import copy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from clusters.models import Operation
 from clusters.preflight import CHOICES
-from provisioning.drivers.kinds import JOB, VALIDATING_ADMISSION_POLICY
+from provisioning.drivers.kinds import JOB, PERSISTENT_VOLUME_CLAIM, VALIDATING_ADMISSION_POLICY
 from provisioning.engine.flow import StepResult, Wait
 from provisioning.flows import FLOWS
 from provisioning.flows.migrate import MIGRATE
 from provisioning.moving.freezing import NAME
 from tests.e2e.in_process import operation_finish
 from tests.e2e.moving_here import with_step
+from tests.fakes.controllers import FIRST_CONSUMER, SELECTED_NODE
 
-CLAIM = {
+CLAIM: dict[str, Any] = {
     "apiVersion": "v1",
     "kind": "PersistentVolumeClaim",
     "metadata": {"name": "data", "namespace": "shop"},
@@ -130,3 +133,31 @@ def test_a_job_that_does_not_end_in_time_puts_it_back_where_it_was_chosen_to_wai
     is_where_it_was(wanderer)
     with wanderer.inside() as kube:
         assert not kube.get(JOB, "load", "shop")["spec"].get("suspend")
+
+
+PENDING = copy.deepcopy(CLAIM)
+PENDING["spec"]["storageClassName"] = FIRST_CONSUMER
+
+
+def binds(context):
+    """By Kubernetes' own scheduler and controller, which a freeze lets pass."""
+    chosen = {"metadata": {"annotations": {SELECTED_NODE: "node-1"}}, "spec": {"volumeName": "pvc-1"}}
+    with context.virtual() as source:
+        assert source.patch_merge(PERSISTENT_VOLUME_CLAIM, "data", "shop", chosen)["status"]["phase"] == "Bound"
+
+
+@pytest.mark.parametrize("after", [FROZEN, "look-frozen", "copy-rest"])
+def test_a_claim_that_is_bound_in_the_freeze_is_not_given_up_without_a_choice(wanderer, after):
+    with wanderer.inside() as kube:
+        kube.apply(PENDING)
+    operation = moved(wanderer, with_step(MIGRATE, after, "binds", binds))
+    assert (operation.state, operation.error_code) == ("Failed", "needs-choice")
+    assert "What volumes hold does not move: 1 claim with 4 GiB" in operation.error_message
+    is_where_it_was(wanderer)
+
+
+def test_a_claim_that_nobody_bound_needs_no_choice(wanderer):
+    with wanderer.inside() as kube:
+        kube.apply(PENDING)
+    operation = moved(wanderer, MIGRATE)
+    assert operation.state == "Succeeded", operation.message
