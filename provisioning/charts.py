@@ -61,11 +61,10 @@ def _folder(version: str) -> Path:
 def chart_fetch(version: str) -> ChartInfo:
     """Fetches the chart if need be and notes its digest and values schema, by which the web half checks values."""
     about = chart_inspect(chart_path(version))
-    Chart.objects.update_or_create(
-        source=chart_source(),
-        version=version,
-        defaults={"digest": about.digest, "schema": about.schema, "app_version": about.app_version},
-    )
+    which = {"source": chart_source(), "version": version}
+    if not Chart.objects.filter(**which, digest=about.digest).exists():  # each installation comes by here
+        noted = {"digest": about.digest, "schema": about.schema, "app_version": about.app_version}
+        Chart.objects.update_or_create(**which, defaults=noted)
     return about
 
 

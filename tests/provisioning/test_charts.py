@@ -4,6 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from clusters.models import Chart
 from clusters.selectors import chart_schema
@@ -32,6 +34,21 @@ def test_a_fetched_chart_is_noted_with_digest_and_schema(fetched):
     chart_ensure("0.36.1")
     assert Chart.objects.get().digest.startswith("sha256:")
     assert chart_schema()["properties"]["controlPlane"]
+
+
+def test_a_chart_that_is_known_is_not_written_again(fetched):
+    chart_fetch("0.36.1")
+    with CaptureQueriesContext(connection) as asked:
+        assert chart_fetch("0.36.1").version == "0.36.1"
+    assert all(each["sql"].startswith("SELECT") for each in asked)
+
+
+def test_a_folder_that_was_changed_counts_as_it_is_now(settings, tmp_path):
+    settings.CHART_FOLDER = str(shutil.copytree(STAND_IN, tmp_path / "chart"))
+    before = chart_fetch("0.36.1").digest
+    (tmp_path / "chart" / "values.schema.json").write_text('{"properties": {"other": {}}}')
+    assert chart_fetch("0.36.1").digest == Chart.objects.get().digest != before
+    assert chart_schema() == {"properties": {"other": {}}}
 
 
 def test_a_chart_that_is_no_longer_what_was_pinned_is_refused_and_not_kept(fetched):
