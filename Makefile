@@ -23,7 +23,7 @@ demo: environment ## Marina with two local hosts; ONCE=1 ends by itself, KEEP=1 
 	  $(if $(given_host),--kubeconfig '$(given_host)') $(if $(EXPOSURE),--exposure '$(EXPOSURE)')
 
 test: tools ## all tests, on real API servers, PostgreSQL and Valkey; ARGS=... goes to pytest
-	@exec $(VENV)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
+	@exec $(VENV)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: environment ## lint, format, types, layers, migrations, deployment settings, requirements, docs
 	@exec $(VENV)/python -m dev.check

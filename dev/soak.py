@@ -224,7 +224,7 @@ def long_tests(progress: Progress) -> str:
     """Runs what tests of faults, and those of the API's document, leave out elsewhere; pytest's last line."""
     log = FOLDER / "tests.log"
     progress.say(f"The long variants of tests run; their log is {log}.")
-    command = [sys.executable, "-m", "pytest", *LONG_TESTS, "-q"]
+    command = [sys.executable, "-m", "pytest", *LONG_TESTS, "-q", "-n", "2", "--dist", "loadscope"]
     with log.open("w") as output:
         done = subprocess.run(
             command, cwd=ROOT, env={**os.environ, "MARINA_SOAK": "1"}, stdout=output, stderr=output, check=False

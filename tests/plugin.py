@@ -2,7 +2,7 @@
 
 They are started by the first test that needs them (fixture `backing`), so a run of pure rules starts nothing.
 
-With `-n 2` (`make test`) two processes run the tests side by side, each with a folder, a database, a broker and hosts
+With `-n 3` (`make test`) three processes run the tests side by side, each with a folder, a database, a broker and hosts
 of its own; the process that hands them their tests starts nothing.
 """
 
