@@ -30,7 +30,7 @@ LEFT: Final = "left"
 SLEPT: Final = "slept"
 """Of one that was asleep: by whom and why, so that it sleeps again."""
 MEASURED: Final = "measured"
-"""freeze_seconds, and stopped_seconds: the longest time for which a workload ran nowhere."""
+"""freeze_seconds, and starting_seconds where workloads had to get ready: until the last of them was."""
 
 VOLUMES_EMPTY: Final = "recreate-empty"
 JOBS_WAIT: Final = "wait"

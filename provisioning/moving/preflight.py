@@ -10,7 +10,7 @@ from clusters.preflight import Finding, Report, Weight
 from clusters.services.move_notices import direct_holders
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
-from provisioning.moving.expecting import expected, measured_freeze, usual_move
+from provisioning.moving.expecting import FREEZE, STARTING, expected, measured, usual_move
 from provisioning.moving.fitting import fitting
 from provisioning.moving.host_seen import HostSeen, host_seen
 from provisioning.moving.hosts_fit import blocking, hosts_fit
@@ -120,8 +120,8 @@ def _direct(context: StepContext) -> Iterator[Finding]:
 
 
 def _report(source: Placement, found: MoveTarget, workloads: Sequence[Workload], findings: list[Finding]) -> Report:
-    freeze = measured_freeze()
-    times = expected(workloads, freeze=freeze, whole=usual_move())
+    freeze = measured(FREEZE)
+    times = expected(workloads, freeze=freeze, starting=measured(STARTING), whole=usual_move())
     order = list(Weight)
     return Report(
         plan=tuple(_plan(source, found, workloads, times["write freeze"], guessed=freeze is None)),

@@ -37,6 +37,7 @@ from provisioning.moving.workloads import Order
 from provisioning.steps.move_check import refused
 from provisioning.steps.moving import both, copied_up_to, taken_or_wait
 from provisioning.steps.restoring import mark_of
+from provisioning.steps.timing import seconds_in_step
 
 failpoint_register("move.switch")
 
@@ -172,7 +173,12 @@ def start_workloads(context: StepContext) -> StepResult:
             return Wait(0.2, _waiting("Waiting for what answers webhooks", left))
         webhooks_let_go(target)
         left = started(target, _decided(context))
-    return Wait(0.2, _waiting("Waiting to be ready where it goes", left)) if left else None
+    if left:
+        return Wait(0.2, _waiting("Waiting to be ready where it goes", left))
+    if any(each["ready"] for each in _decided(context).values()):
+        took = {"starting_seconds": round(seconds_in_step(context), 3)}
+        context.write(context.operation, params={**context.params, MEASURED: took})
+    return None
 
 
 @step("Stop the others where it was", deadline=stopping_seconds, patient=False)
@@ -261,7 +267,7 @@ def _switch(context: StepContext, *, foreign: int, first: int) -> None:
         wanted["wanted_host"] = target.host
     VirtualCluster.objects.filter(pk=cluster.pk).update(**wanted)
     since = datetime.fromisoformat(context.params[FROZEN_AT])
-    measured = {"freeze_seconds": round((now - since).total_seconds(), 3)}
+    measured = {**context.params.get(MEASURED, {}), "freeze_seconds": round((now - since).total_seconds(), 3)}
     params = {**context.params, MEASURED: measured, LEFT: str(source.pk)}
     # noted with it, so that neither a crash nor an abort before the step is noted puts anything back
     steps, at = list(context.operation.steps), context.operation.step

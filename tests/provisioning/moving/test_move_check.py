@@ -25,7 +25,7 @@ from clusters.services.move_notices import move_ended_tell
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.kinds import PERSISTENT_VOLUME_CLAIM
 from provisioning.engine.flow import Flow, step
-from provisioning.moving.expecting import GUESSED_FREEZE, measured_freeze
+from provisioning.moving.expecting import FREEZE, GUESSED_FREEZE, STARTING, measured
 from provisioning.steps.move_check import check_inside, check_move
 from provisioning.steps.moving import place_target
 from tests.e2e.in_process import operation_finish
@@ -284,15 +284,16 @@ def test_an_owner_without_a_direct_kubeconfig_is_told_that_nothing_has_to_be_don
     assert "its address at the gateway is the same" in told.text
 
 
-def test_the_freeze_expected_is_the_median_of_what_was_measured(shop, west):
-    assert measured_freeze() is None
+def test_what_is_expected_is_the_median_of_what_was_measured(shop, west):
+    assert measured(FREEZE) is measured(STARTING) is None
     for seconds in (3.0, 4.0, 90.0):
         Operation.objects.create(
             kind=OperationKind.MIGRATE,
             state=OperationState.SUCCEEDED,
             finished_at=timezone.now(),
-            params={"measured": {"freeze_seconds": seconds}},
+            params={"measured": {"freeze_seconds": seconds, "starting_seconds": seconds + 1}},
         )
     report = looked(shop)
     assert report["expected"]["write freeze"] == 4.0
+    assert measured(STARTING) == 5.0
     assert any("about 4 s (as measured in the newest moves)" in sentence for sentence in report["plan"])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from clusters.move_choices import MOVE_CHOICES
 from clusters.preflight import Finding, Report, Weight
-from provisioning.moving.expecting import GUESSED_FREEZE, STARTING, expected
+from provisioning.moving.expecting import GUESSED_FREEZE, GUESSED_STARTING, expected
 from provisioning.moving.fitting import fitting
 from provisioning.moving.host_seen import HostSeen
 from provisioning.moving.inside import Custom, Inside, outside_why
@@ -204,13 +204,14 @@ def test_the_expected_times_follow_from_grace_periods_and_what_was_measured() ->
             )
         )
     )
-    assert expected(found, freeze=None, whole=None) == {
+    database = "downtime with its full grace period of StatefulSet.apps shop/db"
+    assert expected(found, freeze=None, starting=None, whole=None) == {
         "write freeze": GUESSED_FREEZE,
-        "write freeze at most": GUESSED_FREEZE + 45,
-        "downtime at most of StatefulSet.apps shop/db": 45 + STARTING,
+        "write freeze with full grace periods": GUESSED_FREEZE + 45 + 600,
+        database: 45 + GUESSED_STARTING,
     }
-    measured = expected(found, freeze=3.5, whole=40.0)
-    assert (measured["write freeze"], measured["whole move"]) == (3.5, 40.0)
+    known = expected(found, freeze=3.5, starting=11.0, whole=40.0)
+    assert (known["write freeze"], known["whole move"], known[database]) == (3.5, 40.0, 45 + 11.0)
 
 
 @given(st.lists(st.sampled_from(["Deployment", "StatefulSet", "Job", "Pod", "CronJob"]), max_size=8))
