@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from accounts.services.audit import Actor
 
 _ANYBODY: Final = UUID(int=0)
+_ANY: Final = "any"
+"""In what is compiled once, instead of whom and which action it is asked for."""
 UNSEEN: Final = "There is no such object, or you have no role that shows it."
 """Said of what is not there and of what somebody may not see: the answers must not differ."""
 
@@ -85,8 +87,11 @@ def _given_sql(table: type[Model], holder: str) -> tuple[str, tuple[Any, ...]]:
 
     PostgreSQL to answer it.
     """
-    rows = table._default_manager.filter(_not_ended(), **{holder: _ANYBODY, "permission__codename": "any"})
-    return rows.values("content_object").query.sql_with_params()
+    rows = table._default_manager.filter(_not_ended(), **{holder: _ANYBODY, "permission__codename": _ANY})
+    sql, marks = rows.values("content_object").query.sql_with_params()
+    if sorted(map(str, marks)) != sorted([str(_ANYBODY), _ANY]):
+        raise AssertionError(f"only holder and action may be filled in, not {marks}")
+    return sql, marks
 
 
 def projects_where(user: User, action: str) -> QuerySet[Project]:

@@ -62,7 +62,8 @@ def chart_fetch(version: str) -> ChartInfo:
     """Fetches the chart if need be and notes its digest and values schema, by which the web half checks values."""
     about = chart_inspect(chart_path(version))
     which = {"source": chart_source(), "version": version}
-    if not Chart.objects.filter(**which, digest=about.digest).exists():  # each installation comes by here
+    known = Chart.objects.filter(**which, digest=about.digest, app_version=about.app_version)
+    if not known.exists():  # each installation comes by here
         noted = {"digest": about.digest, "schema": about.schema, "app_version": about.app_version}
         Chart.objects.update_or_create(**which, defaults=noted)
     return about

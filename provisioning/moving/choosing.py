@@ -7,7 +7,10 @@ from clusters.preflight import Finding, Report, Weight
 from provisioning.drivers.kinds import JOB, PERSISTENT_VOLUME_CLAIM
 from provisioning.drivers.kube import KubeClient
 from provisioning.moving.inside import Inside, choices_read, users
-from provisioning.moving.not_moving import not_moving
+from provisioning.moving.listing import name_of
+from provisioning.moving.lone_pods import lone_pods
+from provisioning.moving.not_moving import BOUND, is_bound, not_moving
+from provisioning.moving.pods import claims_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +35,11 @@ def chosen_look(kube: KubeClient, *, to: str, choices: dict[str, str]) -> Chosen
 def volumes_look(kube: KubeClient, *, choices: dict[str, str]) -> tuple[Finding, ...]:
     """Of what `chosen_look` looks at only what Kubernetes itself may still have done to a cluster that is frozen:
 
-    bound a claim, and given a pod its volume.
+    bound a claim, and given a pod its volume. It may do that yet for Pods without a controller, which go on: their
+    claims count as bound.
     """
-    findings = tuple(not_moving(Inside(claims=users(kube.list(PERSISTENT_VOLUME_CLAIM))), to=""))
-    return Report(findings=findings).in_the_way(choices)
+    claims = users(kube.list(PERSISTENT_VOLUME_CLAIM))
+    if any(not is_bound(each) for each in claims):
+        going_on = {(pod["metadata"]["namespace"], name) for pod in lone_pods(kube) for name in claims_of(pod)}
+        claims = tuple({**each, "status": BOUND} if name_of(each) in going_on else each for each in claims)
+    return Report(findings=tuple(not_moving(Inside(claims=claims), to=""))).in_the_way(choices)

@@ -19,6 +19,8 @@ from provisioning.exports.reading import kind_key, revision_of
 
 PAGE: Final = 5000
 """Some hundred bytes each."""
+WHOLE_PAGE: Final = 1000
+"""Some thousand bytes each."""
 AT_ONCE: Final = 4
 """So many lists of each side; what comes after them is asked for when the first of them was looked at."""
 
@@ -86,7 +88,7 @@ def both_sides(
 def lists(kube: KubeClient, kinds: Sequence[Kind]) -> list[list[Json]]:
     """All objects of each kind, whole, in the order of the kinds."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(partial(kube.list, limit=PAGE), kinds))
+        return list(pool.map(partial(kube.list, limit=WHOLE_PAGE), kinds))
 
 
 def all_of(kube: KubeClient, kinds: Sequence[Kind]) -> list[Json]:

@@ -14,6 +14,8 @@ from provisioning.moving.pods import LONGEST_GRACE, pod_spec
 from provisioning.moving.telling import counted_told, few, size_told
 
 BALANCER: Final = "LoadBalancer"
+BOUND: Final = {"phase": "Bound"}
+"""The status of a claim that has its volume."""
 EXTERNAL_DNS: Final = "external-dns.alpha.kubernetes.io/"
 CERTIFICATES: Final = ("cert-manager.io/", "acme.cert-manager.io/")
 ON_NODE: Final = ("hostPath", "local")
@@ -68,7 +70,12 @@ def name_of(found: Json) -> str:
 
 def bound_claims(inside: Inside) -> list[Json]:
     """Those that stand for a volume."""
-    return [each for each in inside.claims if (each.get("status") or {}).get("phase") == "Bound"]
+    return [each for each in inside.claims if is_bound(each)]
+
+
+def is_bound(claim: Json) -> bool:
+    """Whether a claim has its volume."""
+    return bool((claim.get("status") or {}).get("phase") == BOUND["phase"])
 
 
 def class_of(claim: Json) -> str:

@@ -31,6 +31,8 @@ from provisioning.moving.refusals import NO_ANSWER, refused_together
 from provisioning.moving.workloads import WORKLOAD_KINDS, Order, Workload, workloads_of
 
 HOLDABLE: Final = tuple(kind for kind in WORKLOAD_KINDS.values() if kind is not POD)
+ROUNDS: Final = (tuple(kind for kind in HOLDABLE if kind is not REPLICA_SET), (REPLICA_SET,))
+"""In which they are let go: a ReplicaSet bears a copy of its Deployment's note, and is no workload of its own."""
 STARTED_LAST: Final = (CRON_JOB,)
 """They begin new work by themselves, so only once all others are at work."""
 WEBHOOKS: Final = (VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS)
@@ -86,9 +88,13 @@ def _together(do: Callable[[T], R], each: Iterable[T]) -> list[R]:
         return list(pool.map(do, each))
 
 
-def _held_objects(kube: KubeClient, kinds: Sequence[Kind]) -> list[tuple[Kind, Json]]:
+def _objects(kube: KubeClient, kinds: Sequence[Kind]) -> list[tuple[Kind, Json]]:
     found = zip(kinds, lists(kube, kinds), strict=True)
-    return [(kind, obj) for kind, objects in found for obj in objects if is_held(obj)]
+    return [(kind, obj) for kind, objects in found for obj in objects]
+
+
+def _held_objects(kube: KubeClient, kinds: Sequence[Kind]) -> list[tuple[Kind, Json]]:
+    return [(kind, obj) for kind, obj in _objects(kube, kinds) if is_held(obj)]
 
 
 def _not_ended(kube: KubeClient) -> list[str]:
@@ -140,10 +146,12 @@ def started(target: KubeClient, decided: Decided, *, only_behind_webhooks: bool 
         waits = was and was["ready"] and kind is not JOB and not _ready(obj)
         return _name(kind, obj) if waits else ""
 
-    kinds = [kind for kind in HOLDABLE if kind not in STARTED_LAST]
-    found = [(kind, obj) for kind, objects in zip(kinds, lists(target, kinds), strict=True) for obj in objects]
-    wanted = [each for each in found if not only_behind_webhooks or _selected(each[1], behind)]
-    return [name for name in _together(start, wanted) if name]
+    left: list[str] = []
+    for kinds in ROUNDS:
+        found = _objects(target, [kind for kind in kinds if kind not in STARTED_LAST])
+        wanted = [each for each in found if not only_behind_webhooks or _selected(each[1], behind)]
+        left += [name for name in _together(start, wanted) if name]
+    return left
 
 
 def webhooks_held(source: KubeClient) -> None:
@@ -186,8 +194,8 @@ def all_let_go(kube: KubeClient) -> None:
             return str(id_of(obj)), error
         return None
 
-    workloads, webhooks = (_together(let, _held_objects(kube, kinds)) for kinds in (HOLDABLE, WEBHOOKS))
-    if refused := [each for each in (*workloads, *webhooks) if each]:
+    refused = [each for kinds in (*ROUNDS, WEBHOOKS) for each in _together(let, _held_objects(kube, kinds)) if each]
+    if refused:
         raise refused_together(refused)
 
 

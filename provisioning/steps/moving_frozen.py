@@ -141,7 +141,7 @@ def copy_rest(context: StepContext) -> StepResult:
 def stop_workloads_first(context: StepContext) -> StepResult:
     """What acts in the cluster, and what may not run twice. They are held there from here on.
 
-    Now nothing binds a claim any more: one that was bound since the last look is put back where nobody chose.
+    What uses claims has ended by then: where one was bound since the last look it is put back, unless somebody chose.
     """
     with context.virtual() as source:
         freeze_checked(context, source)

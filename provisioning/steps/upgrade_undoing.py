@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from clusters.upgrade_versions import Versions
 from clusters.upgrading import can_go_back
 from provisioning.drivers.kinds import Json
 from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
+from provisioning.inventory import chart_version_of
 from provisioning.steps.api_ready import ASLEEP, rollout_wait
 from provisioning.steps.release import paused, update_release, workload_of
 from provisioning.steps.sleeping import own_pods, pause_workload, resume_control_plane
@@ -21,17 +21,37 @@ STAYS_SECONDS: Final = 60.0
 def has_run(context: StepContext, progress: Progress) -> bool:
     """Whether a control plane with this hop's images has been started, even if it does not run any more.
 
-    Pods from before it do not count: where only the chart is another, they have the same image of Kubernetes.
+    Where only the chart is another, pods from before it have the same image of Kubernetes: then those count that came
+    since, of the images that the release has now.
     """
-    pods = own_pods(context, context.kube())
-    newer = [pod for pod in pods if pod["metadata"]["uid"] not in progress.older]
-    return any(_of_hop(pod, progress.hop) and _was_started(pod) for pod in newer)
+    kube = context.kube()
+    pods = [pod for pod in own_pods(context, kube) if _was_started(pod)]
+    if not _chart_alone(progress):
+        return any(progress.hop.kubernetes.tag in _tags(pod) for pod in pods)
+    workload = workload_of(kube, context.placement)
+    if workload is not None and not _of_hop(workload, progress):
+        return False
+    wanted = _tags(workload["spec"]["template"]) if workload else set()
+    return any(wanted <= _tags(pod) and pod["metadata"]["uid"] not in progress.older for pod in pods)
 
 
-def _of_hop(pod: Json, hop: Versions) -> bool:
+def _chart_alone(progress: Progress) -> bool:
+    return progress.hop.kubernetes == progress.back.kubernetes
+
+
+def _of_hop(workload: Json, progress: Progress) -> bool:
+    """Whether the release came to be of this hop. One without the chart's label may be."""
+    chart, wanted = chart_version_of(workload), progress.hop.as_json()["chart"].replace("+", "_")
+    if _chart_alone(progress) and chart and chart != wanted:
+        return False
+    return progress.hop.kubernetes.tag in _tags(workload["spec"]["template"])
+
+
+def _tags(pod: Json) -> set[str]:
+    """Of all its images."""
     spec = pod["spec"]
     images = [str(each.get("image", "")) for each in [*spec.get("initContainers", []), *spec["containers"]]]
-    return any(image.partition("@")[0].endswith(f":{hop.kubernetes.tag}") for image in images)
+    return {image.partition("@")[0].rpartition(":")[2] for image in images}
 
 
 def _was_started(pod: Json) -> bool:
@@ -53,14 +73,14 @@ def note_ran(context: StepContext, progress: Progress) -> Progress:
     return progress
 
 
-def _stopping(context: StepContext, hop: Versions) -> bool:
+def _stopping(context: StepContext, progress: Progress) -> bool:
     """Has it end, with the marks of a pause and the replicas that it had in them; whether it has not ended yet.
 
     Where its release never came to be of this hop, nothing of it can begin, and it is left alone.
     """
     kube = context.kube()
     workload = workload_of(kube, context.placement)
-    if workload is None or not _of_hop(workload["spec"]["template"], hop):
+    if workload is None or not _of_hop(workload, progress):
         return False
     pause_workload(context, kube, workload)
     return bool(own_pods(context, kube))
@@ -86,7 +106,7 @@ def put_versions_back(context: StepContext) -> StepResult:
         matters = not can_go_back(progress.back, progress.hop) and not context.virtual_cluster.sleeping
         if matters:
             progress = note_ran(context, progress)
-            if not progress.ran and _stopping(context, progress.hop):
+            if not progress.ran and _stopping(context, progress):
                 return Wait(0.3, "Waiting for its control plane to end.")
         if matters and progress.ran:
             _resumed(context)

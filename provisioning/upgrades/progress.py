@@ -1,7 +1,7 @@
 """How far an upgrade has come: kept in its params, so that whoever takes it over goes on there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Final, Self
 
@@ -48,13 +48,15 @@ class Progress:
             return None
         hops = tuple(Versions.of_json(each) for each in found["hops"])
         older, back = tuple(found.get("older", ())), Versions.of_json(found["back"])
-        return cls(**{**found, "hops": hops, "older": older, "back": back})
+        known = {each.name for each in fields(cls)}  # a newer worker may have kept more
+        plain = {name: value for name, value in found.items() if name in known}
+        return cls(**{**plain, "hops": hops, "older": older, "back": back})
 
     def as_json(self) -> dict[str, Any]:
         """To be kept."""
         names = ("at", "began", "older", "installed", "since", "ran", "put_back", "silent")
-        fields = {name: getattr(self, name) for name in names}
-        return {**fields, "hops": [each.as_json() for each in self.hops], "back": self.back.as_json()}
+        plain = {name: getattr(self, name) for name in names}
+        return {**plain, "hops": [each.as_json() for each in self.hops], "back": self.back.as_json()}
 
     @property
     def over(self) -> bool:

@@ -1,5 +1,7 @@
 """Upgrades on a fake host: forward hop by hop, back where that is safe, and told where it is not."""
 
+import copy
+import json
 import shutil
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +22,7 @@ from provisioning.steps.release import PAUSED
 from tests.accounts.conftest import MARINA
 from tests.conftest import LOCAL_CHART
 from tests.e2e.in_process import operation_finish, runner_here
+from tests.fakes.answers import Refusal
 from tests.fakes.host import FakeHost
 from tests.provisioning.shops import Shop
 
@@ -421,6 +424,63 @@ def test_a_chart_whose_image_is_missing_is_put_back_though_kubernetes_runs_as_be
     assert (cluster(shop).chart_version, shop.placement.chart_version) == ("0.36.1", "0.36.1")
     assert condition(shop, "Upgraded")["reason"] == "PutBack"
     assert standing(shop)[0] == "Ready"
+
+
+def test_an_old_control_plane_that_is_made_anew_meanwhile_is_not_taken_for_the_newer_chart(shop, newer_chart):
+    """As where one of several is drained while the first one of the newer chart hangs."""
+    shop.fake.missing.add("0.37.0")
+    plane, store = ControlPlane.of(shop), shop.fake.cluster.store
+    labels, spec = plane.pod().meta["labels"], copy.deepcopy(plane.pod().value["spec"])
+
+    def make_anew(request):
+        if "helm" in request.agent.lower() and request.method == "PATCH" and "/statefulsets/" in request.path:
+            shop.fake.cluster.after.remove(make_anew)
+            meta = {"name": f"{plane.release}-1", "namespace": plane.namespace, "labels": labels}
+            pod = {"metadata": meta, "spec": spec, "status": {"phase": "Running"}}
+            store.apply(POD, pod, manager="test", force=True)
+
+    def end(request):
+        found = store.find(POD, f"{plane.release}-1", plane.namespace)
+        if found and not plane.replicas()[0]:
+            plane.gone(found)
+
+    shop.fake.cluster.after += [make_anew, end]
+    assert chart_upgraded(shop, newer_chart).state == "Failed"
+    assert make_anew not in shop.fake.cluster.after
+    assert condition(shop, "Upgraded")["reason"] == "PutBack"
+    assert cluster(shop).chart_version == "0.36.1"
+
+
+def test_a_chart_that_helm_cannot_install_stops_nothing(shop, newer_chart):
+    plane, replicas = ControlPlane.of(shop), set()
+
+    def refuse(request):
+        replicas.add(plane.replicas())
+        if "helm" in request.agent.lower() and "0.37.0" in str(request.body):
+            raise Refusal(403, "Forbidden", "helm may not")
+
+    shop.fake.cluster.before.append(refuse)
+    assert chart_upgraded(shop, newer_chart).state == "Failed"
+    assert replicas == {(1, False)}
+    assert condition(shop, "Upgraded")["reason"] == "PutBack"
+    assert standing(shop)[0] == "Ready"
+
+
+def test_what_was_upgraded_outside_to_the_wanted_minor_is_not_put_back_under_it(older, settings):
+    """Its row says the older version still; what the newer one stored the older one cannot read."""
+    settings.STEP_DEADLINE_SECONDS = 0.5
+    plane = ControlPlane.of(older)
+    outside = older.fake.cluster.store.get(STATEFUL_SET, plane.release, plane.namespace)
+    with older.fake.cluster.lock:
+        text = json.dumps(outside.value).replace(f"v{OLD}", f"v{NEW}")
+        older.fake.cluster.store.write(outside, json.loads(text))
+    older.fake.restart(plane.namespace, f"{plane.release}-0")
+    operation = asked(older)
+    older.fake.ailing.add(NEW)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("provisioning.steps.upgrade_undoing.STAYS_SECONDS", 0.3)
+        assert operation_finish(operation).state == "Failed"
+    assert condition(older, "Upgraded")["reason"] == "Stays"
 
 
 def test_a_newer_minor_of_the_chart_that_has_run_is_not_put_back_blindly(shop, newer_chart, settings):

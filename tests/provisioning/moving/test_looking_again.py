@@ -23,7 +23,7 @@ CLAIM: dict[str, Any] = {
     "metadata": {"name": "data", "namespace": "shop"},
     "spec": {"storageClassName": "standard", "resources": {"requests": {"storage": "4Gi"}}},
 }
-LONE = {
+LONE: dict[str, Any] = {
     "apiVersion": "v1",
     "kind": "Pod",
     "metadata": {"name": "lone", "namespace": "shop"},
@@ -153,6 +153,26 @@ def test_a_claim_that_is_bound_in_the_freeze_is_not_given_up_without_a_choice(wa
     operation = moved(wanderer, with_step(MIGRATE, after, "binds", binds))
     assert (operation.state, operation.error_code) == ("Failed", "needs-choice")
     assert "What volumes hold does not move: 1 claim with 4 GiB" in operation.error_message
+    is_where_it_was(wanderer)
+
+
+def test_one_that_is_bound_in_the_freeze_moves_as_was_chosen_before(wanderer):
+    with wanderer.inside() as kube:
+        kube.apply(PENDING)
+    operation = moved(wanderer, with_step(MIGRATE, "copy-rest", "binds", binds), volumes="recreate-empty")
+    assert operation.state == "Succeeded", operation.message
+
+
+def test_an_unbound_claim_of_a_pod_that_goes_on_counts_as_bound(wanderer):
+    """It may be bound until that pod has ended, which is after people were let to the target."""
+    lone = copy.deepcopy(LONE)
+    lone["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
+    with wanderer.inside() as kube:
+        kube.apply(PENDING)
+        kube.apply(lone)
+    operation = moved(wanderer, MIGRATE, pods="recreate")
+    assert (operation.state, operation.error_code) == ("Failed", "needs-choice")
+    assert "1 claim with 4 GiB" in operation.error_message
     is_where_it_was(wanderer)
 
 
