@@ -1,6 +1,7 @@
 """vcluster's chart on this worker: fetched once, pinned by its digest in the database."""
 
 from pathlib import Path
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -61,7 +62,7 @@ def _folder(version: str) -> Path:
 def chart_fetch(version: str) -> ChartInfo:
     """Fetches the chart if need be and notes its digest and values schema, by which the web half checks values."""
     about = chart_inspect(chart_path(version))
-    which = {"source": chart_source(), "version": version}
+    which: dict[str, Any] = {"source": chart_source(), "version": version}
     known = Chart.objects.filter(**which, digest=about.digest, app_version=about.app_version)
     if not known.exists():  # each installation comes by here
         noted = {"digest": about.digest, "schema": about.schema, "app_version": about.app_version}
