@@ -6,6 +6,7 @@ from typing import Final
 from clusters.preflight import Finding, Weight
 from clusters.removed_apis import removed_between
 from clusters.selectors_upgrades import askers_of
+from clusters.upgrade_choices import REMOVED_APIS, UPGRADE_CHOICES
 from clusters.upgrade_versions import Versions
 from provisioning.drivers.errors import NotFound
 from provisioning.drivers.kube import KubeClient
@@ -14,11 +15,6 @@ from provisioning.engine.errors import PermanentError
 from provisioning.upgrades.deprecated import definitions_unserved, requested_of, written_in
 from provisioning.upgrades.findings import note
 
-REMOVED: Final = "removed-apis"
-"""The name of the choice."""
-_GO_ON: Final = {
-    "accept": "Upgrade all the same: what asks for these versions gets errors until it asks for newer ones."
-}
 NAMED_MOST: Final = 10
 
 
@@ -71,8 +67,8 @@ def _choice(about: str, message: str, hint: str) -> Finding:
         about=about,
         message=message,
         hint=hint,
-        choice=REMOVED,
-        options=_GO_ON,
+        choice=REMOVED_APIS,
+        options=UPGRADE_CHOICES[REMOVED_APIS],
     )
 
 
