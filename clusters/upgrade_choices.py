@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from accounts.errors import InvalidInput
+from clusters.choice_faults import choice_faults
+
 ACCEPT: Final = "accept"
 REMOVED_APIS: Final = "removed-apis"
 DIFFERENCES: Final = "differences"
@@ -20,3 +23,9 @@ ROLLOUT_CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
     DIFFERENCES: {ACCEPT: "A cluster that is not as before in all has not failed, and the rollout goes on."},
 }
 """Those of a rollout of upgrades: it does not wait for somebody to look at each cluster."""
+
+
+def upgrade_choices_check(chosen: Mapping[str, str], known: Mapping[str, Mapping[str, str]] = UPGRADE_CHOICES) -> None:
+    """Raises InvalidInput that names each choice or option that there is not: chosen in vain, it would be silence."""
+    if faults := choice_faults(chosen, known):
+        raise InvalidInput.of(faults)

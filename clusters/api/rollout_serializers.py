@@ -227,7 +227,7 @@ class RolloutCreate(StrictSerializer):
     choices = serializers.DictField(
         child=serializers.CharField(max_length=100),
         required=False,
-        help_text="For what a preflight asks, by its name. Of upgrades also `differences`: not as before is no failure.",
+        help_text="For what a preflight asks, by its name. Of upgrades also differences: not as before is no failure.",
     )
     waves = serializers.ListField(
         child=serializers.CharField(max_length=10), max_length=50, required=False, help_text=f"{WAVES_ACCEPTED}."
