@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from accounts.errors import FieldError, InvalidInput
+from clusters.choice_faults import choice_faults
 from clusters.models import HostCluster
 from clusters.move_choices import MOVE_CHOICES, MOVE_ORDERS
 from clusters.moving import BACK, ORDERS, TO
@@ -47,7 +48,7 @@ class MoveWish:
 
     def check(self) -> None:
         """Raises InvalidInput that names each field in which something is asked for that does not exist."""
-        faults = [*self._places(), *self._choices(), *self._orders()]
+        faults = [*self._places(), *choice_faults(self.choices, MOVE_CHOICES), *self._orders()]
         if faults:
             raise InvalidInput.of(faults)
 
@@ -56,19 +57,6 @@ class MoveWish:
             return []
         accepted = "either `to` or `back`"
         return [FieldError(field=TO, message="It goes back to where it came from, or to a host.", accepted=accepted)]
-
-    def _choices(self) -> list[FieldError]:
-        return [
-            FieldError(
-                field=f"choices.{name}",
-                message=f"{chosen} cannot be chosen for {name}."
-                if name in MOVE_CHOICES
-                else "There is no such choice.",
-                accepted=f"one of {', '.join(MOVE_CHOICES.get(name, MOVE_CHOICES))}",
-            )
-            for name, chosen in self.choices.items()
-            if chosen not in MOVE_CHOICES.get(name, ())
-        ]
 
     def _orders(self) -> list[FieldError]:
         if len(self.orders) > ORDERS_MOST:

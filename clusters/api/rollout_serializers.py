@@ -225,7 +225,9 @@ class RolloutCreate(StrictSerializer):
     selector = SelectorBody(required=False)
     to = ToBody(required=False)
     choices = serializers.DictField(
-        child=serializers.CharField(max_length=100), required=False, help_text="For what a preflight asks, by its name."
+        child=serializers.CharField(max_length=100),
+        required=False,
+        help_text="For what a preflight asks, by its name. Of upgrades also differences: not as before is no failure.",
     )
     waves = serializers.ListField(
         child=serializers.CharField(max_length=10), max_length=50, required=False, help_text=f"{WAVES_ACCEPTED}."

@@ -4,12 +4,14 @@ from enum import StrEnum
 from typing import Any
 
 from accounts.errors import InvalidInput
-from clusters.models import RolloutAction, VirtualCluster
+from clusters.models import Operation, OperationKind, RolloutAction, VirtualCluster
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.rollouts.wish import ClusterSelector, RolloutWish
+from clusters.upgrade_choices import ACCEPT, DIFFERENCES
 from clusters.versions import KubernetesVersion
 
 REST = (Phase.READY, Phase.ASLEEP)
+TOLD_MOST = 5
 
 
 def unfit(action: str, wish: RolloutWish, selector: ClusterSelector, cluster: VirtualCluster) -> str:
@@ -68,6 +70,18 @@ def health_of(cluster: VirtualCluster, *, phase_before: str, changed_since: bool
     if cluster.phase == Phase.READY and (why := _why(cluster)):
         return Health.UNSETTLED, why
     return Health.WELL, ""
+
+
+def differs(wish: RolloutWish, operation: Operation) -> str:
+    """What is no longer as it was before the upgrade; empty where nothing is, or the wish takes it as it is.
+
+    As it was found when the upgrade ended: whether it is as before again by now, nobody looks.
+    """
+    found = operation.params.get(DIFFERENCES) or []
+    if operation.kind != OperationKind.UPGRADE or not found or wish.choices.get(DIFFERENCES) == ACCEPT:
+        return ""
+    more = f" And {len(found) - TOLD_MOST} more." if len(found) > TOLD_MOST else ""
+    return f"It was upgraded, and is not as before: {' '.join(found[:TOLD_MOST])}{more}"
 
 
 def _why(cluster: VirtualCluster) -> str:

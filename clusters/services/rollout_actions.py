@@ -13,6 +13,7 @@ from clusters.rollouts.wish import RolloutWish
 from clusters.services.migrating import virtual_cluster_migrate
 from clusters.services.upgrading import VersionChange, virtual_cluster_upgrade
 from clusters.services.virtual_clusters import ClusterWork
+from clusters.upgrade_choices import UPGRADE_CHOICES
 
 
 class Begin(Protocol):
@@ -30,8 +31,9 @@ class Begin(Protocol):
 def upgrade_begin(*, virtual_cluster: VirtualCluster, actor: Actor, now: datetime, wish: RolloutWish) -> ClusterWork:
     """An upgrade to the wish's versions."""
     change = VersionChange(kubernetes_version=wish.kubernetes_version or None, chart_version=wish.chart_version or None)
+    choices = {name: chosen for name, chosen in wish.choices.items() if name in UPGRADE_CHOICES}
     return virtual_cluster_upgrade(
-        virtual_cluster=virtual_cluster, actor=actor, now=now, change=change, choices=wish.choices
+        virtual_cluster=virtual_cluster, actor=actor, now=now, change=change, choices=choices
     )
 
 

@@ -13,7 +13,7 @@ from accounts.services.audit import Actor
 from clusters.access_rollouts import ROLLOUT
 from clusters.models import Operation, OperationState, Placement, PlacementRole, Rollout, RolloutMember, VirtualCluster
 from clusters.models import RolloutMemberState as State
-from clusters.rollouts.fitting import Health, health_of, unfit
+from clusters.rollouts.fitting import Health, differs, health_of, unfit
 from clusters.rollouts.wish import ClusterSelector, RolloutWish
 from clusters.services.rollout_actions import begins
 
@@ -122,6 +122,8 @@ def _judge_done(rollout: Rollout, member: RolloutMember, operation: Operation, n
         _end(member, State.FAILED, why, now)
     elif now < soaks_until:
         _soak(member, soaks_until)
+    elif why_not := differs(RolloutWish.of(rollout.wish), operation):
+        _end(member, State.FAILED, why_not, now)
     elif health is Health.WELL:
         _end(member, State.SUCCEEDED, "", now)
     elif now >= soaks_until + SETTLES_WITHIN:

@@ -31,6 +31,7 @@ from clusters.rollouts.waves import budget_of, budget_read, waves_read, waves_sp
 from clusters.rollouts.wish import ClusterSelector, RolloutWish
 from clusters.selectors import chart_versions
 from clusters.selectors_rollouts import clusters_selected
+from clusters.upgrade_choices import ROLLOUT_CHOICES, upgrade_choices_check
 from clusters.versions import kubernetes_version_resolve
 
 CLUSTERS_MAXIMUM: Final = 1000
@@ -143,6 +144,7 @@ def _wish(order: RolloutOrder) -> RolloutWish:
             field="to.chart_version",
             accepted=f"one of {', '.join(chart_versions())}",
         )
+    upgrade_choices_check(order.choices, ROLLOUT_CHOICES)
     version = order.kubernetes_version and str(
         kubernetes_version_resolve(
             order.kubernetes_version, supported=settings.KUBERNETES_VERSIONS, field="to.kubernetes_version"

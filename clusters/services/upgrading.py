@@ -23,6 +23,7 @@ from clusters.services.configuring import gone_refuse
 from clusters.services.operations import operation_start
 from clusters.services.preflights import preflight_start
 from clusters.services.virtual_clusters import ClusterWork
+from clusters.upgrade_choices import upgrade_choices_check
 from clusters.upgrade_offer import ground_of, offer_now, placement_of, versions_of
 from clusters.upgrade_versions import CHART_FIELD, KUBERNETES_FIELD, Ground, Offer, Versions, chart_parse
 from clusters.upgrading import newest_reachable, way_find
@@ -59,6 +60,7 @@ def virtual_cluster_upgrade(
     it, or has to be chosen, is looked at when it begins and ends it before anything is done: see `upgrade_preflight`.
     """
     actor_require(actor, ACTION, virtual_cluster)
+    upgrade_choices_check(choices or {})
     locked = virtual_cluster_locked(virtual_cluster)
     wants = _wanted(locked, change)
     has = versions_of(locked)

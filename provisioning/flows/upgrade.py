@@ -6,6 +6,7 @@ from typing import Any, Final
 from clusters.models import Condition, ExportCause, Operation, OperationKind, OperationState, VirtualCluster
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.services.export_writing import export_of_operation_fail
+from clusters.upgrade_choices import DIFFERENCES
 from clusters.upgrade_offer import HAS
 from clusters.upgrade_versions import Versions
 from provisioning.engine.flow import Flow
@@ -25,7 +26,6 @@ from provisioning.steps.endpoint import publish_endpoint
 from provisioning.steps.exporting import export_before
 from provisioning.steps.upgrade_undoing import put_release_back, put_versions_back, see_it_answer
 from provisioning.steps.upgrading import (
-    DIFFERENCES,
     change_versions,
     compare_with_before,
     look_before_upgrading,

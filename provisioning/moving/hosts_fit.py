@@ -38,7 +38,7 @@ def _permitted(host: HostCluster) -> Iterator[Finding]:
             code="host-permissions",
             about=host.name,
             message=f"{host.name}: {said['message']}",
-            hint=f"Whoever looks after it finds what is missing by: marina host status {host.name}.",
+            hint=f"Whoever looks after it finds what is missing by: marina host get {host.name}.",
         )
 
 

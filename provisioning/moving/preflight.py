@@ -101,7 +101,7 @@ def _asked(context: StepContext, host: HostCluster) -> HostSeen | Finding:
             code="host-unreachable",
             about=host.name,
             message=f"{host.name} does not answer as it should: {error.message}",
-            hint=error.hint or f"See: marina host status {host.name}.",
+            hint=error.hint or f"See: marina host get {host.name}.",
         )
 
 

@@ -12,8 +12,8 @@ from clusters.upgrade_versions import Versions, Way
 from clusters.upgrading import way_find
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
-from provisioning.upgrades.findings import blocks, note
-from provisioning.upgrades.inside import inside_findings
+from provisioning.upgrades.findings import blocks
+from provisioning.upgrades.inside import inside_findings, unseen
 from provisioning.upgrades.outside import asleep_findings, chart_findings, rollback_finding
 
 AWAY_SECONDS: Final = 15.0
@@ -80,7 +80,9 @@ def _findings(
     yield from chart_findings(context, placement, has, way)
     yield from rollback_finding(cluster, has, way)
     if cluster.sleeping:
-        yield note("asleep", str(cluster), "It is asleep, so nobody can look who uses what will be gone.")
+        why = "It is asleep, so nobody can look who uses what will be gone."
+        wake = f"Wake it first, and it is looked: marina wake {cluster.name} --project {cluster.project}."
+        yield unseen("asleep", str(cluster), why, has=has, wants=wants, hint=wake)
         return
     try:
         yield from inside_findings(context, has, wants)

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from clusters.preflight import CHOICES, REPORT
 from clusters.services.export_writing import export_detach
+from clusters.upgrade_choices import DIFFERENCES
 from clusters.upgrade_offer import HAS, versions_of
 from provisioning.drivers.kinds import Json
 from provisioning.engine.context import StepContext
@@ -32,8 +33,6 @@ UPGRADE_SECONDS: Final = 6 * 3600.0
 """For all hops; each has the deadline of a step for itself."""
 LIKE_BEFORE_SECONDS: Final = 90.0
 """So long it is waited for workloads that were ready before; people use the cluster meanwhile."""
-DIFFERENCES: Final = "differences"
-"""In the params of an `upgrade`: what is no longer as it was, in sentences."""
 NAMED_MOST: Final = 5
 
 
@@ -109,7 +108,7 @@ def _answered(context: StepContext, progress: Progress) -> Wait | None:
 
 @step("Compare with before", deadline=LIKE_BEFORE_SECONDS * 3)
 def compare_with_before(context: StepContext) -> StepResult:
-    """Tells what is no longer as it was. That fails nothing: it was upgraded, and its API answers."""
+    """Tells what is no longer as it was. That fails no upgrade, as its API answers; a rollout counts it as failed."""
     before = context.params.get(BEFORE)
     if context.virtual_cluster.sleeping or before is None:
         return ASLEEP

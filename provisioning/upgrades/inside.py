@@ -6,6 +6,7 @@ from typing import Final
 from clusters.preflight import Finding, Weight
 from clusters.removed_apis import removed_between
 from clusters.selectors_upgrades import askers_of
+from clusters.upgrade_choices import REMOVED_APIS, UPGRADE_CHOICES
 from clusters.upgrade_versions import Versions
 from provisioning.drivers.errors import NotFound
 from provisioning.drivers.kube import KubeClient
@@ -14,11 +15,6 @@ from provisioning.engine.errors import PermanentError
 from provisioning.upgrades.deprecated import definitions_unserved, requested_of, written_in
 from provisioning.upgrades.findings import note
 
-REMOVED: Final = "removed-apis"
-"""The name of the choice."""
-_GO_ON: Final = {
-    "accept": "Upgrade all the same: what asks for these versions gets errors until it asks for newer ones."
-}
 NAMED_MOST: Final = 10
 
 
@@ -28,18 +24,19 @@ NAMED_MOST: Final = 10
 def inside_findings(context: StepContext, has: Versions, wants: Versions) -> Iterator[Finding]:
     """TemporaryError where its API does not answer."""
     with context.virtual() as kube:
-        yield from _requested(context, kube, wants)
+        yield from _requested(context, kube, has, wants)
         yield from _written(kube, has, wants)
         for name, versions in definitions_unserved(kube):
             why = f"Objects of it may be stored in {' and '.join(versions)}, which it does not serve any more."
             yield note("stored-version", f"CustomResourceDefinition {name}", why, "Store them again, in a served one.")
 
 
-def _requested(context: StepContext, kube: KubeClient, wants: Versions) -> Iterator[Finding]:
+def _requested(context: StepContext, kube: KubeClient, has: Versions, wants: Versions) -> Iterator[Finding]:
     try:
         metrics = kube.metrics()
     except (PermanentError, NotFound) as error:
-        yield note("metrics", str(context.virtual_cluster), f"Who asks for what could not be read: {error.message}")
+        why = f"Who asks for what could not be read: {error.message}"
+        yield unseen("metrics", str(context.virtual_cluster), why, has=has, wants=wants)
         return
     for each in requested_of(metrics, gone_by=wants.kubernetes.line):
         askers = askers_of(context.virtual_cluster, group=each.group, version=each.version, resource=each.resource)
@@ -64,15 +61,24 @@ def _written(kube: KubeClient, has: Versions, wants: Versions) -> Iterator[Findi
         )
 
 
-def _choice(about: str, message: str, hint: str) -> Finding:
+def unseen(code: str, about: str, why: str, *, has: Versions, wants: Versions, hint: str = "") -> Finding:
+    """That nobody could look: to be chosen where something goes between these versions, else worth knowing."""
+    removed = removed_between(has.kubernetes.line, wants.kubernetes.line)
+    if not removed:
+        return note(code, about, why)
+    gone = few([f"{' and '.join(each.kinds)} of {each.api_version} (from {each.release} on)" for each in removed])
+    return _choice(about, f"{why} Not served any more: {gone}.", hint or "Look who uses them.", code=code)
+
+
+def _choice(about: str, message: str, hint: str, *, code: str = "removed-api") -> Finding:
     return Finding(
         weight=Weight.CHOICE,
-        code="removed-api",
+        code=code,
         about=about,
         message=message,
         hint=hint,
-        choice=REMOVED,
-        options=_GO_ON,
+        choice=REMOVED_APIS,
+        options=UPGRADE_CHOICES[REMOVED_APIS],
     )
 
 

@@ -77,6 +77,9 @@ def test_choices_come_along(dan, cluster):
         ({"chart_version": "0.37.0"}, "chart_version", "is not offered", "leave it out"),
         ({"chart_version": "x"}, "chart_version", "no version of the chart", "0.36.1"),
         ({"version": "1.36.3"}, "version", "", ""),
+        ({"choices": {"removed-api": "accept"}}, "choices.removed-api", "no such choice", "one of removed-apis"),
+        ({"choices": {"removed-apis": "yes"}}, "choices.removed-apis", "yes cannot be chosen", "one of accept"),
+        ({"choices": {"differences": "accept"}}, "choices.differences", "no such choice", "one of removed-apis"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_field_and_what_can(dan, cluster, asked, field, said, accepted):

@@ -23,6 +23,7 @@ from tests.accounts.conftest import MARINA
 from tests.conftest import LOCAL_CHART
 from tests.e2e.in_process import operation_finish, runner_here
 from tests.fakes.answers import Refusal
+from tests.fakes.cluster import Request
 from tests.fakes.host import FakeHost
 from tests.provisioning.shops import Shop
 
@@ -368,6 +369,41 @@ def test_asleep_it_is_told_where_nobody_has_run_that_version_on_its_host(older):
     found = report(older)
     assert {"asleep", "image-unseen"} <= set(codes(found, "note"))
     assert found["expected"] == {}
+
+
+def test_asleep_an_upgrade_over_which_apis_go_waits_for_a_choice(shop, settings):
+    settings.KUBERNETES_VERSIONS = ["1.34.9", "1.33.9"]
+    at(shop, "1.33.9")
+    actor = Actor(user=shop.world.olivia)
+    slept = virtual_cluster_sleep(virtual_cluster=shop.cluster, actor=actor, now=timezone.now()).operation
+    assert operation_finish(slept).state == "Succeeded"
+    refused = upgraded(shop, "1.34.9")
+    assert (refused.state, refused.error_code) == ("Failed", "asleep")
+    assert "ValidatingAdmissionPolicyBinding of admissionregistration.k8s.io/v1beta1" in refused.error_message
+    assert "marina wake shop" in refused.error_hint
+    assert "--removed-apis accept" in refused.error_hint
+    assert standing(shop)[:2] == ("Asleep", "1.33.9")
+    assert upgraded(shop, "1.34.9", **{"removed-apis": "accept"}).state == "Succeeded"
+    assert standing(shop)[:2] == ("Asleep", "1.34.9")
+
+
+@pytest.mark.parametrize(("has", "to", "weight"), [("1.33.9", "1.34.9", "choice"), ("1.34.9", "1.35.4", "note")])
+def test_an_api_server_that_does_not_tell_who_asks_is_a_choice_only_where_apis_go(shop, settings, has, to, weight):
+    settings.KUBERNETES_VERSIONS = [to, has]
+    at(shop, has)
+    virtual = shop.fake.virtual(shop.placement.namespace, f"{shop.placement.release}-0")
+    plain = virtual.handle
+
+    def handle(request: Request) -> Any:
+        if request.path == "/metrics":
+            raise Refusal(403, "Forbidden", "metrics is forbidden")
+        return plain(request)
+
+    virtual.handle = handle
+    found = report(shop, to)
+    assert "metrics" in codes(found, weight)
+    (told,) = [each for each in found["findings"] if each["code"] == "metrics"]
+    assert told["choice"] == ("removed-apis" if weight == "choice" else "")
 
 
 def test_a_retry_goes_the_whole_way_again_with_an_export_of_its_own(older):

@@ -46,7 +46,13 @@ def rollout() -> None:
 @click.option("--soak", type=DURATION, help="How long a cluster has to stay well before that counts.")
 @click.option("--failures", metavar="NUMBER", help="How many may fail before it halts: 2, or 5%.  [default: 0]")
 @click.option("--parallel", type=click.IntRange(min=1), help="How many at once.  [default: 5]")
-@click.option("--choose", "choices", multiple=True, metavar="CHOICE=OPTION", help="For what a preflight asks.")
+@click.option(
+    "--choose",
+    "choices",
+    multiple=True,
+    metavar="CHOICE=OPTION",
+    help="For what a preflight asks, such as removed-apis=accept; of upgrades also differences=accept.",
+)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--watch", "watches", is_flag=True, help="Follow it until it ends.")
 @dry_run_option

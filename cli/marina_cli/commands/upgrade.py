@@ -27,7 +27,9 @@ from marina_cli.text import Json, clean, word
 @click.option(
     "--preflight", is_flag=True, help="Only look at what the upgrade would meet; exit code 1 where it would not begin."
 )
-@click.option("--removed-apis", type=click.Choice(["accept"]), help="Although APIs are in use that will be gone.")
+@click.option(
+    "--removed-apis", type=click.Choice(["accept"]), help="Although APIs that will be gone are in use, or may be."
+)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--detach", is_flag=True, help="Start it, and do not watch it.")
 @click.option("--timeout", type=DURATION, default="1h", show_default=True, help="How long to watch.")

@@ -26,11 +26,13 @@ from clusters.services.operations import operation_start
 from clusters.services.rollout_advancing import rollouts_advance
 from clusters.services.rollouts import RolloutOrder, rollout_create
 from clusters.services.virtual_clusters import ClusterWork
+from clusters.upgrade_choices import DIFFERENCES
 from tests.accounts.conftest import World
 from tests.clusters.making import ready_row
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 NEW, OLD = "1.36.3", "1.35.4"
+UNREADY = "Deployment shop/web: 0 ready, and 2 before."
 
 
 @dataclass
@@ -74,8 +76,8 @@ class Fleet:
         rollouts_advance(now=self.now)
         return self.begun[before:]
 
-    def work(self, *names: str, fails: tuple[str, ...] = ()) -> None:
-        """Workers end these upgrades, or all that are at work."""
+    def work(self, *names: str, fails: tuple[str, ...] = (), differs: tuple[str, ...] = ()) -> None:
+        """Workers end these upgrades, or all that are at work; of those that differ a workload is ready no more."""
         rows = Operation.objects.filter(kind=OperationKind.UPGRADE, finished_at=None).select_related("virtual_cluster")
         for operation in rows:
             cluster = operation.virtual_cluster
@@ -88,6 +90,7 @@ class Fleet:
                 operation.error_code = "image"
             else:
                 operation.state = OperationState.SUCCEEDED
+                operation.params |= {DIFFERENCES: [UNREADY] if cluster.name in differs else []}
                 VirtualCluster.objects.filter(pk=cluster.pk).update(kubernetes_version=NEW)
             operation.save()
 

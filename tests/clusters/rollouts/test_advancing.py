@@ -26,7 +26,7 @@ from clusters.services.rollout_advancing import rollout_advance, rollouts_advanc
 from clusters.services.rollout_deciding import rollout_abort, rollout_pause, rollout_resume, rollout_retry
 from tests.accounts.conftest import MARINA
 from tests.clusters.making import host_row, operation_row
-from tests.clusters.rollouts.conftest import NEW, fresh
+from tests.clusters.rollouts.conftest import NEW, UNREADY, fresh
 
 
 def olivia(fleet) -> Actor:
@@ -162,6 +162,42 @@ def test_soaking_takes_its_time_and_what_goes_ill_meanwhile_has_failed(fleet):
     assert fleet.states(rollout)["c-001"] == "Failed"
     assert fleet.tick(seconds=280) == []
     assert fleet.tick(seconds=15) == ["c-002"]
+
+
+def test_a_canary_whose_workloads_are_not_as_before_has_failed_and_nothing_follows_it(fleet):
+    fleet.many(3)
+    rollout = fleet.rollout(waves=["1"], soak_seconds=300)
+    fleet.tick()
+    fleet.work(differs=("c-000",))
+    fleet.tick()
+    assert fleet.states(rollout)["c-000"] == "Soaking"
+    assert fleet.tick(seconds=310) == []
+    assert fleet.states(rollout) == {"c-000": "Failed", "c-001": "Queued", "c-002": "Queued"}
+    assert fleet.told(rollout)["c-000"] == f"It was upgraded, and is not as before: {UNREADY}"
+    assert fresh(rollout).state == "Halted"
+
+
+def test_whoever_accepted_differences_has_the_rollout_go_on(fleet):
+    fleet.many(2)
+    rollout = fleet.rollout(waves=["1"], choices={"differences": "accept"})
+    fleet.tick()
+    fleet.work(differs=("c-000",))
+    assert fleet.tick() == ["c-001"]
+    fleet.work(differs=("c-001",))
+    fleet.tick()
+    assert (fresh(rollout).state, fleet.told(rollout)["c-000"]) == ("Succeeded", "")
+
+
+def test_of_many_differences_the_first_are_told_and_the_rest_counted(fleet):
+    fleet.make("hello")
+    rollout = fleet.rollout()
+    fleet.tick()
+    operation = Operation.objects.get(kind=OperationKind.UPGRADE)
+    operation.params |= {"differences": [f"Node n-{number} is gone." for number in range(7)]}
+    operation.state, operation.finished_at = OperationState.SUCCEEDED, fleet.now
+    operation.save()
+    fleet.tick()
+    assert fleet.told(rollout)["hello"].endswith("Node n-4 is gone. And 2 more.")
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------

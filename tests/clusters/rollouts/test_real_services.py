@@ -68,8 +68,9 @@ def test_a_host_that_was_disconnected_meanwhile_fails_what_was_to_go_there(real)
 def test_an_upgrade_goes_to_the_version_that_was_named(real):
     real.many(1)
     Placement.objects.update(kubernetes_version="1.35.4", chart_version="0.36.1")
-    rollout = real.rollout()
+    rollout = real.rollout(choices={"removed-apis": "accept", "differences": "accept"})
     real.tick()
     assert real.told(rollout) == {"c-000": ""}
-    assert list(begun(OperationKind.UPGRADE)) == ["c-000"]
+    (params,) = begun(OperationKind.UPGRADE).values()
+    assert params["choices"] == {"removed-apis": "accept"}, "differences are the rollout's"
     assert VirtualCluster.objects.get().kubernetes_version != NEW
