@@ -20,7 +20,13 @@ from accounts.roles import roles_that_may
 from accounts.services.audit import Actor
 from clusters.models import DiscoveredCluster, HostCluster, HostScope, Operation, OperationKind, RegionOffer
 
-_BEGUN_BY_STAFF: Final = (OperationKind.ADOPT, OperationKind.MIGRATE, OperationKind.PREFLIGHT, OperationKind.RECOVER)
+_BEGUN_BY_STAFF: Final = (
+    OperationKind.ADOPT,
+    OperationKind.MIGRATE,
+    OperationKind.PREFLIGHT,
+    OperationKind.RECOVER,
+    OperationKind.REMOVE_PLACEMENT,
+)
 
 
 def hosts_visible(user: User) -> QuerySet[HostCluster]:

@@ -18,6 +18,7 @@ from clusters.models import HostCluster
 from clusters.services.evacuating import Evacuation, host_evacuate
 from clusters.services.hosts import host_connect, host_credential_replace, host_disconnect, host_update
 from clusters.services.lost_hosts import host_found, host_lost
+from clusters.services.retained import host_retained_give_up
 
 STANDING = ("phase_told", "breaker_told", "conditions_told", "cordoned_told", "placed_told")
 OBSERVED = (
@@ -51,7 +52,7 @@ class HostClusterAdmin(ServiceAdmin):
     list_select_related = ("organization",)
     search_fields = ("name", "region", "server")
     autocomplete_fields = ("organization", "offered_to_organizations", "offered_to_projects")
-    actions = ("cordon", "uncordon", "evacuate", "lost", "found", "disconnect")
+    actions = ("cordon", "uncordon", "evacuate", "lost", "found", "forget_retained", "disconnect")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HostCluster]:
         rows: QuerySet[HostCluster] = super().get_queryset(request)
@@ -206,6 +207,15 @@ class HostClusterAdmin(ServiceAdmin):
         for host in queryset:
             host_found(host=host, actor=admin_actor(request), now=timezone.now())
             messages.success(request, f"{host.name} counts as lost no more. It is cordoned.")
+
+    @admin.action(description="Give up what clusters left there that moved away", permissions=["change"])
+    def forget_retained(self, request: HttpRequest, queryset: QuerySet[HostCluster]) -> None:
+        """They cannot go back to it then. What a move or a recovery may need stays."""
+        for host in queryset:
+            given_up = host_retained_give_up(host=host, actor=admin_actor(request), now=timezone.now())
+            messages.success(request, f"{host.name}: {len(given_up.operations)} that moved away are being removed.")
+            for each in given_up.kept:
+                messages.warning(request, f"{host.name} keeps what {each.virtual_cluster} left: {each.why}")
 
     @admin.action(description="Disconnect: forget a host that holds nothing", permissions=["change"])
     def disconnect(self, request: HttpRequest, queryset: QuerySet[HostCluster]) -> None:

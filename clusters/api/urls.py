@@ -27,6 +27,7 @@ from clusters.api.option_views import OptionsView
 from clusters.api.project_night_views import ProjectNightResource
 from clusters.api.region_offer_views import RegionOfferViewSet
 from clusters.api.restore_views import RestoreResource
+from clusters.api.retained_views import HostRetainedResource, RetainedResource
 from clusters.api.rollout_views import RolloutMemberResource, RolloutViewSet
 from clusters.api.sharing_views import ShareResource
 from clusters.api.sleep_schedule_views import NotTonightResource, SleepScheduleViewSet
@@ -56,6 +57,8 @@ urlpatterns = [
     path("virtual-clusters/<uuid:pk>/transfer", TransferResource.as_view({"post": "transfer"})),
     path("virtual-clusters/<uuid:pk>/migrate", MoveResource.as_view({"post": "migrate"})),
     path("virtual-clusters/<uuid:pk>/migrate-preflight", MoveResource.as_view({"post": "preflight"})),
+    path("virtual-clusters/<uuid:pk>/forget-retained", RetainedResource.as_view({"post": "forget"})),
+    path("host-clusters/<uuid:pk>/forget-retained", HostRetainedResource.as_view({"post": "forget"})),
     path("host-clusters/<uuid:pk>/lost", HostLossResource.as_view({"post": "lost"})),
     path("host-clusters/<uuid:pk>/found", HostLossResource.as_view({"post": "found"})),
     path("host-clusters/<uuid:pk>/evacuate", HostLossResource.as_view({"post": "evacuate"})),

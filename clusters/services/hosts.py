@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F
 
 from accounts.errors import Conflict, InvalidInput
 from accounts.models import Organization, Project
 from accounts.services.audit import Actor, audit_record
-from clusters.access import clusters_told, host_connect_require, host_require
+from clusters.access import host_connect_require, host_require
 from clusters.chart_values import values_check
 from clusters.connection import HostConnection, connection_expires_at
 from clusters.encryption import connection_encrypt
@@ -33,11 +33,10 @@ from clusters.models import (
     OperationState,
     Placement,
     PlacementRole,
-    VirtualCluster,
-    VirtualClusterPhase,
 )
 from clusters.names import labels_validate, name_validate
 from clusters.selectors import chart_schema
+from clusters.services.host_holding import host_held_refuse
 from clusters.services.host_offers import Offer, offer_check, offer_now, offer_write
 from clusters.services.operations import operation_start, subject_lock
 from clusters.services.traffic import traffic_forget
@@ -276,11 +275,7 @@ def host_disconnect(*, host: HostCluster, actor: Actor) -> None:
         host_require(actor.user, "host.disconnect", host)
     subject_lock(host)
     _lost_forget(host)
-    wanted = Q(wanted_host=host) & ~Q(phase=VirtualClusterPhase.DELETED)
-    held = VirtualCluster.objects.filter(Q(placements__host=host) | wanted).distinct()
-    if count := held.count():
-        told = f"{host.name} still holds {count} virtual clusters, or is to: {_held_told(held, actor)}."
-        raise Conflict(told, hint="Delete them first.")
+    host_held_refuse(host=host, actor=actor)
     busy = host.operations.filter(lock_key__isnull=False).exclude(
         state__in=[OperationState.SUCCEEDED, OperationState.FAILED, OperationState.ABORTED]
     )
@@ -308,14 +303,6 @@ def _lost_forget(host: HostCluster) -> None:
         )
     forgotten = (PlacementRole.LOST, PlacementRole.RETAINED, PlacementRole.LEAVING)
     Placement.objects.filter(host=host, role__in=forgotten).delete()
-
-
-def _held_told(held: QuerySet[VirtualCluster], actor: Actor) -> str:
-    """The names of those that the acting person may hear of: an organization's host may have been offered to others."""
-    heard = held.filter(clusters_told(actor))
-    names = sorted(str(cluster) for cluster in heard.select_related("project__organization"))
-    hidden = held.count() - len(names)
-    return ", ".join([*names[:10], *([f"{hidden} that you may not see"] if hidden else [])])
 
 
 def _audit(actor: Actor, action: str, host: HostCluster, **details: Any) -> None:

@@ -33,16 +33,22 @@ _ENDS_BY: Final = {
 }
 
 
-def placement_leave(*, placement: Placement, now: datetime) -> None:
+def placement_leave(*, placement: Placement, now: datetime, actor: Actor = ACTOR) -> Operation:
     """Of no use any more: an operation removes what is on its host. Call it in a transaction."""
     Placement.objects.filter(pk=placement.pk).update(role=PlacementRole.LEAVING, retained_until=None)
-    operation_start(
+    return operation_start(
         kind=OperationKind.REMOVE_PLACEMENT,
         subject=placement.virtual_cluster,
-        actor=ACTOR,
+        actor=actor,
         now=now,
         params={PLACEMENT: str(placement.pk)},
-    )
+    ).operation
+
+
+def removal_of(placement: Placement) -> Operation | None:
+    """The newest operation that removes it, whether it has ended or not."""
+    removals = Operation.objects.filter(kind=OperationKind.REMOVE_PLACEMENT, params__placement=str(placement.pk))
+    return removals.order_by("-id").first()
 
 
 def placements_sweep(*, now: datetime) -> int:
@@ -80,7 +86,7 @@ def _leave_if_due(key: UUID, now: datetime) -> bool:
     return True
 
 
-def _only_copy(placement: Placement) -> bool:
+def only_copy(placement: Placement) -> bool:
     """Whether it was lost with its host, and its cluster is not back yet: nothing else may tell what was in it."""
     deleted = placement.virtual_cluster.phase == VirtualClusterPhase.DELETED
     return placement.lost_at is not None and not deleted and not made_again(placement)
@@ -100,7 +106,7 @@ def quarantine_start(*, placement: Placement, actor: Actor, now: datetime) -> Op
 def _due(placement: Placement, now: datetime) -> bool:
     if placement.role == PlacementRole.RETAINED:
         over = placement.retained_until is not None and placement.retained_until <= now
-        return over and not _only_copy(placement)
+        return over and not only_copy(placement)
     kind = _ENDS_BY.get(PlacementRole(placement.role))
     if kind is None:
         return False

@@ -5,11 +5,11 @@ from typing import Final
 
 from django.conf import settings
 
-from clusters.models import Placement
+from clusters.models import Placement, PlacementRole
 from clusters.moving import LEFT, PODS_LEAVE, PODS_RECREATE, SLEPT
 from clusters.preflight import CHOICES
 from provisioning.engine.context import PlacementContext, StepContext
-from provisioning.engine.errors import StepError, TemporaryError
+from provisioning.engine.errors import PermanentError, StepError, TemporaryError
 from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
 from provisioning.moving.carrying import moving_way
 from provisioning.moving.lone_pods import (
@@ -94,10 +94,12 @@ def _pods_told(made: list[Stopped], ending: list[Stopped], refused: str) -> Step
 
 
 def left(context: StepContext) -> StepContext:
-    """The same for the placement that it left."""
-    return PlacementContext.of(
-        context, Placement.objects.select_related("host__credential").get(pk=context.params[LEFT])
-    )
+    """The same for the placement that it left. PermanentError where somebody gave that up meanwhile."""
+    kept = Placement.objects.exclude(role=PlacementRole.LEAVING).select_related("host__credential")
+    placement = kept.filter(pk=context.params[LEFT]).first()
+    if placement is None:
+        raise PermanentError("What it left is being removed.", code="not-retained")
+    return PlacementContext.of(context, placement)
 
 
 @step("Put what it left to sleep", on_host=False, deadline=LEFT_SECONDS * 2)

@@ -161,6 +161,12 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
     "POST virtual-clusters/{pk}/migrate-preflight": (
         Case(either(staff, on_cluster("virtualcluster.migrate")), either(staff, CLUSTER_SEEN), "cluster"),
     ),
+    # 409: nothing of those of the matrix is kept elsewhere
+    "POST virtual-clusters/{pk}/forget-retained": (
+        Case(
+            either(staff, on_cluster("virtualcluster.migrate")), either(staff, CLUSTER_SEEN), "cluster", further=(409,)
+        ),
+    ),
     "POST virtual-clusters/{pk}/sleep": (_cluster("virtualcluster.sleep"),),
     "POST virtual-clusters/{pk}/wake": (_cluster("virtualcluster.wake"),),
     # 400: those of the matrix have the newest versions
@@ -216,6 +222,7 @@ ENDPOINTS: dict[str, tuple[Case, ...]] = {
         _host("host.update", further=(409,)),
         Case(staff, of="platform_host", further=(409,)),
     ),
+    "POST host-clusters/{pk}/forget-retained": (_host("host.update"), Case(staff, of="platform_host")),
     "PUT host-clusters/{pk}/credential": (
         _host("host.connect", body=lambda o: {"kubeconfig": kubeconfig_with()}, further=(409,)),
         Case(staff, of="platform_host", body=lambda o: {"kubeconfig": kubeconfig_with()}, further=(409,)),

@@ -32,7 +32,7 @@ ACTIONS: dict[str, set[str]] = {
     "accounts.Invitation": {"revoke"},
     "accounts.JoinRequest": set(),
     "accounts.AuditEvent": set(),
-    "clusters.HostCluster": {"cordon", "uncordon", "evacuate", "lost", "found", "disconnect"},
+    "clusters.HostCluster": {"cordon", "uncordon", "evacuate", "lost", "found", "forget_retained", "disconnect"},
     "clusters.RegionOffer": {"delete_selected"},
     "clusters.HostCredential": set(),
     "clusters.VirtualCluster": {

@@ -53,6 +53,8 @@ class MoveServer(ApiServer):
 
     def _virtual_clusters(self, request: Request, rest: str) -> Answer:
         identity, _, action = rest.partition("/")
+        if action == "forget-retained":
+            return self._started("virtual_cluster", self.clusters[identity], "remove-placement")
         if request.method != "POST" or not action.startswith("migrate"):
             return super()._virtual_clusters(request, rest)
         kind = "preflight" if action == "migrate-preflight" else "migrate"
@@ -196,3 +198,40 @@ def test_a_cluster_shows_where_it_came_from_and_that_it_is_frozen(server: MoveSe
     result = run("get", "shop")
     assert "It is being moved to west." in result.stdout
     assert "east, kept asleep until 2026-11-30" in result.stdout
+
+
+# --- giving up what a move left ---------------------------------------------------------------------------------------
+
+
+def forgets(server: MoveServer) -> list[Any]:
+    return [each.body for each in server.asked("POST", "/virtual-clusters") if each.path.endswith("/forget-retained")]
+
+
+def test_what_it_left_is_given_up_and_nothing_is_moved(server: MoveServer, run: Run) -> None:
+    result = run("migrate", "shop", "--forget")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "What shop left is being removed.\n"
+    assert "marina op watch" in result.stderr
+    assert (forgets(server), moves(server), looks(server)) == ([{}], [], [])
+
+
+def test_giving_up_can_be_waited_for_and_names_the_host_where_there_are_several(server: MoveServer, run: Run) -> None:
+    result = run("migrate", "shop", "--forget", "--kept-on", "east", "--wait", "--yes")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "What shop left is removed.\n"
+    assert forgets(server) == [{"host": "east"}]
+
+
+@pytest.mark.usefixtures("at_terminal")
+def test_at_a_terminal_it_asks_before_there_is_no_way_back(server: MoveServer, run: Run) -> None:
+    refused = run("migrate", "shop", "--forget", stdin="n\n")
+    assert (refused.exit_code, forgets(server)) == (1, [])
+    assert "It cannot go --back there then." in refused.stderr
+    assert run("migrate", "shop", "--forget", stdin="y\n").exit_code == 0
+    assert forgets(server) == [{}]
+
+
+@pytest.mark.parametrize("options", [("--forget", "--to", "west"), ("--forget", "--back"), ("--kept-on", "east")])
+def test_giving_up_goes_with_no_move(server: MoveServer, run: Run, options: tuple[str, ...]) -> None:
+    assert run("migrate", "shop", *options).exit_code == 2
+    assert forgets(server) == []

@@ -303,7 +303,7 @@ def test_a_host_stays_while_anything_is_placed_there_or_is_to_be(world, op, host
     ready_row(world, host)
     body = problem(op.delete(f"{URL}/{host.pk}"), 409, "conflict")
     assert "acme/payments/hello" in body["detail"]
-    assert body["hint"] == "Delete them first."
+    assert body["hint"] == "Move them away (marina host evacuate east), or delete them."
     wanted = host_row("wanted")
     cluster = cluster_row(world, "soon", wanted_host=wanted)
     assert "acme/payments/soon" in problem(op.delete(f"{URL}/{wanted.pk}"), 409)["detail"]

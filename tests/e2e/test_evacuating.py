@@ -77,3 +77,19 @@ def test_what_needs_a_choice_stays_says_so_and_leaves_once_it_is_made(
     platform("host", "evacuate", LEAVING, "--to", STAYING, "--pods", "leave", "--watch", "--yes")
     assert standing(developer, KEPT) == (STAYING, "Ready")
     assert inside_of(KEPT).get("configmap", "mine")["data"] == {"name": KEPT}
+
+
+def test_the_emptied_host_keeps_copies_until_they_are_given_up_and_is_disconnected_then(
+    told: str, developer: Api, platform: Marina, staff: Api, inside_of: Callable[[str], Kubectl]
+) -> None:
+    """Nobody is told to delete what lives elsewhere, and it does live on."""
+    assert all(standing(developer, name)[0] == STAYING for name in (AWAKE, ASLEEP, KEPT))
+    refused = " ".join(platform("host", "disconnect", LEAVING, "--yes", exit_code=5).stderr.split())
+    assert f"{LEAVING} keeps copies of 3 clusters that moved away, until " in refused
+    assert f"marina host disconnect {LEAVING} --forget-retained" in refused
+    assert "delete" not in refused.lower()
+    platform("host", "disconnect", LEAVING, "--forget-retained", "--wait", "--yes")
+    assert staff.list("/host-clusters", name=LEAVING) == []
+    assert standing(developer, AWAKE) == (STAYING, "Ready")
+    assert developer.cluster(AWAKE)["retained"] == []
+    assert inside_of(AWAKE).get("configmap", "mine")["data"] == {"name": AWAKE}

@@ -8,11 +8,13 @@ from datetime import datetime
 import click
 
 from marina_cli.commands.cluster_views import conditions_show, heading, operation_show
+from marina_cli.commands.forget_retained import host_forget
 from marina_cli.commands.host_connect import host_connect, host_renew
 from marina_cli.commands.host_lost import host_evacuate, host_found, host_lost
 from marina_cli.commands.host_manifest import host_manifest
 from marina_cli.commands.host_offer import host_offer, host_offers, host_withdraw, offered_sentence
 from marina_cli.commands.host_update import host_update, signals_sentence, traffic_sentence
+from marina_cli.commands.waiting import wait_options
 from marina_cli.completing import complete_hosts
 from marina_cli.durations import age, time_parse
 from marina_cli.errors import ExitCode
@@ -138,13 +140,19 @@ def host_uncordon(session: Session, name: str, form: str) -> None:
 
 @host.command("disconnect")
 @click.argument("name", shell_complete=complete_hosts)
+@click.option("--forget-retained", is_flag=True, help="First remove what clusters left there that moved away.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@wait_options
 @output_option
 @pass_session
-def host_disconnect(session: Session, name: str, yes: bool, form: str) -> None:
+def host_disconnect(
+    session: Session, name: str, forget_retained: bool, yes: bool, wait: bool, timeout: int, form: str
+) -> None:
     """Forget a host and its credential; refused while a virtual cluster is placed there.
 
-    Of a host that is lost for good it is forgotten too what was on it, once that is made again elsewhere.
+    What clusters left there that moved away keeps it too, for some days. --forget-retained begins to remove that (they
+    cannot go back then); with --wait the host is disconnected when it is done, else say so again then. Of a host that
+    is lost for good it is forgotten too what was on it, once that is made again elsewhere.
     """
     item = host_find(session.api, name)
     if not yes and sys.stdin.isatty():
@@ -156,5 +164,7 @@ def host_disconnect(session: Session, name: str, yes: bool, form: str) -> None:
         if not click.confirm(f"Disconnect {word(item.get('name'))}?", err=True):
             note("Nothing was disconnected.")
             raise click.exceptions.Exit(ExitCode.REFUSED)
+    if forget_retained and not host_forget(session, item, yes=yes, wait=wait, timeout=timeout, form=form):
+        return
     session.api.change("DELETE", f"/host-clusters/{item['id']}")
     print_one(item, form, lambda _: click.echo(f"{word(item.get('name'))} is disconnected."))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import click
 
+from marina_cli.commands.forget_retained import cluster_forget
 from marina_cli.commands.report_checks import blocked_check, choices_missing, report_check
 from marina_cli.commands.report_views import choices_open, report_show
 from marina_cli.commands.waiting import operation_await, watch_command
@@ -25,6 +26,9 @@ ORDERS = ("stop-first", "start-first")
 @click.argument("name", metavar="NAME|ID", shell_complete=complete_clusters)
 @click.option("--to", metavar="HOST", shell_complete=complete_hosts, help="The host; without it Marina chooses one.")
 @click.option("--back", is_flag=True, help="Back to where it came from, with what was written since.")
+@click.option("--forget", is_flag=True, help="Give up what it left where it was: it cannot go --back there then.")
+@click.option("--kept-on", metavar="HOST", help="With --forget: which, where several hosts keep something of it.")
+@click.option("--wait", is_flag=True, help="With --forget: wait until that is removed. A move is watched without it.")
 @click.option(
     "--preflight", is_flag=True, help="Only look at what the move would meet; exit code 1 where it would not begin."
 )
@@ -52,6 +56,9 @@ def migrate(
     name: str,
     to: str | None,
     back: bool,
+    forget: bool,
+    kept_on: str | None,
+    wait: bool,
     preflight: bool,
     volumes: str | None,
     jobs: str | None,
@@ -69,10 +76,14 @@ def migrate(
     """Move the virtual cluster NAME to another host cluster; its address at the gateway stays.
 
     What the move would meet is shown first: what is in its way, what has to be chosen, and for how long nothing can
-    be written to it. Then it is copied while it works, frozen for a moment, and goes on at the other host.
+    be written to it. Then it is copied while it works, frozen for a moment, and goes on at the other host. What it left
+    is kept there for some days, asleep, so that it can go --back; --forget gives that up at once.
     """
-    if to and back:
-        raise UsageProblem("--back goes to where it came from, --to names a host.", hint="Give one of the two.")
+    _one_of(to=to, back=back, preflight=preflight, forget=forget, kept_on=kept_on)
+    if forget:
+        key = name if is_id(name) else str(cluster_find(session, name, project)["id"])
+        cluster_forget(session, key, name, kept_on, yes=yes, wait=wait, timeout=timeout, form=form)
+        return
     chosen = {"volumes": volumes, "jobs": jobs, "pods": pods, "outside": outside, "unfrozen": unfrozen}
     choices = {key: value for key, value in {**chosen, "differences": differences}.items() if value}
     body = _body(to, back, choices, orders)
@@ -89,6 +100,15 @@ def migrate(
     choices |= _ask(report, choices, yes)
     _agree(name, yes)
     _move(session, key, name, _body(to, back, choices, orders), detach=detach, timeout=timeout, form=form)
+
+
+def _one_of(*, to: str | None, back: bool, preflight: bool, forget: bool, kept_on: str | None) -> None:
+    if to and back:
+        raise UsageProblem("--back goes to where it came from, --to names a host.", hint="Give one of the two.")
+    if forget and (to or back or preflight):
+        raise UsageProblem("--forget moves nothing: it gives up what a move left.", hint="Give it alone.")
+    if kept_on and not forget:
+        raise UsageProblem("--kept-on says what --forget gives up.", hint="Give both.")
 
 
 def _body(to: str | None, back: bool, choices: dict[str, str], orders: Iterable[str]) -> Json:
