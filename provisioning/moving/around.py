@@ -12,15 +12,14 @@ from provisioning.drivers.kinds import Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import kinds_served
 from provisioning.exports.identity import id_of
-from provisioning.exports.left_out import by_system
 from provisioning.exports.making import managers_of
 from provisioning.moving.carrying import moving_way
-from provisioning.moving.changes import Changes, carried_kinds, whole
-from provisioning.moving.comparing import copy_same
+from provisioning.moving.changes import Changes, carried_kinds, left_out_by_metadata, whole
+from provisioning.moving.comparing import copy_differs, copy_same
 from provisioning.moving.listing import both_sides
 from provisioning.moving.owning import Owners
 from provisioning.moving.what_moves import left_out, moves
-from provisioning.steps.names import MARINA
+from provisioning.moving.writers import By, kubernetes_made, kubernetes_wrote, written_by
 
 CLOCKS_APART: Final = timedelta(minutes=1)
 """By so much the clocks of two hosts may differ."""
@@ -33,16 +32,25 @@ def changed_again(changes: Changes, source: KubeClient, target: KubeClient, sinc
     they were copied, and are found anew at the target.
     """
     kinds, owners = {(kind.group, kind.kind): kind for kind in kinds_served(target).kinds}, Owners(source)
-    written = [obj for obj in changes.changed if moves(obj) and _by_somebody(obj, since)]
-    told = [str(id_of(obj)) for obj in written if not _same(obj, target, kinds, owners)]
+    written = [obj for obj in changes.changed if moves(obj) and written_by(obj, since) is not By.NOBODY]
+    told = [str(id_of(obj)) for obj in written if _lost(obj, since, target, kinds, owners)]
     return told + [str(id_of(obj)) for _, obj in changes.gone if moves(obj)]
 
 
-def _same(obj: Json, target: KubeClient, kinds: Mapping[tuple[str, str], Kind], owners: Owners) -> bool:
+def _lost(
+    obj: Json, since: datetime, target: KubeClient, kinds: Mapping[tuple[str, str], Kind], owners: Owners
+) -> bool:
+    """Whether the target has not what was written. Where nobody can tell who wrote, what Kubernetes may have is not."""
     key = id_of(obj)
     kind = kinds.get((key.group, key.kind))
     copy = target.get(kind, key.name, key.namespace or None) if kind else None
-    return copy is not None and copy_same(obj, copy, owners)
+    if copy is not None and copy_same(obj, copy, owners):
+        return False
+    if written_by(obj, since) is By.SOMEBODY:
+        return True
+    if copy is None:
+        return not kubernetes_made(obj)
+    return not kubernetes_wrote(copy_differs(obj, copy, owners))
 
 
 def written_since(
@@ -73,32 +81,23 @@ def written_since(
         before_page=before_page,
         counts=counts,
     ):
-        written = whole(source, sides.kind, [item for item in sides.newer if _by_somebody(item, since)])
-        told += [str(id_of(obj)) for obj in written if _counts(obj) and not _same(obj, target, kinds, owners)]
+        written = whole(source, sides.kind, [item for item in sides.newer if _may_count(item, since)])
+        told += [str(id_of(obj)) for obj in written if _counts(obj) and _lost(obj, since, target, kinds, owners)]
         gone = whole(target, sides.kind, [item for item in sides.extra if _was_there(item, since, carried_by)])
         told += [str(id_of(obj)) for obj in gone if _counts(obj) and not owners.took_along(obj)]
     return told
 
 
 def _was_there(item: Json, since: datetime, carried_by: str) -> bool:
-    """Whether it was at the target before anything ran there: nobody but the move wrote it, or it is older."""
+    """Whether it was at the target before anything ran there: it was carried, or it is older."""
     created = datetime.fromisoformat(item["metadata"]["creationTimestamp"])
-    return managers_of(item) <= {carried_by} or created < since - CLOCKS_APART
+    return carried_by in managers_of(item) or created < since - CLOCKS_APART
 
 
 def _counts(obj: Json) -> bool:
     return moves(obj) and not left_out(obj)
 
 
-def _by_somebody(item: Json, since: datetime) -> bool:
-    """Times are noted to the second. Of what has no fields nobody is noted; then its age tells."""
-    writers = item["metadata"].get("managedFields") or [{"time": item["metadata"].get("creationTimestamp")}]
-    return any(
-        datetime.fromisoformat(each["time"]) >= since and not _systems(str(each.get("manager")))
-        for each in writers
-        if each.get("time")
-    )
-
-
-def _systems(manager: str) -> bool:
-    return by_system(manager) or manager.startswith(MARINA)
+def _may_count(item: Json, since: datetime) -> bool:
+    """By what is listed of it without what it holds."""
+    return moves(item) and not left_out_by_metadata(item) and written_by(item, since) is not By.NOBODY

@@ -82,7 +82,7 @@ def changes_since(
         if sides.revision is not None:
             found.revisions[kind_key(sides.kind)] = sides.revision
         found.counts[kind_key(sides.kind)] = sides.count
-        newer = [item for item in (*sides.newer, *filter(_waits, sides.going)) if not _left_out_by_metadata(item)]
+        newer = [item for item in (*sides.newer, *filter(_waits, sides.going)) if not left_out_by_metadata(item)]
         for obj in whole(source, sides.kind, newer):
             _sorted_in(found, obj)
         extra = whole(target, sides.kind, _of_users(sides.extra))
@@ -143,11 +143,12 @@ def _of_users(items: list[Json]) -> list[Json]:
         item
         for item in items
         if ("deletionTimestamp" not in item["metadata"] or finalizers_kept(item) != finalizers_of(item))
-        and not _left_out_by_metadata(item)
+        and not left_out_by_metadata(item)
     ]
 
 
-def _left_out_by_metadata(item: Json) -> bool:
+def left_out_by_metadata(item: Json) -> bool:
+    """Whether an object that was listed without what it holds is left out for sure."""
     return kind_name(item["apiVersion"], item["kind"]) in TOLD_BY_METADATA and rule_for(item) is not None
 
 

@@ -54,10 +54,15 @@ def copy_same(obj: Json, copy: Json, owners: Owners) -> bool:
     return same_but_for_holding(one, other) or same_but_for_holding(owners.moving(one), owners.moving(other))
 
 
+def copy_differs(obj: Json, copy: Json, owners: Owners) -> list[str]:
+    """In which of the fields that count; see `copy_same`."""
+    one, other = (let_go(owners.moving(as_moved(each))) for each in (obj, copy))
+    return differing_paths(one, other)
+
+
 def _compare(compared: Compared, obj: Json, copy: Json | None, owners: Owners) -> None:
     if copy is None:
         compared.differing.append(f"{id_of(obj)} is missing")
     elif not copy_same(obj, copy, owners):
-        one, other = (let_go(owners.moving(as_moved(each))) for each in (obj, copy))
-        paths = ", ".join(differing_paths(one, other)[:PATHS])
+        paths = ", ".join(copy_differs(obj, copy, owners)[:PATHS])
         compared.differing.append(f"{id_of(obj)} differs in {paths}")

@@ -142,6 +142,11 @@ _FIELDS: Final[Mapping[str, Fields]] = {
 }
 
 
+def fields_held(title: str) -> tuple[str, ...]:
+    """The paths of what holding changes in such objects; none where it changes nothing."""
+    return tuple(path for path, _ in _FIELDS.get(title, ()))
+
+
 def _noted(text: str) -> dict[str, Any]:
     """Somebody may have written into the annotation: what is no note is none."""
     try:

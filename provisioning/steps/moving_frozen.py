@@ -215,6 +215,7 @@ def switch_placement(context: StepContext) -> StepResult:
             counts=context.params.get(COUNTS),
         )
         _refuse_written(written)
+        freeze_checked(context, source)  # the look takes a while, and what was written behind it would not be seen
         if context.params.get(FREEZE) is not None:
             freeze_take_away(target)  # left over where it goes back to where it came from
         access_forget(target)

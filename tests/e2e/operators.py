@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
+from kubernetes import client
+from urllib3.exceptions import HTTPError
+
 from clusters.connection import HostConnection
 from provisioning.drivers.kinds import POD, SECRET, SERVICE, Json, Kind
 from provisioning.drivers.kube import KubeClient
@@ -15,6 +18,8 @@ from provisioning.engine.errors import StepError
 
 GADGET = Kind("things.example.com/v1", "Gadget", "gadgets", namespaced=True)
 SPACE = "operated"
+BETWEEN_GADGETS = 0.2
+"""Seconds: often enough that some are made just before it is frozen, and noted by nobody then."""
 LABELS = {"app": "operator"}
 WRITES = {"apiGroups": ["things.example.com"], "resources": ["gadgets", "gadgets/status"], "verbs": ["*"]}
 
@@ -111,6 +116,7 @@ class Operator:
     made: Counter[str] = field(default_factory=Counter)
     ran_in: set[str] = field(default_factory=set)
     at_once: list[tuple[str, ...]] = field(default_factory=list)
+    begun: set[str] = field(default_factory=set)
     over: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
@@ -136,11 +142,57 @@ class Operator:
             self.over.wait(0.05)
 
     def _act(self, place: Place) -> None:
-        """Makes it, then notes that on the object: where the note is lost it makes it again, as a careless one does."""
+        """Notes on the object that it makes it, then makes it: where the note is refused it makes nothing yet.
+
+        Where a note does not come along to where the cluster goes, it makes the thing a second time there.
+        """
         with place.as_operator() as kube:
             for gadget in kube.list(GADGET, SPACE):
-                if "outside" in (gadget.get("status") or {}):
-                    continue
                 name = gadget["metadata"]["name"]
-                self.made[name] += 1
-                kube.patch_merge(GADGET, name, SPACE, {"status": {"outside": name}}, subresource="status")
+                if "outside" not in (gadget.get("status") or {}):
+                    self.begun.add(name)
+                    kube.patch_merge(GADGET, name, SPACE, {"status": {"outside": name}}, subresource="status")
+                if name in self.begun:  # also of a note whose answer was lost
+                    self.begun.discard(name)
+                    self.made[name] += 1
+
+
+@dataclass
+class Customer:
+    """Asks for one gadget after the other through the gateway. `got` those that were acknowledged.
+
+    Of a name in `unknown` nobody can tell: the answer never came.
+    """
+
+    api: client.CustomObjectsApi
+    prefix: str
+    got: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    strange: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def asking(self) -> Iterator["Customer"]:
+        """Until the block is left."""
+        thread = threading.Thread(target=self._run, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.over.set()
+            thread.join(timeout=30)
+
+    def _run(self) -> None:
+        number = 0
+        while not self.over.wait(BETWEEN_GADGETS):
+            number += 1
+            name = f"{self.prefix}-{number}"
+            body = {"apiVersion": GADGET.api_version, "kind": GADGET.kind, "metadata": {"name": name}}
+            try:
+                self.api.create_namespaced_custom_object(GADGET.group, "v1", SPACE, GADGET.plural, body)
+                self.got.append(name)
+            except client.ApiException as error:
+                (self.refused if error.status == 503 else self.strange).append(name)
+            except HTTPError:
+                self.unknown.append(name)

@@ -19,7 +19,7 @@ from tests.conftest import TestHost
 from tests.e2e.api import Api, Json
 from tests.e2e.belongings import belongings
 from tests.e2e.gate import Gate
-from tests.e2e.operators import Operator, Place, operator_manifests
+from tests.e2e.operators import GADGET, SPACE, Customer, Operator, Place, operator_manifests
 from tests.e2e.owning import Owning
 from tests.e2e.writers import NAMESPACE, Writer
 from tests.provisioning.drivers.conftest import connection_of
@@ -34,10 +34,11 @@ CHOICES = ("--volumes", "recreate-empty", "--jobs", "restart", "--pods", "recrea
 
 @dataclass
 class Moved:
-    """One move: the operation, and what the writer met meanwhile."""
+    """One move: the operation, and what the writer and the customer met meanwhile."""
 
     operation: Json
     writer: Writer
+    customer: Customer
     seconds: float
 
 
@@ -142,15 +143,17 @@ def client_of(inside: Kubectl) -> Iterator[KubeClient]:
 
 
 def moved(mover: Marina, developer: Api, core: client.CoreV1Api, project: str, *options: str) -> Moved:
-    """By the command, while somebody writes."""
-    with Writer(core, options[0].strip("-")).writing() as writer:
+    """By the command, while somebody writes, and somebody asks for what the operator makes."""
+    way = options[0].strip("-")
+    asking = Customer(client.CustomObjectsApi(core.api_client), way).asking()
+    with Writer(core, way).writing() as writer, asking as customer:
         wait_until(lambda: len(writer.accepted) > 20, seconds=30, what="nothing is written")
         told = mover("migrate", NAME, "--project", project, *options, *CHOICES, "--yes", "-o", "json").json
         written = len(writer.accepted)
         wait_until(lambda: len(writer.accepted) > written + 20, seconds=30, what="nothing is written any more")
     operation = developer.operation(told)
     begun, ended = (datetime.fromisoformat(operation[each]) for each in ("started_at", "finished_at"))
-    return Moved(operation, writer, (ended - begun).total_seconds())
+    return Moved(operation, writer, customer, (ended - begun).total_seconds())
 
 
 def test_every_object_is_there_and_the_same_there_and_back_again(moves: Moves) -> None:
@@ -183,7 +186,7 @@ def test_it_is_frozen_for_less_than_ten_seconds_and_moved_in_less_than_a_minute(
 
 
 def test_an_operator_never_acts_in_two_places_and_makes_nothing_twice(
-    moves: Moves, operator: Operator, hosts: list[TestHost]
+    moves: Moves, operator: Operator, hosts: list[TestHost], inside_of: Callable[[str], Kubectl]
 ) -> None:
     wait_until(
         lambda: operator.places[hosts[0].name].runs(),
@@ -192,8 +195,16 @@ def test_an_operator_never_acts_in_two_places_and_makes_nothing_twice(
     )
     assert operator.ran_in == {host.name for host in hosts[:2]}
     assert operator.at_once == []
-    assert set(operator.made.values()) == {1}
-    assert len(operator.made) == GADGETS
+    with client_of(inside_of(NAME)) as kube:
+        there = {each["metadata"]["name"] for each in kube.list(GADGET, SPACE)}
+    wait_until(lambda: operator.made.keys() >= there, seconds=60, what="the operator does not make all of them")
+    assert operator.made == dict.fromkeys(there, 1)
+    for customer in (moves.there.customer, moves.back.customer):
+        assert customer.strange == []
+        assert len(customer.got) > GADGETS
+        assert customer.refused, "none was asked for in the freeze"
+        assert there >= set(customer.got)
+        assert not there & set(customer.refused)
 
 
 def test_it_tells_where_it_is_and_where_it_came_from(moves: Moves, developer: Api, hosts: list[TestHost]) -> None:

@@ -71,13 +71,14 @@ class FakeCluster:
     """The state outlives its clients. `before` and `after` see each request that changes something; tests hook them.
 
     `forgetful`: it never knows where a paged list was, as a server that compacted meanwhile. `metrics`: what it says of
-    itself there.
+    itself there. `unknown`: kinds that it does not serve, as an older one.
     """
 
     def __init__(self, *, version: str = VERSION) -> None:
         self.version = version
         self.forgetful = False
         self.metrics = ""
+        self.unknown: set[Kind] = set()
         self.store = Store()
         self.access = Access(self.store)
         self.controllers = Controllers(self.store)
@@ -118,12 +119,14 @@ class FakeCluster:
         if parts == ["metrics"]:
             return self.metrics
         if parts[0] in ("api", "apis") and (
-            served := discovery(parts, _BY_PATH.values(), aggregated=self._aggregates(request))
+            served := discovery(parts, self._served(), aggregated=self._aggregates(request))
         ):
             return served
         if parts[-1] in _REVIEWS:
             return self._review(request, parts[-1])
         target = _target(parts, request.path)
+        if target.kind in self.unknown:
+            raise answers.no_such_path(request.path)
         self._require(request, target)
         try:
             answer = _json(self._do(request, target))
@@ -136,6 +139,9 @@ class FakeCluster:
                 for told in self.missed:
                     told(target)
             raise
+
+    def _served(self) -> list[Kind]:
+        return [kind for kind in _BY_PATH.values() if kind not in self.unknown]
 
     def _about(self, what: str) -> Json:
         if what == "version":

@@ -21,6 +21,7 @@ from provisioning.drivers.kinds import (
     STATEFUL_SET,
     STORAGE_CLASS,
     Json,
+    Kind,
 )
 from tests.fakes import forwarding
 from tests.fakes.access import MASTERS, Wish
@@ -87,7 +88,7 @@ class FakeHost:
     A virtual cluster's state belongs to its claim: it goes when the claim goes, and a new release over a claim that
     stayed revives it. A control plane starts after somebody looked for its secret in vain or at its StatefulSet, so
     that flows have to wait. One with a version in `missing`, of Kubernetes or of vcluster, never starts, as that image
-    is nowhere; one of a Kubernetes version in `ailing` starts and never gets ready.
+    is nowhere; one of a Kubernetes version in `ailing` starts and never gets ready. None serves the kinds in `unknown`.
     """
 
     def __init__(self, certificates: Certificates) -> None:
@@ -95,6 +96,7 @@ class FakeHost:
         self.cluster = FakeCluster()
         self.missing: set[str] = set()
         self.ailing: set[str] = set()
+        self.unknown: set[Kind] = set()
         self.expositions = Expositions(self.cluster)
         self._inner: dict[str, tuple[FakeCluster, Server]] = {}
         self._forwards: defaultdict[str, set[socket.socket]] = defaultdict(set)
@@ -208,6 +210,7 @@ class FakeHost:
         volume = self._volume(pod)
         if volume not in self._inner:
             cluster = FakeCluster(version=_version(pod))
+            cluster.unknown = self.unknown
             self._inner[volume] = cluster, Server(cluster, self._certificates.virtual_context, {})
         self._inner[volume][0].version = _version(pod)
         self._publish(pod, self._inner[volume][1])

@@ -1,6 +1,6 @@
 """A shop that may move: its cluster on a fake host, and a second one beside it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,8 @@ class Wanderer:
     def cluster(self) -> VirtualCluster:
         return VirtualCluster.objects.get(pk=self.shop.cluster.pk)
 
-    def ask(self, *, back: bool = False) -> Operation:
-        params: dict[str, Any] = {CHOICES: CHOSEN, TO: "" if back else str(self.there.pk), BACK: back}
+    def ask(self, *, back: bool = False, choices: Mapping[str, str] = CHOSEN) -> Operation:
+        params: dict[str, Any] = {CHOICES: dict(choices), TO: "" if back else str(self.there.pk), BACK: back}
         with transaction.atomic():
             return operation_start(
                 kind=OperationKind.MIGRATE,
@@ -50,10 +50,10 @@ class Wanderer:
                 params=params,
             ).operation
 
-    def move(self, *, back: bool = False, flow: Flow | None = None) -> Operation:
+    def move(self, *, back: bool = False, flow: Flow | None = None, choices: Mapping[str, str] = CHOSEN) -> Operation:
         """Worked on until it has ended."""
         flows = {**FLOWS, **({OperationKind.MIGRATE: flow} if flow else {})}
-        return operation_finish(self.ask(back=back), flows=flows)
+        return operation_finish(self.ask(back=back, choices=choices), flows=flows)
 
     def tidy(self) -> None:
         """Works on the removal of what is of no use any more."""

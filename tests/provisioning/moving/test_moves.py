@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
 from django.utils import timezone
 
 from accounts.models import Notification
@@ -178,23 +177,6 @@ def test_one_that_is_asleep_moves_and_sleeps_on(wanderer):
     cluster = wanderer.cluster
     assert (cluster.phase, cluster.sleeping, cluster.asleep_why) == ("Asleep", True, "weekend")
     assert wanderer.placements()["active"] == "beyond"
-
-
-@pytest.mark.parametrize("after", ["copy-objects", "freeze-source", "stop-workloads-first", "stop-workloads-last"])
-def test_an_abort_puts_it_back_before_people_are_let_to_the_target(wanderer, after):
-    def abort(context):
-        operation_abort(operation=context.operation, actor=MARINA, now=timezone.now())
-
-    operation = wanderer.move(flow=with_step(MIGRATE, after, "abort", abort))
-    assert (operation.state, operation.message) == ("Aborted", "Aborted by tests.")
-    cluster = wanderer.cluster
-    assert (cluster.phase, cluster.frozen_at) == ("Ready", None)
-    assert wanderer.placements() == {"active": "east", "leaving": "beyond"}
-    with wanderer.inside() as kube:
-        assert kube.get(VALIDATING_ADMISSION_POLICY, NAME) is None
-    wanderer.tidy()
-    assert wanderer.placements() == {"active": "east"}
-    assert wanderer.host(wanderer.beyond).get(NAMESPACE, wanderer.shop.placement.namespace) is None
 
 
 def test_one_that_was_asleep_and_is_put_back_sleeps_again_where_it_was(wanderer):
