@@ -27,7 +27,7 @@ def noted(manager: str, fields: Found, *, later: bool = True) -> Found:
     return {"manager": manager, "operation": "Update", "time": at.isoformat(), "fieldsV1": fields}
 
 
-def by(kind: str, *writers: Found, **version: str) -> By:
+def by(kind: str, *writers: Found, **version: Any) -> By:
     return written_by(of(kind, "it", meta={"managedFields": list(writers)}, **version), SINCE)
 
 
@@ -55,9 +55,9 @@ def test_by_such_a_name_nobody_is_taken_for_it_in_what_it_never_writes(manager: 
 def test_what_marina_holds_and_what_kubernetes_writes_is_nobodys() -> None:
     assert by("Deployment", noted("marina", HELD)) is By.NOBODY
     assert by("ConfigMap", noted("marina", {"f:metadata": HELD["f:metadata"]})) is By.UNTOLD, "nothing holds it"
-    status = {"f:status": {"f:conditions": {".": {}, 'k:{"type":"Available"}': {"f:status": {}}}}}
-    revision = {"f:metadata": {"f:annotations": {".": {}, "f:deployment.kubernetes.io/revision": {}}}}
-    protected = {"f:metadata": {"f:finalizers": {".": {}, 'v:"kubernetes.io/pvc-protection"': {}}}}
+    status: Found = {"f:status": {"f:conditions": {".": {}, 'k:{"type":"Available"}': {"f:status": {}}}}}
+    revision: Found = {"f:metadata": {"f:annotations": {".": {}, "f:deployment.kubernetes.io/revision": {}}}}
+    protected: Found = {"f:metadata": {"f:finalizers": {".": {}, 'v:"kubernetes.io/pvc-protection"': {}}}}
     for manager in SYSTEM:
         for fields in (status, revision, protected, REPLICAS):
             assert by("Deployment", noted(manager, fields)) is By.NOBODY
@@ -65,9 +65,9 @@ def test_what_marina_holds_and_what_kubernetes_writes_is_nobodys() -> None:
 
 def test_webhooks_are_held_by_whom_they_select_alone() -> None:
     version = "admissionregistration.k8s.io/v1"
-    one = {'k:{"name":"a.example"}': {"f:objectSelector": {}}}
+    one: Found = {'k:{"name":"a.example"}': {"f:objectSelector": {}}}
     assert by(HOOKS, noted("marina", {"f:webhooks": one}), version=version) is By.NOBODY
-    two = {'k:{"name":"a.example"}': {"f:objectSelector": {}, "f:rules": {}}}
+    two: Found = {'k:{"name":"a.example"}': {"f:objectSelector": {}, "f:rules": {}}}
     assert by(HOOKS, noted("marina", {"f:webhooks": two}), version=version) is By.UNTOLD
 
 
