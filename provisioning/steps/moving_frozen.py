@@ -231,9 +231,9 @@ def switch_placement(context: StepContext) -> StepResult:
 
 
 def _since(context: StepContext) -> datetime:
-    """When it was frozen, by the cluster's own clock where that is known."""
+    """When it was frozen, by the cluster's own clock where that is known; to the second, as writes are noted."""
     freeze = context.params.get(FREEZE) or {"since": context.params[FROZEN_AT]}
-    return datetime.fromisoformat(freeze["since"])
+    return datetime.fromisoformat(freeze["since"]).replace(microsecond=0)
 
 
 def _switched(context: StepContext) -> Done:
