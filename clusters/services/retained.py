@@ -17,7 +17,6 @@ from clusters.models import (
     HostCluster,
     Operation,
     OperationKind,
-    OperationState,
     Placement,
     PlacementRole,
     VirtualCluster,
@@ -28,7 +27,6 @@ from clusters.services.placements import only_copy, placement_leave, removal_of
 
 _NEED_IT: Final = (OperationKind.MIGRATE, OperationKind.RECOVER)
 """What may go back to it, or go on from it."""
-_ENDED: Final = (OperationState.SUCCEEDED, OperationState.FAILED, OperationState.ABORTED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +107,7 @@ def _left_on(host: HostCluster, actor: Actor) -> Iterator[tuple[VirtualCluster, 
 
 
 def _at_work_check(cluster: VirtualCluster) -> None:
-    work = Operation.objects.filter(virtual_cluster=cluster, kind__in=_NEED_IT).exclude(state__in=_ENDED)
+    work = Operation.objects.filter(virtual_cluster=cluster, kind__in=_NEED_IT, finished_at=None)
     if found := work.order_by("pk").first():
         raise Conflict(
             f"{cluster} is busy: {found.kind} is at work, which may need what is kept of it.",

@@ -26,7 +26,7 @@ from provisioning.moving.pods import job_ended
 from provisioning.moving.what_moves import TOKENS
 from provisioning.moving.workloads import KINDS, Seen, Workload, workloads_in, workloads_seen
 
-WHOLE: Final = (PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME, SERVICE, INGRESS)
+_WHOLE: Final = (PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME, SERVICE, INGRESS)
 """Kinds of which the objects themselves are looked at."""
 _HOOKS: Final = ("admissionregistration.k8s.io", "MutatingWebhookConfiguration")
 _API_SERVICES: Final = ("apiregistration.k8s.io", "APIService")
@@ -105,7 +105,7 @@ def choices_read(kube: KubeClient) -> Inside:
 
 def _choosable(kube: KubeClient, served: Served, seen: Seen) -> Inside:
     workloads = workloads_in(seen)
-    whole = [kind for kind in WHOLE if serves(served, kind)]
+    whole = [kind for kind in _WHOLE if serves(served, kind)]
     found = {kind.kind: users(each) for kind, each in zip(whole, lists(kube, whole), strict=True)}
     return Inside(
         workloads=workloads,

@@ -15,6 +15,7 @@ from provisioning.drivers.kinds import POD, SECRET, SERVICE, Json, Kind
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
 from provisioning.engine.errors import StepError
+from tests.e2e.beside import beside
 
 GADGET = Kind("things.example.com/v1", "Gadget", "gadgets", namespaced=True)
 SPACE = "operated"
@@ -122,13 +123,8 @@ class Operator:
     @contextmanager
     def operating(self) -> Iterator["Operator"]:
         """Until the block is left."""
-        thread = threading.Thread(target=self._run, daemon=True)
-        thread.start()
-        try:
+        with beside(self._run, self.over):
             yield self
-        finally:
-            self.over.set()
-            thread.join(timeout=30)
 
     def _run(self) -> None:
         while not self.over.is_set():
@@ -175,13 +171,8 @@ class Customer:
     @contextmanager
     def asking(self) -> Iterator["Customer"]:
         """Until the block is left."""
-        thread = threading.Thread(target=self._run, daemon=True)
-        thread.start()
-        try:
+        with beside(self._run, self.over):
             yield self
-        finally:
-            self.over.set()
-            thread.join(timeout=30)
 
     def _run(self) -> None:
         number = 0

@@ -10,6 +10,8 @@ from typing import Any
 from kubernetes import client
 from urllib3.exceptions import HTTPError
 
+from tests.e2e.beside import beside
+
 NAMESPACE = "written"
 NAMES = 40
 
@@ -34,13 +36,8 @@ class Writer:
     @contextmanager
     def writing(self) -> Iterator["Writer"]:
         """Until the block is left."""
-        thread = threading.Thread(target=self._run, daemon=True)
-        thread.start()
-        try:
+        with beside(self._run, self.over):
             yield self
-        finally:
-            self.over.set()
-            thread.join(timeout=30)
 
     def _run(self) -> None:
         number = 0
