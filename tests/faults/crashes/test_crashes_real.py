@@ -13,8 +13,8 @@ import pytest
 from tests.faults.crashes.matrix import SEED, SOAK, Matrix, Stages, drawn
 from tests.faults.crashes.scenarios import SCENARIOS, Scenario
 
-AT_ONCE = 2
-"""Each has an API server of its own."""
+AT_ONCE = 4 if SOAK else 2
+"""Each has an API server of its own, or two. Most of a case is waiting."""
 SCENARIOS_A_RUN, PLACES_A_SCENARIO = 2, 3
 
 

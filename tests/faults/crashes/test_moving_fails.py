@@ -105,24 +105,24 @@ def moving(stages: Stages) -> Iterator[Moving]:
 
 @pytest.mark.timeout(1500)
 def test_the_source_works_as_before_wherever_it_fails(stages: Stages, tell: Callable[[str], None]) -> None:
-    fail_everywhere(stages, tell, at_once=AT_ONCE)
+    fail_everywhere(stages, tell)
 
 
 @pytest.mark.skipif(not SOAK, reason="an hour on real API servers: the soak does it")
 @pytest.mark.localkube
 @pytest.mark.timeout(7200)
 def test_the_same_on_real_hosts(real_stages: Stages, tell: Callable[[str], None]) -> None:
-    fail_everywhere(real_stages, tell, at_once=1)
+    fail_everywhere(real_stages, tell)
 
 
-def fail_everywhere(stages: Stages, tell: Callable[[str], None], *, at_once: int) -> None:
+def fail_everywhere(stages: Stages, tell: Callable[[str], None]) -> None:
     begun = time.monotonic()
     places = before_the_switch(Matrix(MOVE, stages, at_once=1).undisturbed().passed)
     failing = [place for place in places if place.name not in MENDED]
 
     def some(number: int) -> list[Place]:
         """Those of its share that were not passed."""
-        left, missed = deque(failing[number::at_once]), []
+        left, missed = deque(failing[number::AT_ONCE]), []
         try:
             while left:
                 with moving(stages) as move:
@@ -135,8 +135,8 @@ def fail_everywhere(stages: Stages, tell: Callable[[str], None], *, at_once: int
             connection.close()
         return missed
 
-    with ThreadPoolExecutor(at_once) as pool:
-        missed = [place for share in pool.map(some, range(at_once)) for place in share]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        missed = [place for share in pool.map(some, range(AT_ONCE)) for place in share]
     told = f", not passed: {', '.join(map(str, missed))}" if missed else ""
     tell(f"moves that fail: {len(failing)} places in {time.monotonic() - begun:.1f} s{told}")
     passed = Counter(place.name for place in failing) - Counter(place.name for place in missed)
