@@ -52,7 +52,8 @@ class Container:
         )
         client = self.volume.authority.issue_files("kubelet-client", "kube-apiserver-kubelet-client")
         extras = commands.virtual_apiserver_extras(client, self.volume.authority.certificate_file)
-        return self._start("kube-apiserver", [*commands.apiserver(server), *extras])
+        wished = self.release.value("controlPlane", "distro", "k8s", "apiServer", "extraArgs") or []
+        return self._start("kube-apiserver", [*commands.apiserver(server), *extras, *wished])
 
     async def became_ready(self, apiserver: Child) -> bool:
         """Waits until it answers; False when it ended before."""

@@ -18,6 +18,7 @@ from clusters.services.virtual_clusters import VirtualClusterSpec, virtual_clust
 from dev.waiting import wait_until
 from localkube import LocalHost, Tools
 from provisioning.drivers.clients import Clients
+from provisioning.drivers.kinds import Json
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
 from provisioning.engine.context import StepContext
@@ -77,10 +78,16 @@ def scene_settings(settings: Any, tools: Tools, folder: Path) -> None:
 
 
 def scene_made(
-    world: World, hosts: Mapping[str, LocalHost], name: str, *, exposure: Exposure = Exposure.LOCAL
+    world: World,
+    hosts: Mapping[str, LocalHost],
+    name: str,
+    *,
+    exposure: Exposure = Exposure.LOCAL,
+    values: Json | None = None,
 ) -> Scene:
-    """The cluster is Ready. `exposure`: of both hosts."""
-    here, there = (_connected(label, host, exposure) for label, host in list(hosts.items())[:2])
+    """The cluster is Ready. `exposure` and `values`, for vcluster's chart: of both hosts."""
+    wanted = {"exposure": exposure, "values": values or {}}
+    here, there = (_connected(label, host, wanted) for label, host in list(hosts.items())[:2])
     work = virtual_cluster_create(
         project=world.payments,
         name=name,
@@ -94,11 +101,11 @@ def scene_made(
     return Scene(world, here, there, cluster)
 
 
-def _connected(name: str, host: LocalHost, exposure: Exposure) -> HostCluster:
+def _connected(name: str, host: LocalHost, wanted: Mapping[str, Any]) -> HostCluster:
     connection = connection_of(host.kubeconfig)
     with connection_open(connection, target=name) as api:
         groups = KubeClient(api).api_groups()
-    return host_at(connection, name, api_groups=groups, exposure=exposure)
+    return host_at(connection, name, api_groups=groups, **wanted)
 
 
 def finished(operation: Operation, flows: Mapping[OperationKind, Flow] = FLOWS) -> Operation:
