@@ -218,8 +218,14 @@ def _inside(stage: Stage, placement: Placement | None) -> Json:
     if stage.fake:
         return found
     # a real one makes many objects of its own, and its controllers say how those of others are at the moment
-    made = {name: each for name, each in found.items() if "marina" in each.get("metadata", {}).get("managedFields", {})}
+    made = {name: each for name, each in found.items() if _marinas(each.get("metadata", {}))}
     return {name: {key: value for key, value in each.items() if key != "status"} for name, each in made.items()}
+
+
+def _marinas(meta: Json) -> bool:
+    """A ReplicaSet that its Deployment makes bears a field of Marina's or not, as it was there in time to be held."""
+    of_controller = any(owner.get("controller") for owner in meta.get("ownerReferences") or [])
+    return "marina" in meta.get("managedFields", {}) and not of_controller
 
 
 def _objects(kube: KubeClient, namespace: str) -> Json:
