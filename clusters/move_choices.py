@@ -3,7 +3,19 @@
 from collections.abc import Mapping
 from typing import Final
 
-from clusters.moving import ACCEPT, DIFFERENCES, JOBS_WAIT, PODS_LEAVE, PODS_RECREATE, UNFROZEN, VOLUMES_EMPTY
+from clusters.moving import (
+    ACCEPT,
+    ADDRESSES,
+    ADDRESSES_REMOVE,
+    DIFFERENCES,
+    JOBS_WAIT,
+    NODE_PORTS,
+    PODS_LEAVE,
+    PODS_RECREATE,
+    PORTS_KEEP,
+    UNFROZEN,
+    VOLUMES_EMPTY,
+)
 
 PROCEED: Final = "proceed"
 
@@ -23,6 +35,23 @@ MOVE_CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "outside": {
         PROCEED: "What they stand for outside the cluster is made or changed anew by their controllers at the target.",
+    },
+    NODE_PORTS: {
+        PORTS_KEEP: "The target is asked for the same numbers; where one is taken there, the move is put back and says "
+        "which. Its machines have other addresses all the same.",
+        "renumber": "The target gives numbers of its own: what leads to the old ones is changed by people.",
+    },
+    ADDRESSES: {
+        "keep": "They are carried as they are; whether the target serves them is up to its network.",
+        ADDRESSES_REMOVE: "The copies are made without them. A way back brings none of them again.",
+    },
+    "names": {
+        PROCEED: "They are carried as they are. Once it has moved, people lead to the target what leads to them (DNS, "
+        "balancers, firewalls).",
+    },
+    "tokens": {
+        "reissue": "The Secrets are made again under their names, with new tokens. Whoever uses an old one from "
+        "outside is given the new one.",
     },
     UNFROZEN: {
         PROCEED: "While it is moved, people cannot write, and programs inside it can: what these write meanwhile may "

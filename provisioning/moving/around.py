@@ -18,6 +18,7 @@ from provisioning.moving.changes import Changes, carried_kinds, left_out_by_meta
 from provisioning.moving.comparing import copy_differs, copy_same
 from provisioning.moving.listing import both_sides
 from provisioning.moving.owning import Owners
+from provisioning.moving.services import AS_IT_IS, ServicesWay
 from provisioning.moving.what_moves import left_out, moves
 from provisioning.moving.writers import By, kubernetes_made, kubernetes_wrote, written_by
 
@@ -25,14 +26,17 @@ CLOCKS_APART: Final = timedelta(minutes=1)
 """By so much the clocks of two hosts may differ."""
 
 
-def changed_again(changes: Changes, source: KubeClient, target: KubeClient, since: datetime) -> list[str]:
+def changed_again(
+    changes: Changes, source: KubeClient, target: KubeClient, since: datetime, *, services: ServicesWay = AS_IT_IS
+) -> list[str]:
     """Of what was changed since the last copy what is not so at the target. Nothing may run there yet.
 
     What Kubernetes' own controllers did meanwhile does not count: the replicas that an autoscaler wanted, say, stay as
     they were copied, and are found anew at the target.
     """
     kinds, owners = {(kind.group, kind.kind): kind for kind in kinds_served(target).kinds}, Owners(source)
-    written = [obj for obj in changes.changed if moves(obj) and written_by(obj, since) is not By.NOBODY]
+    changed = map(services.carried, changes.changed)
+    written = [obj for obj in changed if moves(obj) and written_by(obj, since) is not By.NOBODY]
     told = [str(id_of(obj)) for obj in written if _lost(obj, since, target, kinds, owners)]
     return told + [str(id_of(obj)) for _, obj in changes.gone if moves(obj)]
 
@@ -62,12 +66,13 @@ def written_since(
     mark: str,
     before_page: Callable[[], None],
     counts: Mapping[str, int] | None = None,
+    services: ServicesWay = AS_IT_IS,
 ) -> list[str]:
     """By whoever is neither Kubernetes nor Marina, by the names and times that the API server notes of writers.
 
     `since` is by the cluster's own clock. What is at the target as it is at the source was copied in time. What was
     carried and is gone from the source counts too, unless Kubernetes took it along with its owner.
-    `counts`: see `both_sides`.
+    `counts`: see `both_sides`; `services`: as what Services were carried.
     """
     carried_by = moving_way(mark).created_by
     kinds, owners = {(kind.group, kind.kind): kind for kind in kinds_served(target).kinds}, Owners(source)
@@ -81,7 +86,8 @@ def written_since(
         before_page=before_page,
         counts=counts,
     ):
-        written = whole(source, sides.kind, [item for item in sides.newer if _may_count(item, since)])
+        newer = whole(source, sides.kind, [item for item in sides.newer if _may_count(item, since)])
+        written = list(map(services.carried, newer))
         told += [str(id_of(obj)) for obj in written if _counts(obj) and _lost(obj, since, target, kinds, owners)]
         gone = whole(target, sides.kind, [item for item in sides.extra if _was_there(item, since, carried_by)])
         told += [str(id_of(obj)) for obj in gone if _counts(obj) and not owners.took_along(obj)]

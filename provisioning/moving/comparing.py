@@ -12,6 +12,7 @@ from provisioning.moving.changes import carried_kinds
 from provisioning.moving.holding import let_go, same_but_for_holding
 from provisioning.moving.listing import Name, name_of
 from provisioning.moving.owning import Owners
+from provisioning.moving.services import AS_IT_IS, ServicesWay
 from provisioning.moving.what_moves import as_moved, left_out, moves
 
 PATHS: int = 3
@@ -26,9 +27,14 @@ class Compared:
 
 
 def differing(
-    source: KubeClient, target: KubeClient, revisions: Mapping[str, int], *, before_page: Callable[[], None]
+    source: KubeClient,
+    target: KubeClient,
+    revisions: Mapping[str, int],
+    *,
+    before_page: Callable[[], None],
+    services: ServicesWay = AS_IT_IS,
 ) -> Compared:
-    """Of what was not changed at the source since these `revisions`.
+    """Of what was not changed at the source since these `revisions`. `services`: as what Services were carried.
 
     What is only at the target was deleted at the source since; the next copy of changes deletes it there too.
     """
@@ -40,7 +46,7 @@ def differing(
         for name, obj in here.items():
             if revision_of(obj) <= since and moves(obj) and not left_out(obj):
                 compared.count += 1
-                _compare(compared, obj, there.get(name), owners)
+                _compare(compared, services.carried(obj), there.get(name), owners)
     return compared
 
 

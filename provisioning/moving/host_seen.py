@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from clusters.models import HostCluster, HostMode
 from provisioning.capacity import node_usable
-from provisioning.drivers.kinds import NODE, STORAGE_CLASS, Json
+from provisioning.drivers.kinds import NODE, RESOURCE_QUOTA, STORAGE_CLASS, Json
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.errors import PermanentError
+from provisioning.moving.quotas import GivenSeen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,12 @@ def host_seen(host: HostCluster, kube: KubeClient) -> HostSeen:
         ingress_classes=frozenset(each["name"] for each in host.ingress_classes),
         nodes=_nodes(kube) if asks else None,
     )
+
+
+def given_seen(host: HostCluster, kube: KubeClient, namespace: str) -> GivenSeen:
+    """A namespace that the host's administrators gave, as it is now."""
+    quotas = _may(lambda: kube.list(RESOURCE_QUOTA, namespace))
+    return GivenSeen(host=host.name, namespace=namespace, quotas=None if quotas is None else tuple(quotas))
 
 
 def _nodes(kube: KubeClient) -> tuple[Json, ...] | None:

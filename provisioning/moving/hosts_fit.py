@@ -44,14 +44,9 @@ def _permitted(host: HostCluster) -> Iterator[Finding]:
 
 def _room(source: Placement, found: MoveTarget) -> Iterator[Finding]:
     """For all that runs of it where it is, by the last survey there; its own pods alone were weighed already."""
-    asked = (source.host.capacity.get("requested_by_namespace") or {}).get(source.namespace)
-    if found.room is None or found.host is None or not isinstance(asked, dict):
+    needs = running_requests(source)
+    if found.room is None or found.host is None or needs is None:
         return
-    needs = Requests(
-        cpu=int(asked.get("cpu") or 0),
-        memory=int(asked.get("memory") or 0) // _MIB,
-        pods=int(asked.get("pods") or 0),
-    )
     if lacks := found.room.lacks(needs):
         yield Finding(
             weight=Weight.BLOCKS,
@@ -60,6 +55,18 @@ def _room(source: Placement, found: MoveTarget) -> Iterator[Finding]:
             message=f"{found.host.name} has no room for what runs in it: {lacks}",
             hint="Move it elsewhere, or let it ask for less.",
         )
+
+
+def running_requests(source: Placement) -> Requests | None:
+    """What all that runs of it asks for where it is, by the last survey there; None where that did not see it."""
+    asked = (source.host.capacity.get("requested_by_namespace") or {}).get(source.namespace)
+    if not isinstance(asked, dict):
+        return None
+    return Requests(
+        cpu=int(asked.get("cpu") or 0),
+        memory=int(asked.get("memory") or 0) // _MIB,
+        pods=int(asked.get("pods") or 0),
+    )
 
 
 def _address(cluster: VirtualCluster, source: Placement, target: HostCluster) -> Iterator[Finding]:

@@ -14,16 +14,17 @@ from provisioning.drivers.kinds import (
     PERSISTENT_VOLUME_CLAIM,
     SECRET,
     SERVICE,
+    SERVICE_ACCOUNT,
     VALIDATING_ADMISSION_POLICY,
     Json,
     Kind,
 )
 from provisioning.drivers.kube import KubeClient
 from provisioning.exports.discovery import Served, converts_by_webhook, kinds_served, served_versions, stored_version
-from provisioning.exports.left_out import rule_for
+from provisioning.exports.left_out import OF_TOKENS, rule_for
 from provisioning.moving.listing import AT_ONCE, all_of, lists
 from provisioning.moving.pods import job_ended
-from provisioning.moving.what_moves import TOKENS
+from provisioning.moving.what_moves import TOKENS, left_out
 from provisioning.moving.workloads import KINDS, Seen, Workload, workloads_in, workloads_seen
 
 _WHOLE: Final = (PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME, SERVICE, INGRESS)
@@ -78,6 +79,9 @@ class Inside:
     services: tuple[Json, ...] = ()
     ingresses: tuple[Json, ...] = ()
     tokens: tuple[str, ...] = ()
+    """Secrets in which people have Kubernetes put tokens of ServiceAccounts."""
+    accounts: tuple[str, ...] = ()
+    """ServiceAccounts that people made."""
     customs: tuple[Custom, ...] = ()
     pod_hooks: tuple[str, ...] = ()
     aggregated: tuple[str, ...] = ()
@@ -91,7 +95,7 @@ def inside_read(kube: KubeClient) -> Inside:
     return replace(
         _choosable(kube, served, seen),
         ended_jobs=tuple(_named(each) for each in seen.found if _is_ended_job(each)),
-        tokens=tuple(_named(each) for each in kube.list(SECRET, field_selector=TOKENS, metadata_only=True)),
+        accounts=tuple(sorted(_named(each) for each in users(kube.list(SERVICE_ACCOUNT)))),
         pod_hooks=tuple(sorted(_named(each) for each in _of(kube, served, _HOOKS) if _on_pods(each))),
         aggregated=tuple(sorted(_named(each) for each in _of(kube, served, _API_SERVICES) if _elsewhere(each))),
         converted=tuple(sorted(_named(each) for each in _of(kube, served, _DEFINITIONS) if _needs_converting(each))),
@@ -114,9 +118,16 @@ def _choosable(kube: KubeClient, served: Served, seen: Seen) -> Inside:
         volumes=found.get("PersistentVolume", ()),
         services=found.get("Service", ()),
         ingresses=found.get("Ingress", ()),
+        tokens=_token_secrets(kube),
         customs=_customs(kube, [kind for kind in served.kinds if outside_why(kind.group)]),
         policies=serves(served, VALIDATING_ADMISSION_POLICY),
     )
+
+
+def _token_secrets(kube: KubeClient) -> tuple[str, ...]:
+    """By what is listed of them without what they hold."""
+    found = kube.list(SECRET, field_selector=TOKENS, metadata_only=True)
+    return tuple(_named(each) for each in found if not left_out({**each, "type": OF_TOKENS}))
 
 
 def serves(served: Served, kind: Kind) -> bool:

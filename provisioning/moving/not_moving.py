@@ -5,12 +5,14 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from clusters.move_choices import MOVE_CHOICES
+from clusters.moving import ADDRESSES, NODE_PORTS
 from clusters.preflight import Finding, Weight
 from provisioning.drivers.kinds import CRON_JOB, JOB, POD, Json
 from provisioning.drivers.quantities import units
 from provisioning.exports.identity import id_of
 from provisioning.moving.inside import Inside
 from provisioning.moving.pods import LONGEST_GRACE, pod_spec
+from provisioning.moving.services import addresses_of, node_ports
 from provisioning.moving.telling import counted_told, few, size_told
 
 BALANCER: Final = "LoadBalancer"
@@ -40,7 +42,9 @@ def not_moving(inside: Inside, *, to: str) -> Iterator[Finding]:
     yield from _unfrozen(inside)
     yield from _node_ports(inside, to)
     yield from _addresses(inside, to)
+    yield from _names(inside, to)
     yield from _tokens(inside)
+    yield from _waits(inside)
     yield from _hooks(inside)
 
 
@@ -169,7 +173,8 @@ def _outside(inside: Inside, to: str) -> Iterator[Finding]:
     balancers = [name_of(each) for each in inside.services if (each.get("spec") or {}).get("type") == BALANCER]
     if balancers:
         told = f"{counted_told(len(balancers), 'Service')} of type LoadBalancer: {to} makes new ones, of other "
-        yield choice("outside", code="load-balancers", about=few(balancers), message=f"{told}addresses.")
+        told += "addresses and node ports."
+        yield choice("outside", code="load-balancers", about=few(balancers), message=told)
     for prefix, does in ((EXTERNAL_DNS, "external-dns"), (CERTIFICATES, "cert-manager")):
         named = [name_of(each) for each in (*inside.services, *inside.ingresses) if _annotated(each, prefix)]
         if named:
@@ -198,28 +203,30 @@ def _unfrozen(inside: Inside) -> Iterator[Finding]:
 
 
 def _node_ports(inside: Inside, to: str) -> Iterator[Finding]:
-    ports = [
-        f"{name_of(service)}:{port['nodePort']}"
-        for service in inside.services
-        for port in (service.get("spec") or {}).get("ports") or []
-        if port.get("nodePort")
-    ]
+    ports = [f"{name_of(each)}:{number}" for each in inside.services for number in filter(None, node_ports(each))]
     if ports:
-        told = f"{to} gives these Services other node ports, and its machines have other addresses."
-        yield note("node-ports", few(ports), told)
+        told = f"{counted_told(len(ports), 'node port is', 'node ports are')} of the present host; {to} has its own."
+        yield choice(NODE_PORTS, code="node-ports", about=few(ports), message=told)
 
 
 def _addresses(inside: Inside, to: str) -> Iterator[Finding]:
-    external = [name_of(each) for each in inside.services if (each.get("spec") or {}).get("externalIPs")]
-    if external:
-        yield note("external-ips", few(external), f"Their externalIPs lead to machines that {to} does not have.")
+    named = [
+        f"{name_of(each)} ({', '.join(addresses)})" for each in inside.services if (addresses := addresses_of(each))
+    ]
+    if named:
+        told = f"These Services name addresses (externalIPs, loadBalancerIP) that may not lead to {to}."
+        yield choice(ADDRESSES, code="external-ips", about=few(named), message=told)
+
+
+def _names(inside: Inside, to: str) -> Iterator[Finding]:
     hosts = sorted({str(rule["host"]) for each in inside.ingresses for rule in _rules(each) if rule.get("host")})
     if hosts:
-        told = f"DNS must lead these names to the ingress controller of {to}."
-        yield note("ingress-names", few(hosts), told, "Change it once the move has ended.")
+        told = f"DNS has to lead these names to the ingress controller of {to}."
+        yield choice("names", code="ingress-names", about=few(hosts), message=told)
     bound = [f"{each['kind']} {name_of(each)}" for each in inside.templates if _uses_node_network(each)]
     if bound:
-        yield note("host-ports", few(bound), f"They listen on the machines' own addresses, which are others at {to}.")
+        told = f"They listen on the machines' own addresses, which are others at {to}."
+        yield choice("names", code="host-ports", about=few(bound), message=told)
 
 
 def _rules(ingress: Json) -> Iterable[Json]:
@@ -234,12 +241,28 @@ def _uses_node_network(found: Json) -> bool:
 
 def _tokens(inside: Inside) -> Iterator[Finding]:
     if inside.tokens:
-        yield note(
-            "account-tokens",
-            few(sorted(inside.tokens)),
-            "Tokens of ServiceAccounts in these Secrets hold for the present API only: there they get new ones.",
-            "Whoever uses one from outside of the cluster has to be given the new one. Pods get theirs by themselves.",
+        yield choice(
+            "tokens",
+            code="account-tokens",
+            about=few(sorted(inside.tokens)),
+            message="Tokens of ServiceAccounts in these Secrets hold for the present API only.",
+            hint="Pods get new ones by themselves; whoever uses one from outside has to be given it.",
         )
+    used = {f"{each['metadata'].get('namespace', '')}/{_account_of(each)}" for each in inside.templates}
+    if unused := [name for name in inside.accounts if name not in used]:
+        told = "Tokens that somebody took for a ServiceAccount (kubectl create token) hold for the present API only."
+        hint = (
+            "Kubernetes lists no such tokens. These accounts no workload uses: they may be there for somebody outside."
+        )
+        yield note("created-tokens", few(unused), told, hint)
+
+
+def _account_of(found: Json) -> str:
+    spec = pod_spec(found)
+    return str(spec.get("serviceAccountName") or spec.get("serviceAccount") or "default")
+
+
+def _waits(inside: Inside) -> Iterator[Finding]:
     if any(each.kind is CRON_JOB for each in inside.workloads):
         names = [f"{each.key.namespace}/{each.key.name}" for each in inside.workloads if each.kind is CRON_JOB]
         yield note("cron-jobs", few(names), "These start no Jobs while it is moved, and go on afterwards.")

@@ -3,19 +3,22 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from clusters.models import HostCluster, Placement, PlacementRole
+from clusters.models import HostCluster, HostMode, Placement, PlacementRole, VirtualCluster
 from clusters.move_target import MoveTarget, move_target, source_refusals
 from clusters.move_wish import MoveWish
+from clusters.placing import namespaces_free
 from clusters.preflight import Finding, Report, Weight
 from clusters.services.move_notices import direct_holders
+from clusters.sizes import SIZES
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.moving.expecting import FREEZE, STARTING, expected, measured, usual_move
 from provisioning.moving.fitting import fitting
-from provisioning.moving.host_seen import HostSeen, host_seen
-from provisioning.moving.hosts_fit import blocking, hosts_fit
+from provisioning.moving.host_seen import HostSeen, given_seen, host_seen
+from provisioning.moving.hosts_fit import blocking, hosts_fit, running_requests
 from provisioning.moving.inside import Inside, inside_read
 from provisioning.moving.not_moving import not_moving, note
+from provisioning.moving.quotas import Needed, needed, quotas_fit
 from provisioning.moving.telling import few, seconds_told
 from provisioning.moving.workloads import Order, Workload, orders_refused, workloads_ordered
 
@@ -79,6 +82,8 @@ def _of_inside(
     seen = _asked(context, found.host)
     if isinstance(seen, Finding) and not found.refusals:
         yield seen
+    if isinstance(seen, HostSeen):
+        yield from _given(context, source, found, found.host)
     if inside is None:
         told = "It is asleep: what is in it is looked at once it was woken for the move, before anything is changed."
         yield note("asleep", context.virtual_cluster.name, told)
@@ -89,6 +94,22 @@ def _of_inside(
     for asked, why in orders_refused(inside.workloads, wish.orders).items():
         hint = "Leave the order out, or ask for another one."
         yield Finding(weight=Weight.BLOCKS, code="order-refused", about=asked, message=why, hint=hint)
+
+
+def _given(context: StepContext, source: Placement, found: MoveTarget, host: HostCluster) -> Iterator[Finding]:
+    """What its administrators let be used of the namespace that it would get there."""
+    if host.mode != HostMode.NAMESPACES:
+        return
+    taken = set(host.placements.values_list("namespace", flat=True))
+    free = [found.kept.namespace] if found.kept else namespaces_free(host, taken=taken)[:1]
+    needs = _needed(context.virtual_cluster, source)
+    for namespace in free:
+        kube = context.clients.kube(host, context.lease.check)
+        yield from quotas_fit(given_seen(host, kube, namespace), needs)
+
+
+def _needed(cluster: VirtualCluster, source: Placement) -> Needed:
+    return needed(SIZES[cluster.size], replicas=cluster.replicas, running=running_requests(source))
 
 
 def _asked(context: StepContext, host: HostCluster) -> HostSeen | Finding:

@@ -25,6 +25,7 @@ from provisioning.moving.carrying import Carried, Carrier, changes_carry, moving
 from provisioning.moving.changes import Changes, carried_kinds, changes_since
 from provisioning.moving.comparing import differing
 from provisioning.moving.preflight import move_wish
+from provisioning.moving.services import ServicesWay, services_way
 from provisioning.moving.workloads import workloads_of, workloads_ordered
 from provisioning.steps.names import ACCESS_NAMESPACE
 from provisioning.steps.placing import one_at_a_time, placement_create
@@ -135,11 +136,18 @@ def copy_objects(context: StepContext) -> StepResult:
 def _plan(context: StepContext) -> RestorePlan:
     with context.virtual() as source:
         served = {kind.api_version for kind in carried_kinds(source)}
-    return export_read(_export(context).pk, lambda reader: moving_plan(reader.objects(), served=served.__contains__))
+    plan_of = partial(moving_plan, served=served.__contains__, services=services_of(context))
+    return export_read(_export(context).pk, lambda reader: plan_of(reader.objects()))
 
 
 def _carrier(context: StepContext, plan: RestorePlan) -> Any:
-    return partial(Carrier, plan=plan, way=moving_way(mark_of(context)))
+    first = not context.params.get(BACK)
+    return partial(Carrier, plan=plan, way=moving_way(mark_of(context)), services=services_of(context), first=first)
+
+
+def services_of(context: StepContext) -> ServicesWay:
+    """As what Services go, by what was chosen."""
+    return services_way(context.params.get(CHOICES, {}))
 
 
 def _export(context: StepContext) -> Export:
@@ -162,7 +170,7 @@ def copy_changes(context: StepContext) -> StepResult:
     for _ in range(ROUNDS):
         with both(context) as (source, target):
             changes = changes_since(source, target, _revisions(context), before_page=context.lease.check)
-            carried = changes_carry(target, changes, mark=mark_of(context))
+            carried = changes_carry(target, changes, mark=mark_of(context), services=services_of(context))
         if waits := _not_taken(context, carried):
             return waits
         copied_up_to(context, changes)
@@ -225,7 +233,9 @@ def compare_copy(context: StepContext) -> StepResult:
     PermanentError where something is not the same, unless that was accepted.
     """
     with both(context) as (source, target):
-        compared = differing(source, target, _revisions(context), before_page=context.lease.check)
+        compared = differing(
+            source, target, _revisions(context), before_page=context.lease.check, services=services_of(context)
+        )
     if not compared.differing:
         return Done(f"{compared.count} objects are the same.")
     told = " ".join(f"{each}." for each in compared.differing[:TOLD])

@@ -35,7 +35,7 @@ from provisioning.moving.running import Decided, started, stopped, webhooks_held
 from provisioning.moving.telling import few
 from provisioning.moving.workloads import Order
 from provisioning.steps.move_check import refused
-from provisioning.steps.moving import both, copied_up_to, taken_or_wait
+from provisioning.steps.moving import both, copied_up_to, services_of, taken_or_wait
 from provisioning.steps.restoring import mark_of
 from provisioning.steps.timing import seconds_in_step
 
@@ -125,7 +125,7 @@ def copy_rest(context: StepContext) -> StepResult:
             changes = changes_since(
                 source, target, context.params[REVISIONS], before_page=context.lease.check, counts=counts
             )
-            carried = changes_carry(target, changes, mark=mark_of(context))
+            carried = changes_carry(target, changes, mark=mark_of(context), services=services_of(context))
             if waits := taken_or_wait(carried, seconds=0.2):
                 return waits
             copied += len(changes)
@@ -158,7 +158,8 @@ def stop_workloads_first(context: StepContext) -> StepResult:
                 counts=context.params.get(COUNTS),
             )
             ended_remove(target, changes)  # of those that ended while they were being stopped
-            _refuse_written(changed_again(changes, source, target, _since(context)))
+            since, services = _since(context), services_of(context)
+            _refuse_written(changed_again(changes, source, target, since, services=services))
         if bound := volumes_look(source, choices=dict(MoveWish.of(context.params).choices)):
             raise refused(context, bound)
     return None
@@ -213,6 +214,7 @@ def switch_placement(context: StepContext) -> StepResult:
             mark=mark_of(context),
             before_page=context.lease.check,
             counts=context.params.get(COUNTS),
+            services=services_of(context),
         )
         _refuse_written(written)
         freeze_checked(context, source)  # the look takes a while, and what was written behind it would not be seen

@@ -15,7 +15,16 @@ from tests.bench.setup import FOLDER, Bench
 from tests.commands import Kubectl
 from tests.e2e.belongings import Json
 
-CHOSEN = {"volumes": "recreate-empty", "jobs": "restart", "pods": "recreate", "outside": "proceed"}
+CHOSEN = {
+    "volumes": "recreate-empty",
+    "jobs": "restart",
+    "pods": "recreate",
+    "outside": "proceed",
+    "node-ports": "renumber",
+    "addresses": "keep",
+    "names": "proceed",
+    "tokens": "reissue",
+}
 NAMES = ("harbor-east", "harbor-west")
 _ADDRESS = r"jsonpath={.metadata.annotations.localkube\.marina\.dev/endpoint}"
 

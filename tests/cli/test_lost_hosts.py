@@ -72,12 +72,15 @@ def test_a_host_is_emptied_with_choices_for_all(east: ApiServer, run: Run) -> No
     east.say_once("POST", "/host-clusters/h1/evacuate", Answer(202, body, DRY))
     east.say_once("POST", "/host-clusters/h1/evacuate", Answer(202, body))
     options = ("--volumes", "recreate-empty", "--max-parallel", "2", "--choose", "differences=accept", "--yes")
-    result = run("host", "evacuate", "east", *options)
+    result = run("host", "evacuate", "east", *options, "--node-ports", "renumber")
     assert result.exit_code == 0, result.output
     assert "2 clusters are moved away from it" in result.output
     assert "marina rollout watch evacuate-east" in result.output
     asked = [each.body for each in east.requests if each.path == "/host-clusters/h1/evacuate"][-1]
-    assert asked == {"max_parallel": 2, "choices": {"volumes": "recreate-empty", "differences": "accept"}}
+    assert asked == {
+        "max_parallel": 2,
+        "choices": {"volumes": "recreate-empty", "node-ports": "renumber", "differences": "accept"},
+    }
 
 
 def test_a_host_on_which_nothing_is_is_cordoned(east: ApiServer, run: Run) -> None:

@@ -30,7 +30,16 @@ from tests.e2e.in_process import runner_here
 from tests.provisioning.drivers.conftest import connection_of
 from tests.provisioning.hosts import host_at
 
-CHOSEN = {"volumes": "recreate-empty", "jobs": "restart", "pods": "recreate", "outside": "proceed"}
+CHOSEN = {
+    "volumes": "recreate-empty",
+    "jobs": "restart",
+    "pods": "recreate",
+    "outside": "proceed",
+    "node-ports": "renumber",
+    "addresses": "keep",
+    "names": "proceed",
+    "tokens": "reissue",
+}
 
 
 @dataclass

@@ -29,7 +29,10 @@ pytestmark = [pytest.mark.localkube, pytest.mark.timeout(600)]
 NAME = "wanderer"
 NAMESPACES, FILLING, GADGETS = 20, 15, 10
 FREEZE_SECONDS, FLOW_SECONDS = 10.0, 60.0
-CHOICES = ("--volumes", "recreate-empty", "--jobs", "restart", "--pods", "recreate", "--outside", "proceed")
+CHOICES = (
+    *("--volumes", "recreate-empty", "--jobs", "restart", "--pods", "recreate", "--outside", "proceed"),
+    *("--node-ports", "keep", "--addresses", "keep", "--names", "proceed", "--tokens", "reissue"),
+)
 
 
 @dataclass

@@ -104,6 +104,10 @@ def host_found(session: Session, name: str, form: str) -> None:
 @click.option("--jobs", type=click.Choice(["restart", "wait"]), help="What becomes of running Jobs.")
 @click.option("--pods", type=click.Choice(["recreate", "leave"]), help="What becomes of Pods without a controller.")
 @click.option("--outside", type=click.Choice(["proceed"]), help="Although controllers in it act outside of it.")
+@click.option("--node-ports", type=click.Choice(["keep", "renumber"]), help="The numbers of node ports.")
+@click.option("--addresses", type=click.Choice(["keep", "remove"]), help="Of Services: externalIPs and the like.")
+@click.option("--names", type=click.Choice(["proceed"]), help="Although names and machines' ports lead elsewhere.")
+@click.option("--tokens", type=click.Choice(["reissue"]), help="Of ServiceAccounts, in Secrets.")
 @click.option("--unfrozen", type=click.Choice(["proceed"]), help="Although programs in it can write meanwhile.")
 @click.option("--choose", "others", multiple=True, metavar="CHOICE=OPTION", help="For what else a preflight asks.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
@@ -119,6 +123,10 @@ def host_evacuate(
     jobs: str | None,
     pods: str | None,
     outside: str | None,
+    node_ports: str | None,
+    addresses: str | None,
+    names: str | None,
+    tokens: str | None,
     unfrozen: str | None,
     others: tuple[str, ...],
     yes: bool,
@@ -130,6 +138,7 @@ def host_evacuate(
     The choices count for all of its clusters. What needs one that was not given stays where it is, and says so.
     """
     chosen = {"volumes": volumes, "jobs": jobs, "pods": pods, "outside": outside, "unfrozen": unfrozen}
+    chosen |= {"node-ports": node_ports, "addresses": addresses, "names": names, "tokens": tokens}
     choices = {**{key: value for key, value in chosen.items() if value}, **labels_parse(others, "--choose")}
     body: Json = {"to": host_find(session.api, to)["id"]} if to else {}
     body |= {"max_parallel": max_parallel} if max_parallel else {}

@@ -36,6 +36,10 @@ ORDERS = ("stop-first", "start-first")
 @click.option("--jobs", type=click.Choice(["restart", "wait"]), help="What becomes of running Jobs.")
 @click.option("--pods", type=click.Choice(["recreate", "leave"]), help="What becomes of Pods without a controller.")
 @click.option("--outside", type=click.Choice(["proceed"]), help="Although controllers in it act outside of it.")
+@click.option("--node-ports", type=click.Choice(["keep", "renumber"]), help="The numbers of node ports.")
+@click.option("--addresses", type=click.Choice(["keep", "remove"]), help="Of Services: externalIPs and the like.")
+@click.option("--names", type=click.Choice(["proceed"]), help="Although names and machines' ports lead elsewhere.")
+@click.option("--tokens", type=click.Choice(["reissue"]), help="Of ServiceAccounts, in Secrets.")
 @click.option("--unfrozen", type=click.Choice(["proceed"]), help="Although programs in it can write meanwhile.")
 @click.option("--differences", type=click.Choice(["accept"]), help="Although the copy is not the same in all.")
 @click.option(
@@ -64,6 +68,10 @@ def migrate(
     jobs: str | None,
     pods: str | None,
     outside: str | None,
+    node_ports: str | None,
+    addresses: str | None,
+    names: str | None,
+    tokens: str | None,
     unfrozen: str | None,
     differences: str | None,
     orders: tuple[str, ...],
@@ -85,6 +93,7 @@ def migrate(
         cluster_forget(session, key, name, kept_on, yes=yes, wait=wait, timeout=timeout, form=form)
         return
     chosen = {"volumes": volumes, "jobs": jobs, "pods": pods, "outside": outside, "unfrozen": unfrozen}
+    chosen |= {"node-ports": node_ports, "addresses": addresses, "names": names, "tokens": tokens}
     choices = {key: value for key, value in {**chosen, "differences": differences}.items() if value}
     body = _body(to, back, choices, orders)
     # platform staff may move what they do not see; they name it by its id

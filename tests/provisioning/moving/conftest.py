@@ -24,7 +24,16 @@ from tests.provisioning.conftest import certificates, shop  # noqa: F401
 from tests.provisioning.hosts import host_at
 from tests.provisioning.shops import Shop, api_groups
 
-CHOSEN = {"volumes": "recreate-empty", "jobs": "restart", "pods": "recreate", "outside": "proceed"}
+CHOSEN = {
+    "volumes": "recreate-empty",
+    "jobs": "restart",
+    "pods": "recreate",
+    "outside": "proceed",
+    "node-ports": "renumber",
+    "addresses": "keep",
+    "names": "proceed",
+    "tokens": "reissue",
+}
 
 
 @dataclass

@@ -105,24 +105,18 @@ def test_without_admission_policies_somebody_has_to_agree() -> None:
 
 def test_what_is_only_worth_knowing_keeps_nobody() -> None:
     found = told(
-        services=(of("Service", "np", spec={"ports": [{"nodePort": 30080}], "externalIPs": ["192.0.2.1"]}),),
-        ingresses=(of("Ingress", "web", spec={"rules": [{"host": "shop.example"}]}),),
-        tokens=("ci/robot-token",),
+        accounts=("shop/robot", "shop/web"),
         pod_hooks=("sidecars",),
         aggregated=("v1.metrics.example",),
         converted=("gadgets.shop.example",),
         ended_jobs=("shop/load",),
         **running(
             of("CronJob", "nightly", spec={}),
-            workload("DaemonSet", "agent", pods={"hostNetwork": True}),
+            workload("Deployment", "web", pods={"serviceAccountName": "web"}),
         ),
     )
     assert {code: each.about for code, each in found.items()} == {
-        "node-ports": "shop/np:30080",
-        "external-ips": "shop/np",
-        "ingress-names": "shop.example",
-        "host-ports": "DaemonSet shop/agent",
-        "account-tokens": "ci/robot-token",
+        "created-tokens": "shop/robot",
         "cron-jobs": "shop/nightly",
         "ended-jobs": "shop/load",
         "pod-webhooks": "sidecars",
@@ -132,8 +126,49 @@ def test_what_is_only_worth_knowing_keeps_nobody() -> None:
     assert {each.weight for each in found.values()} == {Weight.NOTE}
 
 
+def test_what_is_bound_to_the_host_takes_a_choice() -> None:
+    ports = [{"port": 80, "nodePort": 30080}, {"port": 81}]
+    found = told(
+        services=(
+            of("Service", "np", spec={"type": "NodePort", "ports": ports, "externalIPs": ["192.0.2.1"]}),
+            of("Service", "front", spec={"type": "LoadBalancer", "ports": ports, "loadBalancerIP": "192.0.2.7"}),
+        ),
+        ingresses=(of("Ingress", "web", spec={"rules": [{"host": "shop.example"}]}),),
+        tokens=("ci/robot-token",),
+        **running(workload("DaemonSet", "agent", pods={"hostNetwork": True})),
+    )
+    assert {code: (each.choice, each.about) for code, each in found.items() if code != "load-balancers"} == {
+        "node-ports": ("node-ports", "shop/np:30080"),
+        "external-ips": ("addresses", "shop/np (192.0.2.1), shop/front (192.0.2.7)"),
+        "ingress-names": ("names", "shop.example"),
+        "host-ports": ("names", "DaemonSet shop/agent"),
+        "account-tokens": ("tokens", "ci/robot-token"),
+    }
+
+
+def test_what_is_bound_to_no_host_takes_none() -> None:
+    assert not told(
+        services=(
+            of("Service", "web", spec={"type": "ClusterIP", "ports": [{"port": 80}]}),
+            of("Service", "was", spec={"type": "ClusterIP", "ports": [{"port": 80, "nodePort": 0}], "externalIPs": []}),
+        ),
+        ingresses=(of("Ingress", "web", spec={"rules": [{"http": {}}], "defaultBackend": {}}),),
+    )
+
+
+def test_the_node_ports_of_a_balancer_are_no_reason_to_ask_for_them() -> None:
+    spec = {"type": "LoadBalancer", "ports": [{"port": 80, "nodePort": 30080}], "healthCheckNodePort": 30081}
+    assert set(told(services=(of("Service", "front", spec=spec),))) == {"load-balancers"}
+
+
 def test_every_choice_that_is_asked_for_can_be_made() -> None:
-    found = told(claims=(claim("a"),), policies=False, **running(of("Job", "x", spec={}), of("Pod", "y", spec={})))
+    found = told(
+        claims=(claim("a"),),
+        services=(of("Service", "np", spec={"type": "NodePort", "ports": [{"nodePort": 30080}]}),),
+        tokens=("ci/robot-token",),
+        policies=False,
+        **running(of("Job", "x", spec={}), of("Pod", "y", spec={})),
+    )
     for each in found.values():
         if each.choice:
             assert each.options == MOVE_CHOICES[each.choice]
