@@ -66,6 +66,17 @@ def stored_version(definition: Json) -> str:
     return str(next(each["name"] for each in definition["spec"]["versions"] if each.get("storage")))
 
 
+def kind_served(kube: KubeClient, kind: Kind) -> bool:
+    """Whether one kind is served in just its version, by one call that asks for no other group.
+
+    TemporaryError as of `kinds_served`; also where the server has no such version of the group at all.
+    """
+    resources = _asked(kube, kind.api_version)
+    if resources is None:
+        _elsewhere_check(kube, kind.api_version)
+    return any(each["kind"] == kind.kind and set(each["verbs"]) >= NEEDED for each in resources or [])
+
+
 def still_served(kube: KubeClient, kind: Kind) -> bool:
     """Whether a kind is there still, of which a list was not: its definition may have been deleted meanwhile.
 

@@ -1,7 +1,6 @@
 """Carrying objects from one cluster to another, where they are held until their time has come.
 
-What is at the target is brought to what is at the source, whoever made it there: the target is nobody's yet. How it
-is carried may be another one day: a snapshot of the store, say, in place of the first copy.
+What is at the target is brought to what is at the source, whoever made it there: the target is nobody's yet.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -50,7 +49,7 @@ def moving_way(mark: str) -> Way:
     return Way(mark=mark, overwrite=True, verb="move")
 
 
-class Carrier(Maker):
+class CopyMaker(Maker):
     """Makes what is missing at the target, and changes what is otherwise.
 
     `ending`: what is being deleted at the source too. `ended`: whose copies are taken away, and own nothing any more.
@@ -191,16 +190,16 @@ def changes_carry(target: KubeClient, changes: Changes, *, mark: str, services: 
     """Makes, changes and deletes at the target. May be done again after any crash, with the same result."""
     plan = moving_plan([*changes.changed, *(_alive(obj) for obj in changes.ending)], services=services)
     ending, ended = {id_of(obj) for obj in changes.ending}, {id_of(obj) for _, obj in changes.ended}
-    carrier = Carrier(target, plan, moving_way(mark), ending=ending, ended=ended, services=services)
+    maker = CopyMaker(target, plan, moving_way(mark), ending=ending, ended=ended, services=services)
     carried, again = Carried(), []
     for planned in plan.wanted:
-        if not _made(carrier, planned, carried):
+        if not _made(maker, planned, carried):
             again.append(planned)
     for planned in again:  # what it leaned on came after it
-        _made(carrier, planned, carried)
+        _made(maker, planned, carried)
     carried.effects += len(changes.gone) + len(changes.ending) + len(changes.taken) + len(changes.ended)
     for obj in changes.ending:
-        if served := carrier.served_as_is(obj):
+        if served := maker.served_as_is(obj):
             deleted(target, served.kind, obj, keep_finalizers=True)
     for kind, obj in changes.gone:
         deleted(target, kind, obj)
@@ -220,9 +219,9 @@ def ended_remove(target: KubeClient, changes: Changes) -> None:
         deleted(target, kind, obj, propagation="Orphan")
 
 
-def _made(carrier: Carrier, planned: Planned, carried: Carried) -> bool:
+def _made(maker: CopyMaker, planned: Planned, carried: Carried) -> bool:
     try:
-        made = carrier.make(planned)
+        made = maker.make(planned)
     except NotYet as later:
         carried.waiting[planned.key] = later.why
         return False

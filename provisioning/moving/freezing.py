@@ -18,7 +18,7 @@ from provisioning.drivers.kinds import (
 )
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.errors import PermanentError
-from provisioning.exports.discovery import kinds_served
+from provisioning.exports.discovery import kind_served
 from provisioning.exports.left_out import CONTROLLERS
 from provisioning.exports.merging import merge_patch
 from provisioning.moving.holding import is_held, let_go, shut
@@ -52,10 +52,8 @@ class Freeze:
 
 def freeze_supported(virtual: KubeClient) -> bool:
     """Whether it knows admission policies at all (from Kubernetes 1.30 on)."""
-    wanted = VALIDATING_ADMISSION_POLICY  # its group and version are older: there are webhooks in them
-    return any(
-        (each.api_version, each.kind) == (wanted.api_version, wanted.kind) for each in kinds_served(virtual).kinds
-    )
+    # its group and version are older, there are webhooks in them: where these cannot be learnt that is an error
+    return kind_served(virtual, VALIDATING_ADMISSION_POLICY)
 
 
 def freeze_put(virtual: KubeClient, sentence: str) -> Freeze:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from provisioning.drivers.errors import NotFound
@@ -28,7 +29,7 @@ from provisioning.moving.listing import Name, lists, name_of
 from provisioning.moving.lone_pods import pods_ending, pods_stop, pods_stopped
 from provisioning.moving.pods import over
 from provisioning.moving.refusals import NO_ANSWER, refused_together
-from provisioning.moving.workloads import WORKLOAD_KINDS, Order, Workload, workloads_of
+from provisioning.moving.workloads import WORKLOAD_KINDS, Order, Workload, workloads_in, workloads_seen
 
 HOLDABLE: Final = tuple(kind for kind in WORKLOAD_KINDS.values() if kind is not POD)
 ROUNDS: Final = (tuple(kind for kind in HOLDABLE if kind is not REPLICA_SET), (REPLICA_SET,))
@@ -54,11 +55,14 @@ def stopped(source: KubeClient, orders: Collection[str], decided: Decided) -> li
     def stop(workload: Workload) -> list[str]:
         if workload.kind is POD:
             return _pod_stopped(source, workload, decided)
-        if obj := source.get(workload.kind, workload.key.name, workload.key.namespace):
+        obj = listed[workload.key]
+        with suppress(NotFound):  # it was deleted meanwhile
             _patched(source, workload.kind, obj, held(obj))
         return []
 
-    left = _together(stop, [each for each in workloads_of(source) if _order(each, decided) in orders])
+    seen = workloads_seen(source)
+    listed = {id_of(obj): obj for obj in seen.found}
+    left = _together(stop, [each for each in workloads_in(seen) if _order(each, decided) in orders])
     lone = pods_ending(source, pods_stopped(source))
     return [name for names in left for name in names] + _not_ended(source) + [each.name for each in lone]
 

@@ -6,9 +6,10 @@ Service that is there it takes no other number over: that one has to be made ane
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from clusters.moving import ADDRESSES, ADDRESSES_REMOVE, NODE_PORTS, PORTS_KEEP
+from clusters.preflight import CHOICES
 from provisioning.drivers.kinds import SERVICE, Json
 from provisioning.exports.digests import title_of
 from provisioning.exports.restoring import Planned
@@ -57,8 +58,9 @@ class ServicesWay:
 AS_IT_IS: Final = ServicesWay()
 
 
-def services_way(choices: Mapping[str, str]) -> ServicesWay:
-    """What was chosen."""
+def services_way(params: Mapping[str, Any]) -> ServicesWay:
+    """What was chosen, in the params of a move."""
+    choices = params.get(CHOICES, {})
     return ServicesWay(
         ports_kept=choices.get(NODE_PORTS) == PORTS_KEEP,
         addresses_removed=choices.get(ADDRESSES) == ADDRESSES_REMOVE,

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 
 from clusters.adoption import adopted_elsewhere
-from clusters.models import Export, HostCluster, Placement, PlacementRole
+from clusters.models import HostCluster, Placement, PlacementRole
 from clusters.move_target import move_target
 from clusters.moving import ACCEPT, BACK, COUNTS, DECIDED, DIFFERENCES, JOBS_WAIT, ORDERS, REVISIONS, SLEPT
 from clusters.preflight import CHOICES
@@ -19,20 +19,21 @@ from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError, TemporaryError
 from provisioning.engine.flow import Done, Skip, StepResult, Wait, step
 from provisioning.exports.identity import ObjectId
-from provisioning.exports.opening import export_read
-from provisioning.exports.restoring import RestorePlan
-from provisioning.moving.carrying import Carried, Carrier, changes_carry, moving_plan, moving_way
-from provisioning.moving.changes import Changes, carried_kinds, changes_since
-from provisioning.moving.comparing import differing
+from provisioning.moving.by_objects import ByObjects
+from provisioning.moving.carrier import Carrier
+from provisioning.moving.carrying import Carried
+from provisioning.moving.changes import Changes
 from provisioning.moving.preflight import move_wish
-from provisioning.moving.services import ServicesWay, services_way
+from provisioning.moving.services import services_way
 from provisioning.moving.workloads import workloads_of, workloads_ordered
 from provisioning.steps.names import ACCESS_NAMESPACE
 from provisioning.steps.placing import one_at_a_time, placement_create
-from provisioning.steps.restoring import mark_of, objects_made, objects_tried_again
+from provisioning.steps.restoring import mark_of
 from provisioning.steps.sleeping import resume_control_plane
 from provisioning.steps.timing import seconds_in_step
 
+CARRIER: Final[Carrier] = ByObjects()
+"""How state is carried, for all steps of a move."""
 COPY_SECONDS: Final = 3600.0
 PATIENCE_SECONDS: Final = 60.0
 """So long what the target does not take yet is tried again."""
@@ -120,41 +121,14 @@ def wait_for_jobs(context: StepContext) -> StepResult:
 
 @step("Copy what others lean on", deadline=COPY_SECONDS, on_target=True)
 def copy_foundations(context: StepContext) -> StepResult:
-    """Definitions of kinds, namespaces, classes and rights, from the export that was made before."""
-    plan = _plan(context)
-    return objects_made(context.on_target(), plan, plan.leaned_on, _carrier(context, plan))
+    """Definitions of kinds, namespaces, classes and rights."""
+    return CARRIER.seed_foundations(context)
 
 
 @step("Copy its objects", deadline=COPY_SECONDS, on_target=True)
 def copy_objects(context: StepContext) -> StepResult:
     """All others. What would run, call or start others is held."""
-    plan = _plan(context)
-    make, target = _carrier(context, plan), context.on_target()
-    return objects_made(target, plan, len(plan.wanted), make) or objects_tried_again(target, plan, make)
-
-
-def _plan(context: StepContext) -> RestorePlan:
-    with context.virtual() as source:
-        served = {kind.api_version for kind in carried_kinds(source)}
-    plan_of = partial(moving_plan, served=served.__contains__, services=services_of(context))
-    return export_read(_export(context).pk, lambda reader: plan_of(reader.objects()))
-
-
-def _carrier(context: StepContext, plan: RestorePlan) -> Any:
-    first = not context.params.get(BACK)
-    return partial(Carrier, plan=plan, way=moving_way(mark_of(context)), services=services_of(context), first=first)
-
-
-def services_of(context: StepContext) -> ServicesWay:
-    """As what Services go, by what was chosen."""
-    return services_way(context.params.get(CHOICES, {}))
-
-
-def _export(context: StepContext) -> Export:
-    made = Export.objects.filter(operation=context.operation).first()
-    if made is None:
-        raise PermanentError("Its API never answered, so there is nothing to move: make it anew.", code="no-export")
-    return made
+    return CARRIER.seed_objects(context)
 
 
 @contextmanager
@@ -169,8 +143,8 @@ def copy_changes(context: StepContext) -> StepResult:
     """Round by round, until so little changes between two that the source can be frozen for the rest."""
     for _ in range(ROUNDS):
         with both(context) as (source, target):
-            changes = changes_since(source, target, _revisions(context), before_page=context.lease.check)
-            carried = changes_carry(target, changes, mark=mark_of(context), services=services_of(context))
+            changes = CARRIER.changes(source, target, _revisions(context), before_page=context.lease.check)
+            carried = CARRIER.carry(target, changes, mark=mark_of(context), services=services_way(context.params))
         if waits := _not_taken(context, carried):
             return waits
         copied_up_to(context, changes)
@@ -207,17 +181,10 @@ def _not_made(why: Mapping[ObjectId, str]) -> PermanentError:
     )
 
 
-def _revisions(context: StepContext) -> dict[str, int]:
-    """Up to where the source was copied; at first what the export says."""
+def _revisions(context: StepContext) -> Mapping[str, int]:
+    """Up to where the source was copied; at first what the seed says."""
     kept: dict[str, int] | None = context.params.get(REVISIONS)
-    return export_read(_export(context).pk, _revisions_of) if kept is None else kept
-
-
-def _revisions_of(reader: Any) -> dict[str, int]:
-    for _ in reader.objects():
-        pass
-    revisions: dict[str, int] = reader.manifest["revisions"]
-    return revisions
+    return CARRIER.seeded_up_to(context) if kept is None else kept
 
 
 def copied_up_to(context: StepContext, changes: Changes) -> None:
@@ -233,8 +200,8 @@ def compare_copy(context: StepContext) -> StepResult:
     PermanentError where something is not the same, unless that was accepted.
     """
     with both(context) as (source, target):
-        compared = differing(
-            source, target, _revisions(context), before_page=context.lease.check, services=services_of(context)
+        compared = CARRIER.compare(
+            source, target, _revisions(context), before_page=context.lease.check, services=services_way(context.params)
         )
     if not compared.differing:
         return Done(f"{compared.count} objects are the same.")

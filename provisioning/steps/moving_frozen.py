@@ -17,8 +17,6 @@ from provisioning.engine.errors import PermanentError
 from provisioning.engine.flow import Done, StepResult, Wait, step
 from provisioning.failpoints import failpoint, failpoint_register
 from provisioning.moving.around import changed_again, written_since
-from provisioning.moving.carrying import changes_carry, ended_remove
-from provisioning.moving.changes import changes_since
 from provisioning.moving.choosing import volumes_look
 from provisioning.moving.freezing import (
     access_forget,
@@ -32,10 +30,11 @@ from provisioning.moving.freezing import (
 from provisioning.moving.lone_pods import pods_forget
 from provisioning.moving.pods import LONGEST_GRACE
 from provisioning.moving.running import Decided, started, stopped, webhooks_held, webhooks_let_go
+from provisioning.moving.services import services_way
 from provisioning.moving.telling import few
 from provisioning.moving.workloads import Order
 from provisioning.steps.move_check import refused
-from provisioning.steps.moving import both, copied_up_to, services_of, taken_or_wait
+from provisioning.steps.moving import CARRIER, both, copied_up_to, taken_or_wait
 from provisioning.steps.restoring import mark_of
 from provisioning.steps.timing import seconds_in_step
 
@@ -122,10 +121,10 @@ def copy_rest(context: StepContext) -> StepResult:
         copied = 0
         counts: dict[str, int] | None = None  # at first the target is looked through as well, whatever it has
         for _ in range(PASSES):
-            changes = changes_since(
+            changes = CARRIER.changes(
                 source, target, context.params[REVISIONS], before_page=context.lease.check, counts=counts
             )
-            carried = changes_carry(target, changes, mark=mark_of(context), services=services_of(context))
+            carried = CARRIER.carry(target, changes, mark=mark_of(context), services=services_way(context.params))
             if waits := taken_or_wait(carried, seconds=0.2):
                 return waits
             copied += len(changes)
@@ -150,15 +149,15 @@ def stop_workloads_first(context: StepContext) -> StepResult:
         if left := stopped(source, (Order.CONTROLLER, Order.STOP_FIRST), _decided(context)):
             return Wait(0.2, _waiting("Waiting for pods to end", left))
         with context.on_target().virtual() as target:
-            changes = changes_since(
+            changes = CARRIER.changes(
                 source,
                 target,
                 context.params[REVISIONS],
                 before_page=context.lease.check,
                 counts=context.params.get(COUNTS),
             )
-            ended_remove(target, changes)  # of those that ended while they were being stopped
-            since, services = _since(context), services_of(context)
+            CARRIER.ended_remove(target, changes)  # of those that ended while they were being stopped
+            since, services = _since(context), services_way(context.params)
             _refuse_written(changed_again(changes, source, target, since, services=services))
         if bound := volumes_look(source, choices=dict(MoveWish.of(context.params).choices)):
             raise refused(context, bound)
@@ -214,7 +213,7 @@ def switch_placement(context: StepContext) -> StepResult:
             mark=mark_of(context),
             before_page=context.lease.check,
             counts=context.params.get(COUNTS),
-            services=services_of(context),
+            services=services_way(context.params),
         )
         _refuse_written(written)
         freeze_checked(context, source)  # the look takes a while, and what was written behind it would not be seen

@@ -34,6 +34,7 @@ from clusters.models import (
     OperationKind,
     OperationState,
     Placement,
+    PlacementRole,
     RegionOffer,
     Rollout,
     SleepSchedule,
@@ -392,6 +393,24 @@ def test_hosts_are_cordoned_uncordoned_and_disconnected_from_the_list(site, worl
     assert HostCluster.objects.count() == 2, "all of them, or none"
     do(site, HostCluster, "disconnect", west)
     assert list(HostCluster.objects.all()) == [east]
+
+
+def test_what_clusters_left_on_a_host_is_given_up_from_the_list_but_for_what_one_needs(site, world):
+    east, west = host_row("east"), host_row("west")
+    free, coming_back = (ready_row(world, west, name) for name in ("free", "coming-back"))
+    for each in (free, coming_back):
+        where = {"namespace": f"marina-{each.name}", "release": each.name}
+        Placement.objects.create(virtual_cluster=each, host=east, role=PlacementRole.RETAINED, **where)
+    operation_row(coming_back, OperationKind.MIGRATE, params={"back": True}, state=OperationState.PROCESSING)
+    answer = told(do(site, HostCluster, "forget_retained", east))
+    assert "east: 1 that moved away are being removed." in answer
+    assert "east keeps what" in answer
+    assert "coming-back left: " in answer
+    removal = Operation.objects.get(kind=OperationKind.REMOVE_PLACEMENT)
+    assert (removal.virtual_cluster, removal.requested_by) == (free, world.staff)
+    roles = Placement.objects.filter(host=east).values_list("virtual_cluster__name", "role")
+    assert set(roles) == {("free", "leaving"), ("coming-back", "retained")}
+    assert AuditEvent.objects.filter(action="virtualcluster.forget-retained").count() == 1
 
 
 # --- virtual clusters and operations ----------------------------------------------------------------------------------
