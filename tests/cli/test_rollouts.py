@@ -57,6 +57,7 @@ def test_the_waves_are_shown_before_it_begins(server: ApiServer, run: Run) -> No
     result = run(
         *("rollout", "create", "spring", "--kubernetes", "1.36.3", "--project", "acme/payments", "--label", "tier=dev"),
         *("--on-version", "1.35", "--waves", "1, 100%", "--pause", "10m", "--failures", "1", "--soak", "5m"),
+        *("--max-parallel", "7"),
     )
     assert result.exit_code == 0, result.output
     assert "wave 1 (1): acme/payments/a" in result.stdout
@@ -76,6 +77,7 @@ def test_the_waves_are_shown_before_it_begins(server: ApiServer, run: Run) -> No
             "pause_seconds": 600,
             "soak_seconds": 300,
             "failure_budget": "1",
+            "max_parallel": 7,
         }
     )
 

@@ -7,14 +7,16 @@ from datetime import datetime
 
 import click
 
+from marina_cli.commands.dry_run import dry_run_option
 from marina_cli.commands.rollout import rollout_ended
+from marina_cli.commands.rollout_views import care_fields
 from marina_cli.commands.rollout_watching import rollout_follow
 from marina_cli.completing import complete_hosts
 from marina_cli.durations import age
 from marina_cli.errors import ExitCode
 from marina_cli.given import labels_parse
 from marina_cli.lookup import host_find
-from marina_cli.output import Column, note, output_option, print_one, print_table
+from marina_cli.output import Column, note, output_option, print_fields, print_one, print_table
 from marina_cli.session import Session, pass_session
 from marina_cli.text import Json, clean, word
 
@@ -112,6 +114,7 @@ def host_found(session: Session, name: str, form: str) -> None:
 @click.option("--choose", "others", multiple=True, metavar="CHOICE=OPTION", help="For what else a preflight asks.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--watch", "watches", is_flag=True, help="Follow it until it ends.")
+@dry_run_option
 @output_option
 @pass_session
 def host_evacuate(
@@ -131,6 +134,7 @@ def host_evacuate(
     others: tuple[str, ...],
     yes: bool,
     watches: bool,
+    dry_run: bool,
     form: str,
 ) -> None:
     """Empty the host NAME: place nothing new there, and move away all that is on it.
@@ -145,6 +149,11 @@ def host_evacuate(
     body |= {"choices": choices} if choices else {}
     path = f"/host-clusters/{host_find(session.api, name)['id']}/evacuate"
     planned = session.api.start("POST", path, body, dry_run=True)
+    if dry_run:
+        print_one(planned, form, lambda item: _evacuation_show(name, item.get("rollout")))
+        if form in ("table", "wide"):
+            note("Nothing was done: this was a dry run.")
+        return
     count = ((planned.get("rollout") or {}).get("clusters") or {}).get("total", 0)
     if not yes and sys.stdin.isatty():
         note(f"{count} clusters would be moved away from {name}, and nothing new placed there.")
@@ -162,3 +171,10 @@ def host_evacuate(
     print_one(rollout, form, lambda _: click.echo(f"{name} is cordoned, and {count} clusters are moved away from it."))
     if form in ("table", "wide"):
         note(f"Watch it with `marina rollout watch {word(rollout['name'])}`.")
+
+
+def _evacuation_show(name: str, rollout: Json | None) -> None:
+    count = ((rollout or {}).get("clusters") or {}).get("total", 0)
+    click.echo(f"{name} would be cordoned, and {count} cluster{'' if count == 1 else 's'} moved away from it.")
+    if rollout:
+        print_fields(care_fields(rollout))

@@ -45,7 +45,7 @@ def rollout() -> None:
 @click.option("--pause", metavar="SPAN|ask", help="Between waves: 10m, or `ask` to wait until somebody resumes it.")
 @click.option("--soak", type=DURATION, help="How long a cluster has to stay well before that counts.")
 @click.option("--failures", metavar="NUMBER", help="How many may fail before it halts: 2, or 5%.  [default: 0]")
-@click.option("--parallel", type=click.IntRange(min=1), help="How many at once.  [default: 5]")
+@click.option("--max-parallel", type=click.IntRange(min=1), help="How many at once.  [default: 5]")
 @click.option(
     "--choose",
     "choices",
@@ -128,7 +128,7 @@ def _how(given: Json) -> Json:
         "waves": [each.strip() for each in given["waves"].split(",")] if given["waves"] else None,
         "soak_seconds": given["soak"],
         "failure_budget": given["failures"],
-        "max_parallel": given["parallel"],
+        "max_parallel": given["max_parallel"],
         "choices": labels_parse(given["choices"], "--choose") or None,
     }
     body = {key: value for key, value in body.items() if value is not None}

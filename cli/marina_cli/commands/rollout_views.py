@@ -72,7 +72,7 @@ def plan_show(item: Json) -> None:
         waves[int(each["wave"])].append(_cluster(each))
     for number, names in sorted(waves.items()):
         click.echo(f"  wave {number} ({len(names)}): {_named(names)}")
-    print_fields(_care(item))
+    print_fields(care_fields(item))
 
 
 def _named(names: list[str], most: int = 8) -> str:
@@ -80,7 +80,8 @@ def _named(names: list[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def _care(item: Json) -> list[tuple[str, str]]:
+def care_fields(item: Json) -> list[tuple[str, str]]:
+    """How carefully it goes on, for `print_fields`."""
     pause = item.get("pause_seconds")
     told = "until somebody resumes it" if pause is None else span(float(pause)) if pause else "none"
     may = item.get("failures_allowed", 0)
@@ -109,7 +110,7 @@ def rollout_show(item: Json, now: datetime) -> None:
             ("made", f"{age(item.get('created_at'), now)} ago by {word(item.get('created_by'))}"),
             ("next wave", minute(item.get("next_wave_at"))),
             ("ended", minute(item.get("finished_at"))),
-            *_care(item),
+            *care_fields(item),
             ("id", word(item.get("id"))),
         ]
     )
