@@ -9,7 +9,7 @@ from rest_framework import serializers
 from accounts.api.strict import StrictSerializer
 from clusters.api.fields import HostField
 from clusters.api.host_serializers import HostClusterSerializer
-from clusters.api.rollout_serializers import RolloutSerializer
+from clusters.api.rollout_serializers import RolloutMadeSerializer
 from clusters.api.shown import time_shown
 from clusters.host_loss import LostCluster
 from clusters.models import Operation
@@ -86,7 +86,7 @@ class EvacuateAnswer(serializers.Serializer[Any]):
     """The host, and the rollout that empties it; null where nothing is on it."""
 
     host_cluster = HostClusterSerializer()
-    rollout = RolloutSerializer(allow_null=True)
+    rollout = RolloutMadeSerializer(allow_null=True)
 
 
 def loss_shown(lost: HostLost, *, seen: Collection[UUID]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from clusters.api.host_loss_serializers import (
     loss_shown,
 )
 from clusters.api.host_serializers import HostClusterSerializer
-from clusters.api.rollout_serializers import RolloutSerializer
+from clusters.api.rollout_serializers import RolloutMadeSerializer
 from clusters.models import HostCluster, VirtualCluster
 from clusters.selectors import hosts_list
 from clusters.services.evacuating import Evacuation, host_evacuate
@@ -65,6 +65,6 @@ class HostLossResource(Resource[HostCluster]):
         wish, host = Evacuation(**self.body(EvacuateSerializer)), self.get_object()
         rollout = host_evacuate(host=host, actor=self.actor, now=timezone.now(), wish=wish)
         context = self.get_serializer_context()
-        shown = RolloutSerializer(rollout, context=context).data if rollout else None
+        shown = RolloutMadeSerializer(rollout, context=context).data if rollout else None
         changed = self.shown(hosts_list(self.user).get(pk=host.pk))
         return Response({"host_cluster": changed, "rollout": shown}, status=HTTP_202_ACCEPTED)

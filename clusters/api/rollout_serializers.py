@@ -19,6 +19,7 @@ from clusters.api.scoped import ClusterReference
 from clusters.models import Rollout, RolloutAction, RolloutMember, RolloutMemberState
 from clusters.rollouts.waves import BUDGET_ACCEPTED, WAVES_ACCEPTED
 from clusters.selectors_rollouts import Counts, rollouts_counts
+from clusters.services.rollout_foreseeing import members_foreseen
 from clusters.services.rollouts import PARALLEL_MAXIMUM
 
 STATES: Final = tuple(each.value for each in RolloutMemberState)
@@ -168,6 +169,10 @@ class PlannedMemberSerializer(serializers.Serializer[Any]):
 
     wave = serializers.IntegerField()
     virtual_cluster = ClusterReference()
+    refused = serializers.CharField(
+        allow_blank=True, help_text="Why it could not begin as things are now; empty where nothing is known against it."
+    )
+    waits = serializers.CharField(allow_blank=True, help_text="What it would wait for; empty where for nothing.")
 
 
 class RolloutMadeSerializer(RolloutSerializer):
@@ -182,8 +187,15 @@ class RolloutMadeSerializer(RolloutSerializer):
     @extend_schema_field(PlannedMemberSerializer(many=True))
     def get_members(self, rollout: Rollout) -> list[dict[str, Any]]:
         """In their order."""
-        rows = rollout.members.select_related("virtual_cluster__project__organization").order_by("position")
-        return [{"wave": row.wave + 1, "virtual_cluster": ClusterReference(row.virtual_cluster).data} for row in rows]
+        return [
+            {
+                "wave": each.member.wave + 1,
+                "virtual_cluster": ClusterReference(each.member.virtual_cluster).data,
+                "refused": each.refused,
+                "waits": each.waits,
+            }
+            for each in members_foreseen(rollout)
+        ]
 
 
 class SelectorBody(StrictSerializer):

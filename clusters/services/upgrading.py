@@ -15,7 +15,7 @@ from accounts.access import actor_require
 from accounts.errors import Conflict, InvalidInput
 from accounts.services.audit import Actor
 from clusters.adoption import Adoption
-from clusters.models import Operation, OperationKind, VirtualCluster
+from clusters.models import Operation, OperationKind, Placement, VirtualCluster
 from clusters.models import VirtualClusterPhase as Phase
 from clusters.preflight import CHOICES
 from clusters.services.cluster_rows import virtual_cluster_audit, virtual_cluster_locked
@@ -86,9 +86,16 @@ def upgrade_preflight(
 
 def _wanted(cluster: VirtualCluster, change: VersionChange) -> Versions:
     """The versions asked for, to which there is a way as things are now."""
-    _there_check(cluster)
-    placement = placement_of(cluster)
-    has, offer, ground = versions_of(cluster), offer_now(), ground_of(cluster, placement)
+    gone_refuse(cluster)
+    return versions_wanted(cluster, placement_of(cluster), change, offer_now())
+
+
+def versions_wanted(
+    cluster: VirtualCluster, placement: Placement | None, change: VersionChange, offer: Offer
+) -> Versions:
+    """The versions asked for, of one that is not gone. Raises InvalidInput or Conflict; it costs no statement."""
+    _whole_check(cluster, placement)
+    has, ground = versions_of(cluster), ground_of(cluster, placement)
     wants = _named(change, has, offer, ground)
     _new_check(has, wants, offer)
     way = way_find(has=has, wants=wants, offer=offer, ground=ground)
@@ -97,15 +104,13 @@ def _wanted(cluster: VirtualCluster, change: VersionChange) -> Versions:
     return wants
 
 
-def _there_check(cluster: VirtualCluster) -> None:
-    gone_refuse(cluster)
+def _whole_check(cluster: VirtualCluster, placement: Placement | None) -> None:
     where = f"--project {cluster.project}"
     if cluster.phase == Phase.FAILED and not cluster.sleeping:
         raise Conflict(
             f"{cluster} is Failed, so nobody could tell what an upgrade did to it.",
             hint=f"Bring it back first: marina configure {cluster.name} {where}.",
         )
-    placement = placement_of(cluster)
     adoption = Adoption.of_json(placement.adopted) if placement else None
     if adoption is not None and not adoption.taken_over:
         raise Conflict(

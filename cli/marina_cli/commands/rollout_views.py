@@ -72,6 +72,10 @@ def plan_show(item: Json) -> None:
         waves[int(each["wave"])].append(_cluster(each))
     for number, names in sorted(waves.items()):
         click.echo(f"  wave {number} ({len(names)}): {_named(names)}")
+    for each in item.get("members") or ():
+        for key, told in (("refused", "could not begin"), ("waits", "has to wait")):
+            if each.get(key):
+                click.echo(f"  {_cluster(each)} {told}: {word(each[key])}")
     print_fields(care_fields(item))
 
 

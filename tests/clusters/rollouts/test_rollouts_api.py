@@ -1,13 +1,15 @@
 """Rollouts over the API: what may be asked for, by whom, and what is shown."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AuditEvent
 from accounts.services.audit import Actor
-from clusters.models import Rollout, RolloutMember, VirtualClusterPhase
+from clusters.models import Operation, OperationKind, Rollout, RolloutMember, VirtualClusterPhase
 from tests.accounts.conftest import give, signed_in
 from tests.clusters.conftest import problem, refused
-from tests.clusters.making import host_row
+from tests.clusters.making import host_row, operation_row
 from tests.clusters.rollouts.conftest import NEW
 
 URL = "/api/v1/rollouts"
@@ -194,3 +196,43 @@ def test_sent_twice_with_one_key_it_is_made_once(fleet, olivia):
     for _ in range(2):
         assert olivia.post(URL, BODY, "json", HTTP_IDEMPOTENCY_KEY="k").status_code == 201
     assert (Rollout.objects.count(), RolloutMember.objects.count()) == (1, 2)
+
+
+def planned(client, **more) -> dict[str, dict[str, str]]:
+    answer = client.post(f"{URL}?dry_run=true", {**BODY, **more}, "json")
+    assert answer.status_code == 201, answer.content
+    return {each["virtual_cluster"]["name"]: each for each in answer.json()["members"]}
+
+
+def test_a_dry_run_tells_of_each_cluster_why_it_could_not_begin(fleet, olivia):
+    fleet.make("fine")
+    fleet.make("skips", kubernetes_version="1.33.9")
+    fleet.make("broken")
+    fleet.phase("broken", VirtualClusterPhase.FAILED)
+    (busy,) = fleet.make("busy")
+    operation_row(busy, OperationKind.MIGRATE)
+    fleet.host = host_row("old", kubernetes_version="1.33.1")
+    fleet.make("low")
+    found = planned(olivia)
+    assert {name: bool(each["refused"]) for name, each in found.items()} == {
+        "fine": False,
+        "skips": True,
+        "broken": True,
+        "busy": False,
+        "low": True,
+    }
+    assert "1.35" in found["skips"]["refused"] or "1.34" in found["skips"]["refused"]
+    assert "is Failed" in found["broken"]["refused"]
+    assert "old" in found["low"]["refused"]
+    assert found["busy"]["waits"] == "migrate is at work on it."
+    assert not Operation.objects.filter(kind=OperationKind.UPGRADE).exists()
+
+
+def test_a_dry_run_of_many_clusters_costs_as_many_statements_as_one_of_few(fleet, olivia):
+    fleet.make("a", "b")
+    with CaptureQueriesContext(connection) as few:
+        planned(olivia)
+    fleet.many(40)
+    with CaptureQueriesContext(connection) as many:
+        assert len(planned(olivia)) == 42
+    assert len(many) <= len(few) + 1  # rows are written in one statement, or in one more
