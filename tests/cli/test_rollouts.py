@@ -150,3 +150,19 @@ def test_it_is_paused_resumed_aborted_and_retried(server: ApiServer, run: Run) -
 def test_one_that_is_not_there_is_told(server: ApiServer, run: Run) -> None:
     server.say_once("GET", "/rollouts", Answer(body={"next": None, "results": []}))
     assert run("rollout", "get", "autumn").exit_code == 4
+
+
+def test_what_is_known_against_a_cluster_is_told_before_anything_begins(server: ApiServer, run: Run) -> None:
+    members = [
+        {"wave": 1, "virtual_cluster": {"name": "a", "project": PROJECT}, "refused": "It is Failed.", "waits": ""},
+        {
+            "wave": 2,
+            "virtual_cluster": {"name": "b", "project": PROJECT},
+            "refused": "",
+            "waits": "An export is at work.",
+        },
+    ]
+    server.say_once("POST", "/rollouts", Answer(201, rollout(members=members), {"Marina-Dry-Run": "true"}))
+    result = run("rollout", "create", "spring", "--kubernetes", "1.36.3", "--platform", "--dry-run")
+    assert "acme/payments/a could not begin: It is Failed." in result.stdout
+    assert "acme/payments/b has to wait: An export is at work." in result.stdout
