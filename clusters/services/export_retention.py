@@ -7,11 +7,10 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from clusters.models import Export, ExportState, OperationState, Placement, PlacementRole, VirtualClusterPhase
+from clusters.models import Export, ExportState, Placement, PlacementRole, VirtualClusterPhase
 from clusters.services.export_writing import export_fail
 from clusters.services.exports import export_end, export_file_erase, restoring
 
-_ENDED: Final = (OperationState.SUCCEEDED, OperationState.FAILED, OperationState.ABORTED)
 BATCH: Final = 200
 
 
@@ -30,7 +29,7 @@ def exports_expire(*, now: datetime) -> int:
 
 def _leftovers() -> QuerySet[Export]:
     """Whose files are to go. A failed one whose operation goes on is being tried again."""
-    over = Q(operation__isnull=True) | Q(operation__state__in=_ENDED)
+    over = Q(operation__isnull=True) | Q(operation__finished_at__isnull=False)
     return Export.objects.filter(Q(state=ExportState.REMOVED) | Q(over, state=ExportState.FAILED)).exclude(
         storage_name=""
     )
@@ -69,7 +68,7 @@ def _expire(export: Export, now: datetime) -> bool:
 def _left_unfinished_fail(now: datetime) -> None:
     """Whose operation was aborted while it waited, or is forgotten."""
     left = Export.objects.filter(state=ExportState.WRITING).filter(
-        Q(operation__isnull=True) | Q(operation__state__in=_ENDED)
+        Q(operation__isnull=True) | Q(operation__finished_at__isnull=False)
     )
     for export in left.annotate(why=F("operation__message"))[:BATCH]:
         export_fail(export=export, why=export.why or "Its operation ended before it was complete.", now=now)

@@ -276,10 +276,7 @@ def host_disconnect(*, host: HostCluster, actor: Actor) -> None:
     subject_lock(host)
     _lost_forget(host)
     host_held_refuse(host=host, actor=actor)
-    busy = host.operations.filter(lock_key__isnull=False).exclude(
-        state__in=[OperationState.SUCCEEDED, OperationState.FAILED, OperationState.ABORTED]
-    )
-    active = busy.first()
+    active = host.operations.filter(lock_key__isnull=False, finished_at=None).first()
     if active:
         raise Conflict(
             f"{host.name} is busy: {active.kind} is at work.",

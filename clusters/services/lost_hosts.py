@@ -30,7 +30,6 @@ from clusters.services.recovery_notices import losses_tell
 
 ACTION: Final = "host.update"
 REASON_MOST: Final = 500
-_ENDED: Final = (OperationState.SUCCEEDED, OperationState.FAILED, OperationState.ABORTED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +153,7 @@ def _recovery_begun(lost: LostCluster, actor: Actor, now: datetime, *, empty: bo
 
 def _deletion(cluster: VirtualCluster) -> Operation | None:
     deletions = Operation.objects.filter(virtual_cluster=cluster, kind=OperationKind.DELETE, abort_requested=False)
-    return deletions.exclude(state__in=_ENDED).order_by("-pk").first()
+    return deletions.filter(finished_at=None).order_by("-pk").first()
 
 
 def _slept(cluster: VirtualCluster) -> dict[str, str] | None:

@@ -42,7 +42,8 @@ def cluster(world, host) -> VirtualCluster:
 
 def failed(cluster: VirtualCluster, state: OperationState) -> Export:
     """One whose last attempt failed after it had stored its file; `state`: of its operation."""
-    operation = operation_row(cluster, OperationKind.EXPORT, state=state, lock_key=None)
+    ended = timezone.now() if state == OperationState.FAILED else None
+    operation = operation_row(cluster, OperationKind.EXPORT, state=state, lock_key=None, finished_at=ended)
     export = export_made(cluster, operation=operation)
     Export.objects.filter(pk=export.pk).update(state="Writing")
     export_fail(export=export, why="The storage is full.", now=timezone.now())
@@ -67,7 +68,7 @@ def test_a_failed_attempt_whose_operation_goes_on_is_left_alone(cluster, folder)
     exports_expire(now=timezone.now())
     export.refresh_from_db()
     assert (folder / export.storage_name).is_file()
-    Operation.objects.filter(export=export).update(state=OperationState.FAILED)  # it gave up
+    Operation.objects.filter(export=export).update(state=OperationState.FAILED, finished_at=timezone.now())
     exports_expire(now=timezone.now())
     export.refresh_from_db()
     assert export.storage_name == ""

@@ -254,7 +254,8 @@ def test_a_file_that_the_storage_did_not_let_go_is_erased_later(
 
 
 def test_of_an_operation_that_ended_early_the_row_says_so(cluster):
-    export = export_row(cluster, operation=operation_row(cluster, OperationKind.EXPORT, state="Aborted", message="No."))
+    ended = {"state": "Aborted", "message": "No.", "finished_at": timezone.now()}
+    export = export_row(cluster, operation=operation_row(cluster, OperationKind.EXPORT, **ended))
     lost = export_row(cluster)
     at_work = export_start(virtual_cluster=cluster, actor=MARINA, now=timezone.now()).export
     exports_expire(now=timezone.now())

@@ -327,7 +327,7 @@ def test_a_host_stays_while_an_operation_is_at_work_on_it(op, host):
     body = problem(op.delete(f"{URL}/{host.pk}"), 409, "conflict")
     assert body["operation_id"] == str(busy.pk)
     assert "renew-credential is at work" in body["detail"]
-    busy.state = OperationState.SUCCEEDED
+    busy.state, busy.finished_at = OperationState.SUCCEEDED, timezone.now()
     busy.save()
     assert op.delete(f"{URL}/{host.pk}").status_code == 204
 
