@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass(frozen=True)
 class Work:
-    """One worker at work on one operation."""
+    """One process at work."""
 
     pid: int
     connection: socket.socket
@@ -38,9 +38,15 @@ class Crew:
 
     def work(self, operation_id: UUID, *, seconds: float, environment: Mapping[str, str] | None = None) -> Work:
         """A worker that works on this operation until it has ended, or fails after `seconds`."""
+        return self._ask(operation=str(operation_id), seconds=seconds, environment=dict(environment or {}))
+
+    def advance_rollouts(self, *, kill_before: int) -> Work:
+        """A process that advances all rollouts by a round, killed before its database statement of that number."""
+        return self._ask(operation="", environment={}, kill_before=kill_before)
+
+    def _ask(self, **asked: object) -> Work:
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(self.path))
-        asked = {"operation": str(operation_id), "seconds": seconds, "environment": dict(environment or {})}
         connection.sendall(json.dumps(asked).encode() + b"\n")
         return Work(int(_line(connection)), connection)
 
