@@ -12,19 +12,10 @@ from localkube import LocalHost, LocalKube, Tools, ensure_tools
 from tests.bench.creating import MarinaItself, settings_take
 from tests.bench.hosts import SETTINGS
 from tests.bench.setup import FOLDER, Bench
+from tests.chosen import CHOSEN
 from tests.commands import Kubectl
 from tests.e2e.belongings import Json
 
-CHOSEN = {
-    "volumes": "recreate-empty",
-    "jobs": "restart",
-    "pods": "recreate",
-    "outside": "proceed",
-    "node-ports": "renumber",
-    "addresses": "keep",
-    "names": "proceed",
-    "tokens": "reissue",
-}
 NAMES = ("harbor-east", "harbor-west")
 _ADDRESS = r"jsonpath={.metadata.annotations.localkube\.marina\.dev/endpoint}"
 

@@ -25,21 +25,11 @@ from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Flow, Step, StepResult
 from provisioning.flows import FLOWS
 from tests.accounts.conftest import World
+from tests.chosen import CHOSEN
 from tests.conftest import LOCAL_CHART
 from tests.e2e.in_process import runner_here
 from tests.provisioning.drivers.conftest import connection_of
 from tests.provisioning.hosts import host_at
-
-CHOSEN = {
-    "volumes": "recreate-empty",
-    "jobs": "restart",
-    "pods": "recreate",
-    "outside": "proceed",
-    "node-ports": "renumber",
-    "addresses": "keep",
-    "names": "proceed",
-    "tokens": "reissue",
-}
 
 
 @dataclass

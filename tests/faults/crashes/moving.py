@@ -11,18 +11,8 @@ from clusters.preflight import CHOICES
 from clusters.services.operations import operation_start
 from clusters.services.placements import placement_leave
 from provisioning.drivers.clients import Clients
+from tests.chosen import CHOSEN
 from tests.faults.crashes.stage import Stage
-
-CHOSEN = {
-    "volumes": "recreate-empty",
-    "jobs": "restart",
-    "pods": "recreate",
-    "outside": "proceed",
-    "node-ports": "renumber",
-    "addresses": "keep",
-    "names": "proceed",
-    "tokens": "reissue",
-}
 
 
 def _obj(api_version: str, kind: str, name: str, namespace: str = "", **parts: Any) -> dict[str, Any]:

@@ -18,22 +18,12 @@ from provisioning.drivers.clients import Clients
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.flow import Flow
 from provisioning.flows import FLOWS
+from tests.chosen import CHOSEN
 from tests.e2e.in_process import operation_finish
 from tests.fakes.host import Certificates, FakeHost
 from tests.provisioning.conftest import certificates, shop  # noqa: F401
 from tests.provisioning.hosts import host_at
 from tests.provisioning.shops import Shop, api_groups
-
-CHOSEN = {
-    "volumes": "recreate-empty",
-    "jobs": "restart",
-    "pods": "recreate",
-    "outside": "proceed",
-    "node-ports": "renumber",
-    "addresses": "keep",
-    "names": "proceed",
-    "tokens": "reissue",
-}
 
 
 @dataclass

@@ -12,9 +12,10 @@ from provisioning.drivers.kinds import INGRESS, SECRET, SERVICE, SERVICE_ACCOUNT
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
 from provisioning.flows.migrate import MIGRATE
+from tests.chosen import CHOSEN
 from tests.e2e.moving_here import with_step
 from tests.fakes.answers import Refusal
-from tests.provisioning.moving.conftest import CHOSEN, Wanderer
+from tests.provisioning.moving.conftest import Wanderer
 from tests.provisioning.moving.test_carrying import at_source, put, token_secret
 
 PORTS = [{"name": "web", "port": 80, "nodePort": 30080}, {"name": "admin", "port": 81, "nodePort": 30081}]

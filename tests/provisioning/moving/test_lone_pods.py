@@ -13,8 +13,9 @@ from provisioning.flows import FLOWS
 from provisioning.flows.migrate import MIGRATE
 from provisioning.moving.lone_pods import NOTE, lone_pods, pods_stop
 from provisioning.steps.moving_after import left
+from tests.chosen import CHOSEN
 from tests.e2e.in_process import operation_finish
-from tests.e2e.moving_here import CHOSEN, with_step
+from tests.e2e.moving_here import with_step
 from tests.provisioning.moving.test_put_back import aborting, deployed, otherwise, works_as_before
 
 WORD = "of-its-environment"

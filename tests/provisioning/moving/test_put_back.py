@@ -32,8 +32,9 @@ from provisioning.moving.holding import HELD, is_held
 from provisioning.steps.names import SYNCED_BY
 from provisioning.steps.release import paused, workload_of
 from tests.accounts.conftest import MARINA
+from tests.chosen import CHOSEN
 from tests.e2e.in_process import operation_finish
-from tests.e2e.moving_here import CHOSEN, with_step
+from tests.e2e.moving_here import with_step
 from tests.fakes.answers import Refusal
 
 HOOKS = {"apiVersion": VALIDATING_WEBHOOKS.api_version, "kind": VALIDATING_WEBHOOKS.kind}

@@ -22,8 +22,9 @@ from provisioning.steps.kubeconfig import account_manifests
 from provisioning.steps.names import MANAGED_BY
 from provisioning.steps.names import MARINA as MANAGED_BY_MARINA
 from tests.accounts.conftest import MARINA
+from tests.chosen import CHOSEN
 from tests.e2e.moving_here import with_step
-from tests.provisioning.moving.conftest import CHOSEN, Wanderer
+from tests.provisioning.moving.conftest import Wanderer
 from tests.provisioning.moving.test_carrying import at_source, put
 
 AGREED = {**CHOSEN, "unfrozen": "proceed"}
