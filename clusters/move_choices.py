@@ -6,13 +6,17 @@ from typing import Final
 from clusters.moving import (
     ACCEPT,
     ADDRESSES,
+    ADDRESSES_KEEP,
     ADDRESSES_REMOVE,
     DIFFERENCES,
     JOBS_WAIT,
+    NAMES,
     NODE_PORTS,
     PODS_LEAVE,
     PODS_RECREATE,
-    PORTS_KEEP,
+    PORTS_RENUMBER,
+    TOKENS,
+    TOKENS_REISSUE,
     UNFROZEN,
     VOLUMES_EMPTY,
 )
@@ -37,20 +41,19 @@ MOVE_CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
         PROCEED: "What they stand for outside the cluster is made or changed anew by their controllers at the target.",
     },
     NODE_PORTS: {
-        PORTS_KEEP: "The target is asked for the same numbers; where one is taken there, the move is put back and says "
-        "which. Its machines have other addresses all the same.",
-        "renumber": "The target gives numbers of its own: what leads to the old ones is changed by people.",
+        PORTS_RENUMBER: "The target gives numbers of its own: people change what leads to the old ones. A "
+        "way back finds those of before.",
     },
     ADDRESSES: {
-        "keep": "They are carried as they are; whether the target serves them is up to its network.",
+        ADDRESSES_KEEP: "They are carried as they are; whether the target serves them is up to its network.",
         ADDRESSES_REMOVE: "The copies are made without them. A way back brings none of them again.",
     },
-    "names": {
+    NAMES: {
         PROCEED: "They are carried as they are. Once it has moved, people lead to the target what leads to them (DNS, "
         "balancers, firewalls).",
     },
-    "tokens": {
-        "reissue": "The Secrets are made again under their names, with new tokens. Whoever uses an old one from "
+    TOKENS: {
+        TOKENS_REISSUE: "The Secrets are made again under their names, with new tokens. Whoever uses an old one from "
         "outside is given the new one.",
     },
     UNFROZEN: {

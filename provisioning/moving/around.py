@@ -18,7 +18,7 @@ from provisioning.moving.changes import Changes, carried_kinds, left_out_by_meta
 from provisioning.moving.comparing import copy_differs, copy_same
 from provisioning.moving.listing import both_sides
 from provisioning.moving.owning import Owners
-from provisioning.moving.services import AS_IT_IS, ServicesWay
+from provisioning.moving.service_addresses import ServicesWay
 from provisioning.moving.what_moves import left_out, moves
 from provisioning.moving.writers import By, kubernetes_made, kubernetes_wrote, written_by
 
@@ -27,7 +27,7 @@ CLOCKS_APART: Final = timedelta(minutes=1)
 
 
 def changed_again(
-    changes: Changes, source: KubeClient, target: KubeClient, since: datetime, *, services: ServicesWay = AS_IT_IS
+    changes: Changes, source: KubeClient, target: KubeClient, since: datetime, *, services: ServicesWay
 ) -> list[str]:
     """Of what was changed since the last copy what is not so at the target. Nothing may run there yet.
 
@@ -65,8 +65,8 @@ def written_since(
     *,
     mark: str,
     before_page: Callable[[], None],
+    services: ServicesWay,
     counts: Mapping[str, int] | None = None,
-    services: ServicesWay = AS_IT_IS,
 ) -> list[str]:
     """By whoever is neither Kubernetes nor Marina, by the names and times that the API server notes of writers.
 

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 from clusters.models import Export
-from clusters.moving import BACK
 from provisioning.drivers.kube import KubeClient
 from provisioning.engine.context import StepContext
 from provisioning.engine.errors import PermanentError
@@ -15,7 +14,7 @@ from provisioning.exports.restoring import RestorePlan
 from provisioning.moving.carrying import Carried, CopyMaker, changes_carry, ended_remove, moving_plan, moving_way
 from provisioning.moving.changes import Changes, carried_kinds, changes_since
 from provisioning.moving.comparing import Compared, differing
-from provisioning.moving.services import AS_IT_IS, ServicesWay, services_way
+from provisioning.moving.service_addresses import ServicesWay, services_way
 from provisioning.steps.restoring import MakerOf, mark_of, objects_made, objects_tried_again
 
 
@@ -49,7 +48,7 @@ class ByObjects:
         """By resourceVersion, and by names that only one side has."""
         return changes_since(source, target, revisions, before_page=before_page, counts=counts)
 
-    def carry(self, target: KubeClient, changes: Changes, *, mark: str, services: ServicesWay = AS_IT_IS) -> Carried:
+    def carry(self, target: KubeClient, changes: Changes, *, mark: str, services: ServicesWay) -> Carried:
         """One by one, in the order in which they lean on each other."""
         return changes_carry(target, changes, mark=mark, services=services)
 
@@ -64,7 +63,7 @@ class ByObjects:
         revisions: Mapping[str, int],
         *,
         before_page: Callable[[], None],
-        services: ServicesWay = AS_IT_IS,
+        services: ServicesWay,
     ) -> Compared:
         """Reads all of both sides."""
         return differing(source, target, revisions, before_page=before_page, services=services)
@@ -78,10 +77,7 @@ def _plan(context: StepContext) -> RestorePlan:
 
 
 def _maker(context: StepContext, plan: RestorePlan) -> MakerOf:
-    first = not context.params.get(BACK)
-    return partial(
-        CopyMaker, plan=plan, way=moving_way(mark_of(context)), services=services_way(context.params), first=first
-    )
+    return partial(CopyMaker, plan=plan, way=moving_way(mark_of(context)))
 
 
 def _export(context: StepContext) -> Export:

@@ -9,7 +9,7 @@ from provisioning.engine.flow import StepResult
 from provisioning.moving.carrying import Carried
 from provisioning.moving.changes import Changes
 from provisioning.moving.comparing import Compared
-from provisioning.moving.services import AS_IT_IS, ServicesWay
+from provisioning.moving.service_addresses import ServicesWay
 
 
 class Carrier(Protocol):
@@ -47,7 +47,7 @@ class Carrier(Protocol):
         target are looked through only where they do not explain how many there are.
         """
 
-    def carry(self, target: KubeClient, changes: Changes, *, mark: str, services: ServicesWay = AS_IT_IS) -> Carried:
+    def carry(self, target: KubeClient, changes: Changes, *, mark: str, services: ServicesWay) -> Carried:
         """Makes, changes and deletes at the target, in the name of the operation's `mark`; Services as was chosen."""
 
     def ended_remove(self, target: KubeClient, changes: Changes) -> None:
@@ -60,6 +60,6 @@ class Carrier(Protocol):
         revisions: Mapping[str, int],
         *,
         before_page: Callable[[], None],
-        services: ServicesWay = AS_IT_IS,
+        services: ServicesWay,
     ) -> Compared:
         """Each object that the source did not write after `revisions`, by digest, less what holding changes."""

@@ -4,13 +4,12 @@ What is at the target is brought to what is at the source, whoever made it there
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from provisioning.drivers.errors import ConflictError, InvalidError
-from provisioning.drivers.kinds import CUSTOM_RESOURCE_DEFINITION, NAMESPACE, SERVICE_ACCOUNT, Json, Kind
+from provisioning.drivers.kinds import CUSTOM_RESOURCE_DEFINITION, NAMESPACE, SERVICE_ACCOUNT, Json
 from provisioning.drivers.kube import KubeClient
-from provisioning.engine.errors import PermanentError
 from provisioning.exports.digests import group_of, sendable
 from provisioning.exports.identity import ObjectId, id_of
 from provisioning.exports.making import Made, Maker, NotYet, Outcome, Way
@@ -20,28 +19,25 @@ from provisioning.exports.served import ServedKind
 from provisioning.moving.changes import Changes
 from provisioning.moving.ending import definition_let_go, deleted, finalizers_cut, finalizers_kept, finalizers_of
 from provisioning.moving.holding import held
-from provisioning.moving.services import AS_IT_IS, ServicesWay
+from provisioning.moving.service_addresses import ServicesWay
 from provisioning.moving.what_moves import account_of, as_moved, moves
 
 NEVER_ANEW: Final = (NAMESPACE, CUSTOM_RESOURCE_DEFINITION)
 """All below them would go with them."""
-_TAKEN: Final = "port is already allocated"
-"""What an API server says of a node port that another Service has."""
 
 
 def moving_plan(
     objects: Iterable[Json],
     *,
     served: Callable[[str], bool] = lambda api_version: True,
-    services: ServicesWay = AS_IT_IS,
+    services: ServicesWay,
 ) -> RestorePlan:
     """What of a cluster's objects is made at the target, held. Pods without a controller come at the very end.
 
     `served` tells whether a version of a group moves at all.
     """
     moved = (obj for obj in objects if served(str(obj["apiVersion"])) and moves(obj))
-    plan = restore_plan((held(services.carried(as_moved(obj))) for obj in moved), tokens=True)
-    return replace(plan, wanted=tuple(map(services.planned, plan.wanted)))
+    return restore_plan((held(services.carried(as_moved(obj))) for obj in moved), tokens=True)
 
 
 def moving_way(mark: str) -> Way:
@@ -53,7 +49,6 @@ class CopyMaker(Maker):
     """Makes what is missing at the target, and changes what is otherwise.
 
     `ending`: what is being deleted at the source too. `ended`: whose copies are taken away, and own nothing any more.
-    `services`: as what Services go. `first`: there is nothing of its own at the target yet that could give a port up.
     """
 
     def __init__(
@@ -64,12 +59,9 @@ class CopyMaker(Maker):
         *,
         ending: Collection[ObjectId] = frozenset(),
         ended: Collection[ObjectId] = frozenset(),
-        services: ServicesWay = AS_IT_IS,
-        first: bool = False,
     ) -> None:
         super().__init__(virtual, plan, way)
         self._ending, self._ended = ending, ended
-        self._services, self._first = services, first
         self._meant = {uid: meant for each in plan.wanted for uid, meant in _references(each.exported)}
 
     def served_as_is(self, obj: Json) -> ServedKind | None:
@@ -86,9 +78,7 @@ class CopyMaker(Maker):
         if found["metadata"].get("deletionTimestamp"):
             return self._going(planned, served, found, note)
         self._note(planned.key, found)
-        patch = merge_patch(self._services.numbered(found, sendable(as_moved(found))), manifest)
-        if patch and self._services.anew(found, manifest):
-            raise self._removed(planned, served.kind, found, "its node ports are others.")
+        patch = merge_patch(sendable(as_moved(found)), manifest)
         if patch:
             found = self._patched(planned, served, found, patch)
         self._carry_status(planned, served, found)
@@ -117,25 +107,9 @@ class CopyMaker(Maker):
             if served.kind in NEVER_ANEW or not error.unchangeable:
                 raise
             # it was made anew at the source, with what nobody may change of one that is there
-            raise self._removed(planned, served.kind, found, error.message) from error
-
-    def _removed(self, planned: Planned, kind: Kind, found: Json, why: str) -> NotYet:
-        meta = found["metadata"]
-        self._virtual.delete(kind, meta["name"], meta.get("namespace"), uid=meta["uid"])
-        return NotYet(f"{planned.key} is made anew: {why}", alone=True)
-
-    def _sent(self, planned: Planned, served: ServedKind, manifest: Json, note: str) -> Made:
-        """A number that another Service has may be one that is being given up; at the first copy it is not."""
-        try:
-            return super()._sent(planned, served, manifest, note)
-        except InvalidError as error:
-            if not self._services.ports_kept or _TAKEN not in error.message:
-                raise
-            hint = "Have it given up there, or choose --node-ports renumber."
-            if self._first:
-                raise PermanentError(f"{planned.key}: {error.message}", code="node-port-taken", hint=hint) from error
-            why = f"{error.message} {hint}"
-            raise NotYet(why, alone=True) from error
+            meta = found["metadata"]
+            self._virtual.delete(served.kind, meta["name"], meta.get("namespace"), uid=meta["uid"])
+            raise NotYet(f"{planned.key} is made anew: {error.message}", alone=True) from error
 
     def _owner_of(self, reference: Json, namespace: str) -> ObjectId:
         owner = super()._owner_of(reference, namespace)
@@ -186,11 +160,11 @@ class Carried:
     refused: dict[ObjectId, str] = field(default_factory=dict)
 
 
-def changes_carry(target: KubeClient, changes: Changes, *, mark: str, services: ServicesWay = AS_IT_IS) -> Carried:
+def changes_carry(target: KubeClient, changes: Changes, *, mark: str, services: ServicesWay) -> Carried:
     """Makes, changes and deletes at the target. May be done again after any crash, with the same result."""
     plan = moving_plan([*changes.changed, *(_alive(obj) for obj in changes.ending)], services=services)
     ending, ended = {id_of(obj) for obj in changes.ending}, {id_of(obj) for _, obj in changes.ended}
-    maker = CopyMaker(target, plan, moving_way(mark), ending=ending, ended=ended, services=services)
+    maker = CopyMaker(target, plan, moving_way(mark), ending=ending, ended=ended)
     carried, again = Carried(), []
     for planned in plan.wanted:
         if not _made(maker, planned, carried):

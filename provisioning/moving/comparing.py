@@ -12,7 +12,7 @@ from provisioning.moving.changes import carried_kinds
 from provisioning.moving.holding import let_go, same_but_for_holding
 from provisioning.moving.listing import Name, name_of
 from provisioning.moving.owning import Owners
-from provisioning.moving.services import AS_IT_IS, ServicesWay
+from provisioning.moving.service_addresses import ServicesWay
 from provisioning.moving.what_moves import as_moved, left_out, moves
 
 PATHS: int = 3
@@ -32,7 +32,7 @@ def differing(
     revisions: Mapping[str, int],
     *,
     before_page: Callable[[], None],
-    services: ServicesWay = AS_IT_IS,
+    services: ServicesWay,
 ) -> Compared:
     """Of what was not changed at the source since these `revisions`. `services`: as what Services were carried.
 

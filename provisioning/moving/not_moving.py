@@ -5,17 +5,16 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from clusters.move_choices import MOVE_CHOICES
-from clusters.moving import ADDRESSES, NODE_PORTS
+from clusters.moving import ADDRESSES, NAMES, NODE_PORTS, TOKENS
 from clusters.preflight import Finding, Weight
 from provisioning.drivers.kinds import CRON_JOB, JOB, POD, Json
 from provisioning.drivers.quantities import units
 from provisioning.exports.identity import id_of
 from provisioning.moving.inside import Inside
 from provisioning.moving.pods import LONGEST_GRACE, pod_spec
-from provisioning.moving.services import addresses_of, node_ports
+from provisioning.moving.service_addresses import BALANCER, addresses_of, node_ports
 from provisioning.moving.telling import counted_told, few, size_told
 
-BALANCER: Final = "LoadBalancer"
 BOUND: Final = {"phase": "Bound"}
 """The status of a claim that has its volume."""
 EXTERNAL_DNS: Final = "external-dns.alpha.kubernetes.io/"
@@ -203,7 +202,7 @@ def _unfrozen(inside: Inside) -> Iterator[Finding]:
 
 
 def _node_ports(inside: Inside, to: str) -> Iterator[Finding]:
-    ports = [f"{name_of(each)}:{number}" for each in inside.services for number in filter(None, node_ports(each))]
+    ports = [f"{name_of(each)}:{number}" for each in inside.services for number in node_ports(each)]
     if ports:
         told = f"{counted_told(len(ports), 'node port is', 'node ports are')} of the present host; {to} has its own."
         yield choice(NODE_PORTS, code="node-ports", about=few(ports), message=told)
@@ -222,11 +221,11 @@ def _names(inside: Inside, to: str) -> Iterator[Finding]:
     hosts = sorted({str(rule["host"]) for each in inside.ingresses for rule in _rules(each) if rule.get("host")})
     if hosts:
         told = f"DNS has to lead these names to the ingress controller of {to}."
-        yield choice("names", code="ingress-names", about=few(hosts), message=told)
+        yield choice(NAMES, code="ingress-names", about=few(hosts), message=told)
     bound = [f"{each['kind']} {name_of(each)}" for each in inside.templates if _uses_node_network(each)]
     if bound:
         told = f"They listen on the machines' own addresses, which are others at {to}."
-        yield choice("names", code="host-ports", about=few(bound), message=told)
+        yield choice(NAMES, code="host-ports", about=few(bound), message=told)
 
 
 def _rules(ingress: Json) -> Iterable[Json]:
@@ -242,7 +241,7 @@ def _uses_node_network(found: Json) -> bool:
 def _tokens(inside: Inside) -> Iterator[Finding]:
     if inside.tokens:
         yield choice(
-            "tokens",
+            TOKENS,
             code="account-tokens",
             about=few(sorted(inside.tokens)),
             message="Tokens of ServiceAccounts in these Secrets hold for the present API only.",

@@ -102,14 +102,15 @@ def _given(context: StepContext, source: Placement, found: MoveTarget, host: Hos
         return
     taken = set(host.placements.values_list("namespace", flat=True))
     free = [found.kept.namespace] if found.kept else namespaces_free(host, taken=taken)[:1]
-    needs = _needed(context.virtual_cluster, source)
+    needs = _needed(context.virtual_cluster, source, kept=found.kept is not None)
     for namespace in free:
         kube = context.clients.kube(host, context.lease.check)
         yield from quotas_fit(given_seen(host, kube, namespace), needs)
 
 
-def _needed(cluster: VirtualCluster, source: Placement) -> Needed:
-    return needed(SIZES[cluster.size], replicas=cluster.replicas, running=running_requests(source))
+def _needed(cluster: VirtualCluster, source: Placement, *, kept: bool) -> Needed:
+    running = running_requests(source)
+    return needed(SIZES[cluster.size], replicas=cluster.replicas, running=running, kept=kept)
 
 
 def _asked(context: StepContext, host: HostCluster) -> HostSeen | Finding:

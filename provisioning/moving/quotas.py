@@ -13,9 +13,12 @@ from provisioning.moving.telling import size_told
 from provisioning.steps.names import MANAGED_BY, MARINA
 
 _MIB: Final = 1024**2
-_CPU: Final = ("requests.cpu", "cpu", "limits.cpu")
-_ALIKE: Final = {"cpu": "requests.cpu", "memory": "requests.memory", "count/pods": "pods"}
+_CPU: Final = ("requests.cpu", "limits.cpu")
+_ALIKE: Final = {"cpu": "requests.cpu", "memory": "requests.memory"}
 """Other names of the same."""
+_COUNTED: Final = ("pods", "services", "secrets", "configmaps", "persistentvolumeclaims")
+"""Kinds whose objects a quota counts by two names, as in `count/pods`."""
+_COMPUTED: Final = (*_CPU, "requests.memory", "limits.memory")
 _UNLIMITED: Final = "limits.cpu"
 """Containers of Marina's have no such limit. With a quota on it each needs one, which a LimitRange may give."""
 
@@ -37,11 +40,16 @@ class Needed:
     full: Mapping[str, int]
 
 
-def needed(size: Size, *, replicas: int, running: Requests | None) -> Needed:
-    """CPU in millicores, memory in bytes. `running`: what all of its pods ask for where it is, where that is known."""
+def needed(size: Size, *, replicas: int, running: Requests | None, kept: bool = False) -> Needed:
+    """CPU in millicores, memory in bytes. `running`: what all of its pods ask for where it is, where that is known.
+
+    `kept`: its objects and volumes are in the namespace already, and counted there.
+    """
     own = size.own_requests(replicas=replicas)
     run = running or own
     limits = COREDNS_MEMORY_LIMIT + max(replicas, 1) * size.control_plane.memory_limit
+    limits += max(run.memory - own.memory, 0)  # no limit is below its request
+    full = {name: _amount(name, value) for name, value in size.quota_hard(replicas=replicas).items()}
     return Needed(
         now={
             "requests.cpu": max(own.cpu, run.cpu),
@@ -49,7 +57,7 @@ def needed(size: Size, *, replicas: int, running: Requests | None) -> Needed:
             "limits.memory": limits * _MIB,
             "pods": max(own.pods, run.pods),
         },
-        full={name: _amount(name, value) for name, value in size.quota_hard(replicas=replicas).items()},
+        full={name: amount for name, amount in full.items() if not kept or name in _COMPUTED},
     )
 
 
@@ -69,7 +77,7 @@ def _of_quota(given: GivenSeen, quota: Json, needs: Needed) -> Iterator[Finding]
     left = _left(quota)
     of = f"The quota {name} on {given.host}"
     if spec.get("scopes") or spec.get("scopeSelector"):
-        told = f"{of} counts some pods only ({', '.join(sorted(left))}); whether it leaves room is not known."
+        told = f"{of} counts some pods only ({_scopes(spec)}); whether it leaves room is not known."
         yield note("host-quota-scoped", given.host, told)
         return
     short = [_short(key, left[key], needs.now[key]) for key in left if needs.now.get(key, 0) > left[key]]
@@ -97,10 +105,20 @@ def _left(quota: Json) -> dict[str, int]:
     hard, used = {**(spec.get("hard") or {}), **(status.get("hard") or {})}, status.get("used") or {}
     left: dict[str, int] = {}
     for key, value in hard.items():
-        name = _ALIKE.get(key, key)
+        name = _name_of(key)
         free = _amount(name, value) - _amount(name, used.get(key))
         left[name] = min(free, left.get(name, free))
     return left
+
+
+def _name_of(key: str) -> str:
+    counted = key.removeprefix("count/")
+    return counted if counted in _COUNTED else _ALIKE.get(key, key)
+
+
+def _scopes(spec: Json) -> str:
+    selected = (spec.get("scopeSelector") or {}).get("matchExpressions") or []
+    return ", ".join([*(spec.get("scopes") or []), *(each["scopeName"] for each in selected)])
 
 
 def _amount(name: str, value: object) -> int:

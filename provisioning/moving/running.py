@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from provisioning.drivers.errors import NotFound
@@ -56,8 +55,10 @@ def stopped(source: KubeClient, orders: Collection[str], decided: Decided) -> li
         if workload.kind is POD:
             return _pod_stopped(source, workload, decided)
         obj = listed[workload.key]
-        with suppress(NotFound):  # it was deleted meanwhile
+        try:
             _patched(source, workload.kind, obj, held(obj))
+        except NotFound:  # deleted meanwhile, or its server is only starting: the next look at what there is tells
+            return [str(workload.key)]
         return []
 
     seen = workloads_seen(source)

@@ -24,7 +24,7 @@ from provisioning.moving.carrier import Carrier
 from provisioning.moving.carrying import Carried
 from provisioning.moving.changes import Changes
 from provisioning.moving.preflight import move_wish
-from provisioning.moving.services import services_way
+from provisioning.moving.service_addresses import services_way
 from provisioning.moving.workloads import workloads_of, workloads_ordered
 from provisioning.steps.names import ACCESS_NAMESPACE
 from provisioning.steps.placing import one_at_a_time, placement_create

@@ -30,7 +30,7 @@ from provisioning.moving.freezing import (
 from provisioning.moving.lone_pods import pods_forget
 from provisioning.moving.pods import LONGEST_GRACE
 from provisioning.moving.running import Decided, started, stopped, webhooks_held, webhooks_let_go
-from provisioning.moving.services import services_way
+from provisioning.moving.service_addresses import services_way
 from provisioning.moving.telling import few
 from provisioning.moving.workloads import Order
 from provisioning.steps.move_check import refused

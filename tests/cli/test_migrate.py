@@ -135,10 +135,10 @@ def test_no_choice_is_made_by_yes_or_by_a_script(server: MoveServer, run: Run) -
 
 
 def test_what_is_bound_to_the_host_is_chosen_by_options_of_its_own(server: MoveServer, run: Run) -> None:
-    options = ("--node-ports", "keep", "--addresses", "remove", "--names", "proceed", "--tokens", "reissue")
+    options = ("--node-ports", "renumber", "--addresses", "remove", "--names", "proceed", "--tokens", "reissue")
     result = run("migrate", "shop", "--to", "west", *options)
     assert result.exit_code == 0, result.output
-    choices = {"node-ports": "keep", "addresses": "remove", "names": "proceed", "tokens": "reissue"}
+    choices = {"node-ports": "renumber", "addresses": "remove", "names": "proceed", "tokens": "reissue"}
     assert moves(server) == [{"to": "west", "choices": choices}]
     for wrong in (("--node-ports", "proceed"), ("--addresses", "move"), ("--names", "keep"), ("--tokens", "keep")):
         assert run("migrate", "shop", *wrong).exit_code == 2

@@ -31,7 +31,7 @@ NAMESPACES, FILLING, GADGETS = 20, 15, 10
 FREEZE_SECONDS, FLOW_SECONDS = 10.0, 60.0
 CHOICES = (
     *("--volumes", "recreate-empty", "--jobs", "restart", "--pods", "recreate", "--outside", "proceed"),
-    *("--node-ports", "keep", "--addresses", "keep", "--names", "proceed", "--tokens", "reissue"),
+    *("--node-ports", "renumber", "--addresses", "keep", "--names", "proceed", "--tokens", "reissue"),
 )
 
 

@@ -7,19 +7,15 @@ from typing import Any
 import pytest
 
 from clusters.models import Operation
-from clusters.moving import FROZEN_AT
 from provisioning.drivers.kinds import INGRESS, SECRET, SERVICE, SERVICE_ACCOUNT, Json
 from provisioning.drivers.kube import KubeClient
-from provisioning.engine.context import StepContext
 from provisioning.flows.migrate import MIGRATE
 from tests.chosen import CHOSEN
 from tests.e2e.moving_here import with_step
-from tests.fakes.answers import Refusal
 from tests.provisioning.moving.conftest import Wanderer
 from tests.provisioning.moving.test_carrying import at_source, put, token_secret
 
 PORTS = [{"name": "web", "port": 80, "nodePort": 30080}, {"name": "admin", "port": 81, "nodePort": 30081}]
-TAKEN = 'Service "np" is invalid: spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated'
 
 
 def open_port(kube: KubeClient, ports: list[Json] = PORTS, **spec: Any) -> None:
@@ -47,89 +43,12 @@ def arrived(operation: Operation, wanderer: Wanderer, where: str = "beyond") -> 
     assert wanderer.placements()["active"] == where
 
 
-def test_node_ports_are_asked_for_again_where_that_was_chosen_there_and_back(wanderer: Wanderer) -> None:
-    with wanderer.inside() as kube:
-        open_port(kube)
-        put(kube, SERVICE, "front", spec={"type": "LoadBalancer", "ports": copy.deepcopy(PORTS)})
-    arrived(wanderer.move(choices=chosen(node_ports="keep")), wanderer)
-    assert numbers(wanderer) == [30080, 30081]
-    assert "nodePort" not in spec_now(wanderer, "front")["ports"][0], "a balancer has new ones for itself"
-    arrived(wanderer.move(back=True, choices=chosen(node_ports="keep")), wanderer, "east")
-    assert numbers(wanderer) == [30080, 30081]
-
-
-def test_node_ports_are_the_targets_own_where_that_was_chosen_and_those_of_before_on_the_way_back(
-    wanderer: Wanderer,
-) -> None:
+def test_node_ports_are_the_targets_own_and_those_of_before_on_the_way_back(wanderer: Wanderer) -> None:
     with wanderer.inside() as kube:
         open_port(kube)
     arrived(wanderer.move(choices=chosen(node_ports="renumber")), wanderer)
     assert numbers(wanderer) == [None, None], "what it was is not asked for"
     arrived(wanderer.move(back=True, choices=chosen(node_ports="renumber")), wanderer, "east")
-    assert numbers(wanderer) == [30080, 30081]
-
-
-@pytest.mark.parametrize("after", ["copy-objects", "copy-changes", "look-again"])
-def test_a_node_port_that_is_changed_meanwhile_has_its_service_made_anew(wanderer: Wanderer, after: str) -> None:
-    """The API of a vcluster takes no other number over in a Service that is there."""
-    with wanderer.inside() as kube:
-        open_port(kube)
-    first: list[str] = []
-
-    def changes(context: StepContext) -> None:
-        with context.on_target().virtual() as target:
-            first.append((target.get(SERVICE, "np", "shop") or {})["metadata"]["uid"])
-        with context.virtual() as source:
-            ports = [{**PORTS[0], "nodePort": 30090}, PORTS[1]]
-            source.patch_merge(SERVICE, "np", "shop", {"spec": {"ports": ports}})
-
-    arrived(
-        wanderer.move(flow=with_step(MIGRATE, after, "changes", changes), choices=chosen(node_ports="keep")), wanderer
-    )
-    assert numbers(wanderer) == [30090, 30081]
-    with wanderer.inside() as kube:
-        assert (kube.get(SERVICE, "np", "shop") or {})["metadata"]["uid"] != first[0]
-
-
-def refusing(wanderer: Wanderer, times: int) -> Callable[[StepContext], None]:
-    """The target has the number for somebody else, so often as it is asked."""
-    left = [times]
-
-    def refuse(request: Any) -> None:
-        if request.method == "POST" and request.path.endswith("/services") and request.body["metadata"]["name"] == "np":
-            left[0] -= 1
-            if left[0] >= 0:
-                raise Refusal(422, "Invalid", TAKEN)
-
-    def guard(context: StepContext) -> None:
-        placement = context.on_target().placement
-        inner = wanderer.beyond.virtual(placement.namespace, f"{placement.release}-0")
-        assert inner is not None
-        inner.before.append(refuse)
-
-    return guard
-
-
-def test_a_node_port_that_is_taken_puts_it_back_before_anything_is_frozen_and_is_named(wanderer: Wanderer) -> None:
-    with wanderer.inside() as kube:
-        open_port(kube)
-    flow = with_step(MIGRATE, "copy-foundations", "guard", refusing(wanderer, 100))
-    operation = wanderer.move(flow=flow, choices=chosen(node_ports="keep"))
-    assert (operation.state, operation.error_code) == ("Failed", "node-port-taken")
-    assert "30080: provided port is already allocated" in operation.error_message
-    assert "--node-ports renumber" in operation.error_hint
-    assert FROZEN_AT not in operation.params
-    assert wanderer.placements() == {"active": "east", "leaving": "beyond"}
-    assert numbers(wanderer) == [30080, 30081]
-
-
-def test_a_node_port_of_a_service_that_came_meanwhile_may_be_given_up_yet(wanderer: Wanderer) -> None:
-    def comes(context: StepContext) -> None:
-        refusing(wanderer, 2)(context)
-        at_source(open_port)(context)
-
-    flow = with_step(MIGRATE, "copy-objects", "comes", comes)
-    arrived(wanderer.move(flow=flow, choices=chosen(node_ports="keep")), wanderer)
     assert numbers(wanderer) == [30080, 30081]
 
 
@@ -144,6 +63,8 @@ def test_addresses_of_the_host_stay_or_go_as_was_chosen(
         open_port(kube, externalIPs=["192.0.2.1"])
         spec = {"type": "LoadBalancer", "ports": [{"port": 80}], "loadBalancerIP": "192.0.2.7"}
         put(kube, SERVICE, "front", spec=spec)
+        inner = {"type": "ClusterIP", "externalTrafficPolicy": "Cluster", "externalIPs": ["192.0.2.1"]}
+        put(kube, SERVICE, "inner", spec={**inner, "ports": [{"port": 80}]})
 
     if not after:
         with wanderer.inside() as kube:
@@ -152,6 +73,8 @@ def test_addresses_of_the_host_stay_or_go_as_was_chosen(
     arrived(wanderer.move(flow=flow, choices=chosen(addresses=option)), wanderer)
     assert ("externalIPs" in spec_now(wanderer), "loadBalancerIP" in spec_now(wanderer, "front")) == (left, left)
     assert spec_now(wanderer, "front")["type"] == "LoadBalancer"
+    inner = spec_now(wanderer, "inner")
+    assert ("externalIPs" in inner, "externalTrafficPolicy" in inner) == (left, left), "the second needs the first"
 
 
 def test_addresses_that_are_removed_and_given_meanwhile_are_not_carried(wanderer: Wanderer) -> None:
@@ -180,7 +103,7 @@ def token(kube: KubeClient) -> None:
 @pytest.mark.parametrize(
     ("makes", "choice", "option"),
     [
-        (open_port, "node-ports", "--node-ports keep|renumber"),
+        (open_port, "node-ports", "--node-ports renumber"),
         (address, "addresses", "--addresses keep|remove"),
         (named, "names", "--names proceed"),
         (token, "tokens", "--tokens reissue"),

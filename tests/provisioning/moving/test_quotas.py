@@ -52,6 +52,21 @@ def test_what_runs_in_it_now_counts() -> None:
     found = quota({"requests.cpu": "4", "pods": "40"})
     assert told(found, running=Requests(cpu=5000, memory=100, pods=12))[0][0] == "host-quota"
     assert told(quota({"requests.cpu": "9", "pods": "40"}), running=Requests(cpu=5000, memory=100, pods=12)) == []
+    limited = quota({"limits.memory": "6Gi"})
+    assert "host-quota" not in [code for code, _ in told(limited)]
+    assert told(limited, running=Requests(cpu=0, memory=20 * 1024, pods=12))[0][0] == "host-quota", "no limit is lower"
+
+
+def test_what_is_kept_there_is_not_asked_for_twice() -> None:
+    given = GivenSeen(
+        host="west", namespace="shop", quotas=(quota({"count/secrets": "10", "requests.storage": "1Gi"}),)
+    )
+
+    def codes(*, kept: bool) -> list[str]:
+        needs = needed(SIZES["small"], replicas=1, running=None, kept=kept)
+        return [each.code for each in quotas_fit(given, needs)]
+
+    assert (codes(kept=False), codes(kept=True)) == (["host-quota-tight"], [])
 
 
 def test_a_quota_below_its_size_is_worth_knowing() -> None:
@@ -65,7 +80,8 @@ def test_a_quota_below_its_size_is_worth_knowing() -> None:
 
 
 def test_what_is_not_certain_keeps_it_from_nowhere() -> None:
-    assert [code for code, _ in told(quota({"pods": "0"}, scopes=["BestEffort"]))] == ["host-quota-scoped"]
+    ((code, message),) = told(quota({"pods": "0"}, scopes=["BestEffort"]))
+    assert (code, "(BestEffort)" in message) == ("host-quota-scoped", True)
     assert [code for code, _ in told(quota({"limits.cpu": "8"}))] == ["host-quota-limits"]
     assert told(quota({"count/widgets.example.com": "0", "requests.nvidia.com/gpu": "0"})) == []
 
