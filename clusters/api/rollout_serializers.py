@@ -172,7 +172,9 @@ class PlannedMemberSerializer(serializers.Serializer[Any]):
     refused = serializers.CharField(
         allow_blank=True, help_text="Why it could not begin as things are now; empty where nothing is known against it."
     )
-    waits = serializers.CharField(allow_blank=True, help_text="What it would wait for; empty where for nothing.")
+    waits = serializers.CharField(
+        allow_blank=True, help_text="Which operation on it has to end first; behind others it queues."
+    )
 
 
 class RolloutMadeSerializer(RolloutSerializer):

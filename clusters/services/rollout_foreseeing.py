@@ -1,7 +1,8 @@
-"""What is known beforehand against the clusters of a rollout: by the rules that beginning uses, and nothing is begun.
+"""What is known beforehand against the clusters of a rollout: by the rules for versions that beginning uses.
 
-It costs a fixed number of statements, however many clusters there are. What only a look at the cluster itself can tell
-(removed APIs, volumes) a preflight of each tells.
+Nothing is begun. It costs a fixed number of statements, however many clusters there are; so what takes a look at each
+(lost with its host, half adopted, deletion begun) is left to the moment when it begins. What only a look
+inside can tell (removed APIs, volumes) a preflight of each tells.
 """
 
 from collections.abc import Mapping, Sequence

@@ -91,10 +91,13 @@ def test_a_host_on_which_nothing_is_is_cordoned(east: ApiServer, run: Run) -> No
 
 
 def test_what_emptying_a_host_would_mean_is_shown_and_nothing_done(east: ApiServer, run: Run) -> None:
-    rollout = {"id": "r1", "name": "evacuate-east", "clusters": {"total": 2}, "max_parallel": 5}
+    project = {"name": "payments", "organization": {"name": "acme"}}
+    failed = {"wave": 1, "virtual_cluster": {"name": "a", "project": project}, "refused": "It is Failed.", "waits": ""}
+    rollout = {"id": "r1", "name": "evacuate-east", "clusters": {"total": 2}, "max_parallel": 5, "members": [failed]}
     east.say_once("POST", "/host-clusters/h1/evacuate", Answer(202, {"host_cluster": EAST, "rollout": rollout}, DRY))
     result = run("host", "evacuate", "east", "--dry-run")
     assert result.exit_code == 0, result.output
     assert "east would be cordoned, and 2 clusters moved away from it." in result.stdout
+    assert "a could not begin: It is Failed." in result.stdout
     assert "this was a dry run" in result.stderr
     assert len([each for each in east.requests if each.path.endswith("/evacuate")]) == 1

@@ -9,7 +9,7 @@ import click
 
 from marina_cli.commands.dry_run import dry_run_option
 from marina_cli.commands.rollout import rollout_ended
-from marina_cli.commands.rollout_views import care_fields
+from marina_cli.commands.rollout_views import care_fields, foreseen_show
 from marina_cli.commands.rollout_watching import rollout_follow
 from marina_cli.completing import complete_hosts
 from marina_cli.durations import age
@@ -177,4 +177,5 @@ def _evacuation_show(name: str, rollout: Json | None) -> None:
     count = ((rollout or {}).get("clusters") or {}).get("total", 0)
     click.echo(f"{name} would be cordoned, and {count} cluster{'' if count == 1 else 's'} moved away from it.")
     if rollout:
+        foreseen_show(rollout)
         print_fields(care_fields(rollout))

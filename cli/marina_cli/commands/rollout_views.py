@@ -72,11 +72,16 @@ def plan_show(item: Json) -> None:
         waves[int(each["wave"])].append(_cluster(each))
     for number, names in sorted(waves.items()):
         click.echo(f"  wave {number} ({len(names)}): {_named(names)}")
+    foreseen_show(item)
+    print_fields(care_fields(item))
+
+
+def foreseen_show(item: Json) -> None:
+    """What is known against clusters of a rollout that is only planned, a line each."""
     for each in item.get("members") or ():
         for key, told in (("refused", "could not begin"), ("waits", "has to wait")):
             if each.get(key):
                 click.echo(f"  {_cluster(each)} {told}: {word(each[key])}")
-    print_fields(care_fields(item))
 
 
 def _named(names: list[str], most: int = 8) -> str:
