@@ -1,8 +1,8 @@
 """A rollout whose every process is killed again and again: what advances it, and who works on its clusters.
 
 What advances it is killed before its first database statement, then before its second, and so on, until a round gets
-through; then from the first on again. Its clusters' operations go on in between, and lose their workers at places that are
-drawn by the commit.
+through; then from the first on again. Its clusters' operations go on in between, and lose their workers at places that
+are drawn by the commit.
 """
 
 from collections import Counter
