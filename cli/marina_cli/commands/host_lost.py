@@ -8,6 +8,7 @@ from datetime import datetime
 import click
 
 from marina_cli.commands.dry_run import dry_run_option
+from marina_cli.commands.move_options import move_choices, move_options
 from marina_cli.commands.rollout import rollout_ended
 from marina_cli.commands.rollout_views import care_fields, foreseen_show
 from marina_cli.commands.rollout_watching import rollout_follow
@@ -102,15 +103,7 @@ def host_found(session: Session, name: str, form: str) -> None:
 @click.argument("name", shell_complete=complete_hosts)
 @click.option("--to", metavar="HOST", shell_complete=complete_hosts, help="Where all go; else Marina chooses for each.")
 @click.option("--max-parallel", type=click.IntRange(min=1), help="How many at once.  [default: 5]")
-@click.option("--volumes", type=click.Choice(["recreate-empty"]), help="What becomes of what volumes hold.")
-@click.option("--jobs", type=click.Choice(["restart", "wait"]), help="What becomes of running Jobs.")
-@click.option("--pods", type=click.Choice(["recreate", "leave"]), help="What becomes of Pods without a controller.")
-@click.option("--outside", type=click.Choice(["proceed"]), help="Although controllers in it act outside of it.")
-@click.option("--node-ports", type=click.Choice(["renumber"]), help="Node ports get other numbers there.")
-@click.option("--addresses", type=click.Choice(["keep", "remove"]), help="externalIPs and loadBalancerIP of Services.")
-@click.option("--names", type=click.Choice(["proceed"]), help="Although names and machines' ports lead elsewhere.")
-@click.option("--tokens", type=click.Choice(["reissue"]), help="Of ServiceAccounts, in Secrets.")
-@click.option("--unfrozen", type=click.Choice(["proceed"]), help="Although programs in it can write meanwhile.")
+@move_options
 @click.option("--choose", "others", multiple=True, metavar="CHOICE=OPTION", help="For what else a preflight asks.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--watch", "watches", is_flag=True, help="Follow it until it ends.")
@@ -119,31 +112,22 @@ def host_found(session: Session, name: str, form: str) -> None:
 @pass_session
 def host_evacuate(
     session: Session,
+    /,
     name: str,
     to: str | None,
     max_parallel: int | None,
-    volumes: str | None,
-    jobs: str | None,
-    pods: str | None,
-    outside: str | None,
-    node_ports: str | None,
-    addresses: str | None,
-    names: str | None,
-    tokens: str | None,
-    unfrozen: str | None,
     others: tuple[str, ...],
     yes: bool,
     watches: bool,
     dry_run: bool,
     form: str,
+    **chosen: str | None,
 ) -> None:
     """Empty the host NAME: place nothing new there, and move away all that is on it.
 
     The choices count for all of its clusters. What needs one that was not given stays where it is, and says so.
     """
-    chosen = {"volumes": volumes, "jobs": jobs, "pods": pods, "outside": outside, "unfrozen": unfrozen}
-    chosen |= {"node-ports": node_ports, "addresses": addresses, "names": names, "tokens": tokens}
-    choices = {**{key: value for key, value in chosen.items() if value}, **labels_parse(others, "--choose")}
+    choices = {**move_choices(chosen), **labels_parse(others, "--choose")}
     body: Json = {"to": host_find(session.api, to)["id"]} if to else {}
     body |= {"max_parallel": max_parallel} if max_parallel else {}
     body |= {"choices": choices} if choices else {}
@@ -151,8 +135,6 @@ def host_evacuate(
     planned = session.api.start("POST", path, body, dry_run=True)
     if dry_run:
         print_one(planned, form, lambda item: _evacuation_show(name, item.get("rollout")))
-        if form in ("table", "wide"):
-            note("Nothing was done: this was a dry run.")
         return
     count = ((planned.get("rollout") or {}).get("clusters") or {}).get("total", 0)
     if not yes and sys.stdin.isatty():
@@ -179,3 +161,4 @@ def _evacuation_show(name: str, rollout: Json | None) -> None:
     if rollout:
         foreseen_show(rollout)
         print_fields(care_fields(rollout))
+    note("Nothing was done: this was a dry run.")

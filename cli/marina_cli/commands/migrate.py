@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import click
 
 from marina_cli.commands.forget_retained import cluster_forget
+from marina_cli.commands.move_options import move_choices, move_options
 from marina_cli.commands.report_checks import blocked_check, choices_missing, report_check
 from marina_cli.commands.report_views import choices_open, report_show
 from marina_cli.commands.waiting import operation_await, watch_command
@@ -32,15 +33,7 @@ ORDERS = ("stop-first", "start-first")
 @click.option(
     "--preflight", is_flag=True, help="Only look at what the move would meet; exit code 1 where it would not begin."
 )
-@click.option("--volumes", type=click.Choice(["recreate-empty"]), help="What becomes of what volumes hold.")
-@click.option("--jobs", type=click.Choice(["restart", "wait"]), help="What becomes of running Jobs.")
-@click.option("--pods", type=click.Choice(["recreate", "leave"]), help="What becomes of Pods without a controller.")
-@click.option("--outside", type=click.Choice(["proceed"]), help="Although controllers in it act outside of it.")
-@click.option("--node-ports", type=click.Choice(["renumber"]), help="Node ports get other numbers there.")
-@click.option("--addresses", type=click.Choice(["keep", "remove"]), help="externalIPs and loadBalancerIP of Services.")
-@click.option("--names", type=click.Choice(["proceed"]), help="Although names and machines' ports lead elsewhere.")
-@click.option("--tokens", type=click.Choice(["reissue"]), help="Of ServiceAccounts, in Secrets.")
-@click.option("--unfrozen", type=click.Choice(["proceed"]), help="Although programs in it can write meanwhile.")
+@move_options
 @click.option("--differences", type=click.Choice(["accept"]), help="Although the copy is not the same in all.")
 @click.option(
     "--order",
@@ -57,6 +50,7 @@ ORDERS = ("stop-first", "start-first")
 @pass_session
 def migrate(
     session: Session,
+    /,
     name: str,
     to: str | None,
     back: bool,
@@ -64,15 +58,6 @@ def migrate(
     kept_on: str | None,
     wait: bool,
     preflight: bool,
-    volumes: str | None,
-    jobs: str | None,
-    pods: str | None,
-    outside: str | None,
-    node_ports: str | None,
-    addresses: str | None,
-    names: str | None,
-    tokens: str | None,
-    unfrozen: str | None,
     differences: str | None,
     orders: tuple[str, ...],
     yes: bool,
@@ -80,6 +65,7 @@ def migrate(
     timeout: int,
     project: str | None,
     form: str,
+    **chosen: str | None,
 ) -> None:
     """Move the virtual cluster NAME to another host cluster; its address at the gateway stays.
 
@@ -92,9 +78,7 @@ def migrate(
         key = name if is_id(name) else str(cluster_find(session, name, project)["id"])
         cluster_forget(session, key, name, kept_on, yes=yes, wait=wait, timeout=timeout, form=form)
         return
-    chosen = {"volumes": volumes, "jobs": jobs, "pods": pods, "outside": outside, "unfrozen": unfrozen}
-    chosen |= {"node-ports": node_ports, "addresses": addresses, "names": names, "tokens": tokens}
-    choices = {key: value for key, value in {**chosen, "differences": differences}.items() if value}
+    choices = move_choices(chosen) | ({"differences": differences} if differences else {})
     body = _body(to, back, choices, orders)
     # platform staff may move what they do not see; they name it by its id
     key = name if is_id(name) else str(cluster_find(session, name, project)["id"])

@@ -111,12 +111,15 @@ class Stage:
         metadata = {"name": self.given_namespace, "labels": {"team": "theirs"}}
         self.kube.apply({"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, "metadata": metadata})
 
-    def creation(self, host: HostCluster, *, version: str = "1.36.3") -> Operation:
-        """What `marina create` asks for, on that host."""
+    def creation(
+        self, host: HostCluster, *, version: str = "1.36.3", name: str = "", labels: dict[str, str] | None = None
+    ) -> Operation:
+        """What `marina create` asks for, on that host. `name`: where it is not the stage's only one."""
         work = virtual_cluster_create(
             project=self.world.payments,
-            name=self.name,
+            name=name or self.name,
             spec=VirtualClusterSpec(kubernetes_version=version),
+            labels=labels,
             actor=self.actor,
             now=timezone.now(),
             host=host,

@@ -7,16 +7,14 @@ are drawn by the commit.
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from random import Random
 
 import pytest
 from django.utils import timezone
 
-from clusters.models import HostCluster, Operation, OperationKind, Rollout, RolloutMember, VirtualCluster
+from clusters.models import Operation, OperationKind, Rollout, RolloutMember, VirtualCluster
 from clusters.services.rollouts import RolloutOrder, rollout_create
-from clusters.services.virtual_clusters import VirtualClusterSpec, virtual_cluster_create
 from provisioning.failpoints import VARIABLE
 from tests.faults.crashes.matrix import SEED, Stages
 from tests.faults.crashes.stage import Stage
@@ -87,10 +85,10 @@ class Killed:
 
 @pytest.fixture
 def killed(stages: Stages) -> Iterator[Killed]:
-    with ExitStack() as until_the_end:
-        stage = until_the_end.enter_context(stages(False))
+    with stages(False) as stage:
         host = stage.host()
-        for operation in [created(stage, host, number) for number in range(CLUSTERS)]:
+        names = [f"{stage.name}-{number}" for number in range(CLUSTERS)]
+        for operation in [stage.creation(host, version=OLD, name=name, labels=LABELS) for name in names]:
             stage.finish(operation.pk)
         order = RolloutOrder(
             name="killed",
@@ -103,18 +101,6 @@ def killed(stages: Stages) -> Iterator[Killed]:
             max_parallel=AT_ONCE,
         )
         yield Killed(stage, rollout_create(order=order, actor=stage.actor, now=timezone.now()))
-
-
-def created(stage: Stage, host: HostCluster, number: int) -> Operation:
-    return virtual_cluster_create(
-        project=stage.world.payments,
-        name=f"{stage.name}-{number}",
-        spec=VirtualClusterSpec(kubernetes_version=OLD),
-        labels=LABELS,
-        actor=stage.actor,
-        now=timezone.now(),
-        host=host,
-    ).operation
 
 
 @pytest.mark.timeout(300)

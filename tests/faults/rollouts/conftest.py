@@ -13,7 +13,7 @@ from provisioning.drivers.kinds import NAMESPACE
 from provisioning.drivers.kube import KubeClient
 from provisioning.drivers.transport import connection_open
 from tests.accounts.conftest import World, world_make
-from tests.conftest import LOCAL_CHART
+from tests.e2e.moving_here import scene_settings
 from tests.fakes.host import HELM, Certificates, FakeHost
 from tests.faults.rollouts.fleet import NEW, OLD, Fleet
 from tests.provisioning.drivers.conftest import connection_of
@@ -38,12 +38,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture
-def world(db: None, settings, tmp_path: Path) -> World:
-    settings.CHART_FOLDER, settings.KUBERNETES_VERSIONS = str(LOCAL_CHART), [NEW, OLD]
-    settings.STATE_FOLDER = tmp_path / "state"
+def world(db: None, settings, tools: Tools, tmp_path: Path) -> World:
+    scene_settings(settings, tools, tmp_path)
+    settings.KUBERNETES_VERSIONS = [NEW, OLD]
     settings.RETRY_BASE_SECONDS, settings.RETRY_CAP_SECONDS = 0.05, 0.2
-    folder = {"BACKEND": "clusters.exports.folder.ExportFolder", "OPTIONS": {"location": str(tmp_path / "exports")}}
-    settings.STORAGES = {**settings.STORAGES, "exports": folder}
     return world_make()
 
 
