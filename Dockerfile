@@ -35,4 +35,4 @@ COPY controlplane controlplane
 RUN DJANGO_SECRET_KEY=not-a-secret python manage.py collectstatic --no-input && python -m compileall -q .
 USER 10001:10001
 EXPOSE 8000 8443
-CMD ["gunicorn", "controlplane.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "8", "--no-control-socket"]
+CMD ["gunicorn", "controlplane.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "8", "--keep-alive", "75", "--no-control-socket"]

@@ -200,6 +200,7 @@ class Stack:
 
     def _web(self) -> Program:
         how = ["--workers", "1", "--threads", str(_WEB_THREADS), "--graceful-timeout", "5", "--no-control-socket"]
+        how += ["--keep-alive", "75"]  # longer than any client keeps a connection: none sends into one that just closes
         return self._program("web", "gunicorn", "controlplane.wsgi", "--bind", self.url.removeprefix("http://"), *how)
 
     def worker_program(self, name: str = "worker", *, application: str = "controlplane") -> Program:

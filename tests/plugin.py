@@ -3,7 +3,7 @@
 They are started by the first test that needs them (fixture `backing`), so a run of pure rules starts nothing.
 
 With `-n 3` (`make test`) three processes run the tests side by side, each with a folder, a database, a broker and hosts
-of its own; the process that hands them their tests starts nothing.
+of its own; the process that hands them their tests starts nothing. A test that measures seconds is marked `alone`.
 """
 
 import json
@@ -21,6 +21,7 @@ from dev.environment import marina_settings
 from dev.processes import Processes
 from dev.settings_names import ROOT
 from tests.canaries import CANARIES, Written, canary
+from tests.turns import turns_offer, turns_take
 
 _RUNS = ROOT / ".marina" / "tests"
 RUN_FOLDER = pytest.StashKey[Path]()
@@ -84,6 +85,17 @@ def _settings(folder: Path, backing: Backing) -> dict[str, str]:
         "STATIC_ROOT": str(folder / "static"),
         "LOG_FORMAT": "console",
     }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In a process of `-n`, its tests wait for one that has to be alone."""
+    turns_take(config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """One of the processes of `-n` begins."""
+    turns_offer(node.workerinput, node.config.stash[RUN_FOLDER])
 
 
 def pytest_report_header(config: pytest.Config) -> str:
