@@ -106,9 +106,11 @@ class CopyMaker(Maker):
         except InvalidError as error:
             if served.kind in NEVER_ANEW or not error.unchangeable:
                 raise
-            # it was made anew at the source, with what nobody may change of one that is there
-            meta = found["metadata"]
-            self._virtual.delete(served.kind, meta["name"], meta.get("namespace"), uid=meta["uid"])
+            # It was made anew at the source, with what nobody may change of one that is there. What it owned here stays,
+            # as it did there; what did not is told apart by name. And nothing is made as owned by one that goes.
+            name, namespace, uid = (found["metadata"].get(key) for key in ("name", "namespace", "uid"))
+            self._virtual.delete(served.kind, name, namespace, uid=uid, propagation="Orphan")
+            self._uids[planned.key] = None
             raise NotYet(f"{planned.key} is made anew: {error.message}", alone=True) from error
 
     def _owner_of(self, reference: Json, namespace: str) -> ObjectId:

@@ -307,3 +307,38 @@ def test_only_what_nobody_may_change_is_made_anew_and_never_what_all_else_is_in(
     assert ("DELETE" in asked) is made_anew
     expected = ("Succeeded", "") if made_anew else ("Failed", "not-taken")
     assert (operation.state, operation.error_code) == expected, operation.message
+
+
+def test_what_an_object_owns_that_is_made_anew_does_not_go_with_the_old_one(wanderer: Wanderer) -> None:
+    """It was made anew at the source and got back what it owned: nothing of the copy goes with the copy's old one."""
+
+    def refuses(request: Any) -> None:
+        if (request.method, request.path) == ("PATCH", "/api/v1/namespaces/shop/configmaps/it"):
+            raise Refusal(422, "Invalid", IMMUTABLE)
+
+    def made_anew(context: StepContext) -> None:
+        placement = context.on_target().placement
+        inner = wanderer.beyond.virtual(placement.namespace, f"{placement.release}-0")
+        assert inner is not None
+        inner.before.append(refuses)
+        with context.virtual() as source:
+            assert source.delete(CONFIG_MAP, "it", "shop", propagation="Orphan")
+            owner = put(source, CONFIG_MAP, "it", data={"n": "2"})
+            put(source, CONFIG_MAP, "added", owner=owner)
+            reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "it", "uid": owner["metadata"]["uid"]}
+            for name in ("a-child", "child"):
+                source.patch_merge(CONFIG_MAP, name, "shop", {"metadata": {"ownerReferences": [reference]}})
+
+    with wanderer.inside() as kube:
+        owner = put(kube, CONFIG_MAP, "it", data={"n": "1"})
+        put(kube, CONFIG_MAP, "a-child", owner=owner)
+        put(kube, CONFIG_MAP, "child", owner=owner)
+    operation = wanderer.move(flow=with_step(MIGRATE, "copy-objects", "made-anew", made_anew))
+    assert operation.state == "Succeeded", operation.message
+    with wanderer.inside() as kube:
+        found = kube.get(CONFIG_MAP, "it", "shop")
+        assert found is not None
+        assert found["data"] == {"n": "2"}
+        for name in ("a-child", "added", "child"):
+            (reference,) = owners_at(kube, CONFIG_MAP, name)
+            assert reference["uid"] == found["metadata"]["uid"], name
