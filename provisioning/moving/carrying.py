@@ -4,7 +4,9 @@ What is at the target is brought to what is at the source, whoever made it there
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from provisioning.drivers.errors import ConflictError, InvalidError
@@ -24,6 +26,8 @@ from provisioning.moving.what_moves import account_of, as_moved, moves
 
 NEVER_ANEW: Final = (NAMESPACE, CUSTOM_RESOURCE_DEFINITION)
 """All below them would go with them."""
+AT_ONCE: Final = 8
+"""Objects that are carried side by side: hosts may be far away, and people may wait meanwhile."""
 
 
 def moving_plan(
@@ -106,8 +110,8 @@ class CopyMaker(Maker):
         except InvalidError as error:
             if served.kind in NEVER_ANEW or not error.unchangeable:
                 raise
-            # It was made anew at the source, with what nobody may change of one that is there. What it owned here stays,
-            # as it did there; what did not is told apart by name. And nothing is made as owned by one that goes.
+            # It was made anew at the source, with what nobody may change of one that is there. What it owned here stays
+            # (what of it went at the source is told by name), and nothing is made as owned by one that goes.
             name, namespace, uid = (found["metadata"].get(key) for key in ("name", "namespace", "uid"))
             self._virtual.delete(served.kind, name, namespace, uid=uid, propagation="Orphan")
             self._uids[planned.key] = None
@@ -167,12 +171,16 @@ def changes_carry(target: KubeClient, changes: Changes, *, mark: str, services: 
     plan = moving_plan([*changes.changed, *(_alive(obj) for obj in changes.ending)], services=services)
     ending, ended = {id_of(obj) for obj in changes.ending}, {id_of(obj) for _, obj in changes.ended}
     maker = CopyMaker(target, plan, moving_way(mark), ending=ending, ended=ended)
-    carried, again = Carried(), []
-    for planned in plan.wanted:
-        if not _made(maker, planned, carried):
-            again.append(planned)
+    carried, again, at = Carried(), [], 0
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while at < len(plan.wanted):
+            alike = plan.wanted[at : plan.alike(at, len(plan.wanted))]
+            at += len(alike)
+            for planned, made in zip(alike, list(pool.map(partial(_tried, maker), alike)), strict=True):
+                if not _noted(carried, planned, made):
+                    again.append(planned)
     for planned in again:  # what it leaned on came after it
-        _made(maker, planned, carried)
+        _noted(carried, planned, _tried(maker, planned))
     carried.effects += len(changes.gone) + len(changes.ending) + len(changes.taken) + len(changes.ended)
     for obj in changes.ending:
         if served := maker.served_as_is(obj):
@@ -195,11 +203,17 @@ def ended_remove(target: KubeClient, changes: Changes) -> None:
         deleted(target, kind, obj, propagation="Orphan")
 
 
-def _made(maker: CopyMaker, planned: Planned, carried: Carried) -> bool:
+def _tried(maker: CopyMaker, planned: Planned) -> Made | NotYet:
     try:
-        made = maker.make(planned)
+        return maker.make(planned)
     except NotYet as later:
-        carried.waiting[planned.key] = later.why
+        return later
+
+
+def _noted(carried: Carried, planned: Planned, made: Made | NotYet) -> bool:
+    """False where it is worth another try."""
+    if isinstance(made, NotYet):
+        carried.waiting[planned.key] = made.why
         return False
     carried.waiting.pop(planned.key, None)
     if made.outcome is Outcome.REFUSED:

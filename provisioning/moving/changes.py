@@ -4,6 +4,7 @@ Names are listed without what the objects hold; only those that changed are read
 """
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,7 +14,7 @@ from provisioning.exports.discovery import kinds_served
 from provisioning.exports.left_out import is_token, kind_name, rule_for, rule_unread
 from provisioning.exports.reading import kind_key
 from provisioning.moving.ending import finalizers_kept, finalizers_of
-from provisioning.moving.listing import both_sides, name_of
+from provisioning.moving.listing import AT_ONCE, both_sides, name_of
 from provisioning.moving.owning import Owners
 from provisioning.moving.pods import job_ended
 from provisioning.moving.what_moves import TOKENS, as_moved, left_out
@@ -129,7 +130,10 @@ def whole(kube: KubeClient, kind: Kind, items: list[Json]) -> list[Json]:
     if len(items) > FEW:
         wanted = {name_of(item) for item in items}
         return [obj for obj in kube.list(kind) if name_of(obj) in wanted]
-    found = [kube.get(kind, item["metadata"]["name"], item["metadata"].get("namespace")) for item in items]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(
+            pool.map(lambda item: kube.get(kind, item["metadata"]["name"], item["metadata"].get("namespace")), items)
+        )
     return [{**obj, "apiVersion": kind.api_version, "kind": kind.kind} for obj in found if obj is not None]
 
 

@@ -1,5 +1,7 @@
 """Moving a virtual cluster to another host, up to where its source is frozen: all of it while the source works."""
 
+import math
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -41,9 +43,13 @@ JOBS_SECONDS: Final = 6 * 3600.0
 FEW: Final = 20
 """With no more changes than that the source may be frozen: the rest is copied in a moment."""
 ROUNDS: Final = 5
+FEWER: Final = 0.75
+"""With a greater share of the round before there are as many in each round to come: somebody writes without a pause."""
 TOLD: Final = 5
 CHEAP_REVISIONS: Final = 3000
 """So many writes at most bring the target's resourceVersions past the source's; each takes some milliseconds."""
+RAISE_SECONDS: Final = 3.0
+"""So long at most: people write meanwhile, which is copied while they are frozen."""
 COUNTERS: Final = 8
 """ConfigMaps that are written for it, side by side."""
 
@@ -140,7 +146,8 @@ def both(context: StepContext) -> Iterator[tuple[KubeClient, KubeClient]]:
 
 @step("Copy what was changed meanwhile", deadline=COPY_SECONDS)
 def copy_changes(context: StepContext) -> StepResult:
-    """Round by round, until so little changes between two that the source can be frozen for the rest."""
+    """Round by round, until so little changes between two that the source can be frozen for the rest, or no less."""
+    before = math.inf
     for _ in range(ROUNDS):
         with both(context) as (source, target):
             changes = CARRIER.changes(source, target, _revisions(context), before_page=context.lease.check)
@@ -150,6 +157,9 @@ def copy_changes(context: StepContext) -> StepResult:
         copied_up_to(context, changes)
         if len(changes) <= FEW:
             return Done(f"{len(changes)} objects were changed in the last round.")
+        if len(changes) > before * FEWER:
+            break
+        before = len(changes)
     return Done(f"{len(changes)} objects are changed from one round to the next; they are copied while it is frozen.")
 
 
@@ -222,23 +232,27 @@ def raise_revisions(context: StepContext) -> StepResult:
     Whoever watched the source then never takes a version of it for one of the target's.
     """
     with both(context) as (source, target):
-        missing = source.revision() + settings.MOVE_REVISIONS_AHEAD - target.revision()
-        cheap = missing <= CHEAP_REVISIONS
-        if cheap and missing > 0:
+        wanted = source.revision() + settings.MOVE_REVISIONS_AHEAD
+        missing = wanted - target.revision()
+        if 0 < missing <= CHEAP_REVISIONS:
+            until = time.monotonic() + RAISE_SECONDS
             with ThreadPoolExecutor(COUNTERS) as pool:
-                list(pool.map(partial(_count, target, missing), range(COUNTERS)))
+                list(pool.map(partial(_count, target, missing, until), range(COUNTERS)))
         for lane in range(COUNTERS):
             target.delete(CONFIG_MAP, _counter(lane), ACCESS_NAMESPACE)
-    if cheap:
+        missing = wanted - target.revision()
+    if missing <= 0:
         return None
     return Skip(f"They are {missing} behind: the gateway tells whoever asks for an old one to begin anew.")
 
 
-def _count(target: KubeClient, writes: int, lane: int) -> None:
+def _count(target: KubeClient, writes: int, until: float, lane: int) -> None:
     """One lane's share of so many writes, to an object of its own: hosts may be far away, and each is waited for."""
     name = _counter(lane)
     meta = {"name": name, "namespace": ACCESS_NAMESPACE}
     for number in range(lane, writes, COUNTERS):
+        if time.monotonic() > until:
+            return
         if number == lane:
             target.apply({"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind, "metadata": meta})
         target.patch_merge(CONFIG_MAP, name, ACCESS_NAMESPACE, {"data": {"written": str(number)}})

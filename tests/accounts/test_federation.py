@@ -319,9 +319,9 @@ def test_an_issuer_that_speaks_for_another_or_leads_elsewhere_is_not_believed(ru
 
 
 def test_an_issuer_inside_our_network_is_not_asked_unless_that_is_allowed(rule, issuer, settings):
-    FederationRule.objects.update(issuer="https://localhost:1")
+    FederationRule.objects.update(issuer="https://127.0.0.1:1")
     settings.FEDERATION_ALLOW_PRIVATE_ISSUERS = False
-    text = issuer.token(issuer.github(iss="https://localhost:1"))
+    text = issuer.token(issuer.github(iss="https://127.0.0.1:1"))
     assert "not on the internet" in refusal(exchange(text), 503, "issuer-unreachable")
 
 

@@ -65,7 +65,7 @@ def test_the_broker_asks_for_its_password(tmp_path: Path, group: Processes) -> N
     assert redis.Redis.from_url(valkey.url()).ping()
     port = redis.Redis.from_url(valkey.url()).connection_pool.connection_kwargs["port"]
     with pytest.raises(redis.AuthenticationError):
-        redis.Redis(port=port).ping()
+        redis.Redis(host="127.0.0.1", port=port).ping()
     assert (tmp_path / "valkey" / "valkey.conf").stat().st_mode & 0o077 == 0
 
 

@@ -279,6 +279,8 @@ def _moved(
     wait_until(lambda: len(writer.accepted) > 200, seconds=60, what="Nothing is written")
     wait_until(lambda: len(get.seen) > 10, seconds=30, what=f"kubectl sees nothing: {get.said}")
 
+    if advance:  # by far the most of it while nobody waits, as a move does: kubectl tries again for ten seconds
+        new.advance(old.revision())
     moving.move.freeze()
     frozen = time.monotonic()
     copied = old.held()

@@ -159,7 +159,12 @@ def moved(mover: Marina, developer: Api, core: client.CoreV1Api, project: str, *
     return Moved(operation, writer, customer, (ended - begun).total_seconds())
 
 
-@pytest.mark.alone  # and first, so that the moves are made in it
+def test_before_it_moves_its_operator_acts_where_it_was_made(operator: Operator, hosts: list[TestHost]) -> None:
+    assert operator.ran_in == {hosts[0].name}
+    assert list(operator.made.values()) == [1] * GADGETS
+
+
+@pytest.mark.alone  # and before all that follow, so that the moves are made in it
 def test_it_is_frozen_for_less_than_ten_seconds_and_moved_in_less_than_a_minute(
     moves: Moves, tell: Callable[[str], None]
 ) -> None:

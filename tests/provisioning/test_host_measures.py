@@ -264,7 +264,7 @@ def usage(kubectl, namespace, tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def aggregated(namespace: str, port: int) -> Iterator[dict[str, Any]]:
     meta = {"name": "metrics", "namespace": namespace}
-    spec = {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": port}]}
+    spec = {"type": "ExternalName", "externalName": "127.0.0.1", "ports": [{"port": port}]}
     yield {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec}
     yield {
         "apiVersion": "apiregistration.k8s.io/v1",
