@@ -16,7 +16,10 @@ class ServedKind:
 
 
 class Served:
-    """What one cluster serves, each version of a group asked for once; `forget` what may be there by now."""
+    """What one cluster serves, each version of a group asked for once; `forget` what may be there by now.
+
+    Several threads may ask: each keeps what it was told, also where another one forgets it meanwhile.
+    """
 
     def __init__(self, virtual: KubeClient) -> None:
         self._virtual = virtual
@@ -33,17 +36,18 @@ class Served:
     def forget(self, group: str) -> None:
         """Ask again for this group the next time."""
         self._versions = None
-        for version in [each for each in self._resources if group_of({"apiVersion": each}) == group]:
-            del self._resources[version]
+        for version in [each for each in list(self._resources) if group_of({"apiVersion": each}) == group]:
+            self._resources.pop(version, None)
 
     def _in(self, version: str, obj: Json) -> ServedKind | None:
-        if version not in self._resources:
-            self._resources[version] = self._virtual.resources(version)
-        of_kind = [each for each in self._resources[version] if each.get("kind") == obj["kind"]]
+        resources = self._resources.get(version)
+        if resources is None:
+            resources = self._resources[version] = self._virtual.resources(version)
+        of_kind = [each for each in resources if each.get("kind") == obj["kind"]]
         plain = next((each for each in of_kind if "/" not in each["name"]), None)
         if plain is None:
             return None
-        names = {each["name"] for each in self._resources[version]}
+        names = {each["name"] for each in resources}
         kind = Kind(version, str(obj["kind"]), str(plain["name"]), bool(plain.get("namespaced")))
         return ServedKind(kind, has_status=f"{plain['name']}/status" in names)
 
@@ -51,6 +55,7 @@ class Served:
         group = group_of({"apiVersion": own})
         if not group:
             return []
-        if self._versions is None:
-            self._versions = self._virtual.api_groups()
-        return [each for each in self._versions if group_of({"apiVersion": each}) == group and each != own]
+        versions = self._versions
+        if versions is None:
+            versions = self._versions = self._virtual.api_groups()
+        return [each for each in versions if group_of({"apiVersion": each}) == group and each != own]
