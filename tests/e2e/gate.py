@@ -84,7 +84,7 @@ class Said:
 
 
 def said(connection: ssl.SSLSocket) -> Said:
-    """The next answer on this connection, with its body by Content-Length."""
+    """The next answer on this connection, its body by Content-Length; status 0 where the connection ended before."""
     data = b""
     while b"\r\n\r\n" not in data:
         part = connection.recv(65536)
@@ -95,5 +95,8 @@ def said(connection: ssl.SSLSocket) -> Said:
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     while len(body) < int(headers.get("content-length", "0")):
-        body += connection.recv(65536)
+        part = connection.recv(65536)
+        if not part:
+            return Said(0, {}, body)
+        body += part
     return Said(int(first.split(" ")[1]), headers, body)

@@ -100,7 +100,7 @@ def ends(gate: Gate, tell: Callable[[str], None]) -> Ends:
             take()
             took = time.monotonic()
             answers = [asked(gate, cluster, token)]
-            while answers[-1].status == 200 and time.monotonic() - took < 2 * WITHIN_SECONDS:
+            while answers[-1].status in (0, 200) and time.monotonic() - took < 2 * WITHIN_SECONDS:
                 answers.append(asked(gate, cluster, token))
             refused = time.monotonic() - took
             for watch in watches:
