@@ -119,6 +119,13 @@ class Maker:
                 raise
             raise NotYet(refusal_told(error.message), alone=True) from error
 
+    def tried(self, planned: Planned) -> Made | NotYet:
+        """The same, with what it has to wait for as the answer: for several that are made side by side."""
+        try:
+            return self.make(planned)
+        except NotYet as later:
+            return later
+
     # Kinds
 
     def _not_served(self, key: ObjectId) -> Made:

@@ -6,7 +6,6 @@ What is at the target is brought to what is at the source, whoever made it there
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 from provisioning.drivers.errors import ConflictError, InvalidError
@@ -176,11 +175,11 @@ def changes_carry(target: KubeClient, changes: Changes, *, mark: str, services: 
         while at < len(plan.wanted):
             alike = plan.wanted[at : plan.alike(at, len(plan.wanted))]
             at += len(alike)
-            for planned, made in zip(alike, list(pool.map(partial(_tried, maker), alike)), strict=True):
+            for planned, made in zip(alike, list(pool.map(maker.tried, alike)), strict=True):
                 if not _noted(carried, planned, made):
                     again.append(planned)
     for planned in again:  # what it leaned on came after it
-        _noted(carried, planned, _tried(maker, planned))
+        _noted(carried, planned, maker.tried(planned))
     carried.effects += len(changes.gone) + len(changes.ending) + len(changes.taken) + len(changes.ended)
     for obj in changes.ending:
         if served := maker.served_as_is(obj):
@@ -201,13 +200,6 @@ def ended_remove(target: KubeClient, changes: Changes) -> None:
         deleted(target, kind, obj)
     for kind, obj in changes.ended:
         deleted(target, kind, obj, propagation="Orphan")
-
-
-def _tried(maker: CopyMaker, planned: Planned) -> Made | NotYet:
-    try:
-        return maker.make(planned)
-    except NotYet as later:
-        return later
 
 
 def _noted(carried: Carried, planned: Planned, made: Made | NotYet) -> bool:

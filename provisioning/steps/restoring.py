@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, Final
 
 from clusters.models import Operation
@@ -15,7 +14,7 @@ from provisioning.exports.comparing import compared, found_again, sentence_of
 from provisioning.exports.making import Made, Maker, NotYet, Way
 from provisioning.exports.opening import export_plan
 from provisioning.exports.progress import Progress
-from provisioning.exports.restoring import Planned, RestorePlan
+from provisioning.exports.restoring import RestorePlan
 from provisioning.steps.deleting import placed
 
 SAVED_EVERY: Final = 50
@@ -112,18 +111,11 @@ def _next(
 ) -> Wait | None:
     """The next ones that can be made side by side. What comes after one that has to wait is made, or found, again."""
     planned = plan.wanted[progress.at : plan.alike(progress.at, min(end, progress.at + AT_ONCE))]
-    for made in list(pool.map(partial(_made, maker), planned)):  # all have ended before any is noted
+    for made in list(pool.map(maker.tried, planned)):  # all have ended before any is noted
         if wait := _noted(context, plan, progress, made):
             return wait
         progress.at += 1
     return None
-
-
-def _made(maker: Maker, planned: Planned) -> Made | NotYet:
-    try:
-        return maker.make(planned)
-    except NotYet as later:
-        return later
 
 
 def _noted(context: StepContext, plan: RestorePlan, progress: Progress, made: Made | NotYet) -> Wait | None:

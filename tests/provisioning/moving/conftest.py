@@ -16,10 +16,12 @@ from clusters.preflight import CHOICES
 from clusters.services.operations import operation_start
 from provisioning.drivers.clients import Clients
 from provisioning.drivers.kube import KubeClient
+from provisioning.engine.context import StepContext
 from provisioning.engine.flow import Flow
 from provisioning.flows import FLOWS
 from tests.chosen import CHOSEN
 from tests.e2e.in_process import operation_finish
+from tests.fakes.cluster import FakeCluster
 from tests.fakes.host import Certificates, FakeHost
 from tests.provisioning.conftest import certificates, shop  # noqa: F401
 from tests.provisioning.hosts import host_at
@@ -63,6 +65,13 @@ class Wanderer:
         """Hosts by role."""
         found = Placement.objects.filter(virtual_cluster=self.shop.cluster).select_related("host")
         return {placement.role: placement.host.name for placement in found}
+
+    def copy_of(self, context: StepContext) -> FakeCluster:
+        """What is being made of it at `beyond`, while it moves there."""
+        placement = context.on_target().placement
+        copy = self.beyond.virtual(placement.namespace, f"{placement.release}-0")
+        assert copy is not None
+        return copy
 
     def inside(self) -> Any:
         placement = Placement.objects.select_related("host__credential").get(

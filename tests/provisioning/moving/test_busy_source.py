@@ -20,10 +20,7 @@ def test_rounds_end_where_each_finds_as_much_as_the_one_before(wanderer: Wandere
     pausing: list[bool] = []
 
     def begins(context: StepContext) -> None:
-        placement = context.on_target().placement
-        inner = wanderer.beyond.virtual(placement.namespace, f"{placement.release}-0")
-        assert inner is not None
-        inner.before.append(copied)
+        wanderer.copy_of(context).before.append(copied)
         write(0)
 
     def copied(request: Any) -> None:
@@ -59,10 +56,7 @@ def test_versions_are_brought_past_the_old_ones_only_where_that_takes_seconds(
             Event().wait(0.1)
 
     def far_away(context: StepContext) -> None:
-        placement = context.on_target().placement
-        inner = wanderer.beyond.virtual(placement.namespace, f"{placement.release}-0")
-        assert inner is not None
-        inner.before.append(slowly)
+        wanderer.copy_of(context).before.append(slowly)
 
     operation = wanderer.move(flow=with_step(MIGRATE, "compare-copy", "far-away", far_away))
     assert operation.state == "Succeeded", operation.message

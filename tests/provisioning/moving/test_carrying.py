@@ -290,10 +290,7 @@ def test_only_what_nobody_may_change_is_made_anew_and_never_what_all_else_is_in(
                 raise Refusal(422, "Invalid", message)
 
     def changes(context: StepContext) -> None:
-        placement = context.on_target().placement
-        inner = wanderer.beyond.virtual(placement.namespace, f"{placement.release}-0")
-        assert inner is not None
-        inner.before.append(look)
+        wanderer.copy_of(context).before.append(look)
         with context.virtual() as source:
             change = {"metadata": {"labels": {"new": "1"}}}
             if path.endswith("/it"):
@@ -317,10 +314,7 @@ def test_what_an_object_owns_that_is_made_anew_does_not_go_with_the_old_one(wand
             raise Refusal(422, "Invalid", IMMUTABLE)
 
     def made_anew(context: StepContext) -> None:
-        placement = context.on_target().placement
-        inner = wanderer.beyond.virtual(placement.namespace, f"{placement.release}-0")
-        assert inner is not None
-        inner.before.append(refuses)
+        wanderer.copy_of(context).before.append(refuses)
         with context.virtual() as source:
             assert source.delete(CONFIG_MAP, "it", "shop", propagation="Orphan")
             owner = put(source, CONFIG_MAP, "it", data={"n": "2"})
