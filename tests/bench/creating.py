@@ -22,6 +22,7 @@ PAIRS = 5
 AT_ONCE = 30
 ALIVE = 8
 PATIENCE_SECONDS = 300
+LOOK_SECONDS = 0.05
 SHARED_SECONDS = 0.5
 """So much longer a single creation may take besides a tenth: rows, messages, and what a guarded namespace needs."""
 
@@ -141,7 +142,7 @@ class MarinaItself:
         ready = VirtualCluster.objects.filter(name=name, phase="Ready")
         cluster, actor = VirtualCluster.objects.get(name=name), Actor(user=self._world.olivia)
         begun = virtual_cluster_wake(virtual_cluster=cluster, actor=actor, now=timezone.now())
-        wait_until(ready.exists, seconds=PATIENCE_SECONDS, what="it did not wake")
+        wait_until(ready.exists, seconds=PATIENCE_SECONDS, what="it did not wake", every=LOOK_SECONDS)
         return partial(self._ended, begun.operation)
 
     def export(self, name: str) -> None:
@@ -188,7 +189,7 @@ class MarinaItself:
         from clusters.models import Operation
 
         rows = Operation.objects.filter(pk=operation.pk, finished_at__isnull=False)
-        wait_until(rows.exists, seconds=PATIENCE_SECONDS, what=f"{operation.kind} did not end")
+        wait_until(rows.exists, seconds=PATIENCE_SECONDS, what=f"{operation.kind} did not end", every=LOOK_SECONDS)
         row = Operation.objects.get(pk=operation.pk)
         assert row.state == "Succeeded", f"{row.kind}: {row.message}"
 
