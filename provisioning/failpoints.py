@@ -4,7 +4,8 @@ MARINA_FAILPOINT=<name>:<kill|raise|fail>[:<count>] arms one, or all of them by 
 commas. At the <count>-th passage in this process (the first, unless said otherwise) the process is killed as by the
 kernel, FailpointReached is raised, or the step fails for good. Unarmed, nothing happens.
 
-MARINA_FAILPOINT_RECORD=<file> has the name of each passage appended to it, so that a test learns where it can crash.
+MARINA_FAILPOINT_RECORD=<file> has a line for each passage appended to it: the name and, where one is known, the key of
+the step that is being done. So a test learns where it can crash.
 """
 
 import os
@@ -13,6 +14,8 @@ from collections import Counter
 from collections.abc import Iterable
 from threading import Lock
 from typing import Final
+
+import structlog
 
 from provisioning.engine.errors import PermanentError
 
@@ -47,7 +50,7 @@ def failpoint(name: str) -> None:
         raise LookupError(f"Failpoint {name!r} is not registered; known are: {_listed(_names)}.")
     if record := os.environ.get(RECORD_VARIABLE):
         with open(record, "a") as file:  # noqa: PTH123 (a line that short is written whole)
-            file.write(f"{name}\n")
+            file.write(f"{name} {structlog.contextvars.get_contextvars().get('step', '')}\n")
     armed = os.environ.get(VARIABLE)
     if armed:
         _pass(name, armed)

@@ -1,20 +1,16 @@
-"""Runs one scenario again and again: once undisturbed, then once for each place at which its worker is killed.
+"""Runs one scenario again and again: once undisturbed, then with its worker killed at each place where it can be.
 
 The places are not listed anywhere: they are what the undisturbed run passed. A place that only a second worker passes
 (the repair of a release that the first one left half done) is found in its run, and killed at in a further case.
 """
 
 import os
-import signal
 import subprocess
-import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 from typing import Final
 from uuid import UUID
@@ -22,36 +18,26 @@ from uuid import UUID
 from django.db import connection
 
 from clusters.models import Operation
-from provisioning.failpoints import RECORD_VARIABLE, VARIABLE
-from tests.fakes.cluster import Request
+from tests.faults.crashes.chains import Spot, chains_of, spots_of
 from tests.faults.crashes.crew import ROOT
 from tests.faults.crashes.outcome import Outcome, outcome_of
 from tests.faults.crashes.scenarios import Scenario
 from tests.faults.crashes.stage import Stage
+from tests.faults.crashes.workers import HELM, Place, worker_finishes, worker_killed
 
-HELM = "helm's request"
-"""The name of the places inside a running helm: each of its requests that would change something."""
 Stages = Callable[[bool], AbstractContextManager[Stage]]
 """Opens one; with a second host beside it where that is asked for."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """The n-th passage of a failpoint, or the n-th request of helm."""
-
-    name: str
-    number: int
-
-    def __str__(self) -> str:
-        return f"{self.name}:{self.number}"
+ROUNDS = 2
+"""Of cases in which many are killed: who goes on after a kill may come by fewer places than the undisturbed one."""
 
 
 @dataclass(frozen=True)
 class Ran:
-    """How one case went: what is there afterwards, and which places the last worker passed."""
+    """How one case went: what is there afterwards, which places the last worker passed, and the steps' keys."""
 
     outcome: Outcome
     passed: tuple[Place, ...]
+    steps: list[str]
 
 
 @dataclass
@@ -84,13 +70,39 @@ class Matrix:
         return ran
 
     def run(self, wanted: Callable[[list[Place]], list[Place]] = lambda places: places) -> Result:
-        """All cases, or those that `wanted` chooses of the first worker's places."""
+        """A case for each place, or for those that `wanted` chooses of the first worker's."""
         calm = self.undisturbed()
         with ThreadPoolExecutor(self._at_once) as pool:
-            cases = [(place,) for place in wanted(self._places(calm))]
-            later = {case[-1]: case for more in pool.map(lambda case: self._case(case, calm), cases) for case in more}
-            list(pool.map(lambda case: self._case(case, calm), later.values()))
+            self._alone(wanted(self._places(calm)), calm, pool)
         return self._result
+
+    def run_in_chains(self) -> Result:
+        """All places in few cases; those that none of them came by get one of their own.
+
+        Where such a case does not end as the undisturbed run, each of its places gets one, which tells where the fault
+        is.
+        """
+        calm = self.undisturbed()
+        places = left = self._places(calm)
+        # what is passed while undoing what was done bears the name of no step
+        spots = {} if self._scenario.after else spots_of(calm.passed, calm.steps)
+        faults: list[str] = []
+        with ThreadPoolExecutor(self._at_once) as pool:
+            for _ in range(ROUNDS):
+                chains = chains_of([spots[place] for place in left if place in spots])
+                played = list(pool.map(lambda chain: self._chain(chain, spots, calm), chains))
+                been = {spot for chain in played for spot in chain.good}
+                faults += [fault for chain in played for fault in chain.faults]
+                left = [place for place in left if spots.get(place) not in been]
+            self._result.cases += len(places) - len(left)
+            self._alone(left, calm, pool)
+        self._result.faults = self._result.faults or faults
+        return self._result
+
+    def _alone(self, places: list[Place], calm: Ran, pool: ThreadPoolExecutor) -> None:
+        cases = [(place,) for place in places]
+        later = {case[-1]: case for more in pool.map(lambda case: self._case(case, calm), cases) for case in more}
+        list(pool.map(lambda case: self._case(case, calm), later.values()))
 
     def _places(self, calm: Ran) -> list[Place]:
         names = [place.name for place in calm.passed]
@@ -109,80 +121,67 @@ class Matrix:
             connection.close()
         self._result.cases += 1
         self._result.faults += [f"{told}: {line}" for line in calm.outcome.differences(ran.outcome)]
-        known = {place.name for place in calm.passed}
-        new = [place for place in ran.passed if place.name not in known and place.name != HELM]
-        self._result.passed |= {place.name for place in new}
+        new = self._not_known(ran.passed, calm)
         return [(*killed_at, place) for place in new] if len(killed_at) == 1 else []
+
+    def _not_known(self, passed: tuple[Place, ...], calm: Ran) -> list[Place]:
+        """Places that only a worker passes who goes on with what another left; they count as passed."""
+        known = {place.name for place in calm.passed}
+        new = [place for place in passed if place.name not in known and place.name != HELM]
+        self._result.passed |= {place.name for place in new}
+        return new
 
     def _play(self, killed_at: tuple[Place, ...]) -> Ran:
         with self._stages(self._scenario.two_hosts) as stage:
             operation = self._scenario.begin(stage)
             for place in killed_at:
-                self._result.missed += not _killed_at(stage, operation.pk, place, self._scenario.armed)
-            passed = _finish(stage, operation.pk, self._scenario)
-            return Ran(outcome_of(stage, operation.pk), passed)
+                there = worker_killed(stage, operation.pk, place, self._scenario.armed).there
+                assert there or stage.fake is None, f"no worker came by {place}"
+                self._result.missed += not there
+            return self._ended(stage, operation.pk)
+
+    def _ended(self, stage: Stage, operation_id: UUID) -> Ran:
+        passed = worker_finishes(stage, operation_id, self._scenario)
+        steps = [step["key"] for step in Operation.objects.get(pk=operation_id).steps]
+        return Ran(outcome_of(stage, operation_id), passed, steps)
+
+    def _chain(self, chain: list[Spot], spots: dict[Place, Spot], calm: Ran) -> "_Chain":
+        been: list[Spot] = []
+        alone: set[Spot] = set()
+        try:
+            with self._stages(self._scenario.two_hosts) as stage:
+                operation = self._scenario.begin(stage)
+                for spot in chain:
+                    if been and spot.index <= been[-1].index:
+                        continue
+                    place = spot.place_from(operation.step, spots)
+                    killed = worker_killed(stage, operation.pk, place, self._scenario.armed)
+                    if been and self._not_known(killed.passed, calm):
+                        alone.add(been[-1])
+                    if not killed.there:
+                        break
+                    operation.refresh_from_db()
+                    been.append(list(spots_of(killed.passed, calm.steps).values())[-1])
+                ended = self._ended(stage, operation.pk)
+        except Exception as error:  # the others are to be run all the same
+            differences = [f"{type(error).__name__}: {error}"]
+        else:
+            differences = calm.outcome.differences(ended.outcome)
+            if been and self._not_known(ended.passed, calm):
+                alone.add(been[-1])
+        finally:
+            connection.close()
+        where = ", ".join(f"{spot.name}:{spot.number} of {calm.steps[spot.index]}" for spot in been)
+        told = f"{self._scenario.name}, killed one after the other at {where}"
+        return _Chain(set() if differences else set(been) - alone, [f"{told}: {line}" for line in differences])
 
 
-def _killed_at(stage: Stage, operation_id: UUID, place: Place, armed: str) -> bool:
-    """A worker that is killed there. On a real host it may come to its end without passing there: then False."""
-    kill = "" if place.name == HELM else f"{place.name}:kill:{place.number}"
-    environment = {VARIABLE: ",".join(filter(None, (armed, kill)))}
-    killer = _HelmKiller(place.number if place.name == HELM else 0)
-    with _hooked(stage, killer):
-        work = stage.crew.work(operation_id, seconds=stage.seconds, environment=environment)
-        killer.worker.set_result(work.pid)
-        code = work.ended()
-    if code == 0 and stage.fake is None:
-        return False
-    assert code == -signal.SIGKILL, f"the worker was to be killed at {place} and ended with {code}"
-    return True
+@dataclass(frozen=True)
+class _Chain:
+    """How one went: where workers were killed without harm, each known to need no further case, and what went wrong."""
 
-
-class _HelmKiller:
-    """Kills the worker when its helm is about to make this request, which never arrives."""
-
-    def __init__(self, number: int) -> None:
-        self.worker: Future[int] = Future()
-        self._number = number
-        self._seen = 0
-
-    def __call__(self, request: Request) -> None:
-        self._seen += _is_helms(request)
-        if _is_helms(request) and self._seen == self._number:
-            os.kill(self.worker.result(timeout=10), signal.SIGKILL)
-            raise ConnectionResetError("its worker was killed")
-
-
-def _is_helms(request: Request) -> bool:
-    return request.agent.startswith("Helm")
-
-
-@contextmanager
-def _hooked(stage: Stage, hook: Callable[[Request], None]) -> Iterator[None]:
-    """Sees each request that would change something on the stage's host, where that is a fake."""
-    if stage.fake is None:
-        yield
-        return
-    stage.fake.cluster.before.append(hook)
-    try:
-        yield
-    finally:
-        stage.fake.cluster.before.remove(hook)
-
-
-def _finish(stage: Stage, operation_id: UUID, scenario: Scenario) -> tuple[Place, ...]:
-    """A worker that nobody disturbs; the places it passed, in their order."""
-    requests: list[str] = []
-    with (
-        tempfile.NamedTemporaryFile("r") as record,
-        _hooked(stage, lambda request: requests.extend([HELM] * _is_helms(request))),
-    ):
-        environment = {RECORD_VARIABLE: record.name, VARIABLE: scenario.armed}
-        code = stage.crew.work(operation_id, seconds=stage.seconds, environment=environment).ended()
-        passages = Path(record.name).read_text().split()
-    ended = Operation.objects.get(pk=operation_id)
-    assert (code, ended.state) == (0, scenario.ends), f"{code}, {ended.state}: {ended.message}"
-    return tuple(_numbered([*passages, *requests]))
+    good: set[Spot]
+    faults: list[str]
 
 
 def seed() -> str:
@@ -197,14 +196,5 @@ SEED: Final = seed()
 
 
 def drawn(scenario: Scenario, places: list[Place], *, most: int) -> list[Place]:
-    """Those that this run tries: some, drawn by the commit, in the soak all."""
-    if SOAK or not most:
-        return places
-    return Random(f"{SEED} {scenario.name}").sample(places, min(most, len(places)))
-
-
-def _numbered(names: list[str]) -> Iterator[Place]:
-    seen: Counter[str] = Counter()
-    for name in names:
-        seen[name] += 1
-        yield Place(name, seen[name])
+    """Those that this run tries: so many, drawn by the commit, in the soak all."""
+    return places if SOAK else Random(f"{SEED} {scenario.name}").sample(places, min(most, len(places)))

@@ -39,8 +39,7 @@ class Scenario:
 
     `inside_helm`: the worker is also killed at each request of a running helm. Once a flow will do. `two_hosts`: there
     is a second one beside the stage's. `armed`: each of its workers has this failpoint armed. `ends`: the state that it
-    comes to. `after`: only places behind this failpoint are tried, as another scenario has those before it. `most`: so
-    many places a run, drawn by the commit; the soak tries all.
+    comes to. `after`: only places behind this failpoint are tried, as another scenario has those before it.
     """
 
     name: str
@@ -51,7 +50,6 @@ class Scenario:
     armed: str = ""
     ends: OperationState = OperationState.SUCCEEDED
     after: str = ""
-    most: int = 0
 
 
 def _connect(mode: HostMode) -> Callable[[Stage], Operation]:
@@ -219,7 +217,7 @@ SCENARIOS = (
     Scenario("export", OperationKind.EXPORT, _export),
     Scenario("restore", OperationKind.RESTORE, restore_into_its_own),
     Scenario("restore-overwriting", OperationKind.RESTORE, restore_overwriting),
-    Scenario("upgrade", OperationKind.UPGRADE, upgrade, most=12),
+    Scenario("upgrade", OperationKind.UPGRADE, upgrade),
     Scenario(
         "upgrade-put-back",
         OperationKind.UPGRADE,
@@ -239,8 +237,8 @@ SCENARIOS = (
         ends=OperationState.FAILED,
         after="move.switch",
     ),
-    Scenario("migrate-back", OperationKind.MIGRATE, move_back, two_hosts=True, most=12),
-    Scenario("remove-placement", OperationKind.REMOVE_PLACEMENT, remove_placement, two_hosts=True, most=6),
+    Scenario("migrate-back", OperationKind.MIGRATE, move_back, two_hosts=True),
+    Scenario("remove-placement", OperationKind.REMOVE_PLACEMENT, remove_placement, two_hosts=True),
     Scenario("recover", OperationKind.RECOVER, recover, two_hosts=True),
     Scenario("quarantine", OperationKind.QUARANTINE, quarantine, two_hosts=True),
     Scenario("issue-kubeconfig", OperationKind.ISSUE_KUBECONFIG, _issue_kubeconfig),

@@ -20,11 +20,12 @@ from clusters.models import Operation, OperationKind, Placement, VirtualCluster
 from clusters.moving import LEFT
 from provisioning.drivers.kinds import NAMESPACE
 from provisioning.failpoints import VARIABLE
-from tests.faults.crashes.matrix import SOAK, Matrix, Place, Stages
+from tests.faults.crashes.matrix import SOAK, Matrix, Stages
 from tests.faults.crashes.moving import again
 from tests.faults.crashes.outcome import Outcome, outcome_of
 from tests.faults.crashes.scenarios import SCENARIOS
 from tests.faults.crashes.stage import Stage
+from tests.faults.crashes.workers import Place
 
 MOVE = next(scenario for scenario in SCENARIOS if scenario.name == "migrate")
 SWITCH = "move.switch"
