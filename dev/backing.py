@@ -1,7 +1,7 @@
 """Database and broker: those that DATABASE_URL and BROKER_URL name, else servers of our own."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,10 +42,15 @@ class Backing:
 
 
 def backing_of(
-    *, folder: Path, processes: Processes, database: str, configured: Mapping[str, str] = os.environ
+    *,
+    folder: Path,
+    processes: Processes,
+    database: str,
+    configured: Mapping[str, str] = os.environ,
+    data: Callable[[Path], None] | None = None,
 ) -> Backing:
-    """Nothing runs yet; `database` is the name of the database in a server of our own."""
-    postgres = None if configured.get("DATABASE_URL") else Postgres(folder / "postgres", processes)
+    """Nothing runs yet; `database` is the name of the database in a server of our own, `data` what it begins with."""
+    postgres = None if configured.get("DATABASE_URL") else Postgres(folder / "postgres", processes, data=data)
     valkey = None if configured.get("BROKER_URL") else Valkey(folder / "valkey", processes)
     owner_url = configured.get("DATABASE_OWNER_URL") or configured.get("DATABASE_URL", "")
     return Backing(

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -46,7 +47,9 @@ def _program(name: str) -> Path:
 class Postgres:
     """One server whose data lies in `folder`/data. Its address is known before it runs."""
 
-    def __init__(self, folder: Path, processes: Processes) -> None:
+    def __init__(self, folder: Path, processes: Processes, *, data: Callable[[Path], None] | None = None) -> None:
+        """`data` fills an empty folder with data to begin with; by itself a server begins with none."""
+        self._fill = data or _initialize
         self._data = folder / "data"
         self._socket = _socket_folder(folder)
         self._processes = processes
@@ -71,11 +74,12 @@ class Postgres:
             self._answers, seconds=60, what="PostgreSQL did not accept connections", alive=process.require_running
         )
 
-    def create_database(self, name: str) -> str:
-        """Makes an empty database of that name, in place of an older one; returns its URL."""
+    def create_database(self, name: str, *, like: str = "template1") -> str:
+        """Makes a database of that name, in place of an older one, empty or a copy of `like`; returns its URL."""
         with self._connect() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            made = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(like))
+            connection.execute(made)
         return self.url(name)
 
     def ensure_database(self, name: str) -> str:
@@ -115,19 +119,7 @@ class Postgres:
         shutil.rmtree(self._data, ignore_errors=True)
         partial.mkdir(parents=True, mode=0o700)
         give_to_ordinary_user(partial)
-        # whoever can open the socket is let in: its folder is only for the owner
-        how = ["--username", _USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
-        done = subprocess.run(
-            [_program("initdb"), "-D", partial, *how],
-            cwd="/",
-            env=_environment(),
-            capture_output=True,
-            text=True,
-            preexec_fn=become_ordinary_user(),
-            check=False,
-        )
-        if done.returncode:
-            raise DevError(f"PostgreSQL could not make its data in {partial}:\n{done.stderr.strip()}\n{_hint()}")
+        self._fill(partial)
         partial.rename(self._data)
 
     def _program(self) -> Program:
@@ -140,6 +132,23 @@ class Postgres:
             become=become_ordinary_user(),
             stop_signal=signal.SIGINT,  # a fast stop: it does not wait for its clients
         )
+
+
+def _initialize(folder: Path) -> None:
+    """Data of a server without databases. Raises DevError with what initdb said."""
+    # whoever can open the socket is let in: its folder is only for the owner
+    how = ["--username", _USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
+    done = subprocess.run(
+        [_program("initdb"), "-D", folder, *how],
+        cwd="/",
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        preexec_fn=become_ordinary_user(),
+        check=False,
+    )
+    if done.returncode:
+        raise DevError(f"PostgreSQL could not make its data in {folder}:\n{done.stderr.strip()}\n{_hint()}")
 
 
 def _socket_folder(folder: Path) -> Path:

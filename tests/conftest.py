@@ -17,6 +17,7 @@ from dev.processes import Processes
 from localkube import LocalHost, LocalKube, Tools, ensure_tools
 from tests.canaries import nowhere_in
 from tests.commands import Kubectl
+from tests.migrated import MIGRATED
 from tests.plugin import BACKING, PROCESSES, RUN_FOLDER, TOLD
 
 LOCAL_HOSTS = ("harbor-east", "harbor-west")
@@ -63,6 +64,17 @@ def backing(pytestconfig: pytest.Config) -> Backing:
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    pytestconfig: pytest.Config, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """The unit tests' database begins as a copy of the migrated one, where the server is ours."""
+    from django.db import connection
+
+    if pytestconfig.stash[BACKING].postgres:
+        connection.settings_dict["TEST"]["TEMPLATE"] = MIGRATED
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(backing: Backing, django_db_setup: None, django_db_blocker: Any) -> None:
     """pytest-django's own, after the server runs. Between tests that commit it empties tables, the audit log too."""
     from django.db import connection
@@ -102,7 +114,7 @@ def local_hosts(tools: Tools, run_folder: Path) -> Iterator[Mapping[str, LocalHo
 
 
 # journeys wait for what probes see
-HASTE = {"PROBE_SECONDS": "2", "SURVEY_SECONDS": "2"}
+HASTE = {"PROBE_SECONDS": "3", "SURVEY_SECONDS": "4"}
 LOCAL_SETTINGS = {
     **HASTE,
     "CHART_FOLDER": str(LOCAL_CHART),

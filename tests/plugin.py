@@ -21,6 +21,7 @@ from dev.environment import marina_settings
 from dev.processes import Processes
 from dev.settings_names import ROOT
 from tests.canaries import CANARIES, Written, canary
+from tests.migrated import migrated_data
 from tests.turns import turns_offer, turns_take
 
 _RUNS = ROOT / ".marina" / "tests"
@@ -46,7 +47,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     _remove_runs_of_the_dead()
     (folder / "static").mkdir(parents=True)
     processes = Processes(folder / "logs")
-    backing = backing_of(folder=folder, processes=processes, database="marina")
+    backing = backing_of(folder=folder, processes=processes, database="marina", data=migrated_data)
     early_config.stash[RUN_FOLDER] = folder
     early_config.stash[PROCESSES] = processes
     early_config.stash[BACKING] = backing

@@ -32,6 +32,7 @@ from tests.canaries import canary, kubeconfig_canaries
 from tests.commands import Kubectl, Marina
 from tests.conftest import HASTE, LOCAL_SETTINGS, TestHost
 from tests.e2e.api import Api, Json
+from tests.migrated import MIGRATED, migrated_data
 from tests.plugin import GIVEN_SETTINGS
 
 MAKE_USER = """
@@ -61,13 +62,15 @@ def stack(
     """A running Marina: web server, worker and beat."""
     own = backing
     if not (own.postgres and own.valkey):  # journeys commit: they stay out of servers that were configured
-        own = backing_of(folder=run_folder / "stack", processes=processes, database="marina", configured={})
+        own = backing_of(
+            folder=run_folder / "stack", processes=processes, database="marina", configured={}, data=migrated_data
+        )
         own.start()
     assert own.postgres
     assert own.valkey
     plan = StackPlan(
         folder=run_folder / "stack",
-        owner_url=own.postgres.create_database("marina_e2e"),
+        owner_url=own.postgres.create_database("marina_e2e", like=MIGRATED),
         database_url=own.postgres.application_url("marina_e2e"),
         broker_url=own.valkey.url(1),
         port=free_ports(1)[0],

@@ -10,6 +10,7 @@ import redis
 from dev.backing import backing_of
 from dev.processes import Processes
 from tests.faults.waiting import until
+from tests.migrated import migrated_data
 
 QUEUE = "operations"
 
@@ -19,7 +20,7 @@ class Servers:
 
     def __init__(self, folder: Path, processes: Processes) -> None:
         self._processes = processes
-        backing = backing_of(folder=folder, processes=processes, database="marina", configured={})
+        backing = backing_of(folder=folder, processes=processes, database="marina", configured={}, data=migrated_data)
         assert backing.postgres
         assert backing.valkey
         self.postgres, self.valkey = backing.postgres, backing.valkey

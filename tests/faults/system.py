@@ -19,6 +19,7 @@ from tests.e2e.api import Api
 from tests.faults.clerk import Clerk
 from tests.faults.servers import Broker, Servers
 from tests.faults.waiting import until
+from tests.migrated import MIGRATED
 
 Row = dict[str, Any]
 ENDED = ("Succeeded", "Failed", "Aborted")
@@ -57,7 +58,7 @@ class System:
         self._workers: list[Process] = []
         plan = StackPlan(
             folder=made.folder,
-            owner_url=made.servers.postgres.create_database(made.name),
+            owner_url=made.servers.postgres.create_database(made.name, like=MIGRATED),
             database_url=made.servers.postgres.application_url(made.name),
             broker_url=self.broker.url,
             port=free_ports(1)[0],
