@@ -12,6 +12,7 @@ from dev.backing import backing_of
 from dev.postgres import Postgres
 from dev.processes import Processes
 from dev.valkey import Valkey
+from tests.migrated import MIGRATED, migrated_data
 
 
 @pytest.fixture
@@ -50,6 +51,20 @@ def test_data_stays_over_a_restart_and_goes_when_made_anew(tmp_path: Path, group
         connection.execute("SELECT * FROM here")
     with connect(postgres.create_database("kept")) as connection, pytest.raises(psycopg.errors.UndefinedTable):
         connection.execute("SELECT * FROM here")
+
+
+def test_a_server_begins_with_the_data_it_is_given_and_a_database_with_those_of_another(
+    tmp_path: Path, group: Processes
+) -> None:
+    postgres = Postgres(tmp_path / "pg", group, data=migrated_data)
+    postgres.start()
+    one, other = (postgres.create_database(name, like=MIGRATED) for name in ("one", "other"))
+    with connect(one) as connection:
+        assert connection.execute("SELECT count(*) > 0 FROM django_migrations").fetchone() == (True,)
+        connection.execute("DELETE FROM django_migrations")
+    with connect(other) as connection:
+        assert connection.execute("SELECT count(*) > 0 FROM django_migrations").fetchone() == (True,)
+    assert (tmp_path / "pg" / "data").stat().st_mode & 0o077 == 0
 
 
 def test_the_sockets_folder_is_only_for_its_owner(tmp_path: Path, group: Processes) -> None:
