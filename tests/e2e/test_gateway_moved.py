@@ -30,6 +30,11 @@ from tests.e2e.moved_by_hand import FROZEN, NAMESPACE, Move, Place, config_map
 
 pytestmark = [pytest.mark.localkube, pytest.mark.timeout(600)]
 
+KUBECTL_SECONDS = 10
+"""It asks again ten times, a second or more apart; who is held up for longer is told of the freeze."""
+WATCH_ENDS_SECONDS = 5
+"""After the switch, with other tests on the same machine; by itself it is below one."""
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -303,7 +308,8 @@ def _moved(
     creating.over.set()
     wait_until(lambda: creating.done, seconds=30, what="kubectl does not end")
     there = new.held()
-    assert creating.failed == [], "kubectl noticed something of the freeze"
+    noticed = [said for said in creating.failed if FROZEN not in said or switched - frozen < KUBECTL_SECONDS]
+    assert noticed == [], f"kubectl noticed something of the freeze, which took {switched - frozen:.1f} s"
     assert set(creating.made) <= there.keys()
     created = {name for name in there if name.startswith(writer.prefix)} - set(creating.made)
     assert created <= writer.held.keys() | writer.unknown, "what was acknowledged as deleted is there"
@@ -321,7 +327,7 @@ def _moved(
     there_now = new.data()
     wait_until(lambda: get.seen == there_now, seconds=20, what="kubectl misses something")
     ended = next(each for each in get.ends if each > switched) - switched
-    assert ended < 3
+    assert ended < WATCH_ENDS_SECONDS
     tell(
         f"moved by hand ({'apart' if advance else 'overlapping'} versions {foreign} and {first}): last write"
         f" {max(0.0, last - frozen + 1):.2f} s after the freeze, first {again:.2f} s after the switch;"
