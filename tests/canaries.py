@@ -51,7 +51,7 @@ class Canaries:
         if not (there and self.secrets):
             return []
         forms = {form: what for part, what in self.secrets.items() for form in forms_of(part)}
-        grep = ["grep", "--recursive", "--text", "--fixed-strings", "--only-matching", "--no-messages", "--file=-"]
+        grep = ["grep", "--recursive", "--text", "--fixed-strings", "--only-matching", "--file=-"]
         done = subprocess.run(
             [*grep, "--with-filename", "--null", *there],
             input=b"\n".join(form.encode() for form in forms),
@@ -59,7 +59,9 @@ class Canaries:
             capture_output=True,
             check=False,
         )
-        assert done.returncode in (0, 1), done.stderr
+        # what writes goes on meanwhile: files of a helm at work come and go
+        faults = [line for line in done.stderr.splitlines() if not line.endswith(b": No such file or directory")]
+        assert done.returncode in (0, 1) or not faults, faults
         hits = (line.partition(b"\0") for line in done.stdout.splitlines())
         return sorted({f"{forms[form.decode()]} is in {Path(os.fsdecode(name)).name}" for name, _, form in hits})
 
