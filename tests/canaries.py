@@ -152,7 +152,9 @@ def broker_write(url: str, folder: Path) -> None:
     }
     with (folder / "the broker").open("a") as file:
         for key in broker.scan_iter():
-            file.write(f"{key!r} {readers[broker.type(key)](key)!r}\n")
+            read = readers.get(kind := broker.type(key))
+            assert read or kind == b"none", f"nobody knows how to read a {kind!r}"  # none: it has gone meanwhile
+            file.write(f"{key!r} {read(key) if read else None!r}\n")
 
 
 @dataclass(frozen=True)
