@@ -75,6 +75,9 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         length = int(self.headers.get("Content-Length") or 0)
         content = self.rfile.read(length)
+        if len(content) < length:  # who asked was killed in the middle of it
+            self.close_connection = True
+            return
         try:
             request = Request(
                 method=self.command,
