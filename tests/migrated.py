@@ -7,12 +7,8 @@ is tested by itself (tests/dev/test_database_roles.py, tests/dev/test_demo.py).
 
 import fcntl
 import hashlib
-import os
-import secrets
 import shutil
 from pathlib import Path
-
-from cryptography.fernet import Fernet
 
 from dev.backing import backing_of
 from dev.processes import Processes
@@ -43,9 +39,8 @@ def migrated_data(folder: Path) -> None:
 
 
 def _version() -> str:
-    files = sorted(path for pattern in _MADE_OF for path in ROOT.glob(pattern) if ".venv" not in path.parts)
     digest = hashlib.sha256(Path(__file__).read_bytes())
-    for path in files:
+    for path in sorted(path for pattern in _MADE_OF for path in ROOT.glob(pattern)):
         digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -68,10 +63,6 @@ def _make(kept: Path) -> None:
                 broker_url=backing.broker_url,
                 port=0,
                 helm=Path("helm"),
-                settings={
-                    "DJANGO_SECRET_KEY": secrets.token_urlsafe(50),
-                    "MARINA_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-                },
             ),
             processes,
         )
@@ -79,5 +70,5 @@ def _make(kept: Path) -> None:
     finally:
         processes.stop_all()
         backing.remove_sockets()
-    os.rename(folder / "postgres" / "data", kept)  # noqa: PTH104
+    (folder / "postgres" / "data").rename(kept)
     shutil.rmtree(folder)

@@ -16,13 +16,12 @@ from dev.waiting import wait_until
 from localkube import LocalHost, Tools, ensure_tools
 from tests.bench.figures import Figure, tell
 from tests.bench.hosts import CHART, SETTINGS, local_host
-from tests.bench.setup import FOLDER, Bench
+from tests.bench.setup import FOLDER, LOOK_SECONDS, Bench
 
 PAIRS = 5
 AT_ONCE = 30
 ALIVE = 8
 PATIENCE_SECONDS = 300
-LOOK_SECONDS = 0.05
 SHARED_SECONDS = 0.5
 """So much longer a single creation may take besides a tenth: rows, messages, and what a guarded namespace needs."""
 

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 
 from dev.waiting import wait_until
 from tests.bench.figures import Figure, tell
-from tests.bench.setup import Bench
+from tests.bench.setup import LOOK_SECONDS, Bench
 
 OPERATIONS = 1500
 THREADS = 10
 PATIENCE_SECONDS = 300
-LOOK_SECONDS = 0.05
 
 
 def figures(bench: Bench) -> Iterator[Figure]:

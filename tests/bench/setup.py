@@ -13,6 +13,8 @@ from dev.processes import Process, Processes, Program
 from dev.settings_names import ROOT
 
 FOLDER = ROOT / ".marina" / "bench"
+LOOK_SECONDS = 0.05
+"""Between two looks whether something that is measured has ended."""
 
 
 @dataclass(frozen=True)
