@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from clusters.models import Operation
+from provisioning.flows import FLOWS
 from tests.faults.crashes.chains import Spot, chains_of, spots_of
 from tests.faults.crashes.crew import ROOT
 from tests.faults.crashes.outcome import Outcome, outcome_of
@@ -33,11 +33,10 @@ ROUNDS = 2
 
 @dataclass(frozen=True)
 class Ran:
-    """How one case went: what is there afterwards, which places the last worker passed, and the steps' keys."""
+    """How one case went: what is there afterwards, which places the last worker passed."""
 
     outcome: Outcome
     passed: tuple[Place, ...]
-    steps: list[str]
 
 
 @dataclass
@@ -61,6 +60,7 @@ class Matrix:
         self._scenario = scenario
         self._stages = stages
         self._at_once = at_once
+        self._steps = [step.key for step in FLOWS[scenario.kind].steps]
         self._result = Result(scenario)
 
     def undisturbed(self) -> Ran:
@@ -85,7 +85,7 @@ class Matrix:
         calm = self.undisturbed()
         places = left = self._places(calm)
         # what is passed while undoing what was done bears the name of no step
-        spots = {} if self._scenario.after else spots_of(calm.passed, calm.steps)
+        spots = {} if self._scenario.after else spots_of(calm.passed, self._steps)
         faults: list[str] = []
         with ThreadPoolExecutor(self._at_once) as pool:
             for _ in range(ROUNDS):
@@ -142,12 +142,11 @@ class Matrix:
 
     def _ended(self, stage: Stage, operation_id: UUID) -> Ran:
         passed = worker_finishes(stage, operation_id, self._scenario)
-        steps = [step["key"] for step in Operation.objects.get(pk=operation_id).steps]
-        return Ran(outcome_of(stage, operation_id), passed, steps)
+        return Ran(outcome_of(stage, operation_id), passed)
 
     def _chain(self, chain: list[Spot], spots: dict[Place, Spot], calm: Ran) -> "_Chain":
         been: list[Spot] = []
-        alone: set[Spot] = set()
+        passed: list[tuple[Place, ...]] = []
         try:
             with self._stages(self._scenario.two_hosts) as stage:
                 operation = self._scenario.begin(stage)
@@ -156,22 +155,22 @@ class Matrix:
                         continue
                     place = spot.place_from(operation.step, spots)
                     killed = worker_killed(stage, operation.pk, place, self._scenario.armed)
-                    if been and self._not_known(killed.passed, calm):
-                        alone.add(been[-1])
+                    passed.append(killed.passed)
                     if not killed.there:
                         break
                     operation.refresh_from_db()
-                    been.append(list(spots_of(killed.passed, calm.steps).values())[-1])
+                    been.append(list(spots_of(killed.passed, self._steps).values())[-1])
                 ended = self._ended(stage, operation.pk)
         except Exception as error:  # the others are to be run all the same
             differences = [f"{type(error).__name__}: {error}"]
         else:
             differences = calm.outcome.differences(ended.outcome)
-            if been and self._not_known(ended.passed, calm):
-                alone.add(been[-1])
+            passed.append(ended.passed)
         finally:
             connection.close()
-        where = ", ".join(f"{spot.name}:{spot.number} of {calm.steps[spot.index]}" for spot in been)
+        # who came after a kill passed a place that has to be tried too, which a case of that kill alone leads to
+        alone = {spot for spot, after in zip(been, passed[1:], strict=False) if self._not_known(after, calm)}
+        where = ", ".join(f"{spot.name}:{spot.number} of {self._steps[spot.index]}" for spot in been)
         told = f"{self._scenario.name}, killed one after the other at {where}"
         return _Chain(set() if differences else set(been) - alone, [f"{told}: {line}" for line in differences])
 
